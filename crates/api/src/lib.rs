@@ -1,0 +1,1 @@
+//! The Identity API v3 as an axum router.

@@ -1,0 +1,1 @@
+//! Regions, services, endpoints and the catalog in a token.

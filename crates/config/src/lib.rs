@@ -1,0 +1,1 @@
+//! keystone.conf in oslo.config's dialect.

@@ -1,0 +1,1 @@
+//! Domains, projects, users, groups, roles and assignments.

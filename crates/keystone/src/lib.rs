@@ -1,0 +1,1 @@
+//! An OpenStack Keystone as a library.

@@ -1,0 +1,1 @@
+//! The oslo.policy rule language with Keystone's default rules.

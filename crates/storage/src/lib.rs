@@ -1,0 +1,1 @@
+//! One SQL text over MariaDB and SQLite, and the schema of Keystone.

@@ -1,0 +1,1 @@
+//! A Keystone for tests: a cloud, its users, and requests.

@@ -1,0 +1,1 @@
+//! Keystone's Fernet tokens and receipts, and their key repositories.

@@ -1,0 +1,196 @@
+//! What a client sees when something fails, and what the log learns beside it.
+//!
+//! One variant for each way in which the answers differ; the reference's hundred exception
+//! classes mostly differ in a noun. Texts that the reference masks (`SecurityError`) carry the
+//! real reason in `detail`: it is logged, and shown only with `[DEFAULT] insecure_debug`.
+
+use serde_json::Value;
+
+use crate::Resource;
+
+/// A result whose error a client can be shown.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// A failure, named after what the client sees.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// 400 with a text of its own.
+    #[error("{0}")]
+    Validation(String),
+
+    /// 401, masked: the client is not told which of the many reasons it was.
+    #[error("The request you have made requires authentication.")]
+    Unauthorized {
+        /// The reason, for the log.
+        detail: String,
+    },
+
+    /// 401 with a text that is not masked, and what `error.identity` holds.
+    #[error("{message}")]
+    Authentication {
+        /// The text for the client.
+        message: String,
+        /// The `identity` object beside it.
+        identity: Option<Value>,
+    },
+
+    /// 401 with a receipt: more methods are needed.
+    #[error("Insufficient auth methods received.")]
+    Receipt {
+        /// The `Openstack-Auth-Receipt` header.
+        receipt: String,
+        /// The body.
+        body: Value,
+    },
+
+    /// 403 for an action: a policy rule, or the text in its place.
+    #[error("You are not authorized to perform the requested action: {action}.")]
+    ForbiddenAction {
+        /// The rule (`identity:get_user`) or what was tried.
+        action: String,
+    },
+
+    /// 403, masked.
+    #[error("You are not authorized to perform the requested action.")]
+    Forbidden {
+        /// The reason, for the log.
+        detail: String,
+    },
+
+    /// 403 with a text of its own.
+    #[error("{0}")]
+    Refused(String),
+
+    /// 404 of a named thing.
+    #[error("Could not find {kind}: {id}.")]
+    NotFound {
+        /// `project`, `user` …
+        kind: &'static str,
+        /// Its id or name.
+        id: String,
+    },
+
+    /// 404 with a text of its own.
+    #[error("{0}")]
+    Missing(String),
+
+    /// 409.
+    #[error("Conflict occurred attempting to store {kind} - {detail}.")]
+    Conflict {
+        /// `project`, `user` …
+        kind: &'static str,
+        /// What it collides with.
+        detail: String,
+    },
+
+    /// 410.
+    #[error("The service you have requested is no longer available on this server.")]
+    Gone,
+
+    /// 413.
+    #[error("Request is too large.")]
+    TooLarge,
+
+    /// 501.
+    #[error("The action you have requested has not been implemented.")]
+    NotImplemented,
+
+    /// 503: a part that this server needs is away, or too much is asked at once.
+    #[error(
+        "The server is currently unable to handle the request due to misconfiguration or maintenance."
+    )]
+    Unavailable {
+        /// Seconds after which to try again.
+        retry_after: u32,
+        /// What is away, for the log.
+        source: Source,
+    },
+
+    /// 500; the text is the same for all.
+    #[error("An unexpected error prevented the server from fulfilling your request.")]
+    Internal(#[source] Source),
+}
+
+impl Error {
+    /// 400: a required element is missing.
+    pub fn expecting(attribute: &str, target: &str) -> Self {
+        Self::Validation(format!(
+            "Expecting to find {attribute} in {target}. The server could not comply with the request since it is either \
+             malformed or otherwise incorrect. The client is assumed to be in error."
+        ))
+    }
+
+    /// 401, masked, with the reason for the log.
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::Unauthorized {
+            detail: detail.into(),
+        }
+    }
+
+    /// 403 for an action or a policy rule.
+    pub fn forbidden_action(action: impl Into<String>) -> Self {
+        Self::ForbiddenAction {
+            action: action.into(),
+        }
+    }
+
+    /// 404 of a resource.
+    pub fn not_found<R: Resource>(id: &str) -> Self {
+        Self::NotFound {
+            kind: R::MEMBER,
+            id: id.to_owned(),
+        }
+    }
+
+    /// 409 of a resource.
+    pub fn conflict<R: Resource>(detail: impl Into<String>) -> Self {
+        Self::Conflict {
+            kind: R::MEMBER,
+            detail: detail.into(),
+        }
+    }
+
+    /// 500 with its cause.
+    pub fn internal(source: impl Into<Source>) -> Self {
+        Self::Internal(source.into())
+    }
+
+    /// 503 with its cause.
+    pub fn unavailable(source: impl Into<Source>) -> Self {
+        Self::Unavailable {
+            retry_after: 1,
+            source: source.into(),
+        }
+    }
+
+    /// 503: the server is at its limit.
+    pub fn busy(retry_after: u32, what: &'static str) -> Self {
+        Self::Unavailable {
+            retry_after,
+            source: what.into(),
+        }
+    }
+
+    /// The HTTP status of the answer.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Validation(_) => 400,
+            Self::Unauthorized { .. } | Self::Authentication { .. } | Self::Receipt { .. } => 401,
+            Self::ForbiddenAction { .. } | Self::Forbidden { .. } | Self::Refused(_) => 403,
+            Self::NotFound { .. } | Self::Missing(_) => 404,
+            Self::Conflict { .. } => 409,
+            Self::Gone => 410,
+            Self::TooLarge => 413,
+            Self::Internal(_) => 500,
+            Self::NotImplemented => 501,
+            Self::Unavailable { .. } => 503,
+        }
+    }
+
+    /// Whether the thing asked for does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.status() == 404
+    }
+}

@@ -1,0 +1,15 @@
+//! What every part of Keystone shares: ids, resources, unknown attributes, errors, the clock.
+//!
+//! No I/O and no database here, so that a guard in front of somebody's routes stays light.
+
+mod clock;
+mod error;
+mod extra;
+mod resource;
+mod secret;
+
+pub use clock::{Clock, render_time};
+pub use error::{Error, Result};
+pub use extra::{Extra, to_python_json};
+pub use resource::{Resource, new_id};
+pub use secret::Secret;
