@@ -1,5 +1,7 @@
 //! Attributes that Keystone does not model, kept as JSON text in the `extra` column.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -81,7 +83,7 @@ fn write_string(text: &str, out: &mut String) {
             ' '..='~' => out.push(c),
             _ => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    out.push_str(&format!("\\u{unit:04x}"));
+                    write!(out, "\\u{unit:04x}").expect("a String takes what is written");
                 }
             }
         }
