@@ -5,11 +5,15 @@
 mod clock;
 mod error;
 mod extra;
+mod listing;
+mod overlay;
 mod resource;
 mod secret;
 
 pub use clock::{Clock, render_time};
 pub use error::{Error, Result};
 pub use extra::{Extra, to_python_json};
+pub use listing::{Case, Comparison, Filter, Listing, Page, filter_is_true};
+pub use overlay::overlay;
 pub use resource::{Resource, new_id};
 pub use secret::Secret;
