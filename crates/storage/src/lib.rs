@@ -1,1 +1,13 @@
-//! One SQL text over MariaDB and SQLite, and the schema of Keystone.
+#![doc = include_str!("../README.md")]
+
+mod arg;
+mod db;
+mod error;
+mod select;
+mod sql;
+
+pub use arg::Arg;
+pub use db::{Db, Dialect, Exec, Observer, Tx};
+pub use error::{Error, OrConflict, Result};
+pub use select::{Select, select};
+pub use sql::{Query, Record, sql};

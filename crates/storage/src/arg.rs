@@ -1,0 +1,173 @@
+//! Bound values: what a `?` may stand for.
+
+use chrono::{NaiveDate, NaiveDateTime};
+use keystone_types::Extra;
+use sqlx::{Arguments, Database, Encode, Type};
+
+/// A bound value; each variant carries its own `Option`, so that NULL keeps a type.
+#[derive(Clone, Debug)]
+pub enum Arg {
+    /// A `BOOL` or `TINYINT(1)`.
+    Bool(Option<bool>),
+    /// Any integer column.
+    Int(Option<i64>),
+    /// Any character column.
+    Text(Option<String>),
+    /// A `DATE`.
+    Date(Option<NaiveDate>),
+    /// A `DATETIME`, in UTC.
+    Time(Option<NaiveDateTime>),
+    /// A `BLOB`.
+    Bytes(Option<Vec<u8>>),
+}
+
+/// A driver that can encode every [`Arg`].
+pub(crate) trait Encodes: Database {
+    fn arguments(args: Vec<Arg>) -> Result<Self::Arguments, sqlx::Error>;
+}
+
+impl<DB: Database> Encodes for DB
+where
+    for<'q> Option<bool>: Encode<'q, DB> + Type<DB>,
+    for<'q> Option<i64>: Encode<'q, DB> + Type<DB>,
+    for<'q> Option<String>: Encode<'q, DB> + Type<DB>,
+    for<'q> Option<NaiveDate>: Encode<'q, DB> + Type<DB>,
+    for<'q> Option<NaiveDateTime>: Encode<'q, DB> + Type<DB>,
+    for<'q> Option<Vec<u8>>: Encode<'q, DB> + Type<DB>,
+{
+    fn arguments(args: Vec<Arg>) -> Result<DB::Arguments, sqlx::Error> {
+        let mut out = DB::Arguments::default();
+        for arg in args {
+            match arg {
+                Arg::Bool(value) => out.add(value),
+                Arg::Int(value) => out.add(value),
+                Arg::Text(value) => out.add(value),
+                Arg::Date(value) => out.add(value),
+                Arg::Time(value) => out.add(value),
+                Arg::Bytes(value) => out.add(value),
+            }
+            .map_err(sqlx::Error::Encode)?;
+        }
+        Ok(out)
+    }
+}
+
+impl From<&str> for Arg {
+    fn from(value: &str) -> Self {
+        Self::Text(Some(value.to_owned()))
+    }
+}
+
+impl From<&String> for Arg {
+    fn from(value: &String) -> Self {
+        Self::Text(Some(value.clone()))
+    }
+}
+
+impl From<String> for Arg {
+    fn from(value: String) -> Self {
+        Self::Text(Some(value))
+    }
+}
+
+impl From<Option<&str>> for Arg {
+    fn from(value: Option<&str>) -> Self {
+        Self::Text(value.map(str::to_owned))
+    }
+}
+
+impl From<Option<&String>> for Arg {
+    fn from(value: Option<&String>) -> Self {
+        Self::Text(value.cloned())
+    }
+}
+
+impl From<Option<String>> for Arg {
+    fn from(value: Option<String>) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<&Option<String>> for Arg {
+    fn from(value: &Option<String>) -> Self {
+        Self::Text(value.clone())
+    }
+}
+
+impl From<bool> for Arg {
+    fn from(value: bool) -> Self {
+        Self::Bool(Some(value))
+    }
+}
+
+impl From<Option<bool>> for Arg {
+    fn from(value: Option<bool>) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Arg {
+    fn from(value: i64) -> Self {
+        Self::Int(Some(value))
+    }
+}
+
+impl From<Option<i64>> for Arg {
+    fn from(value: Option<i64>) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<i32> for Arg {
+    fn from(value: i32) -> Self {
+        Self::Int(Some(value.into()))
+    }
+}
+
+impl From<Option<i32>> for Arg {
+    fn from(value: Option<i32>) -> Self {
+        Self::Int(value.map(Into::into))
+    }
+}
+
+impl From<u32> for Arg {
+    fn from(value: u32) -> Self {
+        Self::Int(Some(value.into()))
+    }
+}
+
+impl From<NaiveDate> for Arg {
+    fn from(value: NaiveDate) -> Self {
+        Self::Date(Some(value))
+    }
+}
+
+impl From<Option<NaiveDate>> for Arg {
+    fn from(value: Option<NaiveDate>) -> Self {
+        Self::Date(value)
+    }
+}
+
+impl From<NaiveDateTime> for Arg {
+    fn from(value: NaiveDateTime) -> Self {
+        Self::Time(Some(value))
+    }
+}
+
+impl From<Option<NaiveDateTime>> for Arg {
+    fn from(value: Option<NaiveDateTime>) -> Self {
+        Self::Time(value)
+    }
+}
+
+impl From<Vec<u8>> for Arg {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(Some(value))
+    }
+}
+
+impl From<&Extra> for Arg {
+    fn from(value: &Extra) -> Self {
+        Self::Text(Some(value.to_text()))
+    }
+}

@@ -1,0 +1,179 @@
+//! What a statement can fail with, in classes that callers act on.
+
+use keystone_types::Error as KeystoneError;
+use sqlx::{error::ErrorKind, mysql::MySqlDatabaseError, sqlite::SqliteError};
+
+/// The result of a statement.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a statement can fail with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A primary key or unique constraint already holds the value.
+    #[error("a row with the same key exists")]
+    Duplicate(#[source] sqlx::Error),
+    /// A row refers to nothing, or is still referred to.
+    #[error("a reference to another row is broken")]
+    ForeignKey(#[source] sqlx::Error),
+    /// The database cannot be asked now: down, lost, overloaded or deadlocked.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] sqlx::Error),
+    /// A stored value does not decode.
+    #[error("corrupt row: table {table}, column {column}")]
+    Corrupt {
+        /// The table the statement reads first.
+        table: String,
+        /// The column, as the driver names it.
+        column: String,
+        /// What the driver says.
+        source: sqlx::Error,
+    },
+    /// A database URL or a connection option that cannot be used.
+    #[error("{0}")]
+    Url(String),
+    /// The schema is not what an operation needs.
+    #[error("{0}")]
+    Schema(String),
+    /// Anything else: a bug of ours, or a refusal of the server.
+    #[error("the database refused a statement")]
+    Other(#[source] sqlx::Error),
+}
+
+impl Error {
+    /// Classifies `source`, naming the table that `text` reads where a value does not decode.
+    pub(crate) fn of(source: sqlx::Error, text: &str) -> Self {
+        match &source {
+            sqlx::Error::ColumnDecode { index, .. } => Self::Corrupt {
+                table: table_of(text).to_owned(),
+                column: index.trim_matches('"').to_owned(),
+                source,
+            },
+            sqlx::Error::Decode(_) => Self::Corrupt {
+                table: table_of(text).to_owned(),
+                column: "unknown".to_owned(),
+                source,
+            },
+            sqlx::Error::Database(e) => match e.kind() {
+                ErrorKind::UniqueViolation => Self::Duplicate(source),
+                ErrorKind::ForeignKeyViolation => Self::ForeignKey(source),
+                _ if is_unavailable(&source) => Self::Unavailable(source),
+                _ => Self::Other(source),
+            },
+            _ if is_unavailable(&source) => Self::Unavailable(source),
+            _ => Self::Other(source),
+        }
+    }
+
+    /// Whether the same transaction, run again from its start, may succeed:
+    /// deadlocks, lock timeouts, Galera certification failures, a busy SQLite file.
+    pub fn is_retriable(&self) -> bool {
+        self.driver().is_some_and(|source| {
+            matches!(mysql_number(source), Some(1205 | 1213))
+                || matches!(sqlite_code(source), Some(5 | 6))
+        })
+    }
+
+    /// Whether a unique constraint refused the row.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Duplicate(_))
+    }
+
+    pub(crate) fn driver(&self) -> Option<&sqlx::Error> {
+        match self {
+            Self::Duplicate(source)
+            | Self::ForeignKey(source)
+            | Self::Unavailable(source)
+            | Self::Corrupt { source, .. }
+            | Self::Other(source) => Some(source),
+            Self::Url(_) | Self::Schema(_) => None,
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(source: sqlx::Error) -> Self {
+        Self::of(source, "")
+    }
+}
+
+impl From<Error> for KeystoneError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unavailable(_) => Self::unavailable(error),
+            _ => Self::internal(error),
+        }
+    }
+}
+
+/// Turns a duplicate into the answer that the caller's resource gives.
+pub trait OrConflict<T> {
+    /// Replaces [`Error::Duplicate`] by `conflict`; other errors convert as usual.
+    fn or_conflict(self, conflict: impl FnOnce() -> KeystoneError) -> Result<T, KeystoneError>;
+}
+
+impl<T> OrConflict<T> for Result<T> {
+    fn or_conflict(self, conflict: impl FnOnce() -> KeystoneError) -> Result<T, KeystoneError> {
+        self.map_err(|error| match error {
+            Error::Duplicate(_) => conflict(),
+            other => other.into(),
+        })
+    }
+}
+
+/// Whether `error` means that the connection it came from is dead.
+pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(_))
+        // Shutdown in progress, connection killed, server gone, lost during query.
+        || matches!(mysql_number(error), Some(1053 | 1927 | 2006 | 2013 | 4031))
+}
+
+/// The server's error number, where a MariaDB or MySQL server answered with one.
+pub(crate) fn mysql_number(error: &sqlx::Error) -> Option<u16> {
+    let database = error.as_database_error()?;
+    Some(database.try_downcast_ref::<MySqlDatabaseError>()?.number())
+}
+
+/// The primary result code of SQLite.
+fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
+    let database = error.as_database_error()?;
+    database.try_downcast_ref::<SqliteError>()?;
+    let code: i32 = database.code()?.parse().ok()?;
+    Some(code & 0xff)
+}
+
+fn is_unavailable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(_) => {
+            is_lost(error)
+                // Too many connections, WSREP not ready, network trouble, lock
+                // waits, deadlocks, query killed, a read-only replica, host blocked.
+                || matches!(
+                    mysql_number(error),
+                    Some(
+                        1040 | 1047 | 1129 | 1152 | 1158..=1161 | 1184 | 1203 | 1205 | 1213 | 1226
+                            | 1290 | 1317 | 1792 | 1836
+                    )
+                )
+                // Busy, locked, read-only, I/O error, disk full, cannot open.
+                || matches!(sqlite_code(error), Some(5 | 6 | 8 | 10 | 13 | 14))
+        }
+        _ => false,
+    }
+}
+
+/// The first table that `text` names.
+fn table_of(text: &str) -> &str {
+    let mut words = text.split_whitespace();
+    words
+        .by_ref()
+        .find(|word| ["FROM", "INTO", "UPDATE"].contains(word));
+    words
+        .next()
+        .map_or("unknown", |word| word.trim_matches(['`', '(', ')', ',']))
+}

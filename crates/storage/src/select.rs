@@ -1,0 +1,87 @@
+//! A `SELECT` whose `WHERE` clause depends on which filters the caller gave.
+
+use std::borrow::Cow;
+
+use crate::{Arg, Query};
+
+/// A `SELECT` under construction: only literals reach the text, every value is bound.
+#[derive(Debug)]
+pub struct Select {
+    text: String,
+    args: Vec<Arg>,
+    glue: &'static str,
+}
+
+/// Starts a filtered `SELECT` from its literal text, which has no `WHERE` of its own.
+pub fn select(text: &'static str) -> Select {
+    Select {
+        text: text.to_owned(),
+        args: Vec::new(),
+        glue: " WHERE ",
+    }
+}
+
+impl Select {
+    /// Adds `condition`, which holds one `?`, when a value is present.
+    #[must_use]
+    pub fn filter<T: Into<Arg>>(self, condition: &'static str, value: Option<T>) -> Self {
+        match value {
+            Some(value) => self.filter_all(condition, [value]),
+            None => self,
+        }
+    }
+
+    /// Adds `condition`, which holds as many `?` as there are values.
+    #[must_use]
+    pub fn filter_all<T: Into<Arg>>(
+        mut self,
+        condition: &'static str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.args.extend(values.into_iter().map(Into::into));
+        self.and(condition)
+    }
+
+    /// Adds `condition`, which holds no `?`.
+    #[must_use]
+    pub fn and(mut self, condition: &'static str) -> Self {
+        self.glue();
+        self.text.push('(');
+        self.text.push_str(condition);
+        self.text.push(')');
+        self
+    }
+
+    /// Adds `column IN (?, ?, …)`; an empty list matches nothing.
+    #[must_use]
+    pub fn within<T: Into<Arg>>(
+        mut self,
+        column: &'static str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let before = self.args.len();
+        self.args.extend(values.into_iter().map(Into::into));
+        self.glue();
+        match self.args.len() - before {
+            0 => self.text.push_str("1 = 0"),
+            n => {
+                self.text.push_str(column);
+                self.text.push_str(" IN (?");
+                self.text.push_str(&", ?".repeat(n - 1));
+                self.text.push(')');
+            }
+        }
+        self
+    }
+
+    /// Ends the `WHERE` clause with a literal tail, such as ` ORDER BY id LIMIT ?`.
+    pub fn then(mut self, tail: &'static str) -> Query {
+        self.text.push_str(tail);
+        Query::new(Cow::Owned(self.text), self.args)
+    }
+
+    fn glue(&mut self) {
+        self.text
+            .push_str(std::mem::replace(&mut self.glue, " AND "));
+    }
+}
