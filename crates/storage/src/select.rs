@@ -80,6 +80,28 @@ impl Select {
         Query::new(Cow::Owned(self.text), self.args)
     }
 
+    /// Adds a condition put together from literals.
+    pub(crate) fn piece<T: Into<Arg>>(
+        mut self,
+        text: &[&'static str],
+        values: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.args.extend(values.into_iter().map(Into::into));
+        self.glue();
+        self.text.extend(text.iter().copied());
+        self
+    }
+
+    /// Ends the `WHERE` clause with `ORDER BY column`, and `LIMIT` where one is given.
+    pub(crate) fn ordered(mut self, column: &'static str, limit: Option<u32>) -> Query {
+        self.text.extend([" ORDER BY ", column]);
+        if let Some(limit) = limit {
+            self.text.push_str(" LIMIT ?");
+            self.args.push(limit.into());
+        }
+        self.then("")
+    }
+
     fn glue(&mut self) {
         self.text
             .push_str(std::mem::replace(&mut self.glue, " AND "));
