@@ -1,0 +1,104 @@
+//! The pool on which passwords are hashed: so many at once, so many waiting, the rest turned away.
+
+use std::sync::Arc;
+
+use keystone_types::Secret;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::recipe::{Recipe, verify};
+use super::{Algorithm, Error, Options};
+
+/// How long a full queue takes to drain: sixteen for each thread, at a fifth of a second.
+const RETRY_AFTER: u32 = 3;
+
+/// Hashes and verifies passwords off the async threads; clones share one pool.
+#[derive(Clone, Debug)]
+pub struct Hasher {
+    recipe: Arc<Recipe>,
+    max_password_length: usize,
+    places: Arc<Semaphore>,
+    threads: Arc<Semaphore>,
+}
+
+impl Hasher {
+    /// A pool that writes with this algorithm and reads every known format.
+    pub fn new(algorithm: Algorithm, options: &Options) -> Result<Self, Error> {
+        let threads = options.threads.clamp(1, Semaphore::MAX_PERMITS / 2);
+        let queue = options.queue.min(Semaphore::MAX_PERMITS / 2);
+        Ok(Self {
+            recipe: Arc::new(Recipe::new(algorithm, options)?),
+            max_password_length: options.max_password_length,
+            places: Arc::new(Semaphore::new(threads + queue)),
+            threads: Arc::new(Semaphore::new(threads)),
+        })
+    }
+
+    /// Hashes a new password.
+    pub async fn hash(&self, password: Secret) -> Result<String, Error> {
+        if self.is_too_long(&password) {
+            return Err(Error::TooLong {
+                max: self.max_password_length,
+            });
+        }
+        let recipe = Arc::clone(&self.recipe);
+        self.run(move || recipe.write(password.reveal().as_bytes()))
+            .await?
+    }
+
+    /// Whether the password is the one that was hashed; a hash that can't be read costs the same
+    /// time as one that can.
+    pub async fn verify(&self, password: Secret, hash: String) -> Result<bool, Error> {
+        if self.is_too_long(&password) {
+            return Ok(false);
+        }
+        let recipe = Arc::clone(&self.recipe);
+        self.run(move || {
+            let password = password.reveal().as_bytes();
+            let outcome = verify(password, &hash);
+            if let Err(Error::Unreadable(_)) = outcome {
+                recipe.burn(password)?;
+            }
+            outcome
+        })
+        .await?
+    }
+
+    /// Takes the time of [`Hasher::verify`] for a user who does not exist or has no password.
+    pub async fn verify_dummy(&self, password: Secret) -> Result<(), Error> {
+        if self.is_too_long(&password) {
+            return Ok(());
+        }
+        let recipe = Arc::clone(&self.recipe);
+        self.run(move || recipe.burn(password.reveal().as_bytes()))
+            .await?
+    }
+
+    fn is_too_long(&self, password: &Secret) -> bool {
+        password.reveal().len() > self.max_password_length
+    }
+
+    /// Runs the work on a blocking thread. The permits go with it: a caller who hangs up does not
+    /// stop the thread, so that it must keep counting.
+    pub(super) async fn run<T, W>(&self, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce() -> T + Send + 'static,
+    {
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| Error::Busy {
+                retry_after: RETRY_AFTER,
+            })?;
+        let thread = Arc::clone(&self.threads)
+            .acquire_owned()
+            .await
+            .map_err(|e| Error::Failed(e.into()))?;
+        spawn_blocking(move || {
+            let _held = (place, thread);
+            work()
+        })
+        .await
+        .map_err(|e| Error::Failed(e.into()))
+    }
+}

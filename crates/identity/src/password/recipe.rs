@@ -1,0 +1,140 @@
+//! One way of hashing, with every parameter decided; and what recognises the others.
+
+use super::bcrypt::{self, COSTS, KEY_BYTES};
+use super::{Algorithm, Error, Options, phc};
+
+/// Python Keystone's `log2(N)`, which no option changes.
+const SCRYPT_LN: u32 = 16;
+
+/// The fewest rounds with which Python Keystone reads its own `$bcrypt-sha256$`.
+const SHA256_MIN_COST: u32 = 10;
+
+/// Between the weakest and a minute of work.
+const ARGON2_PASSES: std::ops::RangeInclusive<u32> = 1..=1000;
+
+/// An algorithm and its checked parameters.
+#[derive(Debug)]
+pub(super) enum Recipe {
+    Bcrypt(u32),
+    BcryptSha256(u32),
+    Scrypt(scrypt::Params, usize),
+    Pbkdf2Sha512(u32, usize),
+    Argon2id(argon2::Params),
+}
+
+impl Recipe {
+    pub(super) fn new(algorithm: Algorithm, options: &Options) -> Result<Self, Error> {
+        let rounds = given(options.rounds);
+        let salt = given(options.salt_bytesize).unwrap_or(16);
+        let salt = usize::try_from(salt)
+            .ok()
+            .filter(|salt| *salt <= 96)
+            .ok_or_else(|| refused("salt_bytesize", "at most 96"))?;
+        Ok(match algorithm {
+            Algorithm::Bcrypt => Self::Bcrypt(within(rounds.unwrap_or(12), &COSTS, algorithm)?),
+            Algorithm::BcryptSha256 => {
+                Self::BcryptSha256(within(rounds.unwrap_or(12), &COSTS, algorithm)?)
+            }
+            Algorithm::Scrypt => {
+                let r = given(options.scrypt_block_size).unwrap_or(8);
+                let p = given(options.scrypt_parallelism).unwrap_or(1);
+                let params = phc::scrypt_params(SCRYPT_LN, r, p).ok_or_else(|| {
+                    let allowed = "small enough, with scrypt_parallelism, for 1 GiB of memory";
+                    refused("scrypt_block_size", allowed)
+                })?;
+                Self::Scrypt(params, salt)
+            }
+            Algorithm::Pbkdf2Sha512 => Self::Pbkdf2Sha512(rounds.unwrap_or(25_000), salt),
+            Algorithm::Argon2id => {
+                let passes = rounds.unwrap_or(argon2::Params::DEFAULT_T_COST);
+                let passes = within(passes, &ARGON2_PASSES, algorithm)?;
+                let memory = argon2::Params::DEFAULT_M_COST;
+                let lanes = argon2::Params::DEFAULT_P_COST;
+                let params = argon2::Params::new(memory, passes, lanes, None);
+                Self::Argon2id(params.map_err(|e| Error::Failed(e.to_string().into()))?)
+            }
+        })
+    }
+
+    pub(super) fn write(&self, password: &[u8]) -> Result<String, Error> {
+        match self {
+            Self::Bcrypt(cost) if password.len() <= KEY_BYTES => bcrypt::write(password, *cost),
+            Self::Bcrypt(cost) => bcrypt::write_long(password, (*cost).max(SHA256_MIN_COST)),
+            Self::BcryptSha256(cost) => {
+                bcrypt::write_sha256(password, (*cost).max(SHA256_MIN_COST))
+            }
+            Self::Scrypt(params, salt) => phc::write_scrypt(password, &salted(*salt)?, params),
+            Self::Pbkdf2Sha512(rounds, salt) => {
+                phc::write_pbkdf2(password, &salted(*salt)?, *rounds)
+            }
+            Self::Argon2id(params) => phc::write_argon2(password, &random::<16>()?, params),
+        }
+    }
+
+    /// Takes as long as verifying a password that this recipe hashed.
+    pub(super) fn burn(&self, password: &[u8]) -> Result<(), Error> {
+        // Verifying a long password against the usual `$2b$` costs the configured rounds, not the
+        // raised ones of what would be written for it.
+        match self {
+            Self::Bcrypt(cost) => bcrypt::write(password, *cost),
+            _ => self.write(password),
+        }
+        .map(drop)
+    }
+}
+
+/// Verifies a hash of any known format.
+pub(super) fn verify(password: &[u8], hash: &str) -> Result<bool, Error> {
+    if hash.starts_with(bcrypt::SHA256_PREFIX) {
+        bcrypt::verify_sha256(password, hash)
+    } else if hash.starts_with(phc::SCRYPT_PREFIX) {
+        phc::verify_scrypt(password, hash)
+    } else if hash.starts_with(phc::PBKDF2_PREFIX) {
+        phc::verify_pbkdf2(password, hash)
+    } else if hash.starts_with(phc::ARGON2_PREFIX) {
+        phc::verify_argon2(password, hash)
+    } else if hash.starts_with("$2") {
+        bcrypt::verify(password, hash)
+    } else {
+        Err(Error::Unreadable("unknown format"))
+    }
+}
+
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| Error::Failed(e.into()))?;
+    Ok(bytes)
+}
+
+fn salted(length: usize) -> Result<Vec<u8>, Error> {
+    let mut salt = vec![0; length];
+    getrandom::fill(&mut salt).map_err(|e| Error::Failed(e.into()))?;
+    Ok(salt)
+}
+
+/// Python Keystone reads zero as "not set" in all of these options.
+fn given(option: Option<u32>) -> Option<u32> {
+    option.filter(|value| *value != 0)
+}
+
+fn within(
+    rounds: u32,
+    range: &std::ops::RangeInclusive<u32>,
+    algorithm: Algorithm,
+) -> Result<u32, Error> {
+    if range.contains(&rounds) {
+        return Ok(rounds);
+    }
+    let (min, max, name) = (range.start(), range.end(), algorithm.name());
+    Err(refused(
+        "password_hash_rounds",
+        &format!("between {min} and {max} with {name}"),
+    ))
+}
+
+fn refused(option: &'static str, allowed: &str) -> Error {
+    Error::Option {
+        option,
+        allowed: allowed.to_owned(),
+    }
+}
