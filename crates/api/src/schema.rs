@@ -1,0 +1,189 @@
+//! Validates request bodies and query strings against the reference's JSON schemas, with its messages.
+//!
+//! The schemas are data, `schemas/v3.json`: each is parsed when a request first needs it.
+
+mod document;
+mod pprint;
+mod python;
+mod validation;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, OnceLock};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use document::Schema;
+use validation::{Failure, Step};
+
+/// Checks the body of a call to `route` (`POST /v3/users`); an empty body counts as `{}`.
+pub(crate) fn body(route: &str, value: &Value) -> Result<(), String> {
+    let Some(schema) = find(route, "request") else {
+        return Ok(());
+    };
+    let nothing = json!({});
+    let value = if is_empty(value) { &nothing } else { value };
+    validation::first(schema, value, None).map_or(Ok(()), |failure| Err(field_message(&failure)))
+}
+
+/// Checks the decoded query string of a call to `route`; of a repeated key the first value counts.
+pub(crate) fn query(route: &str, pairs: &[(String, String)]) -> Result<(), String> {
+    let Some(schema) = find(route, "query") else {
+        return Ok(());
+    };
+    let mut values = Map::new();
+    for (key, value) in pairs {
+        values
+            .entry(key.as_str())
+            .or_insert_with(|| value.as_str().into());
+    }
+    let shown = show_query(pairs);
+    let values = Value::Object(values);
+    validation::first(schema, &values, Some(&shown))
+        .map_or(Ok(()), |failure| Err(field_message(&failure)))
+}
+
+/// Checks a value that the call to `route` validates itself, under the schema's `label` (`auth`).
+///
+/// Labels `mapping[schema_version=…]` report every failure, one a line; the others the first, at length.
+pub(crate) fn inline(route: &str, label: &str, value: &Value) -> Result<(), String> {
+    let Some(schema) = find(route, &format!("request|inline:{label}")) else {
+        return Ok(());
+    };
+    if !label.starts_with("mapping[") {
+        return validation::first(schema, value, None)
+            .map_or(Ok(()), |failure| Err(inline_message(&failure)));
+    }
+    let mut failures = validation::all(schema, value);
+    failures.sort_by_cached_key(full_text);
+    let mut messages = String::new();
+    for failure in &failures {
+        messages.push_str(&failure.message);
+        messages.push('\n');
+    }
+    if messages.is_empty() {
+        Ok(())
+    } else {
+        Err(messages)
+    }
+}
+
+/// The keys of all schemas: `METHOD path|request`, `…|query` or `…|request|inline:label`.
+#[cfg(test)]
+pub(crate) fn keys() -> impl Iterator<Item = &'static str> {
+    SCHEMAS.keys.keys().copied()
+}
+
+#[derive(Deserialize)]
+struct Shipped {
+    #[serde(borrow)]
+    keys: HashMap<&'static str, usize>,
+    #[serde(borrow)]
+    schemas: Vec<&'static RawValue>,
+}
+
+struct Schemas {
+    keys: HashMap<&'static str, usize>,
+    schemas: Vec<(&'static str, OnceLock<Schema>)>,
+}
+
+static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
+    let shipped: Shipped = serde_json::from_str(include_str!("../schemas/v3.json"))
+        .expect("the shipped file is read in the tests");
+    let schemas = shipped
+        .schemas
+        .into_iter()
+        .map(|schema| (schema.get(), OnceLock::new()));
+    Schemas {
+        keys: shipped.keys,
+        schemas: schemas.collect(),
+    }
+});
+
+fn find(route: &str, kind: &str) -> Option<&'static Schema> {
+    let path = route
+        .split_once(' ')
+        .filter(|(method, _)| *method == "HEAD");
+    let key = match path {
+        Some((_, path)) => format!("GET {path}|{kind}"),
+        None => format!("{route}|{kind}"),
+    };
+    let (text, schema) = SCHEMAS.schemas.get(*SCHEMAS.keys.get(key.as_str())?)?;
+    Some(schema.get_or_init(|| Schema::parse(text)))
+}
+
+/// What Python takes for false.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(value) => !value,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    }
+}
+
+/// The query as the reference prints it whole: all values of a key together.
+fn show_query(pairs: &[(String, String)]) -> String {
+    let mut order = HashMap::new();
+    for (index, (key, _)) in pairs.iter().enumerate() {
+        order.entry(key).or_insert(index);
+    }
+    let mut pairs: Vec<_> = pairs.iter().collect();
+    pairs.sort_by_key(|(key, _)| order[key]);
+    let shown: Vec<_> = pairs
+        .into_iter()
+        .map(|(key, value)| format!("({}, {})", python::quote(key), python::quote(value)))
+        .collect();
+    format!("ImmutableMultiDict([{}])", shown.join(", "))
+}
+
+fn field_message(failure: &Failure<'_>) -> String {
+    let message = &failure.message;
+    match failure.path.last() {
+        Some(field) => format!(
+            "Invalid input for field/attribute {field}. Value: {}. {message}",
+            python::text(failure.instance)
+        ),
+        None => message.clone(),
+    }
+}
+
+fn inline_message(failure: &Failure<'_>) -> String {
+    if failure.path.is_empty() {
+        return full_text(failure);
+    }
+    let path: Vec<_> = failure.path.iter().map(ToString::to_string).collect();
+    format!(
+        "Invalid input for field '{}': {}",
+        path.join("/"),
+        full_text(failure)
+    )
+}
+
+/// The failure as Python prints the exception: the schema and the instance follow the message.
+fn full_text(failure: &Failure<'_>) -> String {
+    let pretty = |value: &Value| pprint::pretty(value).replace('\n', "\n    ");
+    format!(
+        "{}\n\nFailed validating {} in schema{}:\n    {}\n\nOn instance{}:\n    {}",
+        failure.message,
+        python::quote(failure.keyword),
+        index(&failure.place),
+        pretty(failure.schema),
+        index(&failure.path),
+        pretty(failure.instance),
+    )
+}
+
+fn index(steps: &[Step<'_>]) -> String {
+    let steps: Vec<_> = steps.iter().map(Step::repr).collect();
+    if steps.is_empty() {
+        return String::new();
+    }
+    format!("[{}]", steps.join("]["))
+}
