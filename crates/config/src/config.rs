@@ -1,0 +1,313 @@
+//! The configuration as read: every option with its value.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::convert::Value;
+use crate::finding::{Finding, Origin, Problems};
+use crate::resolve::{Entry, Resolver, environment_value};
+use crate::sources::{File, Sources};
+use crate::strangers::{Strangers, Unlisted};
+use crate::table::{Definition, Kind, Table, table};
+
+/// The value of every option.
+///
+/// The getters panic when the group and name are not those of an option of their type: that is a
+/// mistake in the program, whatever the operator wrote. `string`, `bool`, `int` and `float` also
+/// want an option that has a default; the `optional_` ones take any.
+#[derive(Clone)]
+pub struct Config {
+    entries: Vec<Entry>,
+    unlisted: BTreeMap<(String, String), Entry>,
+}
+
+/// An option whose value differs between two configurations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The option's group.
+    pub group: String,
+    /// The option's name.
+    pub option: String,
+    /// Whether the reference lets a running server take the new value.
+    pub mutable: bool,
+}
+
+impl Config {
+    /// Reads everything; the warnings say what has no or another effect than it seems.
+    pub fn load(sources: &Sources) -> Result<(Self, Vec<Finding>), Problems> {
+        let table = table();
+        let mut problems = Vec::new();
+        let files = sources.read(&mut problems);
+        let mut resolver = Resolver::new(table, &files, sources);
+        let methods = methods(table, &mut resolver);
+
+        let mut strangers = Strangers::new(table, &files, &methods);
+        for file in &files {
+            strangers.examine(file);
+        }
+        let Strangers {
+            mut warnings,
+            mut unlisted,
+            ..
+        } = strangers;
+        unlisted.extend(of_methods(table, &methods, sources));
+        let unlisted = unlisted
+            .into_iter()
+            .map(|it| ((it.group, it.name), (it.text, it.origin)))
+            .collect::<BTreeMap<_, _>>()
+            .into_iter()
+            .map(|((group, name), (text, origin))| {
+                let entry = resolver.unlisted(&group, &name, &text, &origin);
+                ((group, name), entry)
+            })
+            .collect();
+
+        let (entries, found) = resolver.finish();
+        problems.extend(found);
+        if !problems.is_empty() {
+            return Err(Problems(problems));
+        }
+        if sources.found_nothing() {
+            warnings.push(Finding::general(
+                "no configuration file was found; every option has its default",
+            ));
+        }
+        Ok((Self { entries, unlisted }, warnings))
+    }
+
+    /// The options that differ from those of `old`, in the order of their groups and names.
+    pub fn changed(&self, old: &Self) -> Vec<Change> {
+        let listed = table().definitions.iter().enumerate();
+        let mut changes: Vec<Change> = listed
+            .filter(|(index, _)| self.entries[*index].value != old.entries[*index].value)
+            .map(|(_, definition)| Change {
+                group: definition.group.clone(),
+                option: definition.name.clone(),
+                mutable: definition.mutable,
+            })
+            .collect();
+        let mut keys: Vec<_> = self.unlisted.keys().chain(old.unlisted.keys()).collect();
+        keys.sort();
+        keys.dedup();
+        let value = |config: &Self, key| config.unlisted.get(key).and_then(|e| e.value.clone());
+        keys.retain(|key| value(self, key) != value(old, key));
+        changes.extend(keys.into_iter().map(|(group, option)| Change {
+            group: group.clone(),
+            option: option.clone(),
+            mutable: false,
+        }));
+        changes
+    }
+
+    /// Whether a file or the environment sets the option.
+    pub fn is_set(&self, group: &str, name: &str) -> bool {
+        self.origin(group, name).is_some()
+    }
+
+    /// Where the option was set, if it was.
+    pub fn origin(&self, group: &str, name: &str) -> Option<&Origin> {
+        self.entries[position(group, name)].origin.as_ref()
+    }
+
+    /// A finding about an option, at the place where it was set.
+    pub fn finding(&self, group: &str, name: &str, text: impl Into<String>) -> Finding {
+        Finding {
+            origin: self.origin(group, name).cloned(),
+            ..Finding::general(text).option(group, name)
+        }
+    }
+
+    /// The value of an option that only a plugin declares: `[auth] <method>`, or
+    /// `remote_id_attribute` in the group of a federation protocol.
+    pub fn unlisted(&self, group: &str, name: &str) -> Option<&str> {
+        let key = (crate::ini::normalized(group), name.to_owned());
+        match &self.unlisted.get(&key)?.value {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A text that has a default.
+    pub fn string(&self, group: &str, name: &str) -> &str {
+        let default = match &defaulted(group, name).value {
+            Some(Value::Text(text)) => text,
+            _ => "",
+        };
+        self.optional_string(group, name).unwrap_or(default)
+    }
+
+    /// A text or URI.
+    pub fn optional_string(&self, group: &str, name: &str) -> Option<&str> {
+        match self.value(group, name, &[Kind::String, Kind::Uri]) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A truth value that has a default.
+    pub fn bool(&self, group: &str, name: &str) -> bool {
+        defaulted(group, name);
+        self.optional_bool(group, name) == Some(true)
+    }
+
+    /// A truth value.
+    pub fn optional_bool(&self, group: &str, name: &str) -> Option<bool> {
+        match self.value(group, name, &[Kind::Bool]) {
+            Some(Value::Bool(truth)) => Some(*truth),
+            _ => None,
+        }
+    }
+
+    /// A whole number that has a default, which an empty value leaves as it is.
+    pub fn int(&self, group: &str, name: &str) -> i64 {
+        let default = match defaulted(group, name).value {
+            Some(Value::Int(number)) => number,
+            _ => 0,
+        };
+        self.optional_int(group, name).unwrap_or(default)
+    }
+
+    /// A whole number; an empty value is none.
+    pub fn optional_int(&self, group: &str, name: &str) -> Option<i64> {
+        match self.value(group, name, &[Kind::Int]) {
+            Some(Value::Int(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// A number that has a default, which an empty value leaves as it is.
+    pub fn float(&self, group: &str, name: &str) -> f64 {
+        let default = match defaulted(group, name).value {
+            Some(Value::Float(number)) => number,
+            _ => 0.0,
+        };
+        self.optional_float(group, name).unwrap_or(default)
+    }
+
+    /// A number; an empty value is none.
+    pub fn optional_float(&self, group: &str, name: &str) -> Option<f64> {
+        match self.value(group, name, &[Kind::Float]) {
+            Some(Value::Float(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// A list written with commas; empty if it is neither set nor has a default.
+    pub fn list(&self, group: &str, name: &str) -> &[String] {
+        list(self.value(group, name, &[Kind::List]))
+    }
+
+    /// The values of an option that can be given several times, oldest first.
+    pub fn multi(&self, group: &str, name: &str) -> &[String] {
+        list(self.value(group, name, &[Kind::Multi]))
+    }
+
+    /// `key:value` pairs.
+    pub fn dict(&self, group: &str, name: &str) -> BTreeMap<String, String> {
+        match self.value(group, name, &[Kind::Dict]) {
+            Some(Value::Dict(map)) => map.clone(),
+            _ => BTreeMap::new(),
+        }
+    }
+
+    /// `key:[value,value]` pairs.
+    pub fn lists(&self, group: &str, name: &str) -> BTreeMap<String, Vec<String>> {
+        match self.value(group, name, &[Kind::Lists]) {
+            Some(Value::Lists(map)) => map.clone(),
+            _ => BTreeMap::new(),
+        }
+    }
+
+    fn value(&self, group: &str, name: &str, kinds: &[Kind]) -> Option<&Value> {
+        let index = position(group, name);
+        let kind = table().definitions[index].kind;
+        assert!(
+            kinds.contains(&kind),
+            "[{group}] {name} is of type {kind:?}, not {kinds:?}"
+        );
+        self.entries[index].value.as_ref()
+    }
+}
+
+impl Default for Config {
+    /// Every option with its default.
+    fn default() -> Self {
+        let (entries, _) = Resolver::new(table(), &[] as &[File], &Sources::new()).finish();
+        Self {
+            entries,
+            unlisted: BTreeMap::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    /// The options that were set, without the values of secret ones.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listed = table().definitions.iter().zip(&self.entries);
+        let listed = listed.map(|(d, entry)| (d.group.as_str(), d.name.as_str(), entry));
+        let unlisted = self.unlisted.iter();
+        let unlisted = unlisted.map(|((group, name), e)| (group.as_str(), name.as_str(), e));
+        let mut map = f.debug_map();
+        for (group, name, entry) in listed.chain(unlisted) {
+            if entry.origin.is_none() {
+                continue;
+            }
+            map.key(&format_args!("[{group}] {name}"));
+            match &entry.value {
+                _ if entry.secret => map.value(&format_args!("***")),
+                Some(value) => map.value(value),
+                None => map.value(&format_args!("none")),
+            };
+        }
+        map.finish()
+    }
+}
+
+fn position(group: &str, name: &str) -> usize {
+    match table().find(group, name) {
+        Some(index) => index,
+        None => panic!("there is no option [{group}] {name}"),
+    }
+}
+
+fn defaulted(group: &str, name: &str) -> &'static Definition {
+    let definition = &table().definitions[position(group, name)];
+    assert!(
+        definition.value.is_some(),
+        "[{group}] {name} has no default"
+    );
+    definition
+}
+
+fn list(value: Option<&Value>) -> &[String] {
+    match value {
+        Some(Value::List(items)) => items,
+        _ => &[],
+    }
+}
+
+fn methods(table: &Table, resolver: &mut Resolver<'_>) -> Vec<String> {
+    let index = table.find("auth", "methods");
+    let entry = index.and_then(|index| resolver.entry(index));
+    list(entry.and_then(|entry| entry.value.as_ref())).to_vec()
+}
+
+/// Variables of the environment that name the plugin of a method.
+fn of_methods(table: &Table, methods: &[String], sources: &Sources) -> Vec<Unlisted> {
+    let foreign = methods
+        .iter()
+        .filter(|name| table.find("auth", name).is_none());
+    let set = foreign.filter_map(|name| {
+        let (text, origin) = environment_value(sources, "auth", name)?;
+        Some(Unlisted {
+            group: "auth".to_owned(),
+            name: name.clone(),
+            text,
+            origin,
+        })
+    });
+    set.collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! Where the configuration comes from: files, directories of files, the environment.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::finding::{Finding, Origin};
+use crate::ini::{self, Document};
+
+/// One thing to read.
+#[derive(Clone)]
+pub enum Source {
+    /// A file, as of `--config-file`.
+    File(PathBuf),
+    /// The `*.conf` files of a directory in the order of their names, as of `--config-dir`.
+    Dir(PathBuf),
+    /// A text, with the name that messages about it use.
+    Text {
+        /// Stands for the path in messages.
+        name: String,
+        /// The content of the file that it isn't.
+        text: String,
+    },
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Dir(path) => f.debug_tuple("Dir").field(path).finish(),
+            Self::Text { name, .. } => f.debug_tuple("Text").field(name).finish(),
+        }
+    }
+}
+
+/// The program that reads: which files it looks for by itself depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// The server; minds `OS_KEYSTONE_CONFIG_DIR` and `OS_KEYSTONE_CONFIG_FILES`.
+    Server,
+    /// `keystone-manage`; reads a `keystone-manage.conf` too.
+    Manage,
+}
+
+/// What to read, in order: later ones win, and the environment wins over all of them.
+#[derive(Clone, Default)]
+pub struct Sources {
+    given: Vec<Source>,
+    environment: HashMap<String, String>,
+    searched: bool,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources")
+            .field("given", &self.given)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A file that was read.
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    pub(crate) document: Document,
+}
+
+impl Sources {
+    /// Nothing to read: every option has its default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a source after those there are.
+    #[must_use]
+    pub fn with(mut self, source: Source) -> Self {
+        self.given.push(source);
+        self
+    }
+
+    /// Adds a file.
+    #[must_use]
+    pub fn file(self, path: impl Into<PathBuf>) -> Self {
+        self.with(Source::File(path.into()))
+    }
+
+    /// Adds a directory.
+    #[must_use]
+    pub fn dir(self, path: impl Into<PathBuf>) -> Self {
+        self.with(Source::Dir(path.into()))
+    }
+
+    /// Adds a text in the place of a file.
+    #[must_use]
+    pub fn text(self, name: &str, text: &str) -> Self {
+        self.with(Source::Text {
+            name: name.to_owned(),
+            text: text.to_owned(),
+        })
+    }
+
+    /// Takes `OS_<GROUP>__<OPTION>` variables from here.
+    #[must_use]
+    pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.environment = variables.into_iter().collect();
+        self
+    }
+
+    /// What a program reads: the files and directories of the usual places, then `given`, the
+    /// `--config-file` and `--config-dir` of its command line in their order.
+    ///
+    /// A given file takes the place of all usual files, a given directory that of all usual
+    /// directories. The usual places are `~/.keystone`, `~`, `/etc/keystone` and `/etc`.
+    pub fn standard(
+        program: Program,
+        given: impl IntoIterator<Item = Source>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        Self::search(Path::new("/etc"), program, given, environment)
+    }
+
+    fn search(
+        etc: &Path,
+        program: Program,
+        given: impl IntoIterator<Item = Source>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let mut sources = Self::new().environment(environment);
+        sources.searched = true;
+        let given: Vec<Source> = given.into_iter().collect();
+        if !given.iter().any(|source| matches!(source, Source::File(_))) {
+            let named = match program {
+                Program::Server => sources.named_by_environment(),
+                Program::Manage => Vec::new(),
+            };
+            let files = if named.is_empty() {
+                sources.usual(etc, program, "conf")
+            } else {
+                named
+            };
+            sources.given.extend(files.into_iter().map(Source::File));
+        }
+        if !given.iter().any(|source| matches!(source, Source::Dir(_))) {
+            let dirs = sources.usual(etc, program, "conf.d");
+            sources.given.extend(dirs.into_iter().map(Source::Dir));
+        }
+        sources.given.extend(given);
+        sources
+    }
+
+    fn named_by_environment(&self) -> Vec<PathBuf> {
+        let value = |name: &str| self.variable(name).unwrap_or_default().trim();
+        let dir = value("OS_KEYSTONE_CONFIG_DIR");
+        let names = value("OS_KEYSTONE_CONFIG_FILES");
+        let mut names: Vec<&str> = names.split(';').map(str::trim).collect();
+        names.retain(|name| !name.is_empty());
+        if names.is_empty() && !dir.is_empty() {
+            names.push("keystone.conf");
+        }
+        names
+            .into_iter()
+            .map(|name| Path::new(dir).join(name))
+            .collect()
+    }
+
+    /// For each base name, the first place that has it.
+    fn usual(&self, etc: &Path, program: Program, extension: &str) -> Vec<PathBuf> {
+        let mut places = Vec::new();
+        if let Some(home) = self.home() {
+            places.extend([home.join(".keystone"), home]);
+        }
+        places.extend([etc.join("keystone"), etc.to_owned()]);
+        for snap in ["SNAP_COMMON", "SNAP"] {
+            if let Some(root) = self.variable(snap).filter(|root| !root.is_empty()) {
+                places.push(Path::new(root).join("etc/keystone"));
+            }
+        }
+        let names: &[&str] = match program {
+            Program::Server => &["keystone"],
+            Program::Manage => &["keystone", "keystone-manage"],
+        };
+        let found = names.iter().filter_map(|name| {
+            let mut paths = places.iter().map(|p| p.join(format!("{name}.{extension}")));
+            paths.find(|path| path.exists())
+        });
+        found.collect()
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        match self.variable("HOME") {
+            Some(home) => Some(PathBuf::from(home)),
+            None => std::env::home_dir(),
+        }
+    }
+
+    /// A variable of the environment given to these sources.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str)
+    }
+
+    /// Whether the usual places were searched and nothing was found or given.
+    pub(crate) fn found_nothing(&self) -> bool {
+        self.searched && self.given.is_empty()
+    }
+
+    /// Reads every file, oldest first; what can't be read or parsed goes to `problems`.
+    pub(crate) fn read(&self, problems: &mut Vec<Finding>) -> Vec<File> {
+        let mut files = Vec::new();
+        for source in &self.given {
+            match source {
+                Source::File(path) => files.extend(read_file(&self.expanded(path), problems)),
+                Source::Dir(path) => {
+                    for path in list_dir(&self.expanded(path), problems) {
+                        files.extend(read_file(&path, problems));
+                    }
+                }
+                Source::Text { name, text } => {
+                    files.push(parse(Path::new(name), text, problems));
+                }
+            }
+        }
+        files
+    }
+
+    fn expanded(&self, path: &Path) -> PathBuf {
+        match (path.strip_prefix("~"), self.home()) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => path.to_owned(),
+        }
+    }
+}
+
+fn read_file(path: &Path, problems: &mut Vec<Finding>) -> Option<File> {
+    let problem = match std::fs::read(path) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => return Some(parse(path, &text, problems)),
+            Err(error) => {
+                let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                let line = String::from_utf8_lossy(before).matches('\n').count() + 1;
+                let origin = Origin::Line(path.to_owned(), line);
+                Finding::at(origin, "the line is not UTF-8")
+            }
+        },
+        Err(error) => unreadable(path, &error),
+    };
+    problems.push(problem);
+    None
+}
+
+fn list_dir(path: &Path, problems: &mut Vec<Finding>) -> Vec<PathBuf> {
+    let listed = std::fs::read_dir(path)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut paths: Vec<PathBuf> = listed.unwrap_or_else(|error: io::Error| {
+        problems.push(unreadable(path, &error));
+        Vec::new()
+    });
+    paths.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.ends_with(".conf") && !name.starts_with('.')
+    });
+    paths.sort();
+    paths
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Finding {
+    let text = match error.kind() {
+        io::ErrorKind::NotFound => "there is no such configuration file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "no permission to read the configuration".to_owned(),
+        _ => format!("the configuration can't be read: {error}"),
+    };
+    Finding::at(Origin::Path(path.to_owned()), text)
+}
+
+fn parse(path: &Path, text: &str, problems: &mut Vec<Finding>) -> File {
+    let document = ini::parse(text);
+    for (line, mistake) in &document.mistakes {
+        problems.push(Finding::at(Origin::Line(path.to_owned(), *line), *mistake));
+    }
+    File {
+        path: path.to_owned(),
+        document,
+    }
+}
+
+#[cfg(test)]
+mod tests;

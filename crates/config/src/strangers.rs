@@ -1,0 +1,198 @@
+//! Names that are not present options: deprecated ones, those of plugins, and mistakes.
+
+use std::collections::BTreeSet;
+
+use crate::finding::{Finding, Origin};
+use crate::ini::{Assignment, normalized};
+use crate::sources::File;
+use crate::table::Table;
+
+/// The option of a federation protocol's group, which is named after the protocol.
+const REMOTE_ID: &str = "remote_id_attribute";
+
+/// An assignment to a name that some plugin may read.
+pub(crate) struct Unlisted {
+    pub(crate) group: String,
+    pub(crate) name: String,
+    pub(crate) text: String,
+    pub(crate) origin: Origin,
+}
+
+/// What one assignment's name is.
+enum Name {
+    Present(usize),
+    Former(usize),
+    Plugin,
+    Retired,
+    Unknown,
+}
+
+/// Goes through all names, warning once for each that is deprecated or unknown.
+pub(crate) struct Strangers<'a> {
+    table: &'a Table,
+    methods: &'a [String],
+    protocols: BTreeSet<&'a str>,
+    seen: BTreeSet<(String, Option<String>)>,
+    pub(crate) warnings: Vec<Finding>,
+    pub(crate) unlisted: Vec<Unlisted>,
+}
+
+impl<'a> Strangers<'a> {
+    /// `methods` are the authentication methods in use: each may have an option in `[auth]` and
+    /// a group of its own.
+    pub(crate) fn new(table: &'a Table, files: &'a [File], methods: &'a [String]) -> Self {
+        let assignments = files.iter().flat_map(|file| &file.document.assignments);
+        let protocols = assignments
+            .filter(|assignment| assignment.name == REMOTE_ID)
+            .map(|assignment| assignment.group.as_str())
+            .collect();
+        Self {
+            table,
+            methods,
+            protocols,
+            seen: BTreeSet::new(),
+            warnings: Vec::new(),
+            unlisted: Vec::new(),
+        }
+    }
+
+    pub(crate) fn examine(&mut self, file: &File) {
+        for section in &file.document.sections {
+            if !self.knows_group(&section.group) {
+                let origin = Origin::Line(file.path.clone(), section.line);
+                self.warn(origin, &section.group, None, |it| {
+                    it.no_group(&section.group)
+                });
+            }
+        }
+        for assignment in &file.document.assignments {
+            if self.knows_group(&assignment.group) {
+                let origin = Origin::Line(file.path.clone(), assignment.line);
+                self.name(assignment, origin);
+            }
+        }
+    }
+
+    fn name(&mut self, assignment: &Assignment, origin: Origin) {
+        let Assignment { group, name, .. } = assignment;
+        match self.classify(group, name) {
+            Name::Present(index) if self.table.definitions[index].leaving => {
+                self.warn(origin, group, Some(name), |_| {
+                    "deprecated, and will be removed".to_owned()
+                });
+            }
+            Name::Present(_) | Name::Retired => {}
+            Name::Former(index) => self.warn(origin, group, Some(name), |it| {
+                let present = &it.table.definitions[index];
+                format!(
+                    "the name is deprecated; it is now [{}] {}",
+                    present.group, present.name
+                )
+            }),
+            Name::Plugin => self.unlisted.push(Unlisted {
+                group: group.clone(),
+                name: name.clone(),
+                text: assignment.value.clone(),
+                origin,
+            }),
+            Name::Unknown => {
+                self.warn(origin, group, Some(name), |it| it.no_option(group, name));
+            }
+        }
+    }
+
+    fn classify(&self, group: &str, name: &str) -> Name {
+        if let Some(index) = self.table.find(group, name) {
+            return Name::Present(index);
+        }
+        if let Some(index) = self.table.find_former(group, name) {
+            return Name::Former(index);
+        }
+        let of_method = group == "auth" && self.methods.iter().any(|method| method == name);
+        if of_method || name == REMOTE_ID {
+            Name::Plugin
+        } else if self.table.is_retired(group, name) {
+            Name::Retired
+        } else {
+            Name::Unknown
+        }
+    }
+
+    fn knows_group(&self, group: &str) -> bool {
+        self.table.has_group(group)
+            || self.protocols.contains(group)
+            || self
+                .methods
+                .iter()
+                .any(|method| normalized(method) == group)
+    }
+
+    fn warn(
+        &mut self,
+        origin: Origin,
+        group: &str,
+        name: Option<&str>,
+        text: impl FnOnce(&Self) -> String,
+    ) {
+        if self
+            .seen
+            .insert((group.to_owned(), name.map(str::to_owned)))
+        {
+            let finding = Finding::at(origin, text(self));
+            self.warnings.push(match name {
+                Some(name) => finding.option(group, name),
+                None => finding.group(group),
+            });
+        }
+    }
+
+    fn no_group(&self, group: &str) -> String {
+        match nearest(group, self.table.group_names()) {
+            Some(near) => format!("there is no such group; did you mean [{near}]?"),
+            None => "there is no such group; its options have no effect".to_owned(),
+        }
+    }
+
+    fn no_option(&self, group: &str, name: &str) -> String {
+        let elsewhere: Vec<&str> = self
+            .table
+            .group_names()
+            .filter(|other| self.table.find(other, name).is_some())
+            .collect();
+        if let Some(near) = nearest(name, self.table.names(group)) {
+            format!("there is no such option; did you mean {near}?")
+        } else if let [only] = elsewhere[..] {
+            format!("there is no such option; did you mean [{only}] {name}?")
+        } else {
+            "there is no such option; it has no effect".to_owned()
+        }
+    }
+}
+
+/// The candidate that a slip of the hand may have meant.
+fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |text: &str| text.trim().to_lowercase().replace('-', "_");
+    let name = plain(name);
+    let most = (name.len() / 3).min(2);
+    candidates
+        .map(|candidate| (distance(&name, &plain(candidate)), candidate))
+        .filter(|(distance, _)| *distance <= most)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// How many letters to insert, drop or change to get from one word to the other.
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, letter) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = index + 1;
+        for (column, other) in to.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}

@@ -1,0 +1,36 @@
+"""The options of the reference's keystone.conf, as the installed packages declare them."""
+
+import importlib.metadata
+import warnings
+
+warnings.simplefilter("ignore")
+
+NAMESPACES = [
+    "keystone",
+    "oslo.cache",
+    "oslo.db",
+    "oslo.log",
+    "oslo.messaging",
+    "oslo.middleware",
+    "oslo.policy",
+    "osprofiler",
+]
+
+
+def options():
+    """Yields (group, option) once for each option."""
+    import keystone.conf
+
+    keystone.conf.configure()
+    keystone.conf.set_config_defaults()
+    seen = set()
+    for namespace in NAMESPACES:
+        for entry in importlib.metadata.entry_points(group="oslo.config.opts"):
+            if entry.name != namespace:
+                continue
+            for group, declared in entry.load()():
+                group = str(getattr(group, "name", group) or "DEFAULT")
+                for option in declared:
+                    if (group, option.dest) not in seen:
+                        seen.add((group, option.dest))
+                        yield group, option
