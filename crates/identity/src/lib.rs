@@ -1,1 +1,84 @@
-//! Domains, projects, users, groups, roles and assignments.
+//! Domains, projects, users, groups, roles and assignments: their rules and their SQL.
+//!
+//! ```no_run
+//! # async fn example(db: keystone_storage::Db) -> keystone_types::Result<()> {
+//! use keystone_identity::{Identity, Settings};
+//! use keystone_types::{Clock, Listing};
+//!
+//! let identity = Identity::new(db, Clock::system(), Settings::default())?;
+//! for domain in identity.domains(&Listing::default()).await?.items {
+//!     println!("{} {}", domain.id, domain.name);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod account;
+mod domain;
+mod effective;
+mod grant;
+mod group;
+mod hierarchy;
+mod login;
+mod options;
+pub mod password;
+mod project;
+mod revocation;
+mod role;
+mod scope;
+mod settings;
+mod user;
+
+use keystone_storage::Db;
+use keystone_types::{Clock, Error, Result};
+
+pub use account::NewUser;
+pub use domain::Domain;
+pub use grant::{Actor, Grant, Reach, Target};
+pub use group::{Group, Membership};
+pub use options::Options;
+pub use project::{Project, Tags};
+pub use revocation::{RevocationEvent, revoke};
+pub use role::{Role, RoleRef};
+pub use scope::{DomainRef, ProjectRef};
+pub use settings::{Compliance, Settings};
+pub use user::{Subject, User};
+
+use password::{Algorithm, Hasher};
+
+/// Everything about who there is and what they may do; clones share one database.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    db: Db,
+    clock: Clock,
+    settings: std::sync::Arc<Settings>,
+    hasher: Hasher,
+}
+
+impl Identity {
+    /// Identity over a database whose schema is current.
+    pub fn new(db: Db, clock: Clock, settings: Settings) -> Result<Self> {
+        // What Python Keystone can read, unless told otherwise.
+        let algorithm = settings.password_algorithm.unwrap_or(Algorithm::Bcrypt);
+        let hasher = Hasher::new(algorithm, &settings.passwords)?;
+        Ok(Self {
+            db,
+            clock,
+            settings: settings.into(),
+            hasher,
+        })
+    }
+
+    /// What the operator decided.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+/// 403: the resource has the option `immutable`.
+fn immutable(verb: &str, kind: &str, id: &str) -> Error {
+    // The stray backquote is the reference's.
+    Error::Refused(format!(
+        "Unable to {verb} immutable {kind} resource: `{id}. Set resource option \"immutable\" to false first."
+    ))
+}

@@ -1,0 +1,356 @@
+//! Creating, changing and deleting users.
+
+use chrono::Duration;
+use keystone_storage::{OrConflict, Tx, sql};
+use keystone_types::{Error, Extra, Result, Secret, new_id};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::options::{Table, store};
+use crate::user::User;
+use crate::{Identity, RevocationEvent, revoke};
+
+/// What a new user is made from.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NewUser {
+    /// Unique in its domain.
+    pub name: String,
+    /// The owning domain.
+    pub domain_id: String,
+    /// None for one who can't log in with a password.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// Whether it can log in.
+    #[serde(default)]
+    pub enabled: Option<bool>,
+    /// Where a token is scoped to when nothing is asked for.
+    #[serde(default)]
+    pub default_project_id: Option<String>,
+    /// What is decided for this user alone.
+    #[serde(default)]
+    pub options: Map<String, Value>,
+    /// What no column holds.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// How a password came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SetBy {
+    Administrator,
+    User,
+}
+
+impl Identity {
+    /// Creates a local user.
+    pub async fn create_user(&self, user: NewUser) -> Result<User> {
+        self.create_user_with_id(&new_id(), user).await
+    }
+
+    pub(crate) async fn create_user_with_id(&self, id: &str, mut user: NewUser) -> Result<User> {
+        user.name = user.name.trim().to_owned();
+        for derived in ["id", "password_expires_at", "links", "federated"] {
+            user.extra.0.shift_remove(derived);
+        }
+        self.domain(&user.domain_id).await?;
+        self.check_default_project(user.default_project_id.as_deref())
+            .await?;
+        let hash = self.hash(user.password.clone()).await?;
+        let now = self.clock.now();
+        let enabled = user.enabled.unwrap_or(true);
+        let watched = enabled
+            && self
+                .settings
+                .compliance
+                .disable_after_days_inactive
+                .is_some();
+        let mut tx = self.db.begin().await?;
+        sql("INSERT INTO user (id, extra, enabled, default_project_id, created_at, last_active_at, domain_id) \
+             VALUES (?, ?, ?, ?, ?, ?, ?)")
+        .bind(id)
+        .bind(&user.extra)
+        .bind(enabled)
+        .bind(&user.default_project_id)
+        .bind(now)
+        .bind(watched.then_some(now.date()))
+        .bind(&user.domain_id)
+        .execute(&mut tx)
+        .await?;
+        sql("INSERT INTO local_user (user_id, domain_id, name) VALUES (?, ?, ?)")
+            .bind(id)
+            .bind(&user.domain_id)
+            .bind(&user.name)
+            .execute(&mut tx)
+            .await
+            .or_conflict(|| name_taken(&user.name, &user.domain_id))?;
+        store(&mut tx, Table::User, id, &user.options).await?;
+        if let Some(hash) = hash {
+            let exempt = user.options.get("ignore_password_expiry") == Some(&Value::Bool(true));
+            let keep = user.options.get("ignore_change_password_upon_first_use")
+                == Some(&Value::Bool(true));
+            self.store_password(
+                &mut tx,
+                id,
+                &hash,
+                Expiry { exempt, keep },
+                SetBy::Administrator,
+            )
+            .await?;
+        }
+        tx.commit().await?;
+        self.user(id).await
+    }
+
+    /// Changes a user; a new password or disabling ends the user's tokens.
+    pub async fn update_user(&self, id: &str, mut patch: Map<String, Value>) -> Result<User> {
+        let row = self.user_row(id).await?;
+        let (was_enabled, local_id) = (row.enabled, row.local_id);
+        let mut user = row.into_user(&self.settings, self.clock.now().date());
+        let same_domain = patch
+            .shift_remove("domain_id")
+            .is_none_or(|domain| domain == user.domain_id.as_str());
+        if !same_domain {
+            return Err(Error::Validation("Cannot change Domain ID".to_owned()));
+        }
+        let password = match patch.shift_remove("password") {
+            Some(Value::String(password)) => Some(Secret::from(password)),
+            _ => None,
+        };
+        let options = match patch.shift_remove("options") {
+            Some(Value::Object(options)) => options,
+            _ => Map::new(),
+        };
+        let enabled = patch
+            .shift_remove("enabled")
+            .and_then(|value| value.as_bool());
+        let name = patch
+            .shift_remove("name")
+            .and_then(|value| value.as_str().map(|name| name.trim().to_owned()));
+        if let Some(project) = patch.shift_remove("default_project_id") {
+            user.default_project_id = project.as_str().map(str::to_owned);
+            self.check_default_project(user.default_project_id.as_deref())
+                .await?;
+        }
+        for derived in ["id", "password_expires_at", "links", "federated", "extra"] {
+            patch.shift_remove(derived);
+        }
+        user.extra.0.extend(patch);
+        user.options.apply(&options);
+        let hash = self.hash(password).await?;
+        let now = self.clock.now();
+
+        let mut tx = self.db.begin().await?;
+        sql("UPDATE user SET extra = ?, enabled = ?, default_project_id = ? WHERE id = ?")
+            .bind(&user.extra)
+            .bind(enabled.or(was_enabled))
+            .bind(&user.default_project_id)
+            .bind(id)
+            .execute(&mut tx)
+            .await?;
+        if enabled == Some(true) {
+            self.restore(&mut tx, id).await?;
+        }
+        if let Some(name) = name {
+            rename(&mut tx, id, local_id, &name, &user.domain_id).await?;
+        }
+        store(&mut tx, Table::User, id, &options).await?;
+        let new_password = hash.is_some();
+        if let Some(hash) = hash {
+            let exempt = user.options.is_on("ignore_password_expiry");
+            let keep = user.options.is_on("ignore_change_password_upon_first_use");
+            self.store_password(
+                &mut tx,
+                id,
+                &hash,
+                Expiry { exempt, keep },
+                SetBy::Administrator,
+            )
+            .await?;
+        }
+        if new_password || (enabled == Some(false) && user.enabled) {
+            revoke(&mut tx, &self.settings, RevocationEvent::user(id), now).await?;
+        }
+        tx.commit().await?;
+        self.user(id).await
+    }
+
+    /// Enabling forgives failed attempts and idleness.
+    async fn restore(&self, tx: &mut Tx, id: &str) -> Result<()> {
+        sql("UPDATE local_user SET failed_auth_count = 0, failed_auth_at = NULL WHERE user_id = ?")
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
+        if self
+            .settings
+            .compliance
+            .disable_after_days_inactive
+            .is_some()
+        {
+            let today = self.clock.now().date();
+            sql("UPDATE user SET last_active_at = ? WHERE id = ?")
+                .bind(today)
+                .bind(id)
+                .execute(tx)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a user and all that refers to it.
+    pub async fn delete_user(&self, id: &str) -> Result<()> {
+        self.user_row(id).await?;
+        let mut tx = self.db.begin().await?;
+        self.remove_user(&mut tx, id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub(crate) async fn remove_user(&self, tx: &mut Tx, id: &str) -> Result<()> {
+        let now = self.clock.now();
+        for statement in [
+            "DELETE FROM user_group_membership WHERE user_id = ?",
+            "DELETE FROM expiring_user_group_membership WHERE user_id = ?",
+            "DELETE FROM assignment WHERE actor_id = ? AND type IN ('UserProject', 'UserDomain')",
+            "DELETE FROM system_assignment WHERE actor_id = ? AND type = 'UserSystem'",
+            "DELETE FROM credential WHERE user_id = ?",
+            "DELETE FROM id_mapping WHERE public_id = ?",
+            "DELETE FROM application_credential_access_rule WHERE application_credential_id IN \
+                 (SELECT a.internal_id FROM application_credential a WHERE a.user_id = ?)",
+            "DELETE FROM application_credential_role WHERE application_credential_id IN \
+                 (SELECT a.internal_id FROM application_credential a WHERE a.user_id = ?)",
+            "DELETE FROM application_credential WHERE user_id = ?",
+            "DELETE FROM access_rule WHERE user_id = ?",
+            "DELETE FROM user_option WHERE user_id = ?",
+            "DELETE FROM federated_user WHERE user_id = ?",
+            "DELETE FROM nonlocal_user WHERE user_id = ?",
+            "DELETE FROM password WHERE local_user_id IN (SELECT l.id FROM local_user l WHERE l.user_id = ?)",
+            "DELETE FROM local_user WHERE user_id = ?",
+            "DELETE FROM user WHERE id = ?",
+        ] {
+            sql(statement).bind(id).execute(&mut *tx).await?;
+        }
+        sql("UPDATE trust SET deleted_at = ? WHERE (trustor_user_id = ? OR trustee_user_id = ?) AND deleted_at IS NULL")
+            .bind(now)
+            .bind(id)
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
+        revoke(tx, &self.settings, RevocationEvent::user(id), now).await
+    }
+
+    /// Stores a new current password and retires the others.
+    pub(crate) async fn store_password(
+        &self,
+        tx: &mut Tx,
+        user_id: &str,
+        hash: &str,
+        expiry: Expiry,
+        by: SetBy,
+    ) -> Result<()> {
+        let compliance = &self.settings.compliance;
+        let now = self.clock.precise();
+        let (local_id,): (i64,) = sql("SELECT id FROM local_user WHERE user_id = ?")
+            .bind(user_id)
+            .fetch_one(&mut *tx)
+            .await?;
+        let old: Vec<(i64,)> = sql(
+            "SELECT id FROM password WHERE local_user_id = ? ORDER BY created_at_int DESC, id DESC",
+        )
+        .bind(local_id)
+        .fetch_all(&mut *tx)
+        .await?;
+        for (id,) in old
+            .iter()
+            .skip(compliance.unique_last_password_count.max(1))
+        {
+            sql("DELETE FROM password WHERE id = ?")
+                .bind(*id)
+                .execute(&mut *tx)
+                .await?;
+        }
+        let micros = now.and_utc().timestamp_micros();
+        sql("UPDATE password SET expires_at = ?, expires_at_int = ? \
+              WHERE local_user_id = ? AND (expires_at_int IS NULL OR expires_at_int > ?)")
+        .bind(now)
+        .bind(micros)
+        .bind(local_id)
+        .bind(micros)
+        .execute(&mut *tx)
+        .await?;
+        let must_change =
+            by == SetBy::Administrator && compliance.change_password_upon_first_use && !expiry.keep;
+        let expires_at = if must_change {
+            Some(now)
+        } else {
+            let days = compliance.password_expires_days.filter(|_| !expiry.exempt);
+            days.map(|days| self.clock.now() + Duration::days(days))
+        };
+        sql("INSERT INTO password \
+               (local_user_id, password_hash, created_at, created_at_int, expires_at, expires_at_int, self_service) \
+             VALUES (?, ?, ?, ?, ?, ?, ?)")
+        .bind(local_id)
+        .bind(hash)
+        .bind(now)
+        .bind(micros)
+        .bind(expires_at)
+        .bind(expires_at.map(|time| time.and_utc().timestamp_micros()))
+        .bind(by == SetBy::User)
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn hash(&self, password: Option<Secret>) -> Result<Option<String>> {
+        match password {
+            Some(password) => Ok(Some(self.hasher.hash(password).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn check_default_project(&self, id: Option<&str>) -> Result<()> {
+        let Some(id) = id else { return Ok(()) };
+        match self.project(id).await {
+            Ok(project) if project.is_domain => Err(Error::Validation(
+                "User's default project ID cannot be a domain ID: ".to_owned() + id,
+            )),
+            // One that does not exist yet is taken, as the reference does.
+            Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What a user's options say about a new password.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expiry {
+    /// `ignore_password_expiry`
+    pub(crate) exempt: bool,
+    /// `ignore_change_password_upon_first_use`
+    pub(crate) keep: bool,
+}
+
+fn name_taken(name: &str, domain_id: &str) -> Error {
+    Error::conflict::<User>(format!(
+        "Duplicate entry found with name {name} at domain ID {domain_id}"
+    ))
+}
+
+async fn rename(
+    tx: &mut Tx,
+    id: &str,
+    local_id: Option<i64>,
+    name: &str,
+    domain_id: &str,
+) -> Result<()> {
+    let statement = if local_id.is_some() {
+        "UPDATE local_user SET name = ? WHERE user_id = ?"
+    } else {
+        "UPDATE federated_user SET display_name = ? WHERE user_id = ?"
+    };
+    sql(statement)
+        .bind(name)
+        .bind(id)
+        .execute(tx)
+        .await
+        .or_conflict(|| name_taken(name, domain_id))?;
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! Domains: the owners of users, groups and projects. Each is a project that acts as one.
+
+use keystone_storage::{Tx, sql};
+use keystone_types::{Error, Extra, Listing, Page, Resource, Result};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::options::Options;
+use crate::project::{ROOT, Tags, check_delete};
+use crate::{Identity, Project};
+
+/// A domain, as served.
+#[derive(Clone, Debug, Serialize)]
+pub struct Domain {
+    /// What no column holds.
+    #[serde(flatten)]
+    pub extra: Extra,
+    /// The id.
+    pub id: String,
+    /// Unique among domains.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Disabling it disables all that it owns.
+    pub enabled: Option<bool>,
+    /// Simple labels.
+    pub tags: Tags,
+    /// `immutable`.
+    pub options: Options,
+}
+
+impl Resource for Domain {
+    const MEMBER: &'static str = "domain";
+    const COLLECTION: &'static str = "domains";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Domain {
+    /// Whether it is enabled.
+    pub fn is_enabled(&self) -> bool {
+        self.enabled == Some(true)
+    }
+}
+
+impl From<Project> for Domain {
+    fn from(project: Project) -> Self {
+        let Project {
+            extra,
+            id,
+            name,
+            description,
+            enabled,
+            tags,
+            options,
+            ..
+        } = project;
+        Self {
+            extra,
+            id,
+            name,
+            description,
+            enabled,
+            tags,
+            options,
+        }
+    }
+}
+
+impl Identity {
+    /// The domains that a listing asks for.
+    pub async fn domains(&self, listing: &Listing) -> Result<Page<Domain>> {
+        let listing = listing.clone().with("is_domain", "1");
+        Ok(self.projects(&listing).await?.map(Domain::from))
+    }
+
+    /// One domain.
+    pub async fn domain(&self, id: &str) -> Result<Domain> {
+        match self.project(id).await {
+            Ok(project) if project.is_domain => Ok(project.into()),
+            Ok(_) | Err(Error::NotFound { .. }) => Err(Error::not_found::<Domain>(id)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One domain by name.
+    pub async fn domain_by_name(&self, name: &str) -> Result<Domain> {
+        match self.project_by_name(name, ROOT).await {
+            Ok(project) => Ok(project.into()),
+            Err(Error::NotFound { .. }) => Err(Error::not_found::<Domain>(name)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The domains with these ids, in the order of their ids.
+    pub async fn domains_with_ids(&self, ids: &[String]) -> Result<Vec<Domain>> {
+        let found = self.projects_with_ids(ids).await?;
+        Ok(found
+            .into_iter()
+            .filter(|project| project.is_domain)
+            .map(Domain::from)
+            .collect())
+    }
+
+    /// Creates a domain.
+    pub async fn create_domain(&self, mut project: Project) -> Result<Domain> {
+        project.is_domain = true;
+        project.domain_id = None;
+        project.parent_id = None;
+        Ok(self.create_project(project).await?.into())
+    }
+
+    /// Changes a domain.
+    pub async fn update_domain(&self, id: &str, mut patch: Map<String, Value>) -> Result<Domain> {
+        let current = self.domain(id).await?;
+        let name = patch
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or(&current.name);
+        self.check_not_federated(id, name)?;
+        // What makes it a domain is not an attribute of a domain.
+        for key in ["domain_id", "parent_id", "is_domain"] {
+            patch.shift_remove(key);
+        }
+        Ok(self.update_project(id, patch).await?.into())
+    }
+
+    /// Deletes a disabled domain and all that it owns.
+    pub async fn delete_domain(&self, id: &str) -> Result<()> {
+        let project = match self.project(id).await {
+            Err(Error::NotFound { .. }) => return Err(Error::not_found::<Domain>(id)),
+            other => other?,
+        };
+        if !project.is_domain {
+            return Err(Error::not_found::<Domain>(id));
+        }
+        check_delete(&project)?;
+        if project.is_enabled() {
+            return Err(Error::Refused(
+                "Cannot delete a domain that is enabled, please disable it first.".to_owned(),
+            ));
+        }
+        let mut tx = self.db.begin().await?;
+        // Flat first, so that no project hangs on one that goes before it.
+        sql("UPDATE project SET parent_id = domain_id WHERE domain_id = ?")
+            .bind(id)
+            .execute(&mut tx)
+            .await?;
+        for project in owned(
+            &mut tx,
+            "SELECT id FROM project WHERE domain_id = ? ORDER BY id",
+            id,
+        )
+        .await?
+        {
+            self.remove_project(&mut tx, &project).await?;
+        }
+        for group in owned(
+            &mut tx,
+            "SELECT id FROM `group` WHERE domain_id = ? ORDER BY id",
+            id,
+        )
+        .await?
+        {
+            self.remove_group(&mut tx, &group).await?;
+        }
+        for user in owned(
+            &mut tx,
+            "SELECT id FROM user WHERE domain_id = ? ORDER BY id",
+            id,
+        )
+        .await?
+        {
+            self.remove_user(&mut tx, &user).await?;
+        }
+        // Python Keystone leaves the roles of a deleted domain behind, where nothing can use them.
+        for role in owned(
+            &mut tx,
+            "SELECT id FROM role WHERE domain_id = ? ORDER BY id",
+            id,
+        )
+        .await?
+        {
+            self.remove_role(&mut tx, &role).await?;
+        }
+        for statement in [
+            "DELETE FROM whitelisted_config WHERE domain_id = ?",
+            "DELETE FROM sensitive_config WHERE domain_id = ?",
+            "DELETE FROM config_register WHERE domain_id = ?",
+            "DELETE FROM `limit` WHERE domain_id = ?",
+        ] {
+            sql(statement).bind(id).execute(&mut tx).await?;
+        }
+        self.remove_project(&mut tx, id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub(crate) fn check_not_federated(&self, id: &str, name: &str) -> Result<()> {
+        let reserved = self.settings.federated_domain_name.to_lowercase();
+        if name.to_lowercase() == reserved {
+            return Err(Error::Validation(format!("Domain cannot be named {name}")));
+        }
+        if id.to_lowercase() == reserved {
+            return Err(Error::Validation(format!("Domain cannot have ID {id}")));
+        }
+        Ok(())
+    }
+}
+
+async fn owned(tx: &mut Tx, query: &'static str, domain_id: &str) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = sql(query).bind(domain_id).fetch_all(tx).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}

@@ -1,0 +1,223 @@
+//! Grants: a role for a user or a group on a project, a domain or the system.
+//!
+//! An inherited grant holds for every project below its target and not for the target itself.
+
+use keystone_storage::{Db, Query, sql};
+use keystone_types::{Error, Result};
+
+use crate::{Identity, Role};
+
+/// Who holds the role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A user.
+    User(String),
+    /// Every member of a group.
+    Group(String),
+}
+
+/// What the role is held on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A project, or the projects below it.
+    Project(String, Reach),
+    /// A domain, or the projects in it.
+    Domain(String, Reach),
+    /// The deployment as a whole.
+    System,
+}
+
+/// How far a grant reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The target itself.
+    Direct,
+    /// The projects below the target: OS-INHERIT.
+    Inherited,
+}
+
+/// An actor and a target, between which roles are granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Who.
+    pub actor: Actor,
+    /// On what.
+    pub target: Target,
+}
+
+impl Actor {
+    /// The id of the user or group.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::User(id) | Self::Group(id) => id,
+        }
+    }
+}
+
+impl Target {
+    fn id(&self) -> &str {
+        match self {
+            Self::Project(id, _) | Self::Domain(id, _) => id,
+            Self::System => "system",
+        }
+    }
+
+    fn inherited(&self) -> bool {
+        matches!(
+            self,
+            Self::Project(_, Reach::Inherited) | Self::Domain(_, Reach::Inherited)
+        )
+    }
+}
+
+impl Grant {
+    /// The `type` column.
+    fn kind(&self) -> &'static str {
+        match (&self.actor, &self.target) {
+            (Actor::User(_), Target::Project(..)) => "UserProject",
+            (Actor::Group(_), Target::Project(..)) => "GroupProject",
+            (Actor::User(_), Target::Domain(..)) => "UserDomain",
+            (Actor::Group(_), Target::Domain(..)) => "GroupDomain",
+            (Actor::User(_), Target::System) => "UserSystem",
+            (Actor::Group(_), Target::System) => "GroupSystem",
+        }
+    }
+
+    /// The statement for the table that holds such grants.
+    fn statement(&self, assignment: &'static str, system: &'static str) -> Query {
+        let text = if self.target == Target::System {
+            system
+        } else {
+            assignment
+        };
+        let query = sql(text)
+            .bind(self.kind())
+            .bind(self.actor.id())
+            .bind(self.target.id());
+        query.bind(self.target.inherited())
+    }
+
+    fn missing(&self, role_id: &str) -> Error {
+        Error::Missing(format!(
+            "Could not find role assignment with role: {role_id}, user or group: {}, project, domain, or system: {}.",
+            self.actor.id(),
+            self.target.id()
+        ))
+    }
+}
+
+impl Identity {
+    /// Grants a role; one that is held already stays.
+    pub async fn create_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
+        let role = self.role(role_id).await?;
+        self.check_target(&grant.target, Some(&role)).await?;
+        if grant.target == Target::System && role.domain_id.is_some() {
+            return Err(Error::Validation(format!(
+                "Role {role_id} is a domain-specific role. Unable to use a domain-specific role in a system assignment."
+            )));
+        }
+        let done = grant
+            .statement(
+                "INSERT INTO assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO system_assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
+            )
+            .bind(role_id)
+            .execute(&self.db)
+            .await;
+        match done {
+            Err(error) if error.is_duplicate() => Ok(()),
+            other => Ok(other.map(drop)?),
+        }
+    }
+
+    /// Whether a role is granted; not being granted is a 404.
+    pub async fn check_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
+        if grant.target != Target::System {
+            self.role(role_id).await?;
+            self.check_target(&grant.target, None).await?;
+        }
+        if granted(&self.db, grant, role_id).await? {
+            Ok(())
+        } else {
+            Err(grant.missing(role_id))
+        }
+    }
+
+    /// Takes a role back.
+    pub async fn delete_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
+        if grant.target != Target::System {
+            self.role(role_id).await?;
+            self.check_target(&grant.target, None).await?;
+        }
+        let removed = grant
+            .statement(
+                "DELETE FROM assignment WHERE type = ? AND actor_id = ? AND target_id = ? AND inherited = ? AND role_id = ?",
+                "DELETE FROM system_assignment \
+                  WHERE type = ? AND actor_id = ? AND target_id = ? AND inherited = ? AND role_id = ?",
+            )
+            .bind(role_id)
+            .execute(&self.db)
+            .await?;
+        if removed == 0 {
+            Err(grant.missing(role_id))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The roles that are granted, without what they imply.
+    pub async fn grants(&self, grant: &Grant) -> Result<Vec<Role>> {
+        self.check_target(&grant.target, None).await?;
+        let condition = if grant.target == Target::System {
+            "r.id IN (SELECT a.role_id FROM system_assignment a \
+                       WHERE a.type = ? AND a.actor_id = ? AND a.target_id = ?)"
+        } else if grant.target.inherited() {
+            "r.id IN (SELECT a.role_id FROM assignment a \
+                       WHERE a.type = ? AND a.actor_id = ? AND a.target_id = ? AND a.inherited = 1)"
+        } else {
+            "r.id IN (SELECT a.role_id FROM assignment a \
+                       WHERE a.type = ? AND a.actor_id = ? AND a.target_id = ? AND a.inherited = 0)"
+        };
+        self.roles_where(|select| {
+            select.filter_all(
+                condition,
+                [grant.kind(), grant.actor.id(), grant.target.id()],
+            )
+        })
+        .await
+    }
+
+    /// The target must exist, and a domain-specific role must belong to its domain.
+    async fn check_target(&self, target: &Target, role: Option<&Role>) -> Result<()> {
+        match target {
+            Target::Domain(id, _) => self.domain(id).await.map(drop),
+            Target::Project(id, _) => {
+                let project = self.project(id).await?;
+                match role
+                    .filter(|role| role.domain_id.is_some() && role.domain_id != project.domain_id)
+                {
+                    Some(role) => Err(Error::Refused(format!(
+                        "Project {id} must be in the same domain as the role {} being assigned.",
+                        role.id
+                    ))),
+                    None => Ok(()),
+                }
+            }
+            Target::System => Ok(()),
+        }
+    }
+}
+
+async fn granted(db: &Db, grant: &Grant, role_id: &str) -> Result<bool> {
+    let found: Option<(String,)> = grant
+        .statement(
+            "SELECT role_id FROM assignment \
+              WHERE type = ? AND actor_id = ? AND target_id = ? AND inherited = ? AND role_id = ?",
+            "SELECT role_id FROM system_assignment \
+              WHERE type = ? AND actor_id = ? AND target_id = ? AND inherited = ? AND role_id = ?",
+        )
+        .bind(role_id)
+        .fetch_optional(db)
+        .await?;
+    Ok(found.is_some())
+}

@@ -1,0 +1,304 @@
+//! Groups of users, and who is in them.
+
+use chrono::{Duration, NaiveDateTime};
+use keystone_storage::{Column, OrConflict, Tx, select, sql};
+use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay, render_time};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Identity, RevocationEvent, revoke};
+
+/// A group, as stored and as served.
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
+pub struct Group {
+    /// What no column holds.
+    #[serde(flatten)]
+    #[sqlx(try_from = "Option<String>")]
+    pub extra: Extra,
+    /// The id.
+    #[serde(default = "new_id")]
+    pub id: String,
+    /// Unique in its domain.
+    pub name: String,
+    /// The owning domain.
+    pub domain_id: String,
+    /// What it is for.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+impl Resource for Group {
+    const MEMBER: &'static str = "group";
+    const COLLECTION: &'static str = "groups";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// A group as one of its members sees it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Membership {
+    /// The group.
+    #[serde(flatten)]
+    pub group: Group,
+    /// When a membership that federation gave ends.
+    pub membership_expires_at: Option<String>,
+}
+
+impl Resource for Membership {
+    const MEMBER: &'static str = Group::MEMBER;
+    const COLLECTION: &'static str = Group::COLLECTION;
+
+    fn id(&self) -> &str {
+        &self.group.id
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct MembershipRow {
+    group_id: String,
+    last_verified: Option<NaiveDateTime>,
+    authorization_ttl: Option<i64>,
+}
+
+const GROUPS: &str = "SELECT g.id, g.name, g.domain_id, g.description, g.extra FROM `group` g";
+
+const COLUMNS: [Column; 2] = [
+    Column::text("name", "g.name", 64),
+    Column::text("domain_id", "g.domain_id", 64),
+];
+
+impl Identity {
+    /// The groups that a listing asks for.
+    pub async fn groups(&self, listing: &Listing) -> Result<Page<Group>> {
+        if let Some(marker) = &listing.marker {
+            let row: Option<(String,)> = sql("SELECT id FROM `group` WHERE id = ?")
+                .bind(marker)
+                .fetch_optional(&self.db)
+                .await?;
+            row.ok_or_else(|| Error::Missing(format!("Marker {marker} could not be found.")))?;
+        }
+        let query = select(GROUPS)
+            .narrow(listing, &COLUMNS)
+            .page(listing, "g.id");
+        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
+    }
+
+    /// One group.
+    pub async fn group(&self, id: &str) -> Result<Group> {
+        let query = select(GROUPS).filter("g.id = ?", Some(id)).then("");
+        query
+            .fetch_optional(&self.db)
+            .await?
+            .ok_or_else(|| Error::not_found::<Group>(id))
+    }
+
+    /// Creates a group.
+    pub async fn create_group(&self, mut group: Group) -> Result<Group> {
+        group.name = group.name.trim().to_owned();
+        group.description.get_or_insert_default();
+        self.domain(&group.domain_id).await?;
+        sql("INSERT INTO `group` (id, domain_id, name, description, extra) VALUES (?, ?, ?, ?, ?)")
+            .bind(&group.id)
+            .bind(&group.domain_id)
+            .bind(&group.name)
+            .bind(&group.description)
+            .bind(&group.extra)
+            .execute(&self.db)
+            .await
+            .or_conflict(|| name_taken(&group))?;
+        Ok(group)
+    }
+
+    /// Changes a group.
+    pub async fn update_group(&self, id: &str, patch: Map<String, Value>) -> Result<Group> {
+        let current = self.group(id).await?;
+        if patch
+            .get("domain_id")
+            .is_some_and(|domain| *domain != current.domain_id.as_str())
+        {
+            return Err(Error::Validation("Cannot change Domain ID".to_owned()));
+        }
+        let mut group = overlay(&current, patch)?;
+        group.name = group.name.trim().to_owned();
+        sql("UPDATE `group` SET name = ?, description = ?, extra = ? WHERE id = ?")
+            .bind(&group.name)
+            .bind(&group.description)
+            .bind(&group.extra)
+            .bind(id)
+            .execute(&self.db)
+            .await
+            .or_conflict(|| name_taken(&group))?;
+        Ok(group)
+    }
+
+    /// Deletes a group; if it had roles, its members' tokens end.
+    pub async fn delete_group(&self, id: &str) -> Result<()> {
+        self.group(id).await?;
+        let mut tx = self.db.begin().await?;
+        let granted: Option<(String,)> = sql("\
+            SELECT role_id FROM assignment WHERE actor_id = ? AND type IN ('GroupProject', 'GroupDomain') \
+             UNION SELECT role_id FROM system_assignment WHERE actor_id = ? AND type = 'GroupSystem'")
+        .bind(id)
+        .bind(id)
+        .fetch_optional(&mut tx)
+        .await?;
+        if granted.is_some() {
+            let members: Vec<(String,)> = sql("\
+                SELECT user_id FROM user_group_membership WHERE group_id = ? \
+                 UNION SELECT user_id FROM expiring_user_group_membership WHERE group_id = ?")
+            .bind(id)
+            .bind(id)
+            .fetch_all(&mut tx)
+            .await?;
+            for (user_id,) in members {
+                revoke(
+                    &mut tx,
+                    &self.settings,
+                    RevocationEvent::user(&user_id),
+                    self.clock.now(),
+                )
+                .await?;
+            }
+        }
+        self.remove_group(&mut tx, id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub(crate) async fn remove_group(&self, tx: &mut Tx, id: &str) -> Result<()> {
+        for statement in [
+            "DELETE FROM user_group_membership WHERE group_id = ?",
+            "DELETE FROM expiring_user_group_membership WHERE group_id = ?",
+            "DELETE FROM assignment WHERE actor_id = ? AND type IN ('GroupProject', 'GroupDomain')",
+            "DELETE FROM system_assignment WHERE actor_id = ? AND type = 'GroupSystem'",
+            "DELETE FROM id_mapping WHERE public_id = ?",
+            "DELETE FROM `group` WHERE id = ?",
+        ] {
+            sql(statement).bind(id).execute(&mut *tx).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts a user into a group; one who is in it already stays.
+    pub async fn add_user_to_group(&self, user_id: &str, group_id: &str) -> Result<()> {
+        self.group(group_id).await?;
+        self.user_row(user_id).await?;
+        let done = sql("INSERT INTO user_group_membership (user_id, group_id) VALUES (?, ?)")
+            .bind(user_id)
+            .bind(group_id)
+            .execute(&self.db)
+            .await;
+        match done {
+            Err(error) if error.is_duplicate() => Ok(()),
+            other => Ok(other.map(drop)?),
+        }
+    }
+
+    /// Takes a user out of a group, which ends the user's tokens.
+    pub async fn remove_user_from_group(&self, user_id: &str, group_id: &str) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        let removed = sql("DELETE FROM user_group_membership WHERE user_id = ? AND group_id = ?")
+            .bind(user_id)
+            .bind(group_id)
+            .execute(&mut tx)
+            .await?;
+        if removed == 0 {
+            drop(tx);
+            self.group(group_id).await?;
+            self.user_row(user_id).await?;
+            return Err(not_a_member(user_id, group_id));
+        }
+        revoke(
+            &mut tx,
+            &self.settings,
+            RevocationEvent::user(user_id),
+            self.clock.now(),
+        )
+        .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Whether a user is in a group; not being in it is a 404.
+    pub async fn check_user_in_group(&self, user_id: &str, group_id: &str) -> Result<()> {
+        self.group(group_id).await?;
+        self.user_row(user_id).await?;
+        if self
+            .group_ids(user_id)
+            .await?
+            .iter()
+            .any(|id| id == group_id)
+        {
+            return Ok(());
+        }
+        Err(not_a_member(user_id, group_id))
+    }
+
+    /// The ids of the groups that a user is in now.
+    pub async fn group_ids(&self, user_id: &str) -> Result<Vec<String>> {
+        let rows = self.membership_rows(user_id).await?;
+        Ok(rows.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// The groups that a user is in now.
+    pub async fn groups_for_user(
+        &self,
+        user_id: &str,
+        listing: &Listing,
+    ) -> Result<Vec<Membership>> {
+        self.user_row(user_id).await?;
+        let rows = self.membership_rows(user_id).await?;
+        let select = select(GROUPS)
+            .within("g.id", rows.iter().map(|(id, _)| id))
+            .narrow(listing, &COLUMNS);
+        let groups: Vec<Group> = select.then(" ORDER BY g.id").fetch_all(&self.db).await?;
+        let expiry = |id: &str| {
+            rows.iter()
+                .find(|(group, _)| group == id)
+                .and_then(|(_, end)| *end)
+        };
+        Ok(groups
+            .into_iter()
+            .map(|group| Membership {
+                membership_expires_at: expiry(&group.id).map(render_time),
+                group,
+            })
+            .collect())
+    }
+
+    /// The memberships of a user that have not lapsed, each with its end.
+    async fn membership_rows(&self, user_id: &str) -> Result<Vec<(String, Option<NaiveDateTime>)>> {
+        let rows: Vec<MembershipRow> = sql("\
+            SELECT group_id, NULL AS last_verified, NULL AS authorization_ttl \
+              FROM user_group_membership WHERE user_id = ? \
+             UNION ALL \
+            SELECT e.group_id, e.last_verified, i.authorization_ttl \
+              FROM expiring_user_group_membership e JOIN identity_provider i ON i.id = e.idp_id WHERE e.user_id = ?")
+        .bind(user_id)
+        .bind(user_id)
+        .fetch_all(&self.db)
+        .await?;
+        let now = self.clock.precise();
+        let default_ttl = self.settings.default_authorization_ttl;
+        let current = rows.into_iter().filter_map(|row| {
+            let end = row.last_verified.map(|verified| {
+                let minutes = row.authorization_ttl.filter(|minutes| *minutes != 0);
+                verified + minutes.map_or(default_ttl, Duration::minutes)
+            });
+            end.is_none_or(|end| end > now)
+                .then_some((row.group_id, end))
+        });
+        Ok(current.collect())
+    }
+}
+
+fn not_a_member(user_id: &str, group_id: &str) -> Error {
+    Error::Missing(format!("User '{user_id}' not found in group '{group_id}'"))
+}
+
+fn name_taken(group: &Group) -> Error {
+    let (name, domain) = (&group.name, &group.domain_id);
+    Error::conflict::<Group>(format!(
+        "Duplicate entry found with name {name} at domain ID {domain}"
+    ))
+}

@@ -1,0 +1,143 @@
+//! Resource options: the `*_option` tables, keyed by four characters and named on the wire.
+
+use keystone_storage::{Tx, sql};
+use keystone_types::{Result, to_python_json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Ids in the tables and names on the wire.
+const NAMES: [(&str, &str); 8] = [
+    ("1000", "ignore_change_password_upon_first_use"),
+    ("1001", "ignore_password_expiry"),
+    ("1002", "ignore_lockout_failure_attempts"),
+    ("1003", "lock_password"),
+    ("1004", "ignore_user_inactivity"),
+    ("IMMU", "immutable"),
+    ("MFAE", "multi_factor_auth_enabled"),
+    ("MFAR", "multi_factor_auth_rules"),
+];
+
+/// The options of a user, project or role.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Options(pub Map<String, Value>);
+
+impl Options {
+    /// Whether a boolean option is on.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.0.get(name) == Some(&Value::Bool(true))
+    }
+
+    /// Whether the resource may be neither changed nor deleted.
+    pub fn immutable(&self) -> bool {
+        self.is_on("immutable")
+    }
+
+    /// Lays changes over the options: `null` removes one.
+    pub(crate) fn apply(&mut self, changes: &Map<String, Value>) {
+        for (name, value) in changes {
+            if value.is_null() {
+                self.0.remove(name);
+            } else {
+                self.0.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Reads what the queries select: each option's id and the hex of its JSON, joined by commas.
+impl TryFrom<Option<String>> for Options {
+    type Error = Corrupt;
+
+    fn try_from(joined: Option<String>) -> Result<Self, Corrupt> {
+        let mut options = Map::new();
+        for entry in joined.iter().flat_map(|text| text.split(',')) {
+            let (id, hex) = entry.split_at_checked(4).ok_or(Corrupt)?;
+            let Some((_, name)) = NAMES.iter().find(|(known, _)| *known == id) else {
+                continue;
+            };
+            let value = serde_json::from_slice(&unhex(hex)?).map_err(|_| Corrupt)?;
+            options.insert((*name).to_owned(), value);
+        }
+        Ok(Self(options))
+    }
+}
+
+/// An option that does not decode.
+#[derive(Debug, thiserror::Error)]
+#[error("an option's value is not JSON")]
+pub struct Corrupt;
+
+fn unhex(hex: &str) -> Result<Vec<u8>, Corrupt> {
+    let digits = hex.as_bytes().chunks(2);
+    digits
+        .map(|pair| {
+            std::str::from_utf8(pair)
+                .ok()
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        })
+        .collect::<Option<Vec<u8>>>()
+        .ok_or(Corrupt)
+}
+
+/// Which `*_option` table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Table {
+    User,
+    Project,
+    Role,
+}
+
+/// Stores the options that `changes` names; `null` deletes one, unknown names are not stored.
+pub(crate) async fn store(
+    tx: &mut Tx,
+    table: Table,
+    id: &str,
+    changes: &Map<String, Value>,
+) -> Result<()> {
+    let (delete, insert) = match table {
+        Table::User => (
+            "DELETE FROM user_option WHERE user_id = ? AND option_id = ?",
+            "INSERT INTO user_option (user_id, option_id, option_value) VALUES (?, ?, ?)",
+        ),
+        Table::Project => (
+            "DELETE FROM project_option WHERE project_id = ? AND option_id = ?",
+            "INSERT INTO project_option (project_id, option_id, option_value) VALUES (?, ?, ?)",
+        ),
+        Table::Role => (
+            "DELETE FROM role_option WHERE role_id = ? AND option_id = ?",
+            "INSERT INTO role_option (role_id, option_id, option_value) VALUES (?, ?, ?)",
+        ),
+    };
+    for (name, value) in changes {
+        let Some((option, _)) = NAMES.iter().find(|(_, known)| known == name) else {
+            continue;
+        };
+        sql(delete).bind(id).bind(*option).execute(&mut *tx).await?;
+        if !value.is_null() {
+            sql(insert)
+                .bind(id)
+                .bind(*option)
+                .bind(to_python_json(value))
+                .execute(&mut *tx)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joined_options_decode() {
+        let joined = "IMMU74727565,MFAR5B5B2261222C2022C3A9225D5D,ZZZZ31";
+        let options = Options::try_from(Some(joined.to_owned())).unwrap();
+        let expected =
+            serde_json::json!({"immutable": true, "multi_factor_auth_rules": [["a", "é"]]});
+        assert_eq!(Value::Object(options.0), expected);
+        assert!(Options::try_from(Some("IMMU7".to_owned())).is_err());
+        assert!(Options::try_from(Some("IM".to_owned())).is_err());
+    }
+}

@@ -1,0 +1,364 @@
+//! Projects: the tree of what resources belong to. A domain is a project that acts as one.
+
+use keystone_storage::{Column, OrConflict, Select, Tx, select, sql};
+use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::options::{Options, Table, store};
+use crate::{Identity, RevocationEvent, revoke};
+
+/// The `domain_id` of a project that acts as a domain, as stored.
+pub(crate) const ROOT: &str = "<<keystone.domain.root>>";
+
+/// A project, as served; a domain is one of these too.
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
+pub struct Project {
+    /// What no column holds.
+    #[serde(flatten)]
+    #[sqlx(try_from = "Option<String>")]
+    pub extra: Extra,
+    /// The id.
+    #[serde(default = "new_id")]
+    pub id: String,
+    /// Unique in its domain.
+    pub name: String,
+    /// The owning domain; none for a domain.
+    #[serde(default)]
+    pub domain_id: Option<String>,
+    /// What it is for.
+    #[serde(default = "no_text")]
+    pub description: Option<String>,
+    /// NULL in the database counts as disabled.
+    #[serde(default = "yes")]
+    pub enabled: Option<bool>,
+    /// The project or domain above.
+    #[serde(default)]
+    pub parent_id: Option<String>,
+    /// Whether it acts as a domain.
+    #[serde(default)]
+    pub is_domain: bool,
+    /// Simple labels.
+    #[serde(default)]
+    #[sqlx(try_from = "Option<String>")]
+    pub tags: Tags,
+    /// `immutable`.
+    #[serde(default)]
+    #[sqlx(try_from = "Option<String>")]
+    pub options: Options,
+}
+
+/// The labels of a project, in order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tags(pub Vec<String>);
+
+/// Tags are selected joined by commas, which they can't contain.
+impl From<Option<String>> for Tags {
+    fn from(joined: Option<String>) -> Self {
+        let mut tags: Vec<String> = joined
+            .iter()
+            .flat_map(|text| text.split(','))
+            .map(str::to_owned)
+            .collect();
+        tags.sort();
+        Self(tags)
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a default for an Option field")]
+fn no_text() -> Option<String> {
+    Some(String::new())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a default for an Option field")]
+fn yes() -> Option<bool> {
+    Some(true)
+}
+
+impl Resource for Project {
+    const MEMBER: &'static str = "project";
+    const COLLECTION: &'static str = "projects";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Project {
+    /// Whether it is enabled, whatever its domain is.
+    pub fn is_enabled(&self) -> bool {
+        self.enabled == Some(true)
+    }
+
+    /// `domain` or `project`, for messages.
+    fn kind(&self) -> &'static str {
+        if self.is_domain { "domain" } else { "project" }
+    }
+}
+
+const PROJECTS: &str = "\
+    SELECT p.id, p.name, NULLIF(p.domain_id, '<<keystone.domain.root>>') AS domain_id, p.description, p.enabled, \
+           p.parent_id, p.is_domain, p.extra, \
+           (SELECT GROUP_CONCAT(t.name) FROM project_tag t WHERE t.project_id = p.id) AS tags, \
+           (SELECT GROUP_CONCAT(o.option_id || HEX(o.option_value)) FROM project_option o \
+             WHERE o.project_id = p.id) AS options \
+      FROM project p";
+
+const COLUMNS: [Column; 5] = [
+    Column::text("name", "p.name", 64),
+    Column::text("domain_id", "p.domain_id", 64),
+    Column::text("parent_id", "p.parent_id", 64),
+    Column::flag("enabled", "p.enabled"),
+    Column::flag("is_domain", "p.is_domain"),
+];
+
+/// Starts a `SELECT` of projects without the row that stands above all domains.
+pub(crate) fn projects() -> Select {
+    select(PROJECTS).filter("p.id <> ?", Some(ROOT))
+}
+
+impl Identity {
+    /// The projects that a listing asks for.
+    pub async fn projects(&self, listing: &Listing) -> Result<Page<Project>> {
+        if let Some(marker) = &listing.marker {
+            let row: Option<(String,)> = sql("SELECT id FROM project WHERE id = ?")
+                .bind(marker)
+                .fetch_optional(&self.db)
+                .await?;
+            row.ok_or_else(|| Error::Missing(format!("Marker {marker} could not be found.")))?;
+        }
+        let query = projects().narrow(listing, &COLUMNS).page(listing, "p.id");
+        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
+    }
+
+    /// The projects with these ids, in the order of their ids.
+    pub async fn projects_with_ids(&self, ids: &[String]) -> Result<Vec<Project>> {
+        Ok(projects()
+            .within("p.id", ids)
+            .then(" ORDER BY p.id")
+            .fetch_all(&self.db)
+            .await?)
+    }
+
+    /// One project or domain.
+    pub async fn project(&self, id: &str) -> Result<Project> {
+        let found = projects()
+            .filter("p.id = ?", Some(id))
+            .then("")
+            .fetch_optional(&self.db)
+            .await?;
+        found.ok_or_else(|| Error::not_found::<Project>(id))
+    }
+
+    /// One project by its name in a domain.
+    pub async fn project_by_name(&self, name: &str, domain_id: &str) -> Result<Project> {
+        let query = projects()
+            .filter("p.name = ?", Some(name))
+            .filter("p.domain_id = ?", Some(domain_id));
+        query
+            .then("")
+            .fetch_optional(&self.db)
+            .await?
+            .ok_or_else(|| Error::not_found::<Project>(name))
+    }
+
+    /// Creates a project or a domain.
+    pub async fn create_project(&self, mut project: Project) -> Result<Project> {
+        let url_safe = if project.is_domain {
+            self.settings.domain_name_url_safe
+        } else {
+            self.settings.project_name_url_safe
+        };
+        check_url_safe(url_safe, &project)?;
+        project.name = project.name.trim().to_owned();
+        if project.parent_id.as_deref().is_none_or(str::is_empty) {
+            project.parent_id.clone_from(&project.domain_id);
+        }
+        self.check_place(&project).await?;
+        let mut tx = self.db.begin().await?;
+        sql("INSERT INTO project (id, name, extra, description, enabled, domain_id, parent_id, is_domain) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(&project.id)
+        .bind(&project.name)
+        .bind(&project.extra)
+        .bind(&project.description)
+        .bind(project.enabled)
+        .bind(project.domain_id.as_deref().unwrap_or(ROOT))
+        .bind(&project.parent_id)
+        .bind(project.is_domain)
+        .execute(&mut tx)
+        .await
+        .or_conflict(|| name_taken(&project))?;
+        store_tags(&mut tx, &project.id, &project.tags).await?;
+        store(&mut tx, Table::Project, &project.id, &project.options.0).await?;
+        tx.commit().await?;
+        self.project(&project.id).await
+    }
+
+    /// Changes a project or a domain.
+    pub async fn update_project(&self, id: &str, mut patch: Map<String, Value>) -> Result<Project> {
+        let current = self.project(id).await?;
+        check_update(&current, &patch)?;
+        let options = match patch.shift_remove("options") {
+            Some(Value::Object(options)) => options,
+            _ => Map::new(),
+        };
+        let mut project = overlay(&current, patch)?;
+        project.options.apply(&options);
+        if project.name != current.name {
+            let url_safe = if project.is_domain {
+                self.settings.domain_name_url_safe
+            } else {
+                self.settings.project_name_url_safe
+            };
+            check_url_safe(url_safe, &project)?;
+            project.name = project.name.trim().to_owned();
+        }
+        self.check_enabled_change(&current, &project).await?;
+        let mut tx = self.db.begin().await?;
+        sql("UPDATE project SET name = ?, extra = ?, description = ?, enabled = ? WHERE id = ?")
+            .bind(&project.name)
+            .bind(&project.extra)
+            .bind(&project.description)
+            .bind(project.enabled)
+            .bind(id)
+            .execute(&mut tx)
+            .await
+            .or_conflict(|| name_taken(&project))?;
+        if project.tags != current.tags {
+            store_tags(&mut tx, id, &project.tags).await?;
+        }
+        store(&mut tx, Table::Project, id, &options).await?;
+        tx.commit().await?;
+        self.project(id).await
+    }
+
+    /// Deletes a project that has nothing below it, and all that refers to it.
+    pub async fn delete_project(&self, id: &str) -> Result<()> {
+        let project = self.project(id).await?;
+        if project.is_domain {
+            return self.delete_domain(id).await;
+        }
+        check_delete(&project)?;
+        let mut tx = self.db.begin().await?;
+        let children = sql("SELECT id FROM project WHERE parent_id = ?").bind(id);
+        if children
+            .fetch_optional::<(String,)>(&mut tx)
+            .await?
+            .is_some()
+        {
+            return Err(Error::Refused(format!(
+                "Cannot delete the project {id} since it is not a leaf in the hierarchy. Use the cascade option if you want \
+                 to delete a whole subtree."
+            )));
+        }
+        self.remove_project(&mut tx, id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Deletes the row of a project and everything that refers to it.
+    pub(crate) async fn remove_project(&self, tx: &mut Tx, id: &str) -> Result<()> {
+        let now = self.clock.now();
+        for statement in [
+            "DELETE FROM assignment WHERE target_id = ?",
+            "DELETE FROM credential WHERE project_id = ?",
+            "DELETE FROM `limit` WHERE project_id = ?",
+            "DELETE FROM project_endpoint WHERE project_id = ?",
+            "DELETE FROM project_endpoint_group WHERE project_id = ?",
+            "UPDATE user SET default_project_id = NULL WHERE default_project_id = ?",
+            "DELETE FROM project_tag WHERE project_id = ?",
+            "DELETE FROM project_option WHERE project_id = ?",
+            "DELETE FROM project WHERE id = ?",
+        ] {
+            sql(statement).bind(id).execute(&mut *tx).await?;
+        }
+        sql("UPDATE trust SET deleted_at = ? WHERE project_id = ? AND deleted_at IS NULL")
+            .bind(now)
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
+        revoke(tx, &self.settings, RevocationEvent::project(id), now).await
+    }
+}
+
+async fn store_tags(tx: &mut Tx, id: &str, tags: &Tags) -> Result<()> {
+    sql("DELETE FROM project_tag WHERE project_id = ?")
+        .bind(id)
+        .execute(&mut *tx)
+        .await?;
+    for tag in &tags.0 {
+        sql("INSERT INTO project_tag (project_id, name) VALUES (?, ?)")
+            .bind(id)
+            .bind(tag)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
+
+fn name_taken(project: &Project) -> Error {
+    let (name, id) = (&project.name, &project.id);
+    Error::conflict::<Project>(if project.is_domain {
+        format!(
+            "it is not permitted to have two projects acting as domains with the same name: {name}"
+        )
+    } else {
+        format!(
+            "it is not permitted to have two projects with either the same name or same id in the same domain: \
+             name is {name}, project id {id}"
+        )
+    })
+}
+
+fn check_url_safe(required: bool, project: &Project) -> Result<()> {
+    const RESERVED: &str = ":/?#[]@!$&'()*+,;=";
+    if !required || !project.name.contains(|c| RESERVED.contains(c)) {
+        return Ok(());
+    }
+    let found: String = RESERVED
+        .chars()
+        .filter(|c| project.name.contains(*c))
+        .collect();
+    let kind = if project.is_domain {
+        "Domain"
+    } else {
+        "Project"
+    };
+    Err(Error::Validation(format!(
+        "{kind} name cannot contain the following reserved characters: {found}"
+    )))
+}
+
+fn check_update(current: &Project, patch: &Map<String, Value>) -> Result<()> {
+    if current.options.immutable() {
+        let released = patch
+            .get("options")
+            .and_then(|options| options.get("immutable"));
+        if patch.len() > 1 || !matches!(released, Some(Value::Null | Value::Bool(false))) {
+            return Err(crate::immutable("update", current.kind(), &current.id));
+        }
+    }
+    let changes = |key: &str, value: Value| patch.get(key).is_some_and(|new| *new != value);
+    if changes("domain_id", current.domain_id.clone().into()) {
+        return Err(Error::Validation("Cannot change Domain ID".to_owned()));
+    }
+    if changes("parent_id", current.parent_id.clone().into()) {
+        return Err(Error::Refused(
+            "Update of `parent_id` is not allowed.".to_owned(),
+        ));
+    }
+    if changes("is_domain", current.is_domain.into()) {
+        return Err(Error::Validation(
+            "Update of `is_domain` is not allowed.".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_delete(project: &Project) -> Result<()> {
+    if project.options.immutable() {
+        return Err(crate::immutable("delete", project.kind(), &project.id));
+    }
+    Ok(())
+}

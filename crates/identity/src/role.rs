@@ -1,0 +1,279 @@
+//! Roles, and which implies which.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keystone_storage::{Column, OrConflict, Select, Tx, select, sql};
+use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::Identity;
+use crate::options::{Options, Table, store};
+
+/// The `domain_id` of a role that belongs to no domain, as stored.
+const GLOBAL: &str = "<<null>>";
+
+/// A role, as stored and as served.
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
+pub struct Role {
+    /// What no column holds.
+    #[serde(flatten)]
+    #[sqlx(try_from = "Option<String>")]
+    pub extra: Extra,
+    /// The id.
+    #[serde(default = "new_id")]
+    pub id: String,
+    /// Unique in its domain, or among global roles.
+    pub name: String,
+    /// The domain of a domain-specific role.
+    #[serde(default)]
+    pub domain_id: Option<String>,
+    /// What it is for.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// `immutable`.
+    #[serde(default)]
+    #[sqlx(try_from = "Option<String>")]
+    pub options: Options,
+}
+
+impl Resource for Role {
+    const MEMBER: &'static str = "role";
+    const COLLECTION: &'static str = "roles";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+const ROLES: &str = "\
+    SELECT r.id, r.name, NULLIF(r.domain_id, '<<null>>') AS domain_id, r.description, r.extra, \
+           (SELECT GROUP_CONCAT(o.option_id || HEX(o.option_value)) FROM role_option o WHERE o.role_id = r.id) AS options \
+      FROM role r";
+
+const COLUMNS: [Column; 2] = [
+    Column::text("name", "r.name", 255),
+    Column::text("domain_id", "r.domain_id", 64),
+];
+
+/// Every role by id with what it implies directly: small, and read whole.
+#[derive(Debug, Default)]
+pub(crate) struct RoleGraph(BTreeMap<String, Node>);
+
+#[derive(Debug)]
+struct Node {
+    name: String,
+    global: bool,
+    implies: Vec<String>,
+}
+
+/// A role in a token.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct RoleRef {
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+}
+
+impl RoleGraph {
+    /// The roles that follow from `ids`, each once; domain-specific ones only lead to others.
+    pub(crate) fn expand<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Vec<RoleRef> {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&str> = ids.into_iter().collect();
+        while let Some(id) = open.pop() {
+            if let Some((id, node)) = self.0.get_key_value(id)
+                && seen.insert(id)
+            {
+                open.extend(node.implies.iter().map(String::as_str));
+            }
+        }
+        let nodes = seen.into_iter().map(|id| (id, &self.0[id]));
+        nodes
+            .filter(|(_, node)| node.global)
+            .map(|(id, node)| RoleRef {
+                id: id.clone(),
+                name: node.name.clone(),
+            })
+            .collect()
+    }
+}
+
+impl Identity {
+    /// The roles that a listing asks for; without a filter on the domain, all of them.
+    pub async fn roles(&self, listing: &Listing) -> Result<Page<Role>> {
+        let query = select(ROLES)
+            .narrow(listing, &COLUMNS)
+            .page(listing, "r.id");
+        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
+    }
+
+    /// The roles that belong to no domain.
+    pub async fn global_roles(&self, listing: &Listing) -> Result<Page<Role>> {
+        self.roles(&listing.clone().with("domain_id", GLOBAL)).await
+    }
+
+    /// The roles with these ids.
+    pub(crate) async fn roles_where(
+        &self,
+        narrow: impl FnOnce(Select) -> Select,
+    ) -> Result<Vec<Role>> {
+        Ok(narrow(select(ROLES))
+            .then(" ORDER BY r.id")
+            .fetch_all(&self.db)
+            .await?)
+    }
+
+    /// One role.
+    pub async fn role(&self, id: &str) -> Result<Role> {
+        let query = select(ROLES).filter("r.id = ?", Some(id)).then("");
+        query
+            .fetch_optional(&self.db)
+            .await?
+            .ok_or_else(|| Error::not_found::<Role>(id))
+    }
+
+    /// Creates a role.
+    pub async fn create_role(&self, role: Role) -> Result<Role> {
+        let mut tx = self.db.begin().await?;
+        sql("INSERT INTO role (id, name, domain_id, description, extra) VALUES (?, ?, ?, ?, ?)")
+            .bind(&role.id)
+            .bind(&role.name)
+            .bind(role.domain_id.as_deref().unwrap_or(GLOBAL))
+            .bind(&role.description)
+            .bind(&role.extra)
+            .execute(&mut tx)
+            .await
+            .or_conflict(|| name_taken(&role))?;
+        store(&mut tx, Table::Role, &role.id, &role.options.0).await?;
+        tx.commit().await?;
+        self.role(&role.id).await
+    }
+
+    /// Changes a role.
+    pub async fn update_role(&self, id: &str, mut patch: Map<String, Value>) -> Result<Role> {
+        let current = self.role(id).await?;
+        if current.options.immutable() {
+            let released = patch
+                .get("options")
+                .and_then(|options| options.get("immutable"));
+            if patch.len() > 1 || !matches!(released, Some(Value::Null | Value::Bool(false))) {
+                return Err(crate::immutable("update", Role::MEMBER, id));
+            }
+        }
+        if patch
+            .get("domain_id")
+            .is_some_and(|domain| *domain != Value::from(current.domain_id.clone()))
+        {
+            return Err(Error::Validation(
+                "Update of `domain_id` is not allowed.".to_owned(),
+            ));
+        }
+        let options = match patch.shift_remove("options") {
+            Some(Value::Object(options)) => options,
+            _ => Map::new(),
+        };
+        let role = overlay(&current, patch)?;
+        let mut tx = self.db.begin().await?;
+        sql("UPDATE role SET name = ?, description = ?, extra = ? WHERE id = ?")
+            .bind(&role.name)
+            .bind(&role.description)
+            .bind(&role.extra)
+            .bind(id)
+            .execute(&mut tx)
+            .await
+            .or_conflict(|| name_taken(&role))?;
+        store(&mut tx, Table::Role, id, &options).await?;
+        tx.commit().await?;
+        self.role(id).await
+    }
+
+    /// Deletes a role with every grant of it.
+    pub async fn delete_role(&self, id: &str) -> Result<()> {
+        if self.role(id).await?.options.immutable() {
+            return Err(crate::immutable("delete", Role::MEMBER, id));
+        }
+        let mut tx = self.db.begin().await?;
+        self.remove_role(&mut tx, id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub(crate) async fn remove_role(&self, tx: &mut Tx, id: &str) -> Result<()> {
+        // Application credentials go with the role their owner holds on the project.
+        const HELD: &str = "SELECT c.internal_id, c.id FROM application_credential c JOIN assignment a \
+               ON a.actor_id = c.user_id AND a.target_id = c.project_id AND a.type = 'UserProject' WHERE a.role_id = ?";
+        let held: Vec<(i64, String)> = sql(HELD).bind(id).fetch_all(&mut *tx).await?;
+        for (internal_id, _) in held {
+            for statement in [
+                "DELETE FROM application_credential_access_rule WHERE application_credential_id = ?",
+                "DELETE FROM application_credential_role WHERE application_credential_id = ?",
+                "DELETE FROM application_credential WHERE internal_id = ?",
+            ] {
+                sql(statement).bind(internal_id).execute(&mut *tx).await?;
+            }
+        }
+        for statement in [
+            "DELETE FROM assignment WHERE role_id = ?",
+            "DELETE FROM system_assignment WHERE role_id = ?",
+            "DELETE FROM implied_role WHERE prior_role_id = ?",
+            "DELETE FROM implied_role WHERE implied_role_id = ?",
+            "DELETE FROM role_option WHERE role_id = ?",
+            "DELETE FROM role WHERE id = ?",
+        ] {
+            sql(statement).bind(id).execute(&mut *tx).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets one role imply another; doing so twice is a conflict.
+    pub async fn create_implied_role(&self, prior_id: &str, implied_id: &str) -> Result<()> {
+        let implied = self.role(implied_id).await?;
+        let prior = self.role(prior_id).await?;
+        let prohibited = self
+            .settings
+            .prohibited_implied_roles
+            .contains(&implied.name);
+        if prohibited || (prior.domain_id.is_none() && implied.domain_id.is_some()) {
+            return Err(Error::Refused(format!(
+                "{implied_id} cannot be an implied roles."
+            )));
+        }
+        sql("INSERT INTO implied_role (prior_role_id, implied_role_id) VALUES (?, ?)")
+            .bind(prior_id)
+            .bind(implied_id)
+            .execute(&self.db)
+            .await
+            .or_conflict(|| Error::Conflict {
+                kind: "implied_role",
+                detail: "Duplicate entry".to_owned(),
+            })?;
+        Ok(())
+    }
+
+    pub(crate) async fn role_graph(&self) -> Result<RoleGraph> {
+        let rows: Vec<(String, String, String, Option<String>)> = sql("\
+            SELECT r.id, r.name, r.domain_id, i.implied_role_id \
+              FROM role r LEFT JOIN implied_role i ON i.prior_role_id = r.id ORDER BY r.id")
+        .fetch_all(&self.db)
+        .await?;
+        let mut graph = BTreeMap::new();
+        for (id, name, domain_id, implied) in rows {
+            let global = domain_id == GLOBAL;
+            let node = graph.entry(id).or_insert_with(|| Node {
+                name,
+                global,
+                implies: Vec::new(),
+            });
+            node.implies.extend(implied);
+        }
+        Ok(RoleGraph(graph))
+    }
+}
+
+fn name_taken(role: &Role) -> Error {
+    let name = &role.name;
+    Error::conflict::<Role>(match &role.domain_id {
+        Some(domain) => format!("Duplicate entry found with name {name} at domain ID {domain}"),
+        None => format!("Duplicate entry found with name {name}"),
+    })
+}

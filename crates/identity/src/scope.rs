@@ -1,0 +1,110 @@
+//! What a token needs to know of a user, project or domain: one short statement each.
+
+use keystone_storage::{select, sql};
+use keystone_types::{Error, Result};
+
+use crate::{Domain, Identity, Project};
+
+/// A domain as others refer to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainRef {
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// Whether it is enabled.
+    pub enabled: bool,
+}
+
+/// A project that a token can be scoped to, with its domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectRef {
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// The project or domain above.
+    pub parent_id: Option<String>,
+    /// Whether it acts as a domain.
+    pub is_domain: bool,
+    /// Whether the project itself is enabled.
+    pub enabled: bool,
+    /// The owning domain; the project itself where it acts as one.
+    pub domain: DomainRef,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct ProjectRow {
+    id: String,
+    name: String,
+    parent_id: Option<String>,
+    is_domain: bool,
+    enabled: Option<bool>,
+    owner_id: String,
+    owner_name: String,
+    owner_enabled: Option<bool>,
+}
+
+impl From<ProjectRow> for ProjectRef {
+    fn from(row: ProjectRow) -> Self {
+        let own = DomainRef {
+            id: row.id.clone(),
+            name: row.name.clone(),
+            enabled: row.enabled == Some(true),
+        };
+        let owner = DomainRef {
+            id: row.owner_id,
+            name: row.owner_name,
+            enabled: row.owner_enabled == Some(true),
+        };
+        Self {
+            domain: if row.is_domain { own } else { owner },
+            id: row.id,
+            name: row.name,
+            parent_id: row.parent_id,
+            is_domain: row.is_domain,
+            enabled: row.enabled == Some(true),
+        }
+    }
+}
+
+const PROJECTS: &str = "\
+    SELECT p.id, p.name, p.parent_id, p.is_domain, p.enabled, \
+           d.id AS owner_id, d.name AS owner_name, d.enabled AS owner_enabled \
+      FROM project p JOIN project d ON d.id = p.domain_id";
+
+impl Identity {
+    /// One project with its domain.
+    pub async fn project_ref(&self, id: &str) -> Result<ProjectRef> {
+        let query = select(PROJECTS)
+            .filter("p.id = ?", Some(id))
+            .filter("p.id <> ?", Some(crate::project::ROOT));
+        let row: Option<ProjectRow> = query.then("").fetch_optional(&self.db).await?;
+        row.map(ProjectRef::from)
+            .ok_or_else(|| Error::not_found::<Project>(id))
+    }
+
+    /// One project with its domain, by name.
+    pub async fn project_ref_by_name(&self, name: &str, domain_id: &str) -> Result<ProjectRef> {
+        let query =
+            select(PROJECTS).filter_all("p.name = ? AND p.domain_id = ?", [name, domain_id]);
+        let row: Option<ProjectRow> = query.then("").fetch_optional(&self.db).await?;
+        row.map(ProjectRef::from)
+            .ok_or_else(|| Error::not_found::<Project>(name))
+    }
+
+    /// One domain.
+    pub async fn domain_ref(&self, id: &str) -> Result<DomainRef> {
+        let row: Option<(String, String, Option<bool>)> =
+            sql("SELECT id, name, enabled FROM project WHERE id = ? AND is_domain = 1 AND id <> domain_id")
+                .bind(id)
+                .fetch_optional(&self.db)
+                .await?;
+        let (id, name, enabled) = row.ok_or_else(|| Error::not_found::<Domain>(id))?;
+        Ok(DomainRef {
+            id,
+            name,
+            enabled: enabled == Some(true),
+        })
+    }
+}

@@ -1,0 +1,266 @@
+//! Users: who authenticates. A local user has a name and passwords of its own; users of other
+//! backends and of federation are seen here too.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use keystone_storage::{Column, Select, select, sql};
+use keystone_types::{Error, Extra, Listing, Page, Resource, Result, render_time};
+use serde::Serialize;
+
+use crate::options::Options;
+use crate::{DomainRef, Identity, Settings};
+
+/// A user, as served.
+#[derive(Clone, Debug, Serialize)]
+pub struct User {
+    /// What no column holds: `email`, `description` …
+    #[serde(flatten)]
+    pub extra: Extra,
+    /// The id.
+    pub id: String,
+    /// Unique in its domain.
+    pub name: Option<String>,
+    /// The owning domain.
+    pub domain_id: String,
+    /// False too for one who was idle for too long.
+    pub enabled: bool,
+    /// Where a token is scoped to when nothing is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_project_id: Option<String>,
+    /// When the password ends.
+    #[serde(serialize_with = "as_time")]
+    pub password_expires_at: Option<NaiveDateTime>,
+    /// What is decided for this user alone.
+    pub options: Options,
+}
+
+fn as_time<S: serde::Serializer>(
+    time: &Option<NaiveDateTime>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    time.map(render_time).serialize(serializer)
+}
+
+impl Resource for User {
+    const MEMBER: &'static str = "user";
+    const COLLECTION: &'static str = "users";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl User {
+    /// The name, empty for a row that has lost it.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+}
+
+/// A user with what only authentication and updates look at.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct UserRow {
+    #[sqlx(try_from = "Option<String>")]
+    extra: Extra,
+    id: String,
+    domain_id: String,
+    pub(crate) local_id: Option<i64>,
+    name: Option<String>,
+    pub(crate) enabled: Option<bool>,
+    default_project_id: Option<String>,
+    created_at: Option<NaiveDateTime>,
+    pub(crate) last_active_at: Option<NaiveDate>,
+    expires_at: Option<NaiveDateTime>,
+    expires_at_int: Option<i64>,
+    #[sqlx(try_from = "Option<String>")]
+    options: Options,
+    owner_name: Option<String>,
+    owner_enabled: Option<bool>,
+}
+
+/// A user with its domain.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The user.
+    pub user: User,
+    /// The owning domain.
+    pub domain: DomainRef,
+}
+
+const USERS: &str = "\
+    SELECT u.id, u.domain_id, u.extra, u.enabled, u.default_project_id, u.created_at, u.last_active_at, \
+           l.id AS local_id, \
+           COALESCE(l.name, n.name, (SELECT f.display_name FROM federated_user f WHERE f.user_id = u.id \
+                                      ORDER BY f.id LIMIT 1)) AS name, \
+           p.expires_at, p.expires_at_int, \
+           (SELECT GROUP_CONCAT(o.option_id || HEX(o.option_value)) FROM user_option o \
+             WHERE o.user_id = u.id) AS options, \
+           d.name AS owner_name, d.enabled AS owner_enabled \
+      FROM user u \
+      LEFT JOIN project d ON d.id = u.domain_id \
+      LEFT JOIN local_user l ON l.user_id = u.id \
+      LEFT JOIN nonlocal_user n ON n.user_id = u.id \
+      LEFT JOIN password p ON p.id = (SELECT q.id FROM password q WHERE q.local_user_id = l.id \
+                                       ORDER BY q.created_at_int DESC, q.id DESC LIMIT 1)";
+
+const COLUMNS: [Column; 4] = [
+    Column::text("id", "u.id", 64),
+    Column::text("name", "l.name", 255),
+    Column::text("domain_id", "u.domain_id", 64),
+    Column::flag("enabled", "u.enabled"),
+];
+
+/// A time in a `*_int` column: microseconds since 1970.
+pub(crate) fn from_micros(micros: i64) -> Option<NaiveDateTime> {
+    DateTime::from_timestamp_micros(micros).map(|time| time.naive_utc())
+}
+
+impl UserRow {
+    pub(crate) fn expires_at(&self) -> Option<NaiveDateTime> {
+        self.expires_at_int
+            .and_then(from_micros)
+            .or(self.expires_at)
+    }
+
+    pub(crate) fn into_user(self, settings: &Settings, today: NaiveDate) -> User {
+        let enabled = self.enabled == Some(true) && !self.is_idle(settings, today);
+        User {
+            password_expires_at: self.expires_at(),
+            extra: self.extra,
+            id: self.id,
+            name: self.name,
+            domain_id: self.domain_id,
+            enabled,
+            default_project_id: self.default_project_id,
+            options: self.options,
+        }
+    }
+
+    fn into_subject(self, settings: &Settings, today: NaiveDate) -> Subject {
+        let domain = DomainRef {
+            id: self.domain_id.clone(),
+            name: self.owner_name.clone().unwrap_or_default(),
+            enabled: self.owner_enabled == Some(true),
+        };
+        Subject {
+            user: self.into_user(settings, today),
+            domain,
+        }
+    }
+
+    /// Whether `[security_compliance] disable_user_account_days_inactive` has passed.
+    fn is_idle(&self, settings: &Settings, today: NaiveDate) -> bool {
+        let Some(days) = settings.compliance.disable_after_days_inactive else {
+            return false;
+        };
+        let active = self
+            .last_active_at
+            .or_else(|| self.created_at.map(|time| time.date()));
+        !self.options.is_on("ignore_user_inactivity")
+            && active.is_some_and(|active| (today - active).num_days() >= days)
+    }
+}
+
+impl Identity {
+    /// The users that a listing asks for; `password_expires_at=lt:TIME` is one of its filters.
+    pub async fn users(&self, listing: &Listing) -> Result<Page<User>> {
+        self.check_user_marker(listing).await?;
+        self.list_users(select(USERS), listing).await
+    }
+
+    /// The members of a group, lapsed memberships apart.
+    pub async fn users_in_group(&self, group_id: &str, listing: &Listing) -> Result<Page<User>> {
+        self.group(group_id).await?;
+        let members =
+            "u.id IN (SELECT m.user_id FROM user_group_membership m WHERE m.group_id = ?)";
+        self.list_users(select(USERS).filter(members, Some(group_id)), listing)
+            .await
+    }
+
+    async fn list_users(&self, select: Select, listing: &Listing) -> Result<Page<User>> {
+        let mut select = select.narrow(listing, &COLUMNS);
+        for filter in listing
+            .filters
+            .iter()
+            .filter(|filter| filter.name == "password_expires_at")
+        {
+            let (condition, time) = expiry_condition(&filter.value)?;
+            select = select.filter(condition, Some(time));
+        }
+        let rows: Vec<UserRow> = select.page(listing, "u.id").fetch_all(&self.db).await?;
+        let today = self.clock.now().date();
+        Ok(Page::cut(rows, listing).map(|row| row.into_user(&self.settings, today)))
+    }
+
+    async fn check_user_marker(&self, listing: &Listing) -> Result<()> {
+        let Some(marker) = &listing.marker else {
+            return Ok(());
+        };
+        let row: Option<(String,)> = sql("SELECT id FROM user WHERE id = ?")
+            .bind(marker)
+            .fetch_optional(&self.db)
+            .await?;
+        row.map(drop)
+            .ok_or_else(|| Error::Missing(format!("Marker {marker} could not be found.")))
+    }
+
+    /// One user.
+    pub async fn user(&self, id: &str) -> Result<User> {
+        Ok(self
+            .user_row(id)
+            .await?
+            .into_user(&self.settings, self.clock.now().date()))
+    }
+
+    pub(crate) async fn user_row(&self, id: &str) -> Result<UserRow> {
+        let query = select(USERS).filter("u.id = ?", Some(id)).then("");
+        query
+            .fetch_optional(&self.db)
+            .await?
+            .ok_or_else(|| Error::not_found::<User>(id))
+    }
+
+    /// One user with its domain.
+    pub async fn subject(&self, id: &str) -> Result<Subject> {
+        let row = self.user_row(id).await?;
+        Ok(row.into_subject(&self.settings, self.clock.now().date()))
+    }
+
+    /// One local user with its domain, by name.
+    pub async fn subject_by_name(&self, name: &str, domain_id: &str) -> Result<Subject> {
+        let query = select(USERS).filter_all("l.name = ? AND l.domain_id = ?", [name, domain_id]);
+        let row: Option<UserRow> = query.then("").fetch_optional(&self.db).await?;
+        let row = row.ok_or_else(|| Error::not_found::<User>(name))?;
+        Ok(row.into_subject(&self.settings, self.clock.now().date()))
+    }
+}
+
+/// Reads `lt:2030-01-01T00:00:00Z`, or a time alone.
+fn expiry_condition(value: &str) -> Result<(&'static str, NaiveDateTime)> {
+    // The reference takes what stands before a colon in the third or fourth place for an operator.
+    let (operator, time) = match value.split_once(':') {
+        Some((operator, time)) if (2..=3).contains(&operator.len()) => (operator, time),
+        _ => ("eq", value),
+    };
+    let time = DateTime::parse_from_rfc3339(time).map_err(|_| {
+        Error::Validation(
+            "Timestamp not in expected format. The server could not comply with the request since it is either malformed or \
+             otherwise incorrect. The client is assumed to be in error."
+                .to_owned(),
+        )
+    })?;
+    let condition = match operator {
+        "lt" => "p.expires_at < ?",
+        "lte" => "p.expires_at <= ?",
+        "gt" => "p.expires_at > ?",
+        "gte" => "p.expires_at >= ?",
+        "eq" => "p.expires_at = ?",
+        "neq" => "p.expires_at <> ?",
+        _ => {
+            return Err(Error::Validation(format!(
+                "The given operator {operator} is not valid. It must be one of the following: 'eq', 'neq', 'lt', 'lte', \
+                 'gt', or 'gte'."
+            )));
+        }
+    };
+    Ok((condition, time.naive_utc()))
+}
