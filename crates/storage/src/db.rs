@@ -1,24 +1,19 @@
-//! The pools, open transactions, and where a statement runs.
+//! The database, open transactions, and where a statement runs.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Instant,
+use std::{fmt, sync::Arc, time::Duration};
+
+use sqlx::{
+    MySql, MySqlConnection, Pool, Sqlite, SqliteConnection, Transaction, pool::PoolConnection,
 };
 
-use sqlx::{Connection, MySql, Pool, Sqlite, Transaction, pool::PoolConnection};
-
-use crate::{Result, error::is_lost};
+use crate::{Result, pool::MySqlPool};
 
 /// The two databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// MariaDB or MySQL.
+    /// `MariaDB` or `MySQL`.
     MySql,
-    /// SQLite.
+    /// `SQLite`.
     Sqlite,
 }
 
@@ -29,6 +24,7 @@ pub type Observer = Arc<dyn Fn(&str) + Send + Sync>;
 #[derive(Clone)]
 pub struct Db {
     pub(crate) pools: Pools,
+    limit: Option<Duration>,
     observer: Option<Observer>,
 }
 
@@ -39,41 +35,89 @@ pub(crate) enum Pools {
 }
 
 /// An open transaction; rolled back unless [`Tx::commit`] is called.
+///
+/// On `MariaDB` it reads `READ COMMITTED`: each statement sees what is committed
+/// when it starts, as statements outside a transaction do.
 pub struct Tx {
-    pub(crate) inner: TxInner,
+    pub(crate) session: Session,
+    limit: Option<Duration>,
     observer: Option<Observer>,
 }
 
 #[derive(Debug)]
-pub(crate) enum TxInner {
+pub(crate) enum Session {
     MySql(Transaction<'static, MySql>),
     Sqlite(Transaction<'static, Sqlite>),
+    /// A connection that `db_sync` holds, with transactions of its own making.
+    HeldMySql(PoolConnection<MySql>),
+    HeldSqlite(PoolConnection<Sqlite>),
+}
+
+pub(crate) enum Line<'c> {
+    MySql(&'c mut MySqlConnection),
+    Sqlite(&'c mut SqliteConnection),
+}
+
+impl Session {
+    pub(crate) fn line(&mut self) -> Line<'_> {
+        match self {
+            Self::MySql(tx) => Line::MySql(tx),
+            Self::Sqlite(tx) => Line::Sqlite(tx),
+            Self::HeldMySql(connection) => Line::MySql(connection),
+            Self::HeldSqlite(connection) => Line::Sqlite(connection),
+        }
+    }
 }
 
 impl Db {
-    pub(crate) fn new(pools: Pools) -> Self {
+    pub(crate) fn new(pools: Pools, limit: Option<Duration>) -> Self {
         Self {
             pools,
+            limit,
             observer: None,
         }
     }
 
     /// Begins a transaction.
     ///
-    /// On SQLite it takes the write lock at once: a deferred transaction that
+    /// On `SQLite` it takes the write lock at once: a deferred transaction that
     /// reads and then writes can fail as busy without waiting.
     pub async fn begin(&self) -> Result<Tx> {
-        let inner = match &self.pools {
-            Pools::MySql(pool) => TxInner::MySql(match pool.pool.begin().await {
-                Err(e) if pool.lost(&e) => pool.pool.begin().await?,
-                other => other?,
-            }),
-            Pools::Sqlite(pool) => TxInner::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+        let session = match &self.pools {
+            Pools::MySql(pool) => Session::MySql(
+                bounded(self.limit, async {
+                    match pool.pool.begin().await {
+                        Err(e) if pool.lost(&e) => pool.pool.begin().await,
+                        other => other,
+                    }
+                })
+                .await?,
+            ),
+            Pools::Sqlite(pool) => Session::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
         };
-        Ok(Tx {
-            inner,
+        Ok(self.tx(session, self.limit))
+    }
+
+    /// A connection of one's own, without a transaction and without a time limit.
+    pub(crate) async fn hold(&self) -> Result<Tx> {
+        let session = match &self.pools {
+            Pools::MySql(pool) => {
+                let mut connection = pool.live().await?;
+                // Locks and settings of the session end with it.
+                connection.close_on_drop();
+                Session::HeldMySql(connection)
+            }
+            Pools::Sqlite(pool) => Session::HeldSqlite(pool.acquire().await?),
+        };
+        Ok(self.tx(session, None))
+    }
+
+    fn tx(&self, session: Session, limit: Option<Duration>) -> Tx {
+        Tx {
+            session,
+            limit,
             observer: self.observer.clone(),
-        })
+        }
     }
 
     /// Which database this is.
@@ -103,20 +147,30 @@ impl Db {
 impl Tx {
     /// Makes the changes durable.
     pub async fn commit(self) -> Result<()> {
-        match self.inner {
-            TxInner::MySql(tx) => tx.commit().await?,
-            TxInner::Sqlite(tx) => tx.commit().await?,
+        match self.session {
+            Session::MySql(tx) => bounded(self.limit, tx.commit()).await?,
+            Session::Sqlite(tx) => tx.commit().await?,
+            Session::HeldMySql(_) | Session::HeldSqlite(_) => {}
         }
         Ok(())
     }
 
     /// Undoes the changes now, instead of when the value is dropped.
     pub async fn rollback(self) -> Result<()> {
-        match self.inner {
-            TxInner::MySql(tx) => tx.rollback().await?,
-            TxInner::Sqlite(tx) => tx.rollback().await?,
+        match self.session {
+            Session::MySql(tx) => bounded(self.limit, tx.rollback()).await?,
+            Session::Sqlite(tx) => tx.rollback().await?,
+            Session::HeldMySql(_) | Session::HeldSqlite(_) => {}
         }
         Ok(())
+    }
+
+    /// Which database this is.
+    pub fn dialect(&self) -> Dialect {
+        match self.session {
+            Session::MySql(_) | Session::HeldMySql(_) => Dialect::MySql,
+            Session::Sqlite(_) | Session::HeldSqlite(_) => Dialect::Sqlite,
+        }
     }
 }
 
@@ -128,7 +182,7 @@ impl fmt::Debug for Db {
 
 impl fmt::Debug for Tx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tx")
+        f.debug_tuple("Tx").field(&self.dialect()).finish()
     }
 }
 
@@ -150,6 +204,14 @@ impl Exec<'_> {
         }
     }
 
+    /// Which database this is.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Db(db) => db.dialect(),
+            Self::Tx(tx) => tx.dialect(),
+        }
+    }
+
     pub(crate) fn observe(&self, text: &str) {
         let observer = match self {
             Self::Db(db) => &db.observer,
@@ -157,6 +219,13 @@ impl Exec<'_> {
         };
         if let Some(observer) = observer {
             observer(text);
+        }
+    }
+
+    pub(crate) fn limit(&self) -> Option<Duration> {
+        match self {
+            Self::Db(db) => db.limit,
+            Self::Tx(tx) => tx.limit,
         }
     }
 }
@@ -173,65 +242,19 @@ impl<'c> From<&'c mut Tx> for Exec<'c> {
     }
 }
 
-/// A MariaDB pool, and when a connection was last found dead.
-///
-/// Pinging every connection before use would double the cost of a point read.
-/// Instead a dead one is noticed when it fails: what can be sent twice is sent
-/// again, and every connection as old as the failure is pinged before use.
-#[derive(Clone, Debug)]
-pub(crate) struct MySqlPool {
-    pub(crate) pool: Pool<MySql>,
-    pub(crate) suspicion: Suspicion,
-}
-
-impl MySqlPool {
-    /// Whether `error` means a dead connection; if so the others are suspected too.
-    pub(crate) fn lost(&self, error: &sqlx::Error) -> bool {
-        let lost = is_lost(error);
-        if lost {
-            self.suspicion.raise();
-        }
-        lost
-    }
-
-    /// A connection that answered just now, for a write that must not be sent twice.
-    pub(crate) async fn live(&self) -> sqlx::Result<PoolConnection<MySql>> {
-        let mut connection = self.pool.acquire().await?;
-        if connection.ping().await.is_ok() {
-            return Ok(connection);
-        }
-        drop(connection.detach());
-        self.suspicion.raise();
-        self.pool.acquire().await
-    }
-}
-
-/// The moment up to which existing connections are not to be trusted.
-#[derive(Clone, Debug)]
-pub(crate) struct Suspicion {
-    start: Instant,
-    raised: Arc<AtomicU64>,
-}
-
-impl Suspicion {
-    pub(crate) fn new() -> Self {
-        Self {
-            start: Instant::now(),
-            raised: Arc::new(AtomicU64::new(0)),
-        }
-    }
-
-    fn raise(&self) {
-        self.raised.fetch_max(self.millis(), Ordering::Relaxed);
-    }
-
-    /// Whether a connection of this age, in milliseconds, was there at the last failure.
-    pub(crate) fn covers(&self, age: u64) -> bool {
-        let raised = self.raised.load(Ordering::Relaxed);
-        raised > 0 && self.millis().saturating_sub(age) <= raised
-    }
-
-    fn millis(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+/// Waits for a server that no longer answers only as long as `limit`.
+pub(crate) async fn bounded<T>(
+    limit: Option<Duration>,
+    work: impl Future<Output = sqlx::Result<T>>,
+) -> sqlx::Result<T> {
+    let Some(limit) = limit else {
+        return work.await;
+    };
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => done,
+        Err(_) => Err(sqlx::Error::Io(std::io::Error::new(
+            std::io::ErrorKind::TimedOut,
+            format!("no answer within {limit:?}"),
+        ))),
     }
 }

@@ -29,6 +29,14 @@ pub enum Error {
         /// What the driver says.
         source: sqlx::Error,
     },
+    /// The first connection could not be made.
+    #[error("cannot connect to {target}: {source}")]
+    Connect {
+        /// The database, without its password.
+        target: String,
+        /// What the driver says.
+        source: sqlx::Error,
+    },
     /// A database URL or a connection option that cannot be used.
     #[error("{0}")]
     Url(String),
@@ -66,7 +74,7 @@ impl Error {
     }
 
     /// Whether the same transaction, run again from its start, may succeed:
-    /// deadlocks, lock timeouts, Galera certification failures, a busy SQLite file.
+    /// deadlocks, lock timeouts, Galera certification failures, a busy `SQLite` file.
     pub fn is_retriable(&self) -> bool {
         self.driver().is_some_and(|source| {
             matches!(mysql_number(source), Some(1205 | 1213))
@@ -84,6 +92,7 @@ impl Error {
             Self::Duplicate(source)
             | Self::ForeignKey(source)
             | Self::Unavailable(source)
+            | Self::Connect { source, .. }
             | Self::Corrupt { source, .. }
             | Self::Other(source) => Some(source),
             Self::Url(_) | Self::Schema(_) => None,
@@ -100,7 +109,7 @@ impl From<sqlx::Error> for Error {
 impl From<Error> for KeystoneError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Unavailable(_) => Self::unavailable(error),
+            Error::Unavailable(_) | Error::Connect { .. } => Self::unavailable(error),
             _ => Self::internal(error),
         }
     }
@@ -128,13 +137,13 @@ pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
         || matches!(mysql_number(error), Some(1053 | 1927 | 2006 | 2013 | 4031))
 }
 
-/// The server's error number, where a MariaDB or MySQL server answered with one.
+/// The server's error number, where a `MariaDB` or `MySQL` server answered with one.
 pub(crate) fn mysql_number(error: &sqlx::Error) -> Option<u16> {
     let database = error.as_database_error()?;
     Some(database.try_downcast_ref::<MySqlDatabaseError>()?.number())
 }
 
-/// The primary result code of SQLite.
+/// The primary result code of `SQLite`.
 fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
     let database = error.as_database_error()?;
     database.try_downcast_ref::<SqliteError>()?;

@@ -1,15 +1,21 @@
 #![doc = include_str!("../README.md")]
 
 mod arg;
+mod connect;
 mod db;
 mod error;
 mod listing;
+mod pool;
+pub mod schema;
 mod select;
 mod sql;
+mod url;
 
 pub use arg::Arg;
+pub use connect::PoolOptions;
 pub use db::{Db, Dialect, Exec, Observer, Tx};
 pub use error::{Error, OrConflict, Result};
 pub use listing::{Column, ColumnKind};
 pub use select::{Select, select};
 pub use sql::{Query, Record, sql};
+pub use url::DatabaseUrl;

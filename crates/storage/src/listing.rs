@@ -1,7 +1,7 @@
 //! Filters and pages of a collection, in SQL.
 //!
 //! The case of letters is told apart by `REPLACE`, which both databases do byte by byte, because
-//! `LIKE` ignores it in MariaDB's usual collations and, for ASCII, in SQLite.
+//! `LIKE` ignores it in `MariaDB`'s usual collations and, for ASCII, in `SQLite`.
 
 use keystone_types::{Case, Comparison, Filter, Listing, filter_is_true};
 

@@ -4,7 +4,7 @@
 //! `migrations/README.md` lists. The pool decides at run time which driver
 //! prepares them; nothing above this module knows which one it was.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, Database, Executor, FromRow, IntoArguments, MySql, Sqlite, mysql::MySqlRow,
@@ -14,7 +14,7 @@ use sqlx::{
 use crate::{
     Arg, Error, Exec, Result,
     arg::Encodes,
-    db::{Pools, TxInner},
+    db::{Line, Pools, bounded},
 };
 
 /// A row type that both drivers can read: `#[derive(sqlx::FromRow)]` is enough.
@@ -55,49 +55,51 @@ impl Query {
     /// Fetches every row.
     pub async fn fetch_all<T: Record>(self, exec: impl Into<Exec<'_>>) -> Result<Vec<T>> {
         let exec = exec.into();
-        exec.observe(&self.text);
-        let text = self.text.clone();
-        match exec {
-            Exec::Db(db) => match &db.pools {
-                Pools::MySql(pool) if self.reads() => {
-                    match self.clone().all::<MySql, T>(&pool.pool).await {
-                        Err(e) if pool.lost(&e) => self.all(&pool.pool).await,
-                        other => other,
+        let (text, limit) = self.announce(&exec);
+        let work = async {
+            match exec {
+                Exec::Db(db) => match &db.pools {
+                    Pools::MySql(pool) if self.reads() => {
+                        match self.clone().all::<MySql, T>(&pool.pool).await {
+                            Err(e) if pool.lost(&e) => self.all(&pool.pool).await,
+                            other => other,
+                        }
                     }
-                }
-                Pools::MySql(pool) => self.all(&mut *pool.live().await?).await,
-                Pools::Sqlite(pool) => self.all(pool).await,
-            },
-            Exec::Tx(tx) => match &mut tx.inner {
-                TxInner::MySql(tx) => self.all(&mut **tx).await,
-                TxInner::Sqlite(tx) => self.all(&mut **tx).await,
-            },
-        }
-        .map_err(|e| Error::of(e, &text))
+                    Pools::MySql(pool) => self.all(&mut *pool.live().await?).await,
+                    Pools::Sqlite(pool) => self.all(pool).await,
+                },
+                Exec::Tx(tx) => match tx.session.line() {
+                    Line::MySql(connection) => self.all(connection).await,
+                    Line::Sqlite(connection) => self.all(connection).await,
+                },
+            }
+        };
+        bounded(limit, work).await.map_err(|e| Error::of(e, &text))
     }
 
     /// Fetches the first row, if there is one.
     pub async fn fetch_optional<T: Record>(self, exec: impl Into<Exec<'_>>) -> Result<Option<T>> {
         let exec = exec.into();
-        exec.observe(&self.text);
-        let text = self.text.clone();
-        match exec {
-            Exec::Db(db) => match &db.pools {
-                Pools::MySql(pool) if self.reads() => {
-                    match self.clone().first::<MySql, T>(&pool.pool).await {
-                        Err(e) if pool.lost(&e) => self.first(&pool.pool).await,
-                        other => other,
+        let (text, limit) = self.announce(&exec);
+        let work = async {
+            match exec {
+                Exec::Db(db) => match &db.pools {
+                    Pools::MySql(pool) if self.reads() => {
+                        match self.clone().first::<MySql, T>(&pool.pool).await {
+                            Err(e) if pool.lost(&e) => self.first(&pool.pool).await,
+                            other => other,
+                        }
                     }
-                }
-                Pools::MySql(pool) => self.first(&mut *pool.live().await?).await,
-                Pools::Sqlite(pool) => self.first(pool).await,
-            },
-            Exec::Tx(tx) => match &mut tx.inner {
-                TxInner::MySql(tx) => self.first(&mut **tx).await,
-                TxInner::Sqlite(tx) => self.first(&mut **tx).await,
-            },
-        }
-        .map_err(|e| Error::of(e, &text))
+                    Pools::MySql(pool) => self.first(&mut *pool.live().await?).await,
+                    Pools::Sqlite(pool) => self.first(pool).await,
+                },
+                Exec::Tx(tx) => match tx.session.line() {
+                    Line::MySql(connection) => self.first(connection).await,
+                    Line::Sqlite(connection) => self.first(connection).await,
+                },
+            }
+        };
+        bounded(limit, work).await.map_err(|e| Error::of(e, &text))
     }
 
     /// Fetches the first row; no row is an error.
@@ -110,34 +112,32 @@ impl Query {
     /// Runs a statement that returns no rows; yields the number of rows matched.
     pub async fn execute(self, exec: impl Into<Exec<'_>>) -> Result<u64> {
         let exec = exec.into();
+        let (text, limit) = self.announce(&exec);
+        let work = async {
+            Ok(match exec {
+                Exec::Db(db) => match &db.pools {
+                    Pools::MySql(pool) => {
+                        let mut connection = pool.live().await?;
+                        let done = self.run::<MySql>()?.execute(&mut *connection).await;
+                        pool.heed(done)?.rows_affected()
+                    }
+                    Pools::Sqlite(pool) => {
+                        self.run::<Sqlite>()?.execute(pool).await?.rows_affected()
+                    }
+                },
+                Exec::Tx(tx) => match tx.session.line() {
+                    Line::MySql(on) => self.run::<MySql>()?.execute(on).await?.rows_affected(),
+                    Line::Sqlite(on) => self.run::<Sqlite>()?.execute(on).await?.rows_affected(),
+                },
+            })
+        };
+        bounded(limit, work).await.map_err(|e| Error::of(e, &text))
+    }
+
+    /// Tells the observer, and keeps what is needed once the statement is gone.
+    fn announce(&self, exec: &Exec<'_>) -> (Cow<'static, str>, Option<Duration>) {
         exec.observe(&self.text);
-        let text = self.text.clone();
-        match exec {
-            Exec::Db(db) => match &db.pools {
-                Pools::MySql(pool) => {
-                    let mut connection = pool.live().await?;
-                    let done = self.run::<MySql>()?.execute(&mut *connection).await;
-                    done.map(|done| done.rows_affected()).inspect_err(|e| {
-                        pool.lost(e);
-                    })
-                }
-                Pools::Sqlite(pool) => {
-                    let done = self.run::<Sqlite>()?.execute(pool).await;
-                    done.map(|done| done.rows_affected())
-                }
-            },
-            Exec::Tx(tx) => match &mut tx.inner {
-                TxInner::MySql(tx) => {
-                    let done = self.run::<MySql>()?.execute(&mut **tx).await;
-                    done.map(|done| done.rows_affected())
-                }
-                TxInner::Sqlite(tx) => {
-                    let done = self.run::<Sqlite>()?.execute(&mut **tx).await;
-                    done.map(|done| done.rows_affected())
-                }
-            },
-        }
-        .map_err(|e| Error::of(e, &text))
+        (self.text.clone(), exec.limit())
     }
 
     /// Whether the statement can be sent twice without harm.

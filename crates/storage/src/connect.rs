@@ -1,0 +1,187 @@
+//! Opening a pool, and what every connection of it is set to.
+//!
+//! `MariaDB`: the strict `TRADITIONAL` mode, as the reference sets; `READ COMMITTED`,
+//! so that no transaction works on an older state than the statement before it
+//! (not where the binary log is by statement, which `InnoDB` refuses); and on Galera
+//! `wsrep_sync_wait = 7`, so that each statement sees every write of every node.
+//!
+//! `SQLite`: write-ahead log, every commit on disk, and foreign keys enforced.
+//! The reference does not enforce them there, `MariaDB` does; here both do, so that
+//! cascades and refusals are the same on both.
+
+use std::time::Duration;
+
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row,
+    mysql::{MySqlConnectOptions, MySqlPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tracing::warn;
+
+use crate::{
+    DatabaseUrl, Db, Error, Result,
+    db::{Pools, bounded},
+    pool::{MySqlPool, Suspicion},
+    url::Place,
+};
+
+/// How connections are kept, as `[database]` sets it.
+#[derive(Clone, Debug)]
+pub struct PoolOptions {
+    /// `max_pool_size`: connections kept.
+    pub size: u32,
+    /// `max_overflow`: connections beyond those, when all are in use.
+    pub overflow: u32,
+    /// `pool_timeout`: how long a request waits for a connection.
+    pub timeout: Duration,
+    /// `connection_recycle_time`: the age at which a connection is replaced.
+    pub recycle: Duration,
+    /// `mysql_sql_mode`: empty leaves the server's.
+    pub sql_mode: String,
+    /// `mysql_wsrep_sync_wait`: on Galera, which statements wait for the other nodes' writes.
+    pub wsrep_sync_wait: u8,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self {
+            size: 5,
+            overflow: 50,
+            timeout: Duration::from_secs(5),
+            recycle: Duration::from_hours(1),
+            sql_mode: "TRADITIONAL".to_owned(),
+            wsrep_sync_wait: 7,
+        }
+    }
+}
+
+/// How long the first connection may take, and a statement, where the URL is silent.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Idle connections are closed long before a server's `wait_timeout` would do it.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
+
+impl Db {
+    /// Opens a pool and makes the first connection, so that a wrong URL fails now.
+    pub async fn connect(url: &DatabaseUrl, options: &PoolOptions) -> Result<Self> {
+        for name in url.ignored() {
+            warn!(
+                parameter = name,
+                "unknown parameter of the database URL ignored"
+            );
+        }
+        let failed = |source| Error::Connect {
+            target: url.to_string(),
+            source,
+        };
+        match &url.place {
+            Place::Server(server) => {
+                let connect = server.options()?;
+                let limit = server.connect_timeout()?.unwrap_or(CONNECT_TIMEOUT);
+                // Not from the pool, which hides a refused connection behind its timeout.
+                let first = bounded(Some(limit), connect.connect()).await;
+                first.map_err(failed)?.close().await.map_err(failed)?;
+                let read = server.read_timeout()?.unwrap_or(READ_TIMEOUT);
+                Ok(Self::new(Pools::MySql(pool(connect, options)), Some(read)))
+            }
+            Place::File(path) => {
+                let connect = sqlite().filename(path).create_if_missing(true);
+                let connect = connect.journal_mode(SqliteJournalMode::Wal);
+                let pool = SqlitePoolOptions::new()
+                    .max_connections(8)
+                    .acquire_timeout(options.timeout)
+                    .test_before_acquire(false)
+                    .connect_with(connect)
+                    .await;
+                Ok(Self::new(Pools::Sqlite(pool.map_err(failed)?), None))
+            }
+            Place::Memory => Self::memory().await,
+        }
+    }
+
+    /// An empty `SQLite` database in memory.
+    ///
+    /// It has one connection: a statement that escapes its transaction waits for
+    /// it in vain and fails after two seconds.
+    pub async fn memory() -> Result<Self> {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(Duration::from_secs(2))
+            .test_before_acquire(false)
+            .connect_with(sqlite().in_memory(true))
+            .await?;
+        Ok(Self::new(Pools::Sqlite(pool), None))
+    }
+}
+
+fn sqlite() -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full)
+        .statement_cache_capacity(512)
+}
+
+fn pool(connect: MySqlConnectOptions, options: &PoolOptions) -> MySqlPool {
+    let suspicion = Suspicion::new();
+    let suspected = suspicion.clone();
+    let mode = options.sql_mode.clone();
+    let wait = options.wsrep_sync_wait;
+    let pool = MySqlPoolOptions::new()
+        .max_connections(options.size.saturating_add(options.overflow).max(1))
+        .acquire_timeout(options.timeout)
+        .max_lifetime(options.recycle)
+        .idle_timeout(IDLE_TIMEOUT)
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            let mode = mode.clone();
+            Box::pin(async move { prepare(connection, &mode, wait).await })
+        })
+        .before_acquire(move |connection, about| {
+            let suspected = suspected.covers(about.age);
+            Box::pin(async move { Ok(!suspected || connection.ping().await.is_ok()) })
+        })
+        .connect_lazy_with(connect);
+    MySqlPool { pool, suspicion }
+}
+
+async fn prepare(connection: &mut MySqlConnection, mode: &str, wait: u8) -> sqlx::Result<()> {
+    // A mode is a list of names; anything else in it would reach the statement.
+    let mode: String = mode
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ','))
+        .collect();
+    let base = match mode.as_str() {
+        "" => "@@sql_mode".to_owned(),
+        mode => format!("'{mode}'"),
+    };
+    let rows = sqlx::raw_sql(
+        "SHOW SESSION VARIABLES WHERE variable_name IN ('wsrep_on', 'log_bin', 'binlog_format')",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut variables = Vec::new();
+    for row in &rows {
+        variables.push((row.try_get::<String, _>(0)?, row.try_get::<String, _>(1)?));
+    }
+    let is = |name: &str, value: &str| variables.iter().any(|(n, v)| n == name && v == value);
+    let galera = if is("wsrep_on", "ON") {
+        format!(", SESSION wsrep_sync_wait = {wait}")
+    } else {
+        String::new()
+    };
+    let text = format!("SET sql_mode = CONCAT({base}, ',PIPES_AS_CONCAT'){galera}");
+    sqlx::raw_sql(AssertSqlSafe(text))
+        .execute(&mut *connection)
+        .await?;
+    if !(is("log_bin", "ON") && is("binlog_format", "STATEMENT")) {
+        sqlx::raw_sql("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}

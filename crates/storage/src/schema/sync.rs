@@ -1,0 +1,218 @@
+//! `db_sync`: runs the revisions that a database lacks.
+//!
+//! On `SQLite` all of it is one transaction. `MariaDB` commits every DDL statement,
+//! so there each one can be repeated (`IF NOT EXISTS`, `IF EXISTS`) and a
+//! revision is recorded after its last statement: a run that was cut off is
+//! continued by the next. One connection holds a lock for the whole run, so that
+//! two runs follow each other; on Galera the lock is the node's own.
+
+use sqlx::AssertSqlSafe;
+use tracing::info;
+
+use super::{
+    SchemaState,
+    revisions::{Branch, EXPAND_HEAD, NATIVE, REVISIONS, Revision, Revisions, before},
+    state,
+};
+use crate::{Db, Dialect, Error, Result, Tx, db::Line, sql};
+
+/// Which revisions to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Both branches, for an upgrade with the service stopped.
+    All,
+    /// What old and new releases can both live with.
+    Expand,
+    /// What only old releases needed.
+    Contract,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The revision being run.
+    pub revision: &'static str,
+    /// Statements done.
+    pub done: usize,
+    /// Statements in all.
+    pub total: usize,
+}
+
+/// Brings `db` to the newest revision of `phase`; yields the revisions it ran.
+pub async fn sync(
+    db: &Db,
+    phase: Phase,
+    mut progress: impl FnMut(Progress) + Send,
+) -> Result<Vec<&'static str>> {
+    let mut tx = db.hold().await?;
+    lock(&mut tx).await?;
+    let ran = run(&mut tx, phase, &mut progress).await;
+    unlock(&mut tx, ran.is_ok()).await?;
+    ran
+}
+
+async fn run(
+    tx: &mut Tx,
+    phase: Phase,
+    progress: &mut (impl FnMut(Progress) + Send),
+) -> Result<Vec<&'static str>> {
+    let state = state(&mut *tx).await?;
+    let plan = plan(&state, phase)?;
+    let text = |r: &Revision| match tx.dialect() {
+        Dialect::MySql => r.mysql,
+        Dialect::Sqlite => r.sqlite,
+    };
+    let steps: Vec<(&Revision, Vec<&str>)> =
+        plan.into_iter().map(|r| (r, statements(text(r)))).collect();
+    if state == SchemaState::Empty && !steps.is_empty() {
+        mark(tx).await?;
+    }
+    let total = steps.iter().map(|(_, statements)| statements.len()).sum();
+    let mut done = 0;
+    for (revision, statements) in &steps {
+        for statement in statements {
+            progress(Progress {
+                revision: revision.id,
+                done,
+                total,
+            });
+            raw(tx, statement).await?;
+            done += 1;
+        }
+        record(tx, revision).await?;
+        info!(revision = revision.id, "schema revision reached");
+        progress(Progress {
+            revision: revision.id,
+            done,
+            total,
+        });
+    }
+    Ok(steps.iter().map(|(revision, _)| revision.id).collect())
+}
+
+/// The revisions that `phase` has to run, in order.
+fn plan(state: &SchemaState, phase: Phase) -> Result<Vec<&'static Revision>> {
+    let found = match state {
+        SchemaState::Unversioned | SchemaState::Newer(_) => {
+            return Err(Error::Schema(state.to_string()));
+        }
+        SchemaState::Empty => Revisions::default(),
+        SchemaState::Older(found) | SchemaState::Expanded(found) => found.clone(),
+        SchemaState::Current => return Ok(Vec::new()),
+    };
+    if phase == Phase::Contract && found.expand != Some(EXPAND_HEAD) {
+        return Err(Error::Schema(
+            "You are attempting to upgrade contract ahead of expand. Please refer to \
+             https://docs.openstack.org/keystone/latest/admin/identity-upgrading.html \
+             to see the proper steps for rolling upgrades."
+                .to_owned(),
+        ));
+    }
+    let wanted = |branch| match phase {
+        Phase::All => true,
+        Phase::Expand => branch != Branch::Contract,
+        Phase::Contract => branch == Branch::Contract,
+    };
+    Ok(REVISIONS
+        .iter()
+        .filter(|r| wanted(r.branch) && !found.include(r))
+        .collect())
+}
+
+/// The statements of a migration file: each ends with `;` at the end of a line.
+fn statements(text: &str) -> Vec<&str> {
+    text.split(";\n")
+        .map(|part| {
+            let mut rest = part.trim_start();
+            while rest.starts_with("--") {
+                rest = rest
+                    .split_once('\n')
+                    .map_or("", |(_, rest)| rest)
+                    .trim_start();
+            }
+            rest
+        })
+        .filter(|statement| !statement.is_empty())
+        .collect()
+}
+
+/// Marks a database that is about to be created as ours.
+async fn mark(tx: &mut Tx) -> Result<()> {
+    let text = match tx.dialect() {
+        Dialect::MySql => NATIVE.0,
+        Dialect::Sqlite => NATIVE.1,
+    };
+    for statement in statements(text) {
+        raw(tx, statement).await?;
+    }
+    let marked =
+        sql("SELECT created_by FROM keystone_native LIMIT 1").fetch_optional::<(String,)>(&mut *tx);
+    if marked.await?.is_none() {
+        sql("INSERT INTO keystone_native (created_by) VALUES (?)")
+            .bind(concat!("keystone-storage ", env!("CARGO_PKG_VERSION")))
+            .execute(tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Writes a revision into `alembic_version`, in the place of the one it follows.
+async fn record(tx: &mut Tx, revision: &Revision) -> Result<()> {
+    if let Some(before) = before(revision) {
+        let moved = sql("UPDATE alembic_version SET version_num = ? WHERE version_num = ?")
+            .bind(revision.id)
+            .bind(before)
+            .execute(&mut *tx)
+            .await?;
+        if moved > 0 {
+            return Ok(());
+        }
+    }
+    sql("INSERT INTO alembic_version (version_num) VALUES (?)")
+        .bind(revision.id)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+async fn lock(tx: &mut Tx) -> Result<()> {
+    if tx.dialect() == Dialect::Sqlite {
+        // Rebuilding a table drops the old one, which must not cascade to its children.
+        raw(tx, "PRAGMA foreign_keys = OFF").await?;
+        return raw(tx, "BEGIN EXCLUSIVE").await;
+    }
+    for (seconds, patience) in [(0, true), (600, false)] {
+        let held = sql("SELECT GET_LOCK(LEFT(CONCAT('keystone db_sync ', DATABASE()), 64), ?)")
+            .bind(seconds)
+            .fetch_one::<(Option<i64>,)>(&mut *tx)
+            .await?;
+        if held.0 == Some(1) {
+            return Ok(());
+        }
+        if patience {
+            info!("another db_sync is running; waiting for it to end");
+        }
+    }
+    Err(Error::Schema(
+        "another db_sync has been running for ten minutes".to_owned(),
+    ))
+}
+
+/// Ends the run; on `MariaDB` the lock goes with the connection.
+async fn unlock(tx: &mut Tx, done: bool) -> Result<()> {
+    if tx.dialect() == Dialect::Sqlite {
+        raw(tx, if done { "COMMIT" } else { "ROLLBACK" }).await?;
+        raw(tx, "PRAGMA foreign_keys = ON").await?;
+    }
+    Ok(())
+}
+
+/// Runs a text of the migrations as it is, unprepared.
+async fn raw(tx: &mut Tx, text: &str) -> Result<()> {
+    let query = sqlx::raw_sql(AssertSqlSafe(text.to_owned()));
+    let done = match tx.session.line() {
+        Line::MySql(connection) => query.execute(connection).await.map(drop),
+        Line::Sqlite(connection) => query.execute(connection).await.map(drop),
+    };
+    done.map_err(|e| Error::of(e, text))
+}

@@ -1,0 +1,335 @@
+//! Database URLs in `SQLAlchemy`'s dialect, as `[database] connection` holds them.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
+
+use keystone_types::Secret;
+use percent_encoding::percent_decode_str;
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+
+use crate::{Error, Result};
+
+/// Where the database is and how to log in; shows everything but the password.
+#[derive(Clone, Debug)]
+pub struct DatabaseUrl {
+    pub(crate) place: Place,
+    ignored: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    Server(Box<Server>),
+    File(PathBuf),
+    Memory,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Server {
+    user: Option<String>,
+    password: Option<Secret>,
+    host: String,
+    port: Option<u16>,
+    database: String,
+    parameters: BTreeMap<String, String>,
+}
+
+/// Parameters that mean something here.
+const UNDERSTOOD: &[&str] = &[
+    "charset",
+    "connect_timeout",
+    "read_timeout",
+    "ssl_ca",
+    "ssl_cert",
+    "ssl_check_hostname",
+    "ssl_disabled",
+    "ssl_key",
+    "ssl_mode",
+    "ssl_verify_cert",
+    "ssl_verify_identity",
+    "unix_socket",
+];
+
+/// Parameters of Python's drivers that have no counterpart and change nothing that matters.
+const HARMLESS: &[&str] = &[
+    "autocommit",
+    "binary_prefix",
+    "check_same_thread",
+    "collation",
+    "compress",
+    "isolation_level",
+    "local_infile",
+    "plugin",
+    "program_name",
+    "timeout",
+    "use_pure",
+    "use_unicode",
+    "write_timeout",
+];
+
+impl DatabaseUrl {
+    /// Reads a URL; errors never repeat it, because it may hold a password.
+    pub fn parse(text: &str) -> Result<Self> {
+        let text = text.trim();
+        if text == "sqlite::memory:" {
+            return Ok(Self::memory());
+        }
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| {
+            refused(
+                "it has no `://`; write mysql+pymysql://user:password@host/name or sqlite:////path",
+            )
+        })?;
+        let dialect = scheme.split('+').next().unwrap_or_default();
+        let (body, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let parameters = parameters(query)?;
+        let place = match dialect {
+            "mysql" | "mariadb" => Place::Server(Box::new(server(body, parameters.clone())?)),
+            "sqlite" => file(body)?,
+            other => {
+                return Err(refused(&format!(
+                    "`{other}` is no database of this server; it works on MariaDB (mysql+pymysql://) and SQLite (sqlite://)"
+                )));
+            }
+        };
+        let ignored = parameters
+            .into_keys()
+            .filter(|name| {
+                !UNDERSTOOD.contains(&name.as_str()) && !HARMLESS.contains(&name.as_str())
+            })
+            .collect();
+        Ok(Self { place, ignored })
+    }
+
+    /// A `SQLite` database in memory, gone with its last connection.
+    pub fn memory() -> Self {
+        Self {
+            place: Place::Memory,
+            ignored: Vec::new(),
+        }
+    }
+
+    /// The `SQLite` database in `path`.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self {
+            place: Place::File(path.into()),
+            ignored: Vec::new(),
+        }
+    }
+
+    /// Parameters of the URL that are not known, for a warning.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Memory => f.write_str("sqlite://"),
+            Place::File(path) => write!(f, "sqlite:///{}", path.display()),
+            Place::Server(server) => {
+                f.write_str("mysql://")?;
+                if let Some(user) = &server.user {
+                    write!(f, "{user}@")?;
+                }
+                f.write_str(&server.host)?;
+                if let Some(port) = server.port {
+                    write!(f, ":{port}")?;
+                }
+                write!(f, "/{}", server.database)
+            }
+        }
+    }
+}
+
+impl Server {
+    /// What the driver needs to connect.
+    pub(crate) fn options(&self) -> Result<MySqlConnectOptions> {
+        let mut options = MySqlConnectOptions::new()
+            .host(&self.host)
+            .port(self.port.unwrap_or(3306))
+            .database(&self.database)
+            .statement_cache_capacity(512)
+            // `connect` sets the whole mode itself.
+            .pipes_as_concat(false)
+            .no_engine_substitution(false);
+        if let Some(user) = &self.user {
+            options = options.username(user);
+        }
+        if let Some(password) = &self.password {
+            options = options.password(password.reveal());
+        }
+        if let Some(socket) = self.parameters.get("unix_socket") {
+            options = options.socket(socket);
+        }
+        if let Some(file) = self.parameters.get("ssl_ca") {
+            options = options.ssl_ca(file);
+        }
+        if let Some(file) = self.parameters.get("ssl_cert") {
+            options = options.ssl_client_cert(file);
+        }
+        if let Some(file) = self.parameters.get("ssl_key") {
+            options = options.ssl_client_key(file);
+        }
+        Ok(options.ssl_mode(self.tls()?))
+    }
+
+    /// How TLS is used, by the rules of `PyMySQL` and mysqlclient: an authority
+    /// given means that the certificate and the host name are checked.
+    fn tls(&self) -> Result<MySqlSslMode> {
+        if let Some(mode) = self.parameters.get("ssl_mode") {
+            return mode.parse().map_err(|_| {
+                refused("`ssl_mode` is one of DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY")
+            });
+        }
+        let given = |name: &str| self.parameters.contains_key(name);
+        if self.flag("ssl_disabled")? == Some(true) {
+            return Ok(MySqlSslMode::Disabled);
+        }
+        if self.flag("ssl_verify_identity")? == Some(true) {
+            return Ok(MySqlSslMode::VerifyIdentity);
+        }
+        let verify = self.flag("ssl_verify_cert")?;
+        let hostname = self.flag("ssl_check_hostname")?.unwrap_or(given("ssl_ca"));
+        Ok(match verify.unwrap_or(given("ssl_ca")) {
+            true if hostname => MySqlSslMode::VerifyIdentity,
+            true => MySqlSslMode::VerifyCa,
+            false if given("ssl_ca") || given("ssl_cert") => MySqlSslMode::Required,
+            false => MySqlSslMode::Preferred,
+        })
+    }
+
+    /// How long a statement may take, if the URL says so.
+    pub(crate) fn read_timeout(&self) -> Result<Option<Duration>> {
+        self.seconds("read_timeout")
+    }
+
+    /// How long the first connection may take, if the URL says so.
+    pub(crate) fn connect_timeout(&self) -> Result<Option<Duration>> {
+        self.seconds("connect_timeout")
+    }
+
+    fn seconds(&self, name: &str) -> Result<Option<Duration>> {
+        let Some(text) = self.parameters.get(name) else {
+            return Ok(None);
+        };
+        match text.parse::<u32>() {
+            Ok(seconds) if seconds > 0 => Ok(Some(Duration::from_secs(seconds.into()))),
+            _ => Err(refused(&format!("`{name}` is a number of seconds"))),
+        }
+    }
+
+    fn flag(&self, name: &str) -> Result<Option<bool>> {
+        let Some(text) = self.parameters.get(name) else {
+            return Ok(None);
+        };
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(Some(true)),
+            "false" | "0" | "no" | "off" => Ok(Some(false)),
+            _ => Err(refused(&format!("`{name}` is true or false"))),
+        }
+    }
+}
+
+fn server(body: &str, parameters: BTreeMap<String, String>) -> Result<Server> {
+    let (login, address) = split_login(body);
+    let (place, database) = address.split_once('/').unwrap_or((address, ""));
+    if place.contains('@') {
+        return Err(refused(
+            "a user name or password holds `@`, `:` or `/`; write %40, %3A or %2F instead",
+        ));
+    }
+    if database.is_empty() {
+        return Err(refused("it names no database"));
+    }
+    let (user, password) = login.map_or((None, None), |(user, password)| (Some(user), password));
+    let (host, port) = host_and_port(place)?;
+    Ok(Server {
+        user: user.map(decoded).transpose()?,
+        password: password.map(decoded).transpose()?.map(Secret::from),
+        host,
+        port,
+        database: database.to_owned(),
+        parameters,
+    })
+}
+
+/// Cuts `user[:password]@` off, where a password may hold a raw `/`.
+fn split_login(body: &str) -> (Option<(&str, Option<&str>)>, &str) {
+    let end = body.find([':', '/', '@']);
+    match end.map(|at| (at, body.as_bytes()[at])) {
+        Some((at, b'@')) => (Some((&body[..at], None)), &body[at + 1..]),
+        Some((at, b':')) => match body[at + 1..].split_once('@') {
+            Some((password, address)) => (Some((&body[..at], Some(password))), address),
+            None => (None, body),
+        },
+        _ => (None, body),
+    }
+}
+
+fn host_and_port(place: &str) -> Result<(String, Option<u16>)> {
+    let (host, port) = match place.strip_prefix('[') {
+        Some(rest) => {
+            let (host, after) = rest
+                .split_once(']')
+                .ok_or_else(|| refused("an IPv6 address lacks its `]`"))?;
+            (host, after.strip_prefix(':'))
+        }
+        None => place
+            .split_once(':')
+            .map_or((place, None), |(host, port)| (host, Some(port))),
+    };
+    let port = match port {
+        None | Some("") => None,
+        Some(port) => Some(
+            port.parse()
+                .map_err(|_| refused("the port is not a number below 65536"))?,
+        ),
+    };
+    let host = if host.is_empty() { "localhost" } else { host };
+    Ok((host.to_owned(), port))
+}
+
+fn file(body: &str) -> Result<Place> {
+    match body.strip_prefix('/') {
+        None if body.is_empty() => Ok(Place::Memory),
+        None => Err(refused(
+            "a SQLite path follows three slashes (sqlite:///relative/path) or four (sqlite:////absolute/path)",
+        )),
+        Some("" | ":memory:") => Ok(Place::Memory),
+        Some(path) => Ok(Place::File(PathBuf::from(path))),
+    }
+}
+
+fn parameters(query: &str) -> Result<BTreeMap<String, String>> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((
+                decoded(&name.replace('+', " "))?,
+                decoded(&value.replace('+', " "))?,
+            ))
+        })
+        .collect()
+}
+
+fn decoded(text: &str) -> Result<String> {
+    match percent_decode_str(text).decode_utf8() {
+        Ok(text) => Ok(text.into_owned()),
+        Err(_) => Err(refused("a %-escape is not UTF-8")),
+    }
+}
+
+fn refused(why: &str) -> Error {
+    Error::Url(format!("the database URL cannot be used: {why}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! What every statement may rely on, checked the same way on both databases.
+
+use std::sync::{Arc, Mutex};
+
+use chrono::{NaiveDate, NaiveDateTime};
+use keystone_storage::{Db, Dialect, Error, OrConflict, select, sql};
+use keystone_types::Extra;
+
+#[derive(Debug, PartialEq, sqlx::FromRow)]
+struct User {
+    id: String,
+    #[sqlx(try_from = "Option<String>")]
+    extra: Extra,
+    enabled: Option<bool>,
+    default_project_id: Option<String>,
+    created_at: Option<NaiveDateTime>,
+    last_active_at: Option<NaiveDate>,
+    domain_id: String,
+}
+
+const USERS: &str = "SELECT id, extra, enabled, default_project_id, created_at, last_active_at, domain_id FROM `user`";
+
+pub async fn all(db: &Db) {
+    values(db).await;
+    filters(db).await;
+    errors(db).await;
+    transactions(db).await;
+    portable_text(db).await;
+    observed(db).await;
+    letter_case(db).await;
+}
+
+fn user(id: &str) -> User {
+    let day = NaiveDate::from_ymd_opt(2030, 2, 28).unwrap();
+    User {
+        id: id.to_owned(),
+        extra: Extra(serde_json::from_str(r#"{"email":"zo\u00eb@example.org"}"#).unwrap()),
+        enabled: Some(true),
+        default_project_id: None,
+        created_at: day.and_hms_opt(23, 59, 58),
+        last_active_at: Some(day),
+        domain_id: "default".to_owned(),
+    }
+}
+
+async fn insert(db: &Db, user: &User) -> Result<u64, Error> {
+    sql("INSERT INTO `user` (id, extra, enabled, default_project_id, created_at, last_active_at, domain_id) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)")
+    .bind(&user.id)
+    .bind(&user.extra)
+    .bind(user.enabled)
+    .bind(&user.default_project_id)
+    .bind(user.created_at)
+    .bind(user.last_active_at)
+    .bind(user.domain_id.as_str())
+    .execute(db)
+    .await
+}
+
+async fn values(db: &Db) {
+    for id in ["u1", "u2", "u3"] {
+        assert_eq!(insert(db, &user(id)).await.unwrap(), 1);
+    }
+    let found = select(USERS).filter("id = ?", Some("u1")).then("");
+    assert_eq!(found.fetch_one::<User>(db).await.unwrap(), user("u1"));
+    let extra = sql("SELECT extra FROM `user` WHERE id = ?").bind("u1");
+    let (text,) = extra.fetch_one::<(String,)>(db).await.unwrap();
+    assert_eq!(text, r#"{"email": "zo\u00eb@example.org"}"#);
+    let absent = sql("SELECT id FROM `user` WHERE id = ?").bind("nobody");
+    assert!(
+        absent
+            .clone()
+            .fetch_optional::<(String,)>(db)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(matches!(
+        absent.fetch_one::<(String,)>(db).await,
+        Err(Error::Other(_))
+    ));
+}
+
+async fn filters(db: &Db) {
+    let ids = |query: keystone_storage::Query| async {
+        let rows = query.fetch_all::<(String,)>(db).await.unwrap();
+        rows.into_iter().map(|(id,)| id).collect::<Vec<_>>()
+    };
+    let users = || select("SELECT id FROM `user`").and("id LIKE 'u_'");
+    assert_eq!(ids(users().then(" ORDER BY id")).await, ["u1", "u2", "u3"]);
+    assert_eq!(
+        ids(users()
+            .filter("id > ?", None::<&str>)
+            .then(" ORDER BY id LIMIT ?")
+            .bind(2))
+        .await,
+        ["u1", "u2"]
+    );
+    assert_eq!(
+        ids(users()
+            .filter_all("id = ? OR id = ?", ["u1", "u3"])
+            .then(" ORDER BY id"))
+        .await,
+        ["u1", "u3"]
+    );
+    assert_eq!(
+        ids(users().within("id", ["u3", "u2"]).then(" ORDER BY id")).await,
+        ["u2", "u3"]
+    );
+    assert_eq!(
+        ids(users().within("id", Vec::<String>::new()).then("")).await,
+        [""; 0]
+    );
+}
+
+async fn errors(db: &Db) {
+    assert!(insert(db, &user("u1")).await.unwrap_err().is_duplicate());
+    let conflict = insert(db, &user("u1"))
+        .await
+        .or_conflict(|| keystone_types::Error::Refused("twice".into()));
+    assert_eq!(conflict.unwrap_err().to_string(), "twice");
+    let orphan = sql("INSERT INTO user_option (user_id, option_id) VALUES ('nobody', '1000')")
+        .execute(db)
+        .await;
+    assert!(matches!(orphan, Err(Error::ForeignKey(_))), "{orphan:?}");
+    assert_eq!(
+        keystone_types::Error::from(orphan.unwrap_err()).status(),
+        500
+    );
+
+    let set = "UPDATE `user` SET extra = ? WHERE id = 'u3'";
+    assert_eq!(sql(set).bind("[broken").execute(db).await.unwrap(), 1);
+    let corrupt = select(USERS)
+        .filter("id = ?", Some("u3"))
+        .then("")
+        .fetch_one::<User>(db)
+        .await;
+    let text = corrupt.unwrap_err().to_string();
+    assert_eq!(text, "corrupt row: table user, column extra");
+    sql(set).bind(None::<String>).execute(db).await.unwrap();
+    let null = select(USERS)
+        .filter("id = ?", Some("u3"))
+        .then("")
+        .fetch_one::<User>(db)
+        .await
+        .unwrap();
+    assert!(null.extra.0.is_empty());
+}
+
+async fn transactions(db: &Db) {
+    let touch = "UPDATE `user` SET enabled = ? WHERE id = 'u2'";
+    let enabled = "SELECT enabled FROM `user` WHERE id = 'u2'";
+    let mut tx = db.begin().await.unwrap();
+    // Matched rows count, changed or not.
+    assert_eq!(sql(touch).bind(true).execute(&mut tx).await.unwrap(), 1);
+    assert_eq!(sql(touch).bind(false).execute(&mut tx).await.unwrap(), 1);
+    assert_eq!(
+        sql(enabled).fetch_one::<(bool,)>(&mut tx).await.unwrap(),
+        (false,)
+    );
+    drop(tx);
+    assert_eq!(
+        sql(enabled).fetch_one::<(bool,)>(db).await.unwrap(),
+        (true,)
+    );
+    let mut tx = db.begin().await.unwrap();
+    sql(touch).bind(false).execute(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(
+        sql(enabled).fetch_one::<(bool,)>(db).await.unwrap(),
+        (false,)
+    );
+}
+
+async fn portable_text(db: &Db) {
+    let text = "SELECT 'a' || ?, EXISTS(SELECT 1 FROM `user`), COUNT(*), 'a%b' LIKE ? ESCAPE '!' FROM `user` WHERE id LIKE 'u_'";
+    let row = sql(text)
+        .bind("b")
+        .bind("a!%b")
+        .fetch_one::<(String, bool, i64, bool)>(db)
+        .await;
+    assert_eq!(row.unwrap(), ("ab".to_owned(), true, 3, true));
+    let long = sql("INSERT INTO config_register (type, domain_id) VALUES (?, ?)")
+        .bind("x".repeat(65))
+        .bind("d");
+    // SQLite has no lengths; MariaDB in strict mode refuses instead of cutting.
+    match (db.dialect(), long.execute(db).await) {
+        (Dialect::Sqlite, Ok(1)) | (Dialect::MySql, Err(Error::Other(_))) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn observed(db: &Db) {
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let keep = Arc::clone(&seen);
+    let db = db.clone().observed(Arc::new(move |text| {
+        keep.lock().unwrap().push(text.to_owned())
+    }));
+    sql("SELECT id FROM role")
+        .fetch_all::<(String,)>(&db)
+        .await
+        .unwrap();
+    let mut tx = db.begin().await.unwrap();
+    sql("SELECT id FROM region")
+        .fetch_all::<(String,)>(&mut tx)
+        .await
+        .unwrap();
+    assert_eq!(
+        *seen.lock().unwrap(),
+        ["SELECT id FROM role", "SELECT id FROM region"]
+    );
+}
+
+/// Both ignore the case of ASCII letters; only MariaDB ignores spaces at the end.
+async fn letter_case(db: &Db) {
+    let count = |name: &'static str| async move {
+        let query = sql("SELECT COUNT(*) FROM `user` WHERE id = ?").bind(name);
+        query.fetch_one::<(i64,)>(db).await.unwrap().0
+    };
+    assert_eq!(count("U1").await, 1);
+    assert_eq!(
+        count("u1 ").await,
+        i64::from(db.dialect() == Dialect::MySql)
+    );
+    assert!(insert(db, &user("U1")).await.unwrap_err().is_duplicate());
+}

@@ -1,0 +1,3 @@
+-- e8725d6fa226 (expand): endpoint groups are found by project.
+
+CREATE INDEX idx_project_id ON project_endpoint_group (project_id);
