@@ -1,1 +1,24 @@
-//! Keystone's Fernet tokens and receipts, and their key repositories.
+#![doc = include_str!("../README.md")]
+
+mod container;
+mod credentials;
+mod error;
+mod fernet;
+mod fingerprint;
+mod keys;
+mod methods;
+mod msgpack;
+mod payload;
+mod receipts;
+mod repository;
+mod ring;
+mod token;
+
+pub use credentials::{Credentials, Encrypted};
+pub use error::{Error, Result};
+pub use fernet::Fernet;
+pub use keys::KeySet;
+pub use receipts::{Receipt, Receipts};
+pub use repository::{KeyRepository, Owner};
+pub use ring::KeyRing;
+pub use token::{Federation, Payload, Token, new_audit_id};

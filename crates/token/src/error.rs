@@ -1,0 +1,68 @@
+//! What can go wrong with tokens and their keys.
+
+use std::{io, path::Path, path::PathBuf, sync::Arc};
+
+/// The result of everything here that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a token could not be opened or sealed, or why keys are not to be had.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// No known key opens this: not a token of ours, tampered with, or older than the keys.
+    #[error("not sealed with a known key")]
+    Unrecognized,
+
+    /// The payload is of a version that this release does not know.
+    #[error("this is not a recognized Fernet payload version: {0}")]
+    UnknownVersion(u64),
+
+    /// A known key opens this, but what is inside is not a payload; names the part that is wrong.
+    #[error("malformed payload: {0}")]
+    Malformed(&'static str),
+
+    /// A value that the format has no room for.
+    #[error("{field} can't be put into a token: {value}")]
+    NotRepresentable {
+        /// The token's field.
+        field: &'static str,
+        /// What it held.
+        value: String,
+    },
+
+    /// The key repository is missing or empty.
+    #[error("no keys at {}", path.display())]
+    NoKeys {
+        /// Where keys were looked for.
+        path: PathBuf,
+    },
+
+    /// A file or text that should be a key and is not 32 bytes in base64.
+    #[error("not a Fernet key: {name}")]
+    InvalidKey {
+        /// The file, or the position of the text.
+        name: String,
+    },
+
+    /// A key repository that can't be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
+
+    /// The system gave no random bytes.
+    #[error("no random bytes: {0}")]
+    Entropy(getrandom::Error),
+}
+
+impl Error {
+    /// For `map_err`: an I/O error at `path`.
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            path: path.to_owned(),
+            source: Arc::new(source),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Telling whether a directory has changed without reading its files.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use std::{io, iter};
+
+/// A directory's metadata and that of the files in it that have to do with keys.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    directory: (PathBuf, Stamp),
+    pub(crate) files: Vec<NumberedFile>,
+}
+
+/// A file that has a number for a name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NumberedFile {
+    pub(crate) number: u64,
+    pub(crate) path: PathBuf,
+    pub(crate) stamp: Stamp,
+}
+
+/// What changes when a file does.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    inode: (u64, u64),
+    pub(crate) size: u64,
+    pub(crate) mode: u32,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Fingerprint {
+    pub(crate) fn take(directory: &Path) -> io::Result<Self> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            let Some(number) = entry.file_name().to_str().and_then(parse_number) else {
+                continue;
+            };
+            let path = entry.path();
+            match fs::metadata(&path) {
+                Ok(found) if found.is_file() => {
+                    files.push(NumberedFile {
+                        number,
+                        path,
+                        stamp: Stamp::of(&found),
+                    });
+                }
+                Ok(_) => {}
+                Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        files.sort_by_key(|file| file.number);
+        let stamp = Stamp::of(&fs::metadata(directory)?);
+        Ok(Self {
+            directory: (directory.to_owned(), stamp),
+            files,
+        })
+    }
+
+    /// Whether the directory looks as it did; reads no directory and no file.
+    pub(crate) fn still_holds(&self) -> bool {
+        self.stamps()
+            .all(|(path, stamp)| fs::metadata(path).is_ok_and(|found| Stamp::of(&found) == *stamp))
+    }
+
+    /// How long ago the last change was; zero if that lies in the future.
+    ///
+    /// Two changes in one tick of the file system's clock leave the same stamps, so a fingerprint
+    /// is good for comparison only once it has some age.
+    pub(crate) fn age(&self) -> Duration {
+        let newest = self
+            .stamps()
+            .map(|(_, stamp)| stamp.changed.max(stamp.modified))
+            .max();
+        let since_epoch = newest.and_then(|(seconds, nanos)| {
+            Some(Duration::new(
+                u64::try_from(seconds).ok()?,
+                u32::try_from(nanos).ok()?,
+            ))
+        });
+        // The kernel's clock, whatever time the server is told: the stamps come from there.
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        now.saturating_sub(since_epoch.unwrap_or_default())
+    }
+
+    /// What users other than owner and group may read.
+    pub(crate) fn world_readable(&self) -> impl Iterator<Item = &Path> {
+        let open = |stamp: &Stamp| stamp.mode & 0o005 != 0;
+        let reachable = open(&self.directory.1);
+        let files = self
+            .stamps()
+            .filter(move |(_, stamp)| reachable && open(stamp));
+        files.map(|(path, _)| path)
+    }
+
+    fn stamps(&self) -> impl Iterator<Item = (&Path, &Stamp)> {
+        let directory = (self.directory.0.as_path(), &self.directory.1);
+        let files = self
+            .files
+            .iter()
+            .map(|file| (file.path.as_path(), &file.stamp));
+        iter::once(directory).chain(files)
+    }
+}
+
+impl Stamp {
+    fn of(found: &Metadata) -> Self {
+        Self {
+            inode: (found.dev(), found.ino()),
+            size: found.size(),
+            mode: found.mode(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        }
+    }
+}
+
+/// The number of a key file; `01` or `+1` are not how anyone names one.
+fn parse_number(name: &str) -> Option<u64> {
+    let number: u64 = name.parse().ok()?;
+    (number.to_string() == name).then_some(number)
+}

@@ -1,0 +1,140 @@
+//! Keys as a set in use.
+
+use std::fmt;
+
+use base64::{Engine, engine::GeneralPurpose, engine::GeneralPurposeConfig};
+use base64::{alphabet::URL_SAFE, engine::DecodePaddingMode, prelude::BASE64_URL_SAFE};
+use sha1::{Digest, Sha1};
+
+use crate::error::{Error, Result};
+
+const KEY_TEXT: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// The keys of a repository at one moment: never empty, the primary key first.
+pub struct KeySet(Vec<Key>);
+
+/// A key of a repository.
+pub(crate) struct Key {
+    number: u64,
+    /// As in the file, since `key_hash` is the hash of it.
+    text: String,
+    cipher: ::fernet::Fernet,
+}
+
+impl Key {
+    /// Reads what Python reads: either alphabet of base64, with or without a line end.
+    pub(crate) fn parse(number: u64, text: String) -> Option<Self> {
+        let bare = text.trim().replace('+', "-").replace('/', "_");
+        let bytes = KEY_TEXT.decode(bare).ok()?;
+        let cipher = ::fernet::Fernet::new(&BASE64_URL_SAFE.encode(bytes))?;
+        Some(Self {
+            number,
+            text,
+            cipher,
+        })
+    }
+
+    /// Old keys first, the staged one last.
+    fn age(&self) -> u64 {
+        if self.number == 0 {
+            u64::MAX
+        } else {
+            self.number
+        }
+    }
+}
+
+impl KeySet {
+    /// The set of the given keys, the primary one first.
+    pub fn new(texts: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
+        let mut keys = Vec::new();
+        for (place, text) in (0..u64::MAX).zip(texts) {
+            let invalid = || Error::InvalidKey {
+                name: format!("key {place}"),
+            };
+            keys.push(Key::parse(u64::MAX - 1 - place, text.into()).ok_or_else(invalid)?);
+        }
+        Self::from_keys(keys).ok_or(Error::NoKeys {
+            path: "(none given)".into(),
+        })
+    }
+
+    /// A set of one new key, for a server without a key repository.
+    pub fn generate() -> Result<Self> {
+        Self::new([new_key()?])
+    }
+
+    pub(crate) fn from_keys(mut keys: Vec<Key>) -> Option<Self> {
+        keys.sort_by_key(|key| std::cmp::Reverse(key.number));
+        if keys.is_empty() {
+            None
+        } else {
+            Some(Self(keys))
+        }
+    }
+
+    /// What `credential.key_hash` holds for what the primary key encrypts: SHA-1 of its text.
+    pub fn primary_key_hash(&self) -> String {
+        let digest = Sha1::digest(&self.0[0].text);
+        digest
+            .iter()
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    }
+
+    /// How many keys there are.
+    #[expect(clippy::len_without_is_empty, reason = "a set is never empty")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The number of the primary key.
+    pub fn primary_number(&self) -> u64 {
+        self.0[0].number
+    }
+
+    pub(crate) fn primary(&self) -> &::fernet::Fernet {
+        &self.0[0].cipher
+    }
+
+    pub(crate) fn each(&self) -> impl Iterator<Item = &::fernet::Fernet> {
+        self.0.iter().map(|key| &key.cipher)
+    }
+
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        let text = |key: &Key| (key.number, key.text.clone());
+        self.0.iter().map(text).eq(other.0.iter().map(text))
+    }
+
+    /// Whether this may be what `before` became, and not a part of it on its way.
+    ///
+    /// Rotation adds keys and drops the oldest; a new repository replaces all. A set that shrank,
+    /// or lacks a key while it has an older one, is more likely half copied.
+    pub(crate) fn may_follow(&self, before: &Self) -> bool {
+        let here = |key: &&Key| self.0.iter().any(|other| other.text == key.text);
+        let (kept, lost): (Vec<_>, Vec<_>) = before.0.iter().partition(here);
+        let oldest_kept = kept.iter().map(|key| key.age()).min();
+        let newest_lost = lost.iter().map(|key| key.age()).max();
+        let in_order = oldest_kept.is_none() || newest_lost < oldest_kept;
+        self.len() >= before.len() && in_order
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|key| key.number))
+            .finish()
+    }
+}
+
+/// A new key as text.
+pub(crate) fn new_key() -> Result<String> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(Error::Entropy)?;
+    Ok(BASE64_URL_SAFE.encode(key))
+}

@@ -1,0 +1,236 @@
+//! Key repositories: directories of numbered key files.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown, fchown};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::fingerprint::Fingerprint;
+use crate::keys::{Key, KeySet, new_key};
+
+/// A directory of keys: the highest number encrypts, the others decrypt only, `0` is next.
+#[derive(Clone, Debug)]
+pub struct KeyRepository {
+    path: PathBuf,
+    max_active_keys: usize,
+}
+
+/// Whom new files and directories are given to; `None` leaves them to whoever runs this.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Owner {
+    /// The user.
+    pub uid: Option<u32>,
+    /// The group.
+    pub gid: Option<u32>,
+}
+
+/// What a look at a repository found.
+pub(crate) struct Snapshot {
+    /// Absent when the directory can't be read.
+    pub(crate) fingerprint: Option<Fingerprint>,
+    pub(crate) keys: Result<KeySet>,
+}
+
+impl KeyRepository {
+    /// The repository at `path`, which need not exist yet; rotation leaves `max_active_keys`.
+    pub fn new(path: impl Into<PathBuf>, max_active_keys: usize) -> Self {
+        Self {
+            path: path.into(),
+            max_active_keys,
+        }
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the keys; empty files and names other than numbers are passed over.
+    pub fn load(&self) -> Result<KeySet> {
+        self.snapshot().keys
+    }
+
+    /// Makes the directory and the keys `0` and `1`; false if there is a key `0` already.
+    pub fn setup(&self, owner: Owner) -> Result<bool> {
+        self.create_directory(owner)?;
+        let _lock = self.lock()?;
+        if fs::metadata(self.path.join("0")).is_ok_and(|found| found.len() > 0) {
+            tracing::info!(path = %self.path.display(), "key repository is already initialized");
+            return Ok(false);
+        }
+        self.write_next_key(owner)?;
+        self.stage_next_key()?;
+        self.rotate_locked(owner)?;
+        Ok(true)
+    }
+
+    /// Makes the staged key the primary one, stages a new one and deletes what exceeds
+    /// `max_active_keys`; gives the number of the new primary key.
+    ///
+    /// At each step the directory holds a set of keys that opens whatever any node has sealed.
+    pub fn rotate(&self, owner: Owner) -> Result<u64> {
+        let _lock = self.lock()?;
+        self.rotate_locked(owner)
+    }
+
+    /// Reads the directory until two looks at it agree, or gives what the last one saw.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut tries = 0..3;
+        loop {
+            let fingerprint = match self.look() {
+                Ok(fingerprint) => fingerprint,
+                Err(error) => {
+                    return Snapshot {
+                        fingerprint: None,
+                        keys: Err(error),
+                    };
+                }
+            };
+            let keys = self.read(&fingerprint);
+            if fingerprint.still_holds() || tries.next().is_none() {
+                return Snapshot {
+                    fingerprint: Some(fingerprint),
+                    keys,
+                };
+            }
+        }
+    }
+
+    fn look(&self) -> Result<Fingerprint> {
+        Fingerprint::take(&self.path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => self.no_keys(),
+            _ => Error::at(&self.path)(error),
+        })
+    }
+
+    fn read(&self, fingerprint: &Fingerprint) -> Result<KeySet> {
+        let mut keys = Vec::new();
+        for file in fingerprint.files.iter().filter(|file| file.stamp.size > 0) {
+            let bytes = fs::read(&file.path).map_err(Error::at(&file.path))?;
+            let key = String::from_utf8(bytes)
+                .ok()
+                .and_then(|text| Key::parse(file.number, text));
+            let name = || file.path.display().to_string();
+            keys.push(key.ok_or_else(|| Error::InvalidKey { name: name() })?);
+        }
+        KeySet::from_keys(keys).ok_or_else(|| self.no_keys())
+    }
+
+    fn rotate_locked(&self, owner: Owner) -> Result<u64> {
+        let files = self.look()?.files;
+        let mut numbers: Vec<u64> = files
+            .iter()
+            .filter(|file| file.stamp.size > 0)
+            .map(|file| file.number)
+            .collect();
+        let staged = self.path.join("0");
+        if numbers.first() != Some(&0) {
+            return Err(Error::NoKeys { path: staged });
+        }
+        let last = numbers.last().copied().unwrap_or_default();
+        let primary = last.checked_add(1).ok_or(Error::InvalidKey {
+            name: last.to_string(),
+        })?;
+        tracing::info!(path = %self.path.display(), keys = numbers.len(), primary, "rotating keys");
+
+        self.write_next_key(owner)?;
+        let promoted = self.path.join(primary.to_string());
+        // A second name first, so that there is no moment without a key 0.
+        if fs::hard_link(&staged, &promoted).is_err() {
+            fs::rename(&staged, &promoted).map_err(Error::at(&staged))?;
+        }
+        self.stage_next_key()?;
+
+        numbers[0] = primary;
+        numbers.sort_unstable();
+        let excess = numbers
+            .len()
+            .saturating_sub(self.max_active_keys.saturating_sub(1));
+        for number in &numbers[..excess] {
+            let path = self.path.join(number.to_string());
+            tracing::info!(path = %path.display(), "deleting excess key");
+            fs::remove_file(&path).map_err(Error::at(&path))?;
+        }
+        self.sync()?;
+        Ok(primary)
+    }
+
+    /// Writes a new key to a name that nobody reads keys from.
+    fn write_next_key(&self, owner: Owner) -> Result<()> {
+        let path = self.next_key();
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::at(&path)(error));
+            }
+            _ => {}
+        }
+        let key = new_key()?;
+        // Never through a link that the directory's owner left for root to follow.
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(&path);
+        let written = file.and_then(|mut file| {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+            if owner.uid.is_some() || owner.gid.is_some() {
+                fchown(&file, owner.uid, owner.gid)?;
+            }
+            file.write_all(key.as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|error| {
+            let _ = fs::remove_file(&path);
+            Error::at(&path)(error)
+        })
+    }
+
+    fn stage_next_key(&self) -> Result<()> {
+        let path = self.next_key();
+        fs::rename(&path, self.path.join("0")).map_err(Error::at(&path))?;
+        self.sync()
+    }
+
+    fn create_directory(&self, owner: Owner) -> Result<()> {
+        if self.path.exists() {
+            return Ok(());
+        }
+        let made = || {
+            if let Some(parent) = self.path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            DirBuilder::new().mode(0o700).create(&self.path)?;
+            if owner.uid.is_some() || owner.gid.is_some() {
+                chown(&self.path, owner.uid, owner.gid)?;
+            }
+            Ok(())
+        };
+        made().map_err(Error::at(&self.path))
+    }
+
+    /// Keeps two rotations apart, where the file system can.
+    fn lock(&self) -> Result<File> {
+        let directory = File::open(&self.path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => self.no_keys(),
+            _ => Error::at(&self.path)(error),
+        })?;
+        if let Err(error) = directory.lock() {
+            tracing::debug!(path = %self.path.display(), %error, "can't lock key repository");
+        }
+        Ok(directory)
+    }
+
+    fn sync(&self) -> Result<()> {
+        File::open(&self.path)
+            .and_then(|directory| directory.sync_all())
+            .map_err(Error::at(&self.path))
+    }
+
+    fn next_key(&self) -> PathBuf {
+        self.path.join("0.tmp")
+    }
+
+    fn no_keys(&self) -> Error {
+        Error::NoKeys {
+            path: self.path.clone(),
+        }
+    }
+}
