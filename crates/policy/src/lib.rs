@@ -1,1 +1,28 @@
-//! The oslo.policy rule language with Keystone's default rules.
+#![doc = include_str!("../README.md")]
+
+mod check;
+mod defaults;
+mod enforcer;
+mod error;
+mod evaluate;
+mod explain;
+mod overrides;
+mod parse;
+mod python;
+mod references;
+mod remote;
+mod rules;
+mod scope;
+mod settings;
+mod template;
+mod yaml;
+
+pub use check::Check;
+pub use defaults::{DefaultRule, Deprecated, keystone_defaults};
+pub use enforcer::Enforcer;
+pub use error::{Denied, Fault, Flaw, LoadError};
+pub use explain::{Explanation, Outcome, Part};
+pub use overrides::Overrides;
+pub use rules::{Loaded, Rules};
+pub use scope::Scope;
+pub use settings::{RemoteFormat, RemoteSettings, Settings};

@@ -1,0 +1,96 @@
+//! The tree that a check string stands for.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::template::Template;
+
+/// One node of a rule; its `Display` is oslo.policy's own spelling of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// `@`, and the empty rule.
+    True,
+    /// `!`, and whatever oslo.policy can't read.
+    False,
+    /// `not` of one check.
+    Not(Box<Check>),
+    /// Checks joined by `and`.
+    All(Vec<Check>),
+    /// Checks joined by `or`.
+    Any(Vec<Check>),
+    /// `rule:NAME`.
+    Rule(String),
+    /// `role:NAME`, compared without regard to case.
+    Role(Template),
+    /// `dotted.key:MATCH`, a value of the credentials.
+    Credential {
+        /// The keys that lead to the value.
+        path: Vec<String>,
+        /// What the value must be.
+        wanted: Template,
+    },
+    /// `'literal':MATCH`.
+    Literal {
+        /// The literal as it was written.
+        source: String,
+        /// The literal as Python's `str()` gives it.
+        text: String,
+        /// What the literal must be.
+        wanted: Template,
+    },
+    /// `http:…` and `https:…`, with the address to ask.
+    Remote(Template),
+    /// A check that parses but never comes to an answer; whoever reaches it is denied.
+    Unusable {
+        /// The part before the colon.
+        kind: String,
+        /// The part after the colon.
+        wanted: Template,
+        /// Why there is no answer.
+        reason: String,
+    },
+}
+
+impl Check {
+    /// Whether this very node is `rule:name`.
+    pub(crate) fn is_rule(&self, name: &str) -> bool {
+        matches!(self, Self::Rule(other) if other == name)
+    }
+
+    /// The nodes right below this one.
+    pub(crate) fn parts(&self) -> &[Check] {
+        match self {
+            Self::Not(part) => std::slice::from_ref(part),
+            Self::All(parts) | Self::Any(parts) => parts,
+            _ => &[],
+        }
+    }
+}
+
+impl Display for Check {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::True => f.write_str("@"),
+            Self::False => f.write_str("!"),
+            Self::Not(part) => write!(f, "not {part}"),
+            Self::All(parts) => joined(f, parts, " and "),
+            Self::Any(parts) => joined(f, parts, " or "),
+            Self::Rule(name) => write!(f, "rule:{name}"),
+            Self::Role(wanted) => write!(f, "role:{wanted}"),
+            Self::Credential { path, wanted } => write!(f, "{}:{wanted}", path.join(".")),
+            Self::Literal { source, wanted, .. } => write!(f, "{source}:{wanted}"),
+            Self::Remote(address) => write!(f, "{address}"),
+            Self::Unusable { kind, wanted, .. } => write!(f, "{kind}:{wanted}"),
+        }
+    }
+}
+
+fn joined(f: &mut Formatter<'_>, parts: &[Check], word: &str) -> fmt::Result {
+    f.write_str("(")?;
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            f.write_str(word)?;
+        }
+        write!(f, "{part}")?;
+    }
+    f.write_str(")")
+}

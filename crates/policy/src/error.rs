@@ -1,0 +1,124 @@
+//! What a rule file can do wrong, and why a request is denied.
+
+use std::fmt::{self, Display, Formatter};
+use std::path::PathBuf;
+
+use crate::scope::Scope;
+
+/// Why a request is not allowed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// No rule has this name, and there is no default rule.
+    #[error("rule {rule:?} is not defined")]
+    Unknown {
+        /// The rule that was asked for.
+        rule: String,
+    },
+    /// The rule is not for tokens of this scope.
+    #[error("{rule} requires a scope of {}, the request was made with {scope} scope", listed(.allowed))]
+    Scope {
+        /// The rule that was asked for.
+        rule: String,
+        /// The scopes it is for.
+        allowed: Vec<Scope>,
+        /// The scope of the credentials.
+        scope: Scope,
+    },
+    /// The check string came to false.
+    #[error("{rule} is disallowed by policy")]
+    Check {
+        /// The rule that was asked for.
+        rule: String,
+    },
+    /// The check string could not be decided: a server did not answer, or the rule can't work on these values.
+    #[error("{rule} could not be decided: {reason}")]
+    Undecided {
+        /// The rule that was asked for.
+        rule: String,
+        /// What stood in the way.
+        reason: String,
+    },
+}
+
+fn listed(scopes: &[Scope]) -> String {
+    let names: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+    names.join(" or ")
+}
+
+/// Why rules were not taken from a file.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file can't be read.
+    #[error("policy file {}: {source}", path.display())]
+    Read {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is neither JSON nor YAML, or no map of rules.
+    #[error("policy file {}, line {line}, column {column}: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// Rules are wrong; every one of them is named.
+    #[error("{}", each(.0))]
+    Rules(Vec<Fault>),
+}
+
+fn each(faults: &[Fault]) -> String {
+    let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}
+
+/// A rule that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The rule's name.
+    pub rule: String,
+    /// The file that says so; none for a rule that was handed over or built in.
+    pub file: Option<PathBuf>,
+    /// What is wrong.
+    pub flaw: Flaw,
+}
+
+impl Display for Fault {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "policy file {}: ", file.display())?;
+        }
+        write!(f, "rule {:?} {}", self.rule, self.flaw)
+    }
+}
+
+/// What is wrong with a rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// It is neither a check string nor a list of checks.
+    #[error("is neither a string nor a list of strings")]
+    Type,
+    /// Its check string does not parse.
+    #[error("does not parse at {text:?}: {reason}")]
+    Syntax {
+        /// The part in question.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It refers to a rule that is not there.
+    #[error("refers to rule {0:?}, which is not defined")]
+    Undefined(String),
+    /// It refers to itself, perhaps through others.
+    #[error("refers to itself: {}", .0.join(" -> "))]
+    Cycle(Vec<String>),
+    /// It refers to a rule that refers to a rule, and so on.
+    #[error("refers through more than {0} rules")]
+    Depth(usize),
+}

@@ -1,0 +1,145 @@
+//! What a tree comes to for one target and one set of credentials.
+
+use serde_json::Value;
+
+use crate::check::Check;
+use crate::python;
+use crate::rules::Rules;
+use crate::template::{Gap, Template};
+
+/// Why a check has no answer; oslo.policy raises there, so nothing that surrounds it can turn it into a yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Undecided(pub(crate) String);
+
+/// One question to the rules.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) rule: &'a str,
+    pub(crate) target: &'a Value,
+    pub(crate) credentials: &'a Value,
+}
+
+impl Question<'_> {
+    pub(crate) fn holds(&self, check: &Check) -> Result<bool, Undecided> {
+        match check {
+            Check::True => Ok(true),
+            Check::False => Ok(false),
+            Check::Not(part) => Ok(!self.holds(part)?),
+            Check::All(parts) => {
+                for part in parts {
+                    if !self.holds(part)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Check::Any(parts) => {
+                for part in parts {
+                    if self.holds(part)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Check::Rule(name) => match self.rules.check(name) {
+                Some(check) => self.holds(check),
+                None => Ok(false),
+            },
+            Check::Role(wanted) => self.with(wanted, |name| self.has_role(name)),
+            Check::Credential { path, wanted } => {
+                self.with(wanted, |text| found(self.credential(path)?, text))
+            }
+            Check::Literal { text, wanted, .. } => self.with(wanted, |wanted| Ok(text == wanted)),
+            Check::Remote(address) => match address.render(self.target) {
+                Ok(address) => self.ask(&address),
+                Err(Gap::Missing(key)) => Err(Undecided(format!("the target has no {key:?}"))),
+                Err(Gap::Bad(reason)) => Err(Undecided(reason.to_owned())),
+            },
+            Check::Unusable { wanted, reason, .. } => {
+                self.with(wanted, |_| Err(Undecided(reason.clone())))
+            }
+        }
+    }
+
+    /// Runs `test` on the text that `wanted` makes; a key that the target lacks makes the check false.
+    fn with(
+        &self,
+        wanted: &Template,
+        test: impl FnOnce(&str) -> Result<bool, Undecided>,
+    ) -> Result<bool, Undecided> {
+        match wanted.render(self.target) {
+            Ok(wanted) => test(&wanted),
+            Err(Gap::Missing(_)) => Ok(false),
+            Err(Gap::Bad(reason)) => Err(Undecided(reason.to_owned())),
+        }
+    }
+
+    fn has_role(&self, name: &str) -> Result<bool, Undecided> {
+        let wrong = || Undecided("the credentials' `roles` are not a list of names".to_owned());
+        let Some(roles) = self.credentials.get("roles") else {
+            return Ok(false);
+        };
+        let mut has = false;
+        for role in roles.as_array().ok_or_else(wrong)? {
+            has |= same_role(role.as_str().ok_or_else(wrong)?, name);
+        }
+        Ok(has)
+    }
+
+    /// The credentials and the keys still to follow; `system` is another name of a `system_scope` that is set.
+    pub(crate) fn credential<'a>(
+        &'a self,
+        path: &'a [String],
+    ) -> Result<(&'a Value, &'a [String]), Undecided> {
+        if !self.credentials.is_object() {
+            return Err(Undecided("the credentials are not an object".to_owned()));
+        }
+        if let Some(("system", rest)) = path.split_first().map(|(key, rest)| (key.as_str(), rest))
+            && let Some(system) = self.credentials.get("system_scope")
+            && python::truthy(system)
+        {
+            return Ok((system, rest));
+        }
+        Ok((self.credentials, path))
+    }
+
+    fn ask(&self, address: &str) -> Result<bool, Undecided> {
+        self.rules
+            .remote()
+            .ask(address, self.rule, self.target, self.credentials)
+            .map_err(|reason| Undecided(format!("{address}: {reason}")))
+    }
+}
+
+/// Whether the value at the end of the path has this text; of a list, any element will do.
+fn found((value, path): (&Value, &[String]), wanted: &str) -> Result<bool, Undecided> {
+    let Some((key, rest)) = path.split_first() else {
+        return Ok(python::text(value) == wanted);
+    };
+    let Value::Object(map) = value else {
+        return Err(Undecided(format!(
+            "{key:?} is looked up in a credential that has no keys"
+        )));
+    };
+    match map.get(key) {
+        None => Ok(false),
+        Some(Value::Array(items)) => {
+            for item in items {
+                if found((item, rest), wanted)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        Some(value) => found((value, rest), wanted),
+    }
+}
+
+fn same_role(left: &str, right: &str) -> bool {
+    if left.is_ascii() && right.is_ascii() {
+        left.eq_ignore_ascii_case(right)
+    } else {
+        left.to_lowercase() == right.to_lowercase()
+    }
+}

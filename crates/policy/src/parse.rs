@@ -1,0 +1,277 @@
+//! From a rule as it is written to its tree, reading it as oslo.policy does.
+//!
+//! oslo.policy never refuses a rule: what it can't read denies. The tree here does the same, and the flaws beside it
+//! let whoever loads a file refuse instead. `and` binds tighter than `or`, and `not` tighter than both.
+
+use serde_json::Value;
+
+use crate::check::Check;
+use crate::error::Flaw;
+use crate::python;
+use crate::template::Template;
+
+/// Deeper nesting than this is refused, so that no rule can exhaust the stack.
+const DEEPEST: usize = 50;
+
+/// Reads a check string, or the lists of old JSON files; no value at all is the empty rule, which allows.
+pub(crate) fn parse(rule: &Value) -> (Check, Vec<Flaw>) {
+    let mut flaws = Vec::new();
+    let check = match rule {
+        Value::Null => Check::True,
+        Value::String(text) => parse_text(text, &mut flaws),
+        Value::Array(choices) => parse_list(choices, &mut flaws),
+        _ => {
+            flaws.push(Flaw::Type);
+            Check::False
+        }
+    };
+    (check, flaws)
+}
+
+fn parse_text(text: &str, flaws: &mut Vec<Flaw>) -> Check {
+    if text.is_empty() {
+        return Check::True;
+    }
+    let mut parser = Parser {
+        tokens: tokens(text),
+        at: 0,
+        flaws: Vec::new(),
+    };
+    let parsed = parser.expression(0).and_then(|check| {
+        let rest = parser.tokens.get(parser.at);
+        rest.map_or(Ok(check), |token| Err(format!("unexpected {token}")))
+    });
+    match parsed {
+        Ok(check) => {
+            flaws.append(&mut parser.flaws);
+            check
+        }
+        Err(reason) => {
+            flaws.push(Flaw::Syntax {
+                text: text.to_owned(),
+                reason,
+            });
+            Check::False
+        }
+    }
+}
+
+/// The outer list is joined by `or`, the inner ones by `and`.
+fn parse_list(choices: &[Value], flaws: &mut Vec<Flaw>) -> Check {
+    if choices.is_empty() {
+        return Check::True;
+    }
+    let mut any = Vec::new();
+    for choice in choices {
+        let mut all = match choice {
+            Value::String(word) if word.is_empty() => continue,
+            Value::Array(words) if words.is_empty() => continue,
+            Value::String(word) => vec![leaf(word, flaws)],
+            Value::Array(words) => words.iter().map(|word| list_leaf(word, flaws)).collect(),
+            other => vec![list_leaf(other, flaws)],
+        };
+        any.push(if all.len() == 1 {
+            all.remove(0)
+        } else {
+            Check::All(all)
+        });
+    }
+    match any.len() {
+        0 => Check::False,
+        1 => any.remove(0),
+        _ => Check::Any(any),
+    }
+}
+
+fn list_leaf(word: &Value, flaws: &mut Vec<Flaw>) -> Check {
+    if let Some(word) = word.as_str() {
+        return leaf(word, flaws);
+    }
+    flaws.push(Flaw::Type);
+    Check::False
+}
+
+/// One check: `@`, `!` or `KIND:MATCH`.
+fn leaf(word: &str, flaws: &mut Vec<Flaw>) -> Check {
+    match word {
+        "@" => return Check::True,
+        "!" => return Check::False,
+        _ => {}
+    }
+    let Some((kind, wanted)) = word.split_once(':') else {
+        flaws.push(Flaw::Syntax {
+            text: word.to_owned(),
+            reason: "a check is `kind:match`, `@` or `!`".to_owned(),
+        });
+        return Check::False;
+    };
+    if kind == "rule" {
+        return Check::Rule(wanted.to_owned());
+    }
+    let remote = matches!(kind, "http" | "https");
+    let template = Template::new(if remote { word } else { wanted });
+    if let Some(reason) = template.flaw() {
+        flaws.push(Flaw::Syntax {
+            text: word.to_owned(),
+            reason: reason.to_owned(),
+        });
+    }
+    if remote {
+        Check::Remote(template)
+    } else if kind == "role" {
+        Check::Role(template)
+    } else {
+        generic(kind, template, flaws)
+    }
+}
+
+fn generic(kind: &str, wanted: Template, flaws: &mut Vec<Flaw>) -> Check {
+    if let Some(text) = python::literal(kind) {
+        return Check::Literal {
+            source: kind.to_owned(),
+            text,
+            wanted,
+        };
+    }
+    if python::is_path(kind) {
+        let path = kind.split('.').map(str::to_owned).collect();
+        return Check::Credential { path, wanted };
+    }
+    let reason = format!("`{kind}` is neither a literal nor a key of the credentials");
+    flaws.push(Flaw::Syntax {
+        text: format!("{kind}:{wanted}"),
+        reason: reason.clone(),
+    });
+    Check::Unusable {
+        kind: kind.to_owned(),
+        wanted,
+        reason,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token<'a> {
+    Open,
+    Close,
+    And,
+    Or,
+    Not,
+    Quoted(&'a str),
+    Word(&'a str),
+}
+
+impl std::fmt::Display for Token<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = match self {
+            Self::Open => "(",
+            Self::Close => ")",
+            Self::And => "and",
+            Self::Or => "or",
+            Self::Not => "not",
+            Self::Quoted(text) | Self::Word(text) => text,
+        };
+        write!(f, "`{text}`")
+    }
+}
+
+/// Splits at white space; parentheses are only seen at the ends of a word, for `%(key)s` has its own.
+fn tokens(text: &str) -> Vec<Token<'_>> {
+    // Python also counts four separators of ASCII as white space.
+    let blank = |c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c);
+    let mut tokens = Vec::new();
+    for word in text.split(blank).filter(|word| !word.is_empty()) {
+        let opened = word.trim_start_matches('(');
+        tokens.extend((opened.len()..word.len()).map(|_| Token::Open));
+        let clean = opened.trim_end_matches(')');
+        if !clean.is_empty() {
+            tokens.push(match clean.to_ascii_lowercase().as_str() {
+                "and" => Token::And,
+                "or" => Token::Or,
+                "not" => Token::Not,
+                _ if is_quoted(opened) => Token::Quoted(opened),
+                _ => Token::Word(clean),
+            });
+        }
+        tokens.extend((clean.len()..opened.len()).map(|_| Token::Close));
+    }
+    tokens
+}
+
+fn is_quoted(word: &str) -> bool {
+    let quote = |q| word.len() >= 2 && word.starts_with(q) && word.ends_with(q);
+    quote('\'') || quote('"')
+}
+
+struct Parser<'a> {
+    tokens: Vec<Token<'a>>,
+    at: usize,
+    flaws: Vec<Flaw>,
+}
+
+impl<'a> Parser<'a> {
+    fn next(&mut self) -> Option<Token<'a>> {
+        let token = self.tokens.get(self.at).copied();
+        self.at += 1;
+        token
+    }
+
+    fn expression(&mut self, depth: usize) -> Result<Check, String> {
+        let mut choices = vec![self.operand(depth)?];
+        let mut chained = false;
+        loop {
+            match self.tokens.get(self.at) {
+                Some(Token::And) => {
+                    self.at += 1;
+                    let right = self.operand(depth)?;
+                    // oslo.policy takes a parenthesised `and` behind an `or` for part of the chain.
+                    let extend = chained || choices.len() > 1;
+                    join(&mut choices, right, extend);
+                    chained = true;
+                }
+                Some(Token::Or) => {
+                    self.at += 1;
+                    choices.push(self.operand(depth)?);
+                    chained = false;
+                }
+                _ => break,
+            }
+        }
+        Ok(match choices.len() {
+            1 => choices.remove(0),
+            _ => Check::Any(choices),
+        })
+    }
+
+    fn operand(&mut self, depth: usize) -> Result<Check, String> {
+        if depth > DEEPEST {
+            return Err(format!("nested deeper than {DEEPEST}"));
+        }
+        match self.next() {
+            Some(Token::Not) => Ok(Check::Not(Box::new(self.operand(depth + 1)?))),
+            Some(Token::Open) => {
+                let inner = self.expression(depth + 1)?;
+                match self.next() {
+                    Some(Token::Close) => Ok(inner),
+                    Some(token) => Err(format!("unexpected {token}")),
+                    None => Err("a parenthesis is not closed".to_owned()),
+                }
+            }
+            Some(Token::Word(word)) => Ok(leaf(word, &mut self.flaws)),
+            Some(token) => Err(format!("unexpected {token}")),
+            None => Err("it ends where a check is expected".to_owned()),
+        }
+    }
+}
+
+/// Joins `right` to the last choice by `and`.
+fn join(choices: &mut Vec<Check>, right: Check, extend: bool) {
+    let joined = match choices.pop() {
+        Some(Check::All(mut parts)) if extend => {
+            parts.push(right);
+            Check::All(parts)
+        }
+        Some(left) => Check::All(vec![left, right]),
+        None => right,
+    };
+    choices.push(joined);
+}

@@ -1,0 +1,273 @@
+//! A complete set of rules: the defaults of a service under the operator's.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+
+use serde_json::{Value, json};
+
+use crate::check::Check;
+use crate::defaults::{DefaultRule, keystone_defaults};
+use crate::error::{Denied, Fault, Flaw, LoadError};
+use crate::evaluate::Question;
+use crate::overrides::{Override, Overrides};
+use crate::parse::parse;
+use crate::references::examine;
+use crate::remote::Remote;
+use crate::scope::Scope;
+use crate::settings::Settings;
+use crate::template::Template;
+
+/// Parsed rules by name; they never change.
+#[derive(Debug)]
+pub struct Rules {
+    by_name: BTreeMap<String, Rule>,
+    default_rule: String,
+    asks: bool,
+    remote: Remote,
+}
+
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) text: String,
+    pub(crate) check: Check,
+    pub(crate) scopes: Vec<Scope>,
+    file: Option<PathBuf>,
+}
+
+/// Rules, and what is wrong with them.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The rules; as in oslo.policy, the wrong ones among them deny.
+    pub rules: Rules,
+    /// The wrong rules, by name.
+    pub faults: Vec<Fault>,
+}
+
+impl Loaded {
+    /// The rules, if nothing is wrong with them.
+    pub fn strict(self) -> Result<Rules, LoadError> {
+        if self.faults.is_empty() {
+            Ok(self.rules)
+        } else {
+            Err(LoadError::Rules(self.faults))
+        }
+    }
+}
+
+impl Rules {
+    /// Keystone's own rules, parsed once.
+    pub fn defaults() -> Arc<Self> {
+        static DEFAULTS: LazyLock<Arc<Rules>> = LazyLock::new(|| {
+            let loaded = Rules::with_overrides(&Overrides::default(), &Settings::default());
+            Arc::new(loaded.rules)
+        });
+        Arc::clone(&DEFAULTS)
+    }
+
+    /// The operator's rules over Keystone's.
+    pub fn with_overrides(overrides: &Overrides, settings: &Settings) -> Loaded {
+        Self::over(keystone_defaults(), overrides, settings)
+    }
+
+    /// The operator's rules over those of any service.
+    pub fn over(defaults: &[DefaultRule], overrides: &Overrides, settings: &Settings) -> Loaded {
+        let mut faults = Vec::new();
+        let mut rules = BTreeMap::new();
+        for name in overrides.names() {
+            let rule = overrides
+                .get(name)
+                .map(|given| operators(name, given, &mut faults));
+            rules.extend(rule.map(|rule| (name.to_owned(), rule)));
+        }
+        for default in defaults {
+            let own = || effective(default, overrides, settings, &mut faults);
+            let rule = rules.entry(default.name.clone()).or_insert_with(own);
+            rule.scopes.clone_from(&default.scope_types);
+        }
+        let mut rules = Self {
+            asks: rules.values().any(|rule| has_remote(&rule.check)),
+            by_name: rules,
+            default_rule: settings.default_rule.clone(),
+            remote: Remote::new(settings.remote.clone()),
+        };
+        let findings = examine(&rules);
+        faults.extend(findings.flaws.into_iter().map(|(rule, flaw)| Fault {
+            file: rules.by_name.get(&rule).and_then(|rule| rule.file.clone()),
+            rule,
+            flaw,
+        }));
+        for name in findings.endless {
+            if let Some(rule) = rules.by_name.get_mut(&name) {
+                rule.check = endless(&name);
+            }
+        }
+        Loaded { rules, faults }
+    }
+
+    /// Whether `credentials` may do on `target` what `rule` is about.
+    ///
+    /// Both are the dictionaries of oslo.policy. The target is flat, with dots in its keys, or nested; the roles of the
+    /// credentials are a list of names.
+    pub fn enforce(&self, rule: &str, target: &Value, credentials: &Value) -> Result<(), Denied> {
+        let found = self.admit(rule, credentials)?;
+        let question = Question {
+            rules: self,
+            rule,
+            target,
+            credentials,
+        };
+        match question.holds(&found.check) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Denied::Check {
+                rule: rule.to_owned(),
+            }),
+            Err(undecided) => Err(Denied::Undecided {
+                rule: rule.to_owned(),
+                reason: undecided.0,
+            }),
+        }
+    }
+
+    /// Name, check string and scope types of every rule, in the order of their names.
+    pub fn list(&self) -> Value {
+        let row = |(name, rule): (&String, &Rule)| json!({"name": name, "check_str": rule.text, "scope_types": rule.scopes});
+        self.by_name.iter().map(row).collect()
+    }
+
+    /// The tree that answers for a name, which is the default rule's for unknown names.
+    pub fn check(&self, name: &str) -> Option<&Check> {
+        self.rule(name).map(|rule| &rule.check)
+    }
+
+    /// Whether the rule may ask another server, which takes time that an async caller should not wait in place.
+    pub fn calls_out(&self, rule: &str) -> bool {
+        self.asks
+            && self
+                .check(rule)
+                .is_some_and(|check| self.reaches_remote(check))
+    }
+
+    /// The names of the rules, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    pub(crate) fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    /// The rule that answers for a name, if it is for tokens of this scope.
+    pub(crate) fn admit(&self, name: &str, credentials: &Value) -> Result<&Rule, Denied> {
+        let Some(rule) = self.rule(name) else {
+            return Err(Denied::Unknown {
+                rule: name.to_owned(),
+            });
+        };
+        let scope = Scope::of(credentials);
+        // A rule that answers for others does not impose its own scopes on them.
+        let own = self.by_name.contains_key(name);
+        if own && !rule.scopes.is_empty() && !rule.scopes.contains(&scope) {
+            return Err(Denied::Scope {
+                rule: name.to_owned(),
+                allowed: rule.scopes.clone(),
+                scope,
+            });
+        }
+        Ok(rule)
+    }
+
+    fn rule(&self, name: &str) -> Option<&Rule> {
+        let rules = &self.by_name;
+        rules.get(name).or_else(|| rules.get(&self.default_rule))
+    }
+
+    fn reaches_remote(&self, check: &Check) -> bool {
+        match check {
+            Check::Remote(_) => true,
+            Check::Rule(name) => self
+                .check(name)
+                .is_some_and(|check| self.reaches_remote(check)),
+            _ => check.parts().iter().any(|part| self.reaches_remote(part)),
+        }
+    }
+}
+
+fn has_remote(check: &Check) -> bool {
+    matches!(check, Check::Remote(_)) || check.parts().iter().any(has_remote)
+}
+
+/// A rule from a file.
+fn operators(name: &str, given: &Override, faults: &mut Vec<Fault>) -> Rule {
+    let (check, flaws) = parse(&given.rule);
+    let file = given.file.as_deref().map(PathBuf::from);
+    faults.extend(flaws.into_iter().map(|flaw| Fault {
+        rule: name.to_owned(),
+        file: file.clone(),
+        flaw,
+    }));
+    let text = match &given.rule {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        _ => check.to_string(),
+    };
+    Rule {
+        text,
+        check,
+        scopes: Vec::new(),
+        file,
+    }
+}
+
+/// A default that no file overrides, with what remains of its predecessor.
+fn effective(
+    default: &DefaultRule,
+    overrides: &Overrides,
+    settings: &Settings,
+    faults: &mut Vec<Fault>,
+) -> Rule {
+    let mut parsed = |check: &str| {
+        let (check, flaws) = parse(&Value::from(check));
+        faults.extend(flaws.into_iter().map(|flaw| built_in(default, flaw)));
+        check
+    };
+    let mut check = parsed(&default.check);
+    let mut text = default.check.clone();
+    if let Some(old) = &default.deprecated {
+        let old_check = parsed(&old.check);
+        let renamed = (old.name != default.name).then(|| overrides.get(&old.name));
+        if let Some(given) = renamed.flatten() {
+            let kept = operators(&old.name, given, &mut Vec::new());
+            // An override that only points to the new name is what generated samples contain.
+            if kept.check != old_check && !kept.check.is_rule(&default.name) {
+                return kept;
+            }
+        }
+        if !settings.enforce_new_defaults && old.check != default.check {
+            check = Check::Any(vec![check, old_check]);
+            text = check.to_string();
+        }
+    }
+    Rule {
+        text,
+        check,
+        scopes: Vec::new(),
+        file: None,
+    }
+}
+
+fn built_in(default: &DefaultRule, flaw: Flaw) -> Fault {
+    Fault {
+        rule: default.name.clone(),
+        file: None,
+        flaw,
+    }
+}
+
+fn endless(name: &str) -> Check {
+    Check::Unusable {
+        kind: "rule".to_owned(),
+        wanted: Template::new(&name.replace('%', "%%")),
+        reason: format!("rule {name:?} refers to itself, or through too many rules"),
+    }
+}

@@ -1,0 +1,154 @@
+//! Answers of the real oslo.policy, as `oslo_fixture.py` recorded them, against this crate's.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may panic, also in what its cases share"
+)]
+
+use std::fs;
+use std::sync::LazyLock;
+
+use keystone_policy::{DefaultRule, Denied, Deprecated, Overrides, Rules, Settings};
+use serde_json::{Map, Value, json};
+
+static FIXTURE: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("fixtures/oslo.json")).unwrap());
+
+fn rows(key: &str) -> &'static [Value] {
+    FIXTURE[key].as_array().unwrap()
+}
+
+fn letter(answer: &Result<(), Denied>) -> char {
+    match answer {
+        Ok(()) => 'T',
+        Err(Denied::Check { .. } | Denied::Unknown { .. }) => 'F',
+        Err(Denied::Scope { .. }) => 'S',
+        Err(Denied::Undecided { .. }) => 'E',
+    }
+}
+
+/// The letters for each target within each set of credentials; `explain` must agree with `enforce`.
+fn letters(rules: &Rules, rule: &str, targets: &[Value], credentials: &[Value]) -> String {
+    let mut letters = String::new();
+    for creds in credentials {
+        for target in targets {
+            let answer = rules.enforce(rule, target, creds);
+            let explained = rules.explain(rule, target, creds);
+            assert_eq!(explained.answer, answer, "{rule}\n{explained}");
+            letters.push(letter(&answer));
+        }
+    }
+    letters
+}
+
+fn flat(prefix: &str, value: &Value, out: &mut Map<String, Value>) {
+    for (key, item) in value.as_object().unwrap() {
+        if item.is_object() {
+            flat(&format!("{prefix}{key}."), item, out);
+        } else {
+            out.insert(format!("{prefix}{key}"), item.clone());
+        }
+    }
+}
+
+#[test]
+fn check_strings_parse_and_answer_alike() {
+    let mut wrong = Vec::new();
+    for row in rows("checks") {
+        let mut rules = FIXTURE["shared"].as_object().unwrap().clone();
+        rules.insert("case".to_owned(), row[0].clone());
+        let loaded = Rules::over(&[], &Overrides::from(rules), &Settings::default());
+        let tree = loaded.rules.check("case").unwrap().to_string();
+        if tree != row[1] {
+            wrong.push(format!("{}: tree {tree}, not {}", row[0], row[1]));
+        }
+        if row[2] == true && loaded.faults.is_empty() {
+            wrong.push(format!("{}: no fault found", row[0]));
+        }
+        let answers = letters(&loaded.rules, "case", rows("targets"), rows("credentials"));
+        if answers != row[3] {
+            wrong.push(format!("{}: {answers}, not {}", row[0], row[3]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_defaults_answer_alike_for_flat_and_nested_targets() {
+    let nested = rows("nested");
+    let flat: Vec<_> = nested
+        .iter()
+        .map(|target| {
+            let mut out = Map::new();
+            flat("", target, &mut out);
+            Value::Object(out)
+        })
+        .collect();
+    for run in rows("defaults") {
+        let settings = Settings {
+            enforce_new_defaults: run["new_defaults"].as_bool().unwrap(),
+            ..Settings::default()
+        };
+        let loaded = Rules::with_overrides(&Overrides::default(), &settings);
+        let rules = loaded.strict().unwrap();
+        let expected = run["answers"].as_object().unwrap();
+        assert_eq!(expected.len(), 204);
+        assert!(rules.names().eq(sorted(expected)));
+        for (rule, answers) in expected {
+            assert_eq!(
+                letters(&rules, rule, &flat, rows("personas")),
+                *answers,
+                "{rule}"
+            );
+            assert_eq!(
+                letters(&rules, rule, nested, rows("personas")),
+                *answers,
+                "{rule}"
+            );
+        }
+    }
+}
+
+fn sorted(map: &Map<String, Value>) -> Vec<&str> {
+    let mut names: Vec<_> = map.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+fn service() -> Vec<DefaultRule> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let rule = |row: &Value| DefaultRule {
+        name: text(&row[0]),
+        check: text(&row[1]),
+        scope_types: serde_json::from_value::<Option<_>>(row[2].clone())
+            .unwrap()
+            .unwrap_or_default(),
+        operations: Vec::new(),
+        deprecated: row[3].as_array().map(|old| Deprecated {
+            name: text(&old[0]),
+            check: text(&old[1]),
+            since: "s".to_owned(),
+        }),
+        for_removal: false,
+    };
+    rows("service").iter().map(rule).collect()
+}
+
+#[test]
+fn files_override_and_deprecated_names_still_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("policy.yaml");
+    let target = [json!({"user_id": "u"})];
+    for case in rows("files") {
+        fs::write(&path, case["text"].as_str().unwrap()).unwrap();
+        let settings = Settings {
+            enforce_new_defaults: case["new_defaults"].as_bool().unwrap(),
+            ..Settings::default()
+        };
+        let overrides = Overrides::from_file(&path).unwrap();
+        let rules = Rules::over(&service(), &overrides, &settings).rules;
+        for (rule, answers) in case["answers"].as_object().unwrap() {
+            let got = letters(&rules, rule, &target, rows("file_personas"));
+            assert_eq!(got, *answers, "{rule} of {case}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Checks that another server decides.
+#![cfg(feature = "http")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may panic, also in what its cases share"
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use keystone_policy::{Denied, Outcome, Overrides, RemoteFormat, Rules, Settings};
+use serde_json::{Value, json};
+
+/// Answers one request with `reply` and gives back its path, content type and body.
+fn server(status: &str, reply: &str) -> (u16, JoinHandle<(String, String, String)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{reply}",
+        reply.len()
+    );
+    let serving = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut head = Vec::new();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            if line == "\r\n" {
+                break;
+            }
+            head.push(line.trim().to_owned());
+        }
+        let header = |name: &str| {
+            let found = head.iter().find_map(|line| {
+                let (key, value) = line.split_once(": ")?;
+                key.eq_ignore_ascii_case(name).then(|| value.to_owned())
+            });
+            found.unwrap_or_default()
+        };
+        let mut body = vec![0; header("content-length").parse().unwrap()];
+        reader.read_exact(&mut body).unwrap();
+        reader.get_mut().write_all(answer.as_bytes()).unwrap();
+        (
+            head[0].clone(),
+            header("content-type"),
+            String::from_utf8(body).unwrap(),
+        )
+    });
+    (port, serving)
+}
+
+fn rules(check: &str, format: RemoteFormat) -> Rules {
+    let mut settings = Settings::default();
+    settings.remote.format = format;
+    settings.remote.timeout = Duration::from_secs(5);
+    let map = json!({"asks": check, "outer": "rule:asks or @", "not": "not rule:asks", "first": "@ or rule:asks"});
+    Rules::over(
+        &[],
+        &Overrides::from(map.as_object().unwrap().clone()),
+        &settings,
+    )
+    .strict()
+    .unwrap()
+}
+
+fn target() -> Value {
+    json!({"id": "a b", "n": {"m": 1}})
+}
+
+fn credentials() -> Value {
+    json!({"user_id": "u", "system_scope": "all"})
+}
+
+#[test]
+fn a_form_is_posted_and_true_allows() {
+    let (port, serving) = server("200 OK", "\"True\"");
+    let rules = rules(
+        &format!("http://127.0.0.1:{port}/check/%(n.m)s"),
+        RemoteFormat::Form,
+    );
+    assert!(rules.calls_out("asks") && rules.calls_out("outer") && !rules.calls_out("nothing"));
+    assert_eq!(rules.enforce("outer", &target(), &credentials()), Ok(()));
+    let (request, kind, body) = serving.join().unwrap();
+    assert_eq!(request, "POST /check/1 HTTP/1.1");
+    assert_eq!(kind, "application/x-www-form-urlencoded");
+    assert!(
+        body.starts_with("rule=%22outer%22&target=%7B%22id%22%3A%22a"),
+        "{body}"
+    );
+    assert!(
+        body.contains("&credentials=%7B") && body.contains("system%22%3A%22all"),
+        "{body}"
+    );
+}
+
+#[test]
+fn json_is_posted_where_it_is_asked_for() {
+    let (port, serving) = server("200 OK", "True");
+    let rules = rules(&format!("http://127.0.0.1:{port}/"), RemoteFormat::Json);
+    assert_eq!(rules.enforce("asks", &target(), &credentials()), Ok(()));
+    let (_, kind, body) = serving.join().unwrap();
+    assert_eq!(kind, "application/json");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["rule"], "asks");
+    assert_eq!(body["target"], target());
+    assert_eq!(body["credentials"]["user_id"], "u");
+}
+
+#[test]
+fn any_other_answer_denies() {
+    for reply in ["False", "true", "True\n", ""] {
+        let (port, serving) = server("200 OK", reply);
+        let rules = rules(&format!("http://127.0.0.1:{port}/"), RemoteFormat::Form);
+        let denied = rules
+            .enforce("asks", &target(), &credentials())
+            .unwrap_err();
+        assert!(
+            matches!(denied, Denied::Check { .. }),
+            "{reply:?}: {denied}"
+        );
+        serving.join().unwrap();
+    }
+}
+
+#[test]
+fn errors_deny_whatever_surrounds_them_and_are_told() {
+    let (port, serving) = server("500 Internal Server Error", "True");
+    let failing = rules(&format!("http://127.0.0.1:{port}/"), RemoteFormat::Form);
+    let denied = failing
+        .enforce("not", &target(), &credentials())
+        .unwrap_err();
+    assert!(
+        matches!(&denied, Denied::Undecided { reason, .. } if reason.contains("500")),
+        "{denied}"
+    );
+    serving.join().unwrap();
+
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let gone = rules(&format!("http://127.0.0.1:{closed}/"), RemoteFormat::Form);
+    for rule in ["asks", "outer", "not"] {
+        let denied = gone.enforce(rule, &target(), &credentials()).unwrap_err();
+        assert!(
+            matches!(denied, Denied::Undecided { .. }),
+            "{rule}: {denied}"
+        );
+    }
+    let missing = rules(
+        &format!("http://127.0.0.1:{closed}/%(nope)s"),
+        RemoteFormat::Form,
+    );
+    let denied = missing
+        .enforce("asks", &target(), &credentials())
+        .unwrap_err();
+    assert!(denied.to_string().contains("nope"), "{denied}");
+}
+
+#[test]
+fn a_settled_answer_asks_nobody() {
+    let rules = rules("https://127.0.0.1:1/", RemoteFormat::Form);
+    assert_eq!(rules.enforce("first", &target(), &credentials()), Ok(()));
+    let explained = rules.explain("first", &target(), &credentials());
+    let asks = &explained.tree.unwrap().parts[1];
+    assert_eq!(asks.outcome, Outcome::NotAsked);
+}
