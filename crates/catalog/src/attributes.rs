@@ -1,0 +1,107 @@
+//! How columns and free attributes make one JSON object.
+//!
+//! Python Keystone lays the columns over a copy of `extra`: free attributes come first, a column
+//! wins over a free attribute of its name and stands where that one stood.
+
+use keystone_types::{Case, Comparison, Extra, Filter, filter_is_true};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::Value;
+
+/// The value of a column.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Column<'a> {
+    Text(&'a str),
+    Nullable(Option<&'a str>),
+    Flag(bool),
+}
+
+/// Serialises `columns` laid over `extra`.
+pub(crate) fn serialize<S: Serializer>(
+    extra: &Extra,
+    columns: &[(&'static str, Column<'_>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    for (name, value) in &extra.0 {
+        match columns.iter().find(|column| column.0 == name) {
+            Some((_, column)) => map.serialize_entry(name, column)?,
+            None => map.serialize_entry(name, value)?,
+        }
+    }
+    for (name, column) in columns {
+        if !extra.0.contains_key(*name) {
+            map.serialize_entry(name, column)?;
+        }
+    }
+    map.end()
+}
+
+/// Drops what a client may send and nobody stores: the API adds `links` itself, and the
+/// reference overwrites an attribute called `extra`.
+pub(crate) fn drop_unstored(extra: &mut Extra) {
+    for name in ["links", "extra"] {
+        extra.0.shift_remove(name);
+    }
+}
+
+/// Whether a free attribute passes a filter.
+pub(crate) fn passes(extra: &Extra, filter: &Filter) -> bool {
+    let attribute = extra.0.get(&filter.name);
+    let (text, case) = match (attribute, filter.comparison) {
+        (Some(Value::Bool(flag)), Comparison::Equals) => {
+            return *flag == filter_is_true(&filter.value);
+        }
+        (Some(Value::String(text)), Comparison::Equals) => return *text == filter.value,
+        (
+            Some(Value::String(text)),
+            Comparison::Contains(case) | Comparison::StartsWith(case) | Comparison::EndsWith(case),
+        ) => (text, case),
+        _ => return false,
+    };
+    let fold = |text: &str| match case {
+        Case::Sensitive => text.to_owned(),
+        Case::Insensitive => text.to_lowercase(),
+    };
+    let (text, wanted) = (fold(text), fold(&filter.value));
+    match filter.comparison {
+        Comparison::Equals => text == wanted,
+        Comparison::Contains(_) => text.contains(&wanted),
+        Comparison::StartsWith(_) => text.starts_with(&wanted),
+        Comparison::EndsWith(_) => text.ends_with(&wanted),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    struct Row(Extra);
+
+    impl Serialize for Row {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let columns = [
+                ("id", Column::Text("x")),
+                ("region", Column::Nullable(None)),
+            ];
+            serialize(&self.0, &columns, serializer)
+        }
+    }
+
+    #[test]
+    fn a_column_wins_and_stays_where_its_namesake_stood() {
+        for (extra, expected) in [
+            (json!({}), r#"{"id":"x","region":null}"#),
+            (json!({"a": 1}), r#"{"a":1,"id":"x","region":null}"#),
+            (
+                json!({"region": "old", "a": 1}),
+                r#"{"region":null,"a":1,"id":"x"}"#,
+            ),
+        ] {
+            let extra = Extra::try_from(Some(extra.to_string())).unwrap();
+            assert_eq!(serde_json::to_string(&Row(extra)).unwrap(), expected);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The catalog of one deployment, and what can be set about it.
+
+use std::borrow::Cow;
+
+use keystone_storage::{Db, sql};
+use keystone_types::{Listing, Result};
+
+/// Regions, services and endpoints; clones share the database.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    pub(crate) db: Db,
+    pub(crate) settings: Settings,
+}
+
+/// What `keystone.conf` says about the catalog.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `[catalog] list_limit`, or the one of `[DEFAULT]`.
+    pub list_limit: Option<u32>,
+    /// `[endpoint_filter] return_all_endpoints_if_no_filter`.
+    pub return_all_endpoints_if_no_filter: bool,
+    /// `[DEFAULT] public_endpoint`, which a URL template may name.
+    pub public_endpoint: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            list_limit: None,
+            return_all_endpoints_if_no_filter: true,
+            public_endpoint: None,
+        }
+    }
+}
+
+impl Catalog {
+    /// The catalog that is stored in `db`.
+    pub fn new(db: Db, settings: Settings) -> Self {
+        Self { db, settings }
+    }
+
+    /// Deletes the endpoint filters of a project that is no more.
+    pub async fn forget_project(&self, project_id: &str) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        sql("DELETE FROM project_endpoint WHERE project_id = ?")
+            .bind(project_id)
+            .execute(&mut tx)
+            .await?;
+        sql("DELETE FROM project_endpoint_group WHERE project_id = ?")
+            .bind(project_id)
+            .execute(&mut tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// The listing, with the configured limit where the client named none.
+    pub(crate) fn limited<'a>(&self, listing: &'a Listing) -> Cow<'a, Listing> {
+        match (listing.limit, self.settings.list_limit) {
+            (None, Some(limit)) if limit > 0 => Cow::Owned(Listing {
+                limit: Some(limit),
+                ..listing.clone()
+            }),
+            _ => Cow::Borrowed(listing),
+        }
+    }
+}

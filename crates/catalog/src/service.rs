@@ -1,0 +1,179 @@
+//! Services: what a cloud offers, by type.
+
+use keystone_storage::{Column as FilterColumn, select, sql};
+use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::{
+    Catalog,
+    attributes::{Column, drop_unstored, passes, serialize},
+};
+
+/// A service, as stored and as served.
+#[derive(Clone, Debug, PartialEq, Deserialize, sqlx::FromRow)]
+pub struct Service {
+    /// Random.
+    #[serde(default)]
+    pub id: String,
+    /// `compute`, `identity` …
+    #[serde(default, rename = "type")]
+    #[sqlx(rename = "type")]
+    pub service_type: Option<String>,
+    /// Whether tokens carry it.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+    /// `name`, `description` and whatever else no column holds.
+    #[serde(flatten)]
+    #[sqlx(try_from = "Option<String>")]
+    pub extra: Extra,
+}
+
+impl Service {
+    /// An enabled service, to be created.
+    pub fn new(service_type: impl Into<String>, name: impl Into<String>) -> Self {
+        let name = Value::String(name.into());
+        Self {
+            id: String::new(),
+            service_type: Some(service_type.into()),
+            enabled: true,
+            extra: Extra(Map::from_iter([("name".to_owned(), name)])),
+        }
+    }
+
+    /// Its name; empty where it has none.
+    pub fn name(&self) -> &str {
+        name(&self.extra)
+    }
+}
+
+impl Resource for Service {
+    const MEMBER: &'static str = "service";
+    const COLLECTION: &'static str = "services";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Serialize for Service {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let columns = [
+            ("id", Column::Text(&self.id)),
+            ("type", Column::Nullable(self.service_type.as_deref())),
+            ("enabled", Column::Flag(self.enabled)),
+        ];
+        serialize(&self.extra, &columns, serializer)
+    }
+}
+
+const SERVICES: &str = "SELECT id, type, enabled, extra FROM service";
+
+const FILTERS: [FilterColumn; 3] = [
+    FilterColumn::text("id", "id", 64),
+    FilterColumn::text("type", "type", 255),
+    FilterColumn::flag("enabled", "enabled"),
+];
+
+impl Catalog {
+    /// The services; filters: `type` and `name`, and the other attributes.
+    pub async fn services(&self, listing: &Listing) -> Result<Page<Service>> {
+        let listing = self.limited(listing);
+        let query = select(SERVICES).narrow(&listing, &FILTERS);
+        let (columns, free): (Vec<_>, Vec<_>) = listing
+            .filters
+            .iter()
+            .partition(|filter| FILTERS.iter().any(|column| column.name == filter.name));
+        if free.is_empty() {
+            let services = query.page(&listing, "id").fetch_all(&self.db).await?;
+            return Ok(Page::cut(services, &listing));
+        }
+        // A name is not a column: the page is cut after the rows are read.
+        let unlimited = Listing {
+            filters: columns.into_iter().cloned().collect(),
+            limit: None,
+            marker: listing.marker.clone(),
+        };
+        let mut services: Vec<Service> = query.page(&unlimited, "id").fetch_all(&self.db).await?;
+        services.retain(|service| free.iter().all(|filter| passes(&service.extra, filter)));
+        Ok(Page::cut(services, &listing))
+    }
+
+    /// One service.
+    pub async fn service(&self, id: &str) -> Result<Service> {
+        let query = select(SERVICES).filter("id = ?", Some(id)).then("");
+        query
+            .fetch_optional(&self.db)
+            .await?
+            .ok_or_else(|| Error::not_found::<Service>(id))
+    }
+
+    /// Creates a service under a new id.
+    pub async fn create_service(&self, mut service: Service) -> Result<Service> {
+        service.id = new_id();
+        drop_unstored(&mut service.extra);
+        let attributes = &mut service.extra.0;
+        attributes.entry("name").or_insert_with(|| "".into());
+        sql("INSERT INTO service (id, type, enabled, extra) VALUES (?, ?, ?, ?)")
+            .bind(&service.id)
+            .bind(&service.service_type)
+            .bind(service.enabled)
+            .bind(&service.extra)
+            .execute(&self.db)
+            .await?;
+        Ok(service)
+    }
+
+    /// Changes a service.
+    pub async fn update_service(&self, id: &str, mut patch: Map<String, Value>) -> Result<Service> {
+        patch.shift_remove("id");
+        let mut tx = self.db.begin().await?;
+        let query = select(SERVICES).filter("id = ?", Some(id)).then("");
+        let current: Option<Service> = query.fetch_optional(&mut tx).await?;
+        let current = current.ok_or_else(|| Error::not_found::<Service>(id))?;
+        let mut service = overlay(&current, patch)?;
+        drop_unstored(&mut service.extra);
+        sql("UPDATE service SET type = ?, enabled = ?, extra = ? WHERE id = ?")
+            .bind(&service.service_type)
+            .bind(service.enabled)
+            .bind(&service.extra)
+            .bind(&service.id)
+            .execute(&mut tx)
+            .await?;
+        tx.commit().await?;
+        Ok(service)
+    }
+
+    /// Deletes a service with its endpoints and what was associated with them.
+    pub async fn delete_service(&self, id: &str) -> Result<()> {
+        const DEPENDANTS: [&str; 4] = [
+            "DELETE FROM project_endpoint \
+             WHERE endpoint_id IN (SELECT id FROM endpoint WHERE service_id = ?)",
+            "DELETE FROM policy_association \
+             WHERE endpoint_id IN (SELECT id FROM endpoint WHERE service_id = ?)",
+            "DELETE FROM policy_association WHERE service_id = ?",
+            "DELETE FROM endpoint WHERE service_id = ?",
+        ];
+        let mut tx = self.db.begin().await?;
+        for text in DEPENDANTS {
+            sql(text).bind(id).execute(&mut tx).await?;
+        }
+        let query = sql("DELETE FROM service WHERE id = ?").bind(id);
+        if query.execute(&mut tx).await? == 0 {
+            return Err(Error::not_found::<Service>(id));
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+/// The name among free attributes.
+pub(crate) fn name(extra: &Extra) -> &str {
+    extra.0.get("name").and_then(Value::as_str).unwrap_or("")
+}
+
+fn enabled() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests;
