@@ -1,0 +1,17 @@
+# Sourced by every entry point: where things are, and nothing of the caller's cloud or proxies.
+
+tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(dirname "$tests")
+venvs=$root/target/venv
+export PATH=$PATH:/usr/sbin:/sbin
+export PYTHONPATH=$tests/lib PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+
+for name in $(compgen -v OS_ || true) http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY; do
+    unset "$name"
+done
+
+# The server that the scripts test: `native` (this workspace) or `reference` (Python Keystone in
+# its place, which proves the scripts themselves).
+export KEYSTONE_UNDER_TEST=${KEYSTONE_UNDER_TEST:-native}
+export KEYSTONE_VENVS=$venvs
+export KEYSTONE_BIN=${KEYSTONE_BIN:-$root/target/release}
