@@ -146,9 +146,9 @@ fn times_are_rounded_as_python_rounds_them() {
     let at = |text: &str| text.parse::<NaiveDateTime>().unwrap();
     let whole = at("2026-01-01T01:00:00");
     assert_eq!(opened_expiry(1_767_229_200.999_999).unwrap(), whole);
-    assert_eq!(opened_expiry(1_767_229_199.999_999_9).unwrap(), whole);
+    assert_eq!(opened_expiry(1_767_229_199.999_999_8).unwrap(), whole);
     assert_eq!(
-        opened_expiry(-0.000_001).unwrap(),
+        opened_expiry(-0.000_000_6).unwrap(),
         at("1969-12-31T23:59:59")
     );
     assert_eq!(

@@ -121,6 +121,18 @@ fn keys_written_over_in_place_show_on_the_next_use() {
     assert_ne!(cloud.ring.keys().unwrap().primary_key_hash(), hash);
 }
 
+/// Two changes in one tick of the file system's clock look like one.
+#[test]
+fn the_stamps_of_a_recent_change_are_not_relied_upon() {
+    let cloud = cloud(Duration::ZERO);
+    cloud.repository.setup(Owner::default()).unwrap();
+    cloud.ring.keys().unwrap();
+    let Source::Directory(watch) = &cloud.ring.0 else {
+        unreachable!()
+    };
+    assert!(!watch.state.load().settled);
+}
+
 #[test]
 fn a_broken_key_keeps_the_last_good_set_and_warns_once() {
     let cloud = cloud(Duration::ZERO);
