@@ -73,6 +73,17 @@ fn check_strings_parse_and_answer_alike() {
 }
 
 #[test]
+fn mixtures_of_words_make_the_same_trees() {
+    for row in rows("mixtures") {
+        let rules = Map::from_iter([("case".to_owned(), row[0].clone())]);
+        let loaded = Rules::over(&[], &Overrides::from(rules), &Settings::default());
+        let tree = loaded.rules.check("case").unwrap().to_string();
+        assert_eq!(tree, row[1], "{}", row[0]);
+        assert_eq!(loaded.faults.is_empty(), row[2] == false, "{}", row[0]);
+    }
+}
+
+#[test]
 fn the_defaults_answer_alike_for_flat_and_nested_targets() {
     let nested = rows("nested");
     let flat: Vec<_> = nested

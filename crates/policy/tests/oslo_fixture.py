@@ -12,6 +12,7 @@ import itertools
 import json
 import logging
 import os
+import random
 import tempfile
 import warnings
 
@@ -237,6 +238,32 @@ def checks():
         yield [rule, str(tree), failed, answers(made, tree, TARGETS, CREDENTIALS)]
 
 
+def mixtures():
+    """Random rows of words, most of which do not parse, with the tree that each makes."""
+    chance = random.Random(6)
+    atoms = ['@', '!', 'role:a', 'b:%(c)s', "'d':e"]
+    for _ in range(700):
+        words = []
+        for _ in range(chance.randint(1, 7)):
+            atom = 'not ' * chance.choice([0, 0, 0, 1, 2]) + chance.choice(atoms)
+            if chance.random() < 0.25:
+                atom = f'({atom} {chance.choice(["and", "or"])} {chance.choice(atoms)})'
+            words += [atom, chance.choice(['and', 'or'])]
+        words.pop()
+        words = ' '.join(words).split(' ')
+        if chance.random() < 0.2:
+            words.insert(chance.randint(0, len(words)), chance.choice(['(', ')', 'and', 'or', 'not', '@']))
+        if chance.random() < 0.3:
+            at = chance.randint(0, len(words) - 1)
+            words[at] = '(' + words[at]
+            to = chance.randint(at, len(words) - 1)
+            words[to] += ')'
+        text = ' '.join(words)
+        LOGGED.clear()
+        tree = str(_parser.parse_rule(text))
+        yield [text, tree, any('Failed to understand' in line for line in LOGGED)]
+
+
 def defaults():
     for new_defaults in (True, False):
         made = enforcer(new_defaults=new_defaults)
@@ -265,7 +292,7 @@ def files():
 
 def main():
     fixture = {
-        'shared': SHARED, 'credentials': CREDENTIALS, 'targets': TARGETS, 'checks': list(checks()),
+        'shared': SHARED, 'credentials': CREDENTIALS, 'targets': TARGETS, 'checks': list(checks()), 'mixtures': list(mixtures()),
         'personas': PERSONAS, 'nested': NESTED, 'defaults': list(defaults()),
         'service': SERVICE, 'file_personas': FILE_PERSONAS, 'files': list(files()),
     }

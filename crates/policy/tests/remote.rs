@@ -56,7 +56,7 @@ fn rules(check: &str, format: RemoteFormat) -> Rules {
     let mut settings = Settings::default();
     settings.remote.format = format;
     settings.remote.timeout = Duration::from_secs(5);
-    let map = json!({"asks": check, "outer": "rule:asks or @", "not": "not rule:asks", "first": "@ or rule:asks"});
+    let map = json!({"asks": check, "outer": "rule:asks or !", "either": "rule:asks or @", "not": "not rule:asks", "first": "@ or rule:asks"});
     Rules::over(
         &[],
         &Overrides::from(map.as_object().unwrap().clone()),
@@ -144,7 +144,7 @@ fn errors_deny_whatever_surrounds_them_and_are_told() {
         .unwrap()
         .port();
     let gone = rules(&format!("http://127.0.0.1:{closed}/"), RemoteFormat::Form);
-    for rule in ["asks", "outer", "not"] {
+    for rule in ["asks", "either", "not"] {
         let denied = gone.enforce(rule, &target(), &credentials()).unwrap_err();
         assert!(
             matches!(denied, Denied::Undecided { .. }),
