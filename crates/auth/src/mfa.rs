@@ -1,0 +1,89 @@
+//! Multi-factor rules: which methods a user has to bring, and the receipt for those brought so far.
+
+use std::collections::BTreeSet;
+
+use keystone_identity::Subject;
+use keystone_token::Receipt;
+use keystone_types::{Error, Result, render_time};
+use serde_json::{Value, json};
+
+use crate::Auth;
+
+impl Auth {
+    /// Lets pass who has brought every method of one rule; others get a receipt.
+    pub(crate) fn check_rules(&self, subject: &Subject, methods: &BTreeSet<String>) -> Result<()> {
+        let options = &subject.user.options.0;
+        if options.get("multi_factor_auth_enabled") == Some(&Value::Bool(false)) {
+            return Ok(());
+        }
+        let rules = self.rules(options.get("multi_factor_auth_rules"));
+        if rules.is_empty() || rules.iter().any(|rule| rule.is_subset(methods)) {
+            return Ok(());
+        }
+        let started: Vec<&BTreeSet<String>> = rules
+            .iter()
+            .filter(|rule| !rule.is_disjoint(methods))
+            .collect();
+        let user = &subject.user;
+        let now = self.clock.now();
+        let receipt = Receipt {
+            user_id: user.id.clone(),
+            methods: methods.iter().cloned().collect(),
+            issued_at: now,
+            expires_at: now + self.settings.receipt_expiration,
+        };
+        let body = json!({
+            "receipt": {
+                "methods": methods,
+                "user": {
+                    "domain": { "id": subject.domain.id, "name": subject.domain.name },
+                    "id": user.id,
+                    "name": user.name(),
+                },
+                "expires_at": render_time(receipt.expires_at),
+                "issued_at": render_time(receipt.issued_at),
+            },
+            "required_auth_methods": started,
+        });
+        let receipt = self.receipts.seal(&receipt).map_err(Error::internal)?;
+        Err(Error::Receipt { receipt, body })
+    }
+
+    /// The rules, reduced to methods that are enabled; empty ones are none.
+    fn rules(&self, rules: Option<&Value>) -> Vec<BTreeSet<String>> {
+        let rules = rules.and_then(Value::as_array).into_iter().flatten();
+        let reduced = rules.map(|rule| {
+            let names = rule
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str);
+            names
+                .filter(|name| self.settings.methods.iter().any(|known| known == name))
+                .map(str::to_owned)
+                .collect()
+        });
+        reduced
+            .filter(|rule: &BTreeSet<String>| !rule.is_empty())
+            .collect()
+    }
+
+    /// The methods that a receipt stands for; it must be of the same user and still good.
+    pub(crate) fn receipt_methods(&self, receipt: &str, user_id: &str) -> Result<Vec<String>> {
+        let refused = || Error::Authentication {
+            message: format!("Could not find auth receipt: {receipt}."),
+            identity: None,
+        };
+        let opened = match self.receipts.open(receipt) {
+            Ok(opened) => opened,
+            Err(keystone_token::Error::NoKeys { path }) => {
+                return Err(Error::internal(keystone_token::Error::NoKeys { path }));
+            }
+            Err(_) => return Err(refused()),
+        };
+        if opened.user_id != user_id || opened.expires_at <= self.clock.precise() {
+            return Err(refused());
+        }
+        Ok(opened.methods)
+    }
+}

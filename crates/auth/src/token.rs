@@ -1,0 +1,160 @@
+//! A token that was found valid, with everything it stands for at this moment.
+
+use keystone_identity::{DomainRef, ProjectRef, RoleRef, Subject};
+use keystone_token::{Payload, Token};
+use keystone_types::render_time;
+use serde_json::{Map, Value, json};
+
+use crate::Settings;
+
+/// A token with its user, scope and roles as they are now.
+#[derive(Clone, Debug)]
+pub struct AuthToken {
+    /// The token as the client holds it.
+    pub id: String,
+    /// What it carries.
+    pub token: Token,
+    /// Whose it is.
+    pub subject: Subject,
+    /// Where it holds.
+    pub scope: Scope,
+    /// The roles there; none without a scope.
+    pub roles: Vec<RoleRef>,
+}
+
+/// Where a token holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Nowhere yet.
+    Unscoped,
+    /// On a project.
+    Project(ProjectRef),
+    /// On a domain.
+    Domain(DomainRef),
+    /// On the deployment as a whole.
+    System,
+}
+
+impl AuthToken {
+    /// The project in scope.
+    pub fn project(&self) -> Option<&ProjectRef> {
+        match &self.scope {
+            Scope::Project(project) => Some(project),
+            Scope::Unscoped | Scope::Domain(_) | Scope::System => None,
+        }
+    }
+
+    /// Whether somebody other than its user may have it for limited use.
+    ///
+    /// A match without a wildcard: a new kind of token must be decided upon.
+    pub fn is_delegated(&self) -> bool {
+        match &self.token.payload {
+            Payload::Trust { .. }
+            | Payload::OAuth1 { .. }
+            | Payload::ApplicationCredential { .. }
+            | Payload::OAuth2Mtls { .. } => true,
+            Payload::Unscoped
+            | Payload::Domain { .. }
+            | Payload::Project { .. }
+            | Payload::FederatedUnscoped(_)
+            | Payload::FederatedProject { .. }
+            | Payload::FederatedDomain { .. }
+            | Payload::System => self.was_made_by_delegation(),
+        }
+    }
+
+    /// What the payload no longer tells, its methods do.
+    fn was_made_by_delegation(&self) -> bool {
+        const DELEGATED: [&str; 4] = [
+            "application_credential",
+            "oauth1",
+            "ec2credential",
+            "oauth2_credential",
+        ];
+        // A method that is not configured leaves no bit: no method at all is one of those.
+        self.token.methods.is_empty()
+            || self
+                .token
+                .methods
+                .iter()
+                .any(|method| DELEGATED.contains(&method.as_str()))
+    }
+
+    /// The dictionary that policy rules call credentials.
+    pub fn credentials(&self) -> Value {
+        let user = &self.subject.user;
+        let roles: Vec<&str> = self.roles.iter().map(|role| role.name.as_str()).collect();
+        let project = self.project();
+        let domain = match &self.scope {
+            Scope::Domain(domain) => Some(domain),
+            Scope::Unscoped | Scope::Project(_) | Scope::System => None,
+        };
+        json!({
+            "user_id": user.id,
+            "user_domain_id": user.domain_id,
+            "system_scope": (self.scope == Scope::System).then_some("all"),
+            "domain_id": domain.map(|domain| &domain.id),
+            "domain_name": domain.map(|domain| &domain.name),
+            "project_id": project.map(|project| &project.id),
+            "project_domain_id": project.map(|project| &project.domain.id),
+            "roles": roles,
+            "is_admin": false,
+            "is_admin_project": true,
+            "is_delegated_auth": self.is_delegated(),
+        })
+    }
+
+    /// The body of `GET /v3/auth/tokens`, with the catalog where there is one.
+    pub fn body(&self, settings: &Settings, catalog: Option<Value>) -> Value {
+        let user = &self.subject.user;
+        let mut token = Map::new();
+        token.insert("methods".to_owned(), json!(self.token.methods));
+        token.insert(
+            "user".to_owned(),
+            json!({
+                "domain": named(&self.subject.domain),
+                "id": user.id,
+                "name": user.name(),
+                "password_expires_at": user.password_expires_at.map(render_time),
+            }),
+        );
+        token.insert("audit_ids".to_owned(), json!(self.token.audit_ids));
+        token.insert(
+            "expires_at".to_owned(),
+            json!(render_time(self.token.expires_at)),
+        );
+        token.insert(
+            "issued_at".to_owned(),
+            json!(render_time(self.token.issued_at)),
+        );
+        match &self.scope {
+            Scope::Unscoped => return json!({ "token": token }),
+            Scope::System => {
+                token.insert("roles".to_owned(), json!(self.roles));
+                token.insert("system".to_owned(), json!({ "all": true }));
+            }
+            Scope::Domain(domain) => {
+                token.insert("domain".to_owned(), named(domain));
+                token.insert("roles".to_owned(), json!(self.roles));
+            }
+            Scope::Project(project) => {
+                let id_and_domain = json!({ "domain": named(&project.domain), "id": project.id, "name": project.name });
+                token.insert("project".to_owned(), id_and_domain);
+                token.insert("is_domain".to_owned(), json!(project.is_domain));
+                token.insert("roles".to_owned(), json!(self.roles));
+                if let Some((name, domain)) = &settings.admin_project {
+                    let is_admin_project = *name == project.name && *domain == project.domain.name;
+                    token.insert("is_admin_project".to_owned(), json!(is_admin_project));
+                }
+            }
+        }
+        if let Some(catalog) = catalog {
+            token.insert("catalog".to_owned(), catalog);
+        }
+        json!({ "token": token })
+    }
+}
+
+fn named(domain: &DomainRef) -> Value {
+    json!({ "id": domain.id, "name": domain.name })
+}

@@ -1,0 +1,235 @@
+//! From a token back to what it stands for now.
+//!
+//! Nothing is remembered between two validations, so that each sees every write of every node.
+//! Requests for the same token that wait at the same time share one look at the database, which
+//! begins after all of them came: see [`crate::shared::Shared`].
+
+use std::sync::Arc;
+
+use chrono::Duration;
+use keystone_identity::{RevocationEvent, RoleRef, revoke};
+use keystone_token::{Payload, Token};
+use keystone_types::{Error, Result};
+use serde_json::Value;
+
+use crate::Auth;
+use crate::token::{AuthToken, Scope};
+
+/// Why a token can't be used.
+#[derive(Debug)]
+pub enum TokenError {
+    /// The token itself is no good: 404 for a subject, as if absent for a caller.
+    NotFound(String),
+    /// Something it stands for is gone or refused, or this server is in trouble.
+    Failed(Error),
+}
+
+impl TokenError {
+    /// The answer to somebody who asks about the token.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::NotFound(text) => Error::Missing(text),
+            Self::Failed(error) => error,
+        }
+    }
+}
+
+impl From<Error> for TokenError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// A validated token with the rendered catalog of its scope.
+#[derive(Clone, Debug)]
+pub struct WithCatalog {
+    /// The token.
+    pub token: Arc<AuthToken>,
+    /// The catalog; none for an unscoped token.
+    pub catalog: Option<Arc<Value>>,
+}
+
+impl Auth {
+    /// Validates a token; it may have expired up to `window` ago.
+    pub async fn validate(&self, id: &str, window: Duration) -> Result<Arc<AuthToken>, TokenError> {
+        let token = self.shared_tokens.get(id, || self.look_up(id)).await?;
+        self.check_life(&token, window).await?;
+        Ok(token)
+    }
+
+    /// Validates a token and fetches the catalog that goes with it.
+    pub async fn validate_with_catalog(
+        &self,
+        id: &str,
+        window: Duration,
+    ) -> Result<WithCatalog, TokenError> {
+        let token = self.validate(id, window).await?;
+        let catalog = self.catalog_of(&token).await?;
+        Ok(WithCatalog { token, catalog })
+    }
+
+    /// The catalog of a token's scope, rendered.
+    pub async fn catalog_of(&self, token: &AuthToken) -> Result<Option<Arc<Value>>, Error> {
+        if token.scope == Scope::Unscoped {
+            return Ok(None);
+        }
+        let project_id = token.project().map(|project| project.id.as_str());
+        let user_id = token.subject.user.id.as_str();
+        let key = format!("{user_id}/{}", project_id.unwrap_or_default());
+        let load = || async {
+            let services = self.catalog.for_scope(user_id, project_id).await?;
+            Ok(Arc::new(
+                serde_json::to_value(services).map_err(Error::internal)?,
+            ))
+        };
+        let catalog = self.shared_catalogs.get(&key, load).await;
+        catalog.map(Some).map_err(TokenError::into_error)
+    }
+
+    /// Ends a token, and those derived from it where `cascade` says so.
+    pub async fn revoke(&self, id: &str, cascade: bool) -> Result<(), TokenError> {
+        let token = self.validate(id, Duration::zero()).await?;
+        let audit_id = token.token.audit_ids.first().cloned();
+        let mut tx = self.db.begin().await.map_err(Error::from)?;
+        let now = self.clock.now();
+        let settings = self.identity.settings();
+        let one = RevocationEvent {
+            audit_id: audit_id.clone(),
+            ..RevocationEvent::default()
+        };
+        revoke(&mut tx, settings, one, now).await?;
+        if cascade {
+            let chain = RevocationEvent {
+                audit_chain_id: audit_id,
+                ..RevocationEvent::default()
+            };
+            revoke(&mut tx, settings, chain, now).await?;
+        }
+        Ok(tx.commit().await.map_err(Error::from)?)
+    }
+
+    /// Opens a token and finds what it names.
+    async fn look_up(&self, id: &str) -> Result<Arc<AuthToken>, TokenError> {
+        if id.is_empty() {
+            return Err(TokenError::NotFound("No token in the request".to_owned()));
+        }
+        let token = self.open(id)?;
+        self.check_kind(&token)?;
+        let scope = self.scope_of(&token).await?;
+        let subject = self.identity.subject(&token.user_id).await?;
+        if !subject.domain.enabled {
+            return Err(disabled("domain", &subject.domain.id));
+        }
+        let roles = self.roles(&token.user_id, &scope).await?;
+        if roles.is_empty() && scope != Scope::Unscoped {
+            return Err(TokenError::NotFound(format!("Could not find token: {id}.")));
+        }
+        self.check_revocation(&token, &subject, &roles).await?;
+        Ok(Arc::new(AuthToken {
+            id: id.to_owned(),
+            token,
+            subject,
+            scope,
+            roles,
+        }))
+    }
+
+    fn open(&self, id: &str) -> Result<Token, TokenError> {
+        self.tokens.open(id).map_err(|error| match error {
+            keystone_token::Error::NoKeys { .. } => TokenError::Failed(Error::internal(error)),
+            keystone_token::Error::Unrecognized => {
+                TokenError::NotFound("Could not recognize Fernet token".to_owned())
+            }
+            other => {
+                tracing::warn!(error = %other, "a token sealed with one of our keys can't be read");
+                TokenError::NotFound("Could not recognize Fernet token".to_owned())
+            }
+        })
+    }
+
+    /// Fails closed on tokens whose delegation can't be checked here.
+    fn check_kind(&self, token: &Token) -> Result<(), TokenError> {
+        match &token.payload {
+            Payload::Unscoped
+            | Payload::Domain { .. }
+            | Payload::Project { .. }
+            | Payload::System => Ok(()),
+            Payload::Trust { .. }
+            | Payload::FederatedUnscoped(_)
+            | Payload::FederatedProject { .. }
+            | Payload::FederatedDomain { .. }
+            | Payload::OAuth1 { .. }
+            | Payload::ApplicationCredential { .. }
+            | Payload::OAuth2Mtls { .. } => {
+                let version = token.payload.version();
+                tracing::warn!(
+                    user.id = token.user_id,
+                    token.version = version,
+                    "tokens of this kind are not supported yet"
+                );
+                Err(TokenError::NotFound("Failed to validate token".to_owned()))
+            }
+        }
+    }
+
+    async fn scope_of(&self, token: &Token) -> Result<Scope, TokenError> {
+        if let Some(project_id) = token.payload.project_id() {
+            let project = self.identity.project_ref(project_id).await?;
+            if !project.enabled {
+                return Err(disabled("project", &project.id));
+            }
+            if !project.domain.enabled {
+                return Err(disabled("domain", &project.domain.id));
+            }
+            return Ok(Scope::Project(project));
+        }
+        if let Some(domain_id) = token.payload.domain_id() {
+            return Ok(Scope::Domain(self.identity.domain_ref(domain_id).await?));
+        }
+        Ok(if token.payload == Payload::System {
+            Scope::System
+        } else {
+            Scope::Unscoped
+        })
+    }
+
+    /// The effective roles of a user on a scope.
+    pub(crate) async fn roles(&self, user_id: &str, scope: &Scope) -> Result<Vec<RoleRef>> {
+        match scope {
+            Scope::Unscoped => Ok(Vec::new()),
+            Scope::Project(project) => self.identity.roles_on_project(user_id, project).await,
+            Scope::Domain(domain) => self.identity.roles_on_domain(user_id, &domain.id).await,
+            Scope::System => self.identity.roles_on_system(user_id).await,
+        }
+    }
+
+    /// Expiry, and a user who was disabled by time: that ends the user's tokens for good.
+    async fn check_life(&self, token: &AuthToken, window: Duration) -> Result<(), TokenError> {
+        if self.clock.precise() >= token.token.expires_at + window {
+            return Err(TokenError::NotFound("Failed to validate token".to_owned()));
+        }
+        let user = &token.subject.user;
+        if user.enabled {
+            return Ok(());
+        }
+        let mut tx = self.db.begin().await.map_err(Error::from)?;
+        revoke(
+            &mut tx,
+            self.identity.settings(),
+            RevocationEvent::user(&user.id),
+            self.clock.now(),
+        )
+        .await?;
+        tx.commit().await.map_err(Error::from)?;
+        Err(TokenError::NotFound(format!(
+            "Could not find token: {}.",
+            token.id
+        )))
+    }
+}
+
+fn disabled(kind: &str, id: &str) -> TokenError {
+    TokenError::Failed(Error::Missing(format!(
+        "Unable to validate token because {kind} {id} is disabled"
+    )))
+}
