@@ -1,1 +1,81 @@
 //! The Identity API v3 as an axum router.
+//!
+//! Each resource has a file under `v3`; what surrounds a request is in `edge`, what a handler
+//! works with in `context`.
+
+mod body;
+mod context;
+mod discovery;
+mod edge;
+mod failure;
+mod html;
+mod schema;
+mod settings;
+mod v3;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::get;
+use keystone_auth::Auth;
+use keystone_catalog::Catalog;
+use keystone_identity::Identity;
+use keystone_policy::Enforcer;
+use tower::ServiceBuilder;
+
+pub use settings::Settings;
+
+/// The services behind the routes.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Users, projects, roles …
+    pub identity: Identity,
+    /// Services and endpoints.
+    pub catalog: Catalog,
+    /// Tokens.
+    pub auth: Auth,
+    /// Who may do what.
+    pub policy: Arc<Enforcer>,
+    /// What the operator decided about HTTP.
+    pub settings: Arc<Settings>,
+}
+
+/// The whole API; it can be nested below a prefix.
+pub fn router(app: App) -> Router {
+    let routes = Router::new()
+        .route("/", get(versions))
+        .route("/v3", get(version))
+        .route("/healthcheck", get(v3::health::show))
+        .merge(v3::routes())
+        .fallback(edge::no_route)
+        .layer(from_fn_with_state(app.clone(), edge::edge))
+        .with_state(app);
+    // Before routing, which a layer of the router would come after.
+    Router::new().fallback_service(
+        ServiceBuilder::new()
+            .map_request(edge::normalize)
+            .service(routes),
+    )
+}
+
+async fn versions(request: Request) -> Response {
+    discover(&request, discovery::versions)
+}
+
+async fn version(request: Request) -> Response {
+    discover(&request, discovery::v3)
+}
+
+fn discover(request: &Request, answer: fn(Option<&str>, &str) -> Response) -> Response {
+    let base = request
+        .extensions()
+        .get::<edge::Base>()
+        .map(|base| base.0.as_str());
+    answer(
+        edge::header_text(request.headers(), "accept"),
+        base.unwrap_or_default(),
+    )
+}

@@ -105,7 +105,8 @@ const PROJECTS: &str = "\
              WHERE o.project_id = p.id) AS options \
       FROM project p";
 
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 6] = [
+    Column::text("id", "p.id", 64),
     Column::text("name", "p.name", 64),
     Column::text("domain_id", "p.domain_id", 64),
     Column::text("parent_id", "p.parent_id", 64),

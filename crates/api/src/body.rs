@@ -1,0 +1,101 @@
+//! Request bodies: JSON objects, checked against the schema of their route.
+
+use axum::extract::{FromRequest, MatchedPath, Request};
+use axum::http::{HeaderMap, Method, header};
+use keystone_types::{Error, Resource, Result};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::context::route_key;
+use crate::edge::header_text;
+use crate::failure::Failure;
+use crate::{App, schema};
+
+/// The whole body.
+#[derive(Debug)]
+pub(crate) struct Body(pub(crate) Map<String, Value>);
+
+impl FromRequest<App> for Body {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
+        let matched = request
+            .extensions()
+            .get::<MatchedPath>()
+            .map(|path| path.as_str().to_owned());
+        let route = route_key(request.method(), &matched.unwrap_or_default());
+        check_type(request.headers(), request.method())?;
+        let limit = app.settings.max_request_body_size;
+        let bytes = axum::body::to_bytes(request.into_body(), limit)
+            .await
+            .map_err(|_| Error::TooLarge)?;
+        let body = parse(&bytes)?;
+        schema::body(&route, &Value::Object(body.clone())).map_err(Error::Validation)?;
+        Ok(Self(body))
+    }
+}
+
+fn check_type(headers: &HeaderMap, method: &Method) -> Result<()> {
+    let empty = header_text(headers, "content-length") == Some("0") || *method == Method::GET;
+    let kind = header_text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let is_json = kind.is_empty()
+        || kind == "application/json"
+        || (kind.starts_with("application/") && kind.ends_with("+json"));
+    if is_json || empty {
+        Ok(())
+    } else {
+        Err(Error::expecting("application/json", "Content-Type header"))
+    }
+}
+
+/// An empty body is an empty object.
+fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
+    if bytes.is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(body)) => Ok(body),
+        _ => Err(Error::expecting("valid JSON", "request body")),
+    }
+}
+
+impl Body {
+    /// The object under the resource's name; what the client calls `links` is not an attribute.
+    pub(crate) fn member(mut self, name: &str) -> Map<String, Value> {
+        match self.0.shift_remove(name) {
+            Some(Value::Object(member)) => member
+                .into_iter()
+                .filter(|(key, _)| key != "links")
+                .map(|(key, value)| (key.replace([':', '-'], "_"), value))
+                .collect(),
+            _ => Map::new(),
+        }
+    }
+
+    /// The same for a `PATCH`, whose `id` may only repeat the one in the path.
+    pub(crate) fn patch(self, name: &str, id: &str) -> Result<Map<String, Value>> {
+        let mut member = self.member(name);
+        match member.shift_remove("id") {
+            Some(Value::String(other)) if other != id => {
+                Err(Error::Validation("Cannot change ID".to_owned()))
+            }
+            _ => Ok(member),
+        }
+    }
+}
+
+/// Reads a resource that a schema has checked.
+pub(crate) fn resource<R: Resource + DeserializeOwned>(
+    mut member: Map<String, Value>,
+) -> Result<R> {
+    // Ids are the server's to choose.
+    member.shift_remove("id");
+    parse_member(member)
+}
+
+/// The same, with the client's id.
+pub(crate) fn parse_member<R: DeserializeOwned>(member: Map<String, Value>) -> Result<R> {
+    serde_json::from_value(Value::Object(member))
+        .map_err(|error| Error::Validation(error.to_string()))
+}

@@ -1,0 +1,397 @@
+//! What a handler works with: who calls, what was asked, and the services behind the policy.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use keystone_auth::{AuthToken, Scope};
+use keystone_policy::Denied;
+use keystone_types::{Case, Comparison, Error, Filter, Listing, Page, Resource, Result};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json};
+
+use crate::edge::{Base, Caller};
+use crate::failure::{Failure, json_line};
+use crate::{App, schema};
+
+/// The context of a request. Services are reached through [`Context::allow`], which asks the
+/// policy, or through the loud [`Context::unchecked`].
+#[derive(Debug)]
+pub(crate) struct Context {
+    app: App,
+    caller: Caller,
+    base: String,
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    uri: Uri,
+    query: Vec<(String, String)>,
+    path: Map<String, Value>,
+}
+
+/// What a rule is asked about, besides the ids in the path. Built by code, never taken from a
+/// request as it is.
+#[derive(Debug, Default)]
+pub(crate) struct Target(Map<String, Value>);
+
+impl Target {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a resource under its name: `target.user`.
+    pub(crate) fn with(mut self, name: &str, resource: &impl serde::Serialize) -> Result<Self> {
+        self.0.insert(
+            name.to_owned(),
+            serde_json::to_value(resource).map_err(Error::internal)?,
+        );
+        Ok(self)
+    }
+
+    /// Adds a resource that may be missing: the rule decides what that means.
+    pub(crate) fn maybe<R: serde::Serialize>(self, name: &str, found: Result<R>) -> Result<Self> {
+        match found {
+            Ok(resource) => self.with(name, &resource),
+            Err(error) if error.is_not_found() => Ok(self),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Context {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let params = RawPathParams::from_request_parts(parts, app).await;
+        let params = params.map_err(|rejection| Error::Validation(rejection.body_text()))?;
+        let path = params
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        let query = parse_query(parts.uri.query().unwrap_or_default());
+        let matched = parts
+            .extensions
+            .get::<MatchedPath>()
+            .map(MatchedPath::as_str)
+            .unwrap_or_default();
+        schema::query(&route_key(&parts.method, matched), &query).map_err(Error::Validation)?;
+        let extension = |what| Error::internal(format!("the edge did not add {what}"));
+        Ok(Self {
+            app: app.clone(),
+            caller: parts
+                .extensions
+                .get::<Caller>()
+                .cloned()
+                .ok_or_else(|| extension("the caller"))?,
+            base: parts
+                .extensions
+                .get::<Base>()
+                .cloned()
+                .ok_or_else(|| extension("the base URL"))?
+                .0,
+            method: parts.method.clone(),
+            headers: parts.headers.clone(),
+            uri: parts.uri.clone(),
+            query,
+            path,
+        })
+    }
+}
+
+/// The key of a route among the request schemas: `POST /v3/users`.
+pub(crate) fn route_key(method: &Method, matched: &str) -> String {
+    // A router that is nested elsewhere has a longer path.
+    let path = matched
+        .find("/v3")
+        .map_or(matched, |start| &matched[start..]);
+    format!("{method} {path}")
+}
+
+fn parse_query(query: &str) -> Vec<(String, String)> {
+    let decode = |text: &str| {
+        percent_decode_str(&text.replace('+', " "))
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(key), decode(value))
+        })
+        .collect()
+}
+
+impl Context {
+    /// Lets the caller through to the services if the rule allows it.
+    pub(crate) async fn allow(&self, rule: &'static str, target: Target) -> Result<&App> {
+        let token = match &self.caller {
+            Caller::Nobody => return Err(Error::unauthorized("no valid token in the request")),
+            Caller::AdminToken => return Ok(&self.app),
+            Caller::Token(token) => token,
+        };
+        if token
+            .token
+            .methods
+            .iter()
+            .any(|method| method == "ec2credential")
+        {
+            return Err(Error::Forbidden {
+                detail: "EC2 credential tokens cannot be used for authorization.".to_owned(),
+            });
+        }
+        let mut about = self.path.clone();
+        about.insert("target".to_owned(), Value::Object(target.0));
+        let about = Value::Object(about);
+        let credentials = token.credentials();
+        let policy = Arc::clone(&self.app.policy);
+        let answer = if policy.rules().calls_out(rule) {
+            let ask = move || policy.enforce(rule, &about, &credentials);
+            tokio::task::spawn_blocking(ask)
+                .await
+                .map_err(Error::internal)?
+        } else {
+            policy.enforce(rule, &about, &credentials)
+        };
+        match answer {
+            Ok(()) => Ok(&self.app),
+            Err(Denied::Unknown { .. }) => {
+                Err(Error::internal(format!("the policy has no rule {rule}")))
+            }
+            Err(_) => Err(Error::forbidden_action(rule)),
+        }
+    }
+
+    /// The services without a question: to load what a rule is to be asked about, and for what
+    /// anybody may do.
+    pub(crate) fn unchecked(&self) -> &App {
+        &self.app
+    }
+
+    /// 401 for nobody, before anything is looked up for a target.
+    pub(crate) fn authenticated(&self) -> Result<()> {
+        match self.caller {
+            Caller::Nobody => Err(Error::unauthorized("no valid token in the request")),
+            Caller::AdminToken | Caller::Token(_) => Ok(()),
+        }
+    }
+
+    /// The caller's token, where one was used.
+    pub(crate) fn token(&self) -> Option<&AuthToken> {
+        match &self.caller {
+            Caller::Token(token) => Some(token),
+            Caller::Nobody | Caller::AdminToken => None,
+        }
+    }
+
+    /// The domain that the caller's token is scoped to.
+    pub(crate) fn domain_scope(&self) -> Option<&str> {
+        match &self.token()?.scope {
+            Scope::Domain(domain) => Some(&domain.id),
+            Scope::Unscoped | Scope::Project(_) | Scope::System => None,
+        }
+    }
+
+    /// The domain of something that is created without naming one.
+    pub(crate) fn default_domain(&self) -> Result<&str> {
+        match self.caller {
+            Caller::AdminToken => Err(Error::Validation(
+                "You have tried to create a resource using the admin token. As this token is not within a domain you must \
+                 explicitly include a domain for this resource to belong to."
+                    .to_owned(),
+            )),
+            _ => Ok(self.domain_scope().unwrap_or(&self.app.settings.default_domain_id)),
+        }
+    }
+
+    /// A parameter in the path.
+    pub(crate) fn path(&self, name: &str) -> &str {
+        self.path
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    /// Whether the path lies below `/v3/{extension}`.
+    pub(crate) fn is_below(&self, extension: &str) -> bool {
+        self.uri
+            .path()
+            .strip_prefix("/v3/")
+            .is_some_and(|path| path.starts_with(extension))
+    }
+
+    /// Whether a parameter is in the query, with any value.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.query.iter().any(|(key, _)| key == name)
+    }
+
+    /// The first value of a query parameter.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a flag such as `?parents_as_list` is set.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.query(name).is_some_and(|value| value != "0")
+    }
+
+    /// What the query asks of a collection that can be filtered by these attributes.
+    pub(crate) fn listing(&self, attributes: &[&str]) -> Result<Listing> {
+        let filters = self
+            .query
+            .iter()
+            .filter_map(|(key, value)| filter(attributes, key, value))
+            .collect();
+        let limit = match self.query("limit") {
+            None | Some("") => self.app.settings.list_limit,
+            Some(limit) => Some(limit.parse::<u32>().map_err(|_| {
+                Error::Validation(format!("Invalid input for field/attribute limit. Value: {limit}. '{limit}' is not of type 'integer'"))
+            })?),
+        };
+        let limit = limit
+            .filter(|limit| *limit > 0)
+            .map(|limit| limit.min(self.app.settings.max_db_limit));
+        let marker = self
+            .query("marker")
+            .filter(|marker| !marker.is_empty())
+            .map(str::to_owned);
+        Ok(Listing {
+            filters,
+            limit,
+            marker,
+        })
+    }
+
+    /// `{"user": {…}}`
+    pub(crate) fn member<R: Resource>(&self, resource: &R) -> Result<Response, Failure> {
+        self.wrapped(StatusCode::OK, resource)
+    }
+
+    /// The same, as 201.
+    pub(crate) fn created<R: Resource>(&self, resource: &R) -> Result<Response, Failure> {
+        self.wrapped(StatusCode::CREATED, resource)
+    }
+
+    fn wrapped<R: Resource>(&self, status: StatusCode, resource: &R) -> Result<Response, Failure> {
+        Ok(json_line(
+            status,
+            &json!({ R::MEMBER: self.linked(resource)? }),
+        ))
+    }
+
+    /// `{"users": […], "links": {…}}`, and `truncated` where there is more.
+    pub(crate) fn collection<R: Resource>(
+        &self,
+        page: Page<R>,
+        listing: &Listing,
+    ) -> Result<Response, Failure> {
+        let items: Vec<Value> = page
+            .items
+            .iter()
+            .map(|item| self.linked(item))
+            .collect::<Result<_>>()?;
+        let next = page
+            .items
+            .last()
+            .filter(|_| page.more)
+            .map(|last| self.next_url(last.id(), listing));
+        let links = json!({ "next": next, "self": self.self_url(), "previous": null });
+        let mut body = json!({ R::COLLECTION: items, "links": links });
+        if page.more {
+            body["truncated"] = true.into();
+        }
+        Ok(json_line(StatusCode::OK, &body))
+    }
+
+    /// A collection that is always whole.
+    pub(crate) fn all<R: Resource>(&self, items: Vec<R>) -> Result<Response, Failure> {
+        self.collection(Page { items, more: false }, &Listing::default())
+    }
+
+    /// A resource with its own URL in `links`.
+    pub(crate) fn linked<R: Resource>(&self, resource: &R) -> Result<Value> {
+        let mut body = serde_json::to_value(resource).map_err(Error::internal)?;
+        body["links"] =
+            json!({ "self": self.url(&format!("{}/{}", R::COLLECTION, resource.id())) });
+        Ok(body)
+    }
+
+    /// A URL below `/v3`.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}/v3/{path}", self.base)
+    }
+
+    fn self_url(&self) -> String {
+        let query = self
+            .uri
+            .query()
+            .map(|query| format!("?{query}"))
+            .unwrap_or_default();
+        format!("{}{}{query}", self.base, self.uri.path())
+    }
+
+    fn next_url(&self, marker: &str, listing: &Listing) -> String {
+        let mut query: Vec<(String, String)> = self.query.clone();
+        query.retain(|(key, _)| key != "marker" && key != "limit");
+        query.extend(
+            listing
+                .limit
+                .map(|limit| ("limit".to_owned(), limit.to_string())),
+        );
+        query.push(("marker".to_owned(), marker.to_owned()));
+        let encode = |text: &str| {
+            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+                .to_string()
+        };
+        let pairs: Vec<String> = query
+            .iter()
+            .map(|(key, value)| format!("{}={}", encode_key(key), encode(value)))
+            .collect();
+        format!("{}{}?{}", self.base, self.uri.path(), pairs.join("&"))
+    }
+}
+
+/// Keys are names of attributes: what they may hold besides letters stays readable.
+fn encode_key(key: &str) -> String {
+    const KEY: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+        .remove(b'_')
+        .remove(b'-')
+        .remove(b'.');
+    percent_encoding::utf8_percent_encode(key, KEY).to_string()
+}
+
+/// `name=x`, `name__contains=x` …
+fn filter(attributes: &[&str], key: &str, value: &str) -> Option<Filter> {
+    let (name, comparator) = match key.split_once("__") {
+        Some((name, comparator)) if !attributes.contains(&key) => (name, Some(comparator)),
+        _ => (key, None),
+    };
+    if !attributes.contains(&name) {
+        return None;
+    }
+    let comparison = match comparator {
+        None => Comparison::Equals,
+        Some("contains") => Comparison::Contains(Case::Sensitive),
+        Some("icontains") => Comparison::Contains(Case::Insensitive),
+        Some("startswith") => Comparison::StartsWith(Case::Sensitive),
+        Some("istartswith") => Comparison::StartsWith(Case::Insensitive),
+        Some("endswith") => Comparison::EndsWith(Case::Sensitive),
+        Some("iendswith") => Comparison::EndsWith(Case::Insensitive),
+        // The reference takes no notice of others.
+        Some(_) => return None,
+    };
+    Some(Filter {
+        name: name.to_owned(),
+        comparison,
+        value: value.to_owned(),
+    })
+}
+
+/// 204.
+pub(crate) fn no_content() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}

@@ -1,0 +1,221 @@
+//! What happens around every request: its id, its caller, its failure, its log line.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use chrono::Duration;
+use keystone_auth::{AuthToken, TokenError};
+use keystone_types::Error;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::App;
+use crate::failure::{Origin, Pending, log, render};
+use crate::html::{self, TooLarge};
+
+/// Who makes a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Caller {
+    /// No token, or one that is no good.
+    Nobody,
+    /// `[DEFAULT] admin_token`.
+    AdminToken,
+    /// The holder of a valid token.
+    Token(Arc<AuthToken>),
+}
+
+/// The URL of this server as the client sees it, without `/v3`.
+#[derive(Clone, Debug)]
+pub(crate) struct Base(pub(crate) String);
+
+/// Wraps the router; see the module.
+pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let id = format!("req-{}", Uuid::new_v4());
+    let span =
+        tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    let base = base_url(&app, &request);
+    request.extensions_mut().insert(Base(base.clone()));
+    let started = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = serve(&app, request, next, &base)
+        .instrument(span.clone())
+        .await;
+    let mut response = as_framework(&method, &path, response);
+    let _entered = span.enter();
+    tracing::info!(
+        status = response.status().as_u16(),
+        micros = u64::try_from(started.elapsed().as_micros()).ok(),
+        "answered"
+    );
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert("x-openstack-request-id", id);
+    }
+    response
+}
+
+async fn serve(app: &App, mut request: Request, next: Next, base: &str) -> Response {
+    let settings = &app.settings;
+    let length = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > settings.max_request_body_size) {
+        return html::too_large(accept(request.headers()), TooLarge::Announced);
+    }
+    let wanted = accept(request.headers()).map(str::to_owned);
+    let mut response = match caller(app, request.headers()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            let mut response = next.run(request).await;
+            match response.extensions_mut().remove::<Pending>() {
+                Some(Pending(error)) => {
+                    log(&error);
+                    match *error {
+                        Error::TooLarge => html::too_large(
+                            wanted.as_deref(),
+                            TooLarge::Read(settings.max_request_body_size),
+                        ),
+                        _ => render(&error, Origin::Api, base, settings.insecure_debug),
+                    }
+                }
+                None => response,
+            }
+        }
+        Err(error) => {
+            log(&error);
+            render(&error, Origin::Middleware, base, settings.insecure_debug)
+        }
+    };
+    if response.status() != StatusCode::PAYLOAD_TOO_LARGE {
+        response
+            .headers_mut()
+            .insert(header::VARY, HeaderValue::from_static("X-Auth-Token"));
+    }
+    response
+}
+
+/// The router's own answers, as the reference's framework words them.
+fn as_framework(method: &Method, path: &str, response: Response) -> Response {
+    let allow = response
+        .headers()
+        .get(header::ALLOW)
+        .and_then(|allow| allow.to_str().ok());
+    let allow = format!("{}, OPTIONS", allow.unwrap_or_default().replace(',', ", "));
+    match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED if *method == Method::OPTIONS => html::options(&allow),
+        StatusCode::METHOD_NOT_ALLOWED if matches!(path, "/" | "/v3") => {
+            html::method_not_allowed_html()
+        }
+        StatusCode::METHOD_NOT_ALLOWED => html::method_not_allowed_json(&allow),
+        StatusCode::NOT_FOUND if *method == Method::OPTIONS => html::options_unrouted(),
+        _ => response,
+    }
+}
+
+/// A token that is no good counts as none; one whose user or project is gone is a failure.
+async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Error> {
+    let Some(token) = header_text(headers, "x-auth-token").filter(|token| !token.is_empty()) else {
+        return Ok(Caller::Nobody);
+    };
+    if let Some(admin) = &app.settings.admin_token
+        && same(admin.reveal(), token)
+    {
+        tracing::warn!(
+            "[DEFAULT] admin_token was used: remove it from the configuration once the cloud is bootstrapped"
+        );
+        return Ok(Caller::AdminToken);
+    }
+    match app.auth.validate(token, Duration::zero()).await {
+        Ok(token) => Ok(Caller::Token(token)),
+        Err(TokenError::NotFound(reason)) => {
+            tracing::info!(reason, "the caller's token is no good");
+            Ok(Caller::Nobody)
+        }
+        Err(TokenError::Failed(error)) => Err(error),
+    }
+}
+
+/// Compares in a time that does not tell where two secrets differ.
+fn same(one: &str, other: &str) -> bool {
+    use subtle::ConstantTimeEq;
+    one.as_bytes().ct_eq(other.as_bytes()).into()
+}
+
+pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// `[DEFAULT] public_endpoint`, or what the request was sent to, with the prefix it is mounted at.
+fn base_url(app: &App, request: &Request) -> String {
+    if let Some(endpoint) = &app.settings.public_endpoint {
+        return endpoint.trim_end_matches('/').to_owned();
+    }
+    let headers = request.headers();
+    let forwarded = |name| {
+        app.settings
+            .proxy_headers
+            .then(|| header_text(headers, name))
+            .flatten()
+            .map(first)
+    };
+    let scheme = forwarded("x-forwarded-proto").unwrap_or("http");
+    let host = forwarded("x-forwarded-host").or_else(|| header_text(headers, "host"));
+    let host = host
+        .or_else(|| {
+            request
+                .uri()
+                .authority()
+                .map(axum::http::uri::Authority::as_str)
+        })
+        .unwrap_or("localhost");
+    let standard = if scheme == "https" { ":443" } else { ":80" };
+    let host = host.strip_suffix(standard).unwrap_or(host);
+    let prefix = forwarded("x-forwarded-prefix").unwrap_or_default();
+    let mounted = request
+        .extensions()
+        .get::<OriginalUri>()
+        .map(|OriginalUri(uri)| uri.path());
+    let mounted = mounted
+        .and_then(|path| path.strip_suffix(request.uri().path()))
+        .unwrap_or_default();
+    format!("{scheme}://{host}{}{mounted}", prefix.trim_end_matches('/'))
+}
+
+/// The first of a list that proxies have added to.
+fn first(list: &str) -> &str {
+    list.split(',').next().unwrap_or_default().trim()
+}
+
+/// Takes the slashes off the end of a path, so that `/v3/users/` is `/v3/users`.
+pub(crate) fn normalize(mut request: Request) -> Request {
+    let path = request.uri().path();
+    let trimmed = path.trim_end_matches('/');
+    if trimmed.len() == path.len() || path == "/" {
+        return request;
+    }
+    let path = if trimmed.is_empty() { "/" } else { trimmed };
+    let text = match request.uri().query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = text.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// 404 for a path that no route has.
+pub(crate) async fn no_route() -> Response {
+    html::not_found()
+}
+
+fn accept(headers: &HeaderMap) -> Option<&str> {
+    header_text(headers, "accept")
+}

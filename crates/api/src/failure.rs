@@ -1,0 +1,149 @@
+//! How a failure is shown to a client and to the operator.
+
+use std::fmt::Write as _;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use keystone_types::Error;
+use serde_json::{Value, json};
+
+/// A failure on its way out of a handler; the edge, which knows the request, renders it.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) Error);
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+/// The error of a response that is yet to be rendered.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending(pub(crate) std::sync::Arc<Error>);
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(Pending(self.0.into()));
+        response
+    }
+}
+
+/// Which part of the reference would have answered: their bodies differ in spelling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A resource.
+    Api,
+    /// The middleware that looks at the caller's token.
+    Middleware,
+}
+
+/// Renders an error for the client. `base` is the URL without `/v3`.
+pub(crate) fn render(error: &Error, origin: Origin, base: &str, insecure_debug: bool) -> Response {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Error::Receipt { receipt, body } = error {
+        let mut response = json_response(status, format!("{body}\n"));
+        if let Ok(value) = HeaderValue::from_str(receipt) {
+            response
+                .headers_mut()
+                .insert("openstack-auth-receipt", value);
+        }
+        return response;
+    }
+    let message = message(error, insecure_debug);
+    let title = status.canonical_reason().unwrap_or_default();
+    let identity = match error {
+        Error::Authentication { identity, .. } => identity.as_ref(),
+        _ => None,
+    };
+    let text = match origin {
+        Origin::Api => {
+            let mut content = json!({ "code": status.as_u16() });
+            if let Some(identity) = identity {
+                content["identity"] = identity.clone();
+            }
+            content["message"] = message.into();
+            content["title"] = title.into();
+            format!("{}\n", json!({ "error": content }))
+        }
+        Origin::Middleware => keystone_types::to_python_json(
+            &json!({ "error": { "code": status.as_u16(), "title": title, "message": message } }),
+        ),
+    };
+    let mut response = json_response(status, text);
+    if status == StatusCode::UNAUTHORIZED {
+        let uri = match origin {
+            Origin::Api => format!("Keystone uri=\"{base}/v3\""),
+            Origin::Middleware => format!("Keystone uri=\"{base}\""),
+        };
+        if let Ok(value) = HeaderValue::from_str(&uri) {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, value);
+        }
+    }
+    if let Error::Unavailable { retry_after, .. } = error {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, (*retry_after).into());
+    }
+    response
+}
+
+pub(crate) fn json_response(status: StatusCode, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+/// What the client reads; `[DEFAULT] insecure_debug` lifts the mask.
+fn message(error: &Error, insecure_debug: bool) -> String {
+    const NOTE: &str = "(Disable insecure_debug mode to suppress these details.)";
+    match error {
+        Error::Unauthorized { detail } | Error::Forbidden { detail } if insecure_debug => {
+            format!("{detail} {NOTE}")
+        }
+        Error::Internal(_) if insecure_debug => format!("{} {NOTE}", chain(error)),
+        _ => error.to_string(),
+    }
+}
+
+/// One line for the operator about a failure that is not the client's.
+pub(crate) fn log(error: &Error) {
+    match error {
+        Error::Internal(_) => tracing::error!(cause = chain(error), "a request failed"),
+        Error::Unavailable { .. } => {
+            tracing::error!(
+                cause = chain(error),
+                "a request was turned away: a part this server needs is not available"
+            );
+        }
+        Error::Unauthorized { detail } | Error::Forbidden { detail } => {
+            tracing::info!(reason = detail, "a request was refused")
+        }
+        Error::ForbiddenAction { action } => tracing::info!(action, "a request was refused"),
+        _ => tracing::debug!(reason = %error, "a request was refused"),
+    }
+}
+
+/// An error with all its causes.
+fn chain(error: &Error) -> String {
+    let mut text = String::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let separator = if text.is_empty() { "" } else { ": " };
+        write!(text, "{separator}{error}").expect("a String takes what is written");
+        cause = error.source();
+    }
+    text
+}
+
+/// `value` with a line end, as the reference ends its JSON bodies.
+pub(crate) fn json_line(status: StatusCode, value: &Value) -> Response {
+    json_response(status, format!("{value}\n"))
+}

@@ -1,0 +1,75 @@
+//! `/v3/domains`
+
+use axum::response::Response;
+use keystone_identity::Project;
+use keystone_types::{Error, Result, new_id};
+use serde_json::{Value, json};
+
+use crate::body::{Body, parse_member};
+use crate::context::{Context, Target, no_content};
+use crate::failure::Failure;
+
+pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
+    let scope = cx.domain_scope();
+    let target = match scope {
+        Some(id) => Target::new().with("domain", &json!({ "id": id }))?,
+        None => Target::new(),
+    };
+    let app = cx.allow("identity:list_domains", target).await?;
+    let listing = cx.listing(&["name", "enabled"])?;
+    let narrowed = match scope {
+        Some(id) => listing.clone().with("id", id),
+        None => listing.clone(),
+    };
+    cx.collection(app.identity.domains(&narrowed).await?, &listing)
+}
+
+pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+    cx.authenticated()?;
+    let found = cx.unchecked().identity.domain(cx.path("domain_id")).await;
+    let app = cx
+        .allow("identity:get_domain", Target::new().maybe("domain", found)?)
+        .await?;
+    cx.member(&app.identity.domain(cx.path("domain_id")).await?)
+}
+
+pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx.allow("identity:create_domain", Target::new()).await?;
+    let mut domain = body.member("domain");
+    let id = match domain.shift_remove("explicit_domain_id") {
+        Some(Value::String(id)) if is_simple_uuid(&id) => id,
+        Some(Value::Null) | None => new_id(),
+        Some(_) => {
+            return Err(Error::Validation(
+                "Domain ID does not conform to required UUID format.".to_owned(),
+            )
+            .into());
+        }
+    };
+    domain.insert("id".to_owned(), id.into());
+    let project: Project = parse_member(domain)?;
+    cx.created(&app.identity.create_domain(project).await?)
+}
+
+pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx.allow("identity:update_domain", Target::new()).await?;
+    let id = cx.path("domain_id");
+    app.identity.domain(id).await?;
+    let mut patch = body.member("domain");
+    patch.shift_remove("id");
+    cx.member(&app.identity.update_domain(id, patch).await?)
+}
+
+pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:delete_domain", Target::new()).await?;
+    app.identity.delete_domain(cx.path("domain_id")).await?;
+    Ok(no_content())
+}
+
+/// 32 lower-case hex digits.
+fn is_simple_uuid(id: &str) -> bool {
+    id.len() == 32
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}

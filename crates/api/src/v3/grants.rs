@@ -1,0 +1,175 @@
+//! Grants of roles to users and groups on projects, domains and the system: one set of handlers
+//! for the ways in which the path can be put together.
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use keystone_identity::{Actor, Grant, Reach, Target as On};
+use keystone_types::{Error, Result};
+
+use crate::App;
+use crate::context::{Context, Target, no_content};
+use crate::failure::Failure;
+
+pub(crate) fn routes() -> Router<App> {
+    let mut router = Router::new();
+    for on in ["projects/{project_id}", "domains/{domain_id}", "system"] {
+        for actor in ["users/{user_id}", "groups/{group_id}"] {
+            router = router
+                .route(&format!("/v3/{on}/{actor}/roles"), get(list))
+                .route(
+                    &format!("/v3/{on}/{actor}/roles/{{role_id}}"),
+                    get(check).put(create).delete(delete),
+                );
+            if on != "system" {
+                let inherited = format!("/v3/OS-INHERIT/{on}/{actor}/roles");
+                router = router.route(
+                    &format!("{inherited}/{{role_id}}/inherited_to_projects"),
+                    get(check).put(create).delete(delete),
+                );
+                if on.starts_with("domains") {
+                    router = router.route(&format!("{inherited}/inherited_to_projects"), get(list));
+                }
+            }
+        }
+    }
+    router
+}
+
+/// What is done to a grant, and the rules for it on the system.
+struct Action {
+    rule: &'static str,
+    system_user: &'static str,
+    system_group: &'static str,
+    /// Whether an actor who is gone can be named: what it held can still be taken back.
+    for_missing_actor: bool,
+}
+
+const LIST: Action = Action {
+    rule: "identity:list_grants",
+    system_user: "identity:list_system_grants_for_user",
+    system_group: "identity:list_system_grants_for_group",
+    for_missing_actor: false,
+};
+
+const CHECK: Action = Action {
+    rule: "identity:check_grant",
+    system_user: "identity:check_system_grant_for_user",
+    system_group: "identity:check_system_grant_for_group",
+    for_missing_actor: false,
+};
+
+const CREATE: Action = Action {
+    rule: "identity:create_grant",
+    system_user: "identity:create_system_grant_for_user",
+    system_group: "identity:create_system_grant_for_group",
+    for_missing_actor: false,
+};
+
+const REVOKE: Action = Action {
+    rule: "identity:revoke_grant",
+    system_user: "identity:revoke_system_grant_for_user",
+    system_group: "identity:revoke_system_grant_for_group",
+    for_missing_actor: true,
+};
+
+async fn list(cx: Context) -> Result<Response, Failure> {
+    let grant = grant(&cx);
+    let app = allow(&cx, &grant, &LIST).await?;
+    cx.all(app.identity.grants(&grant).await?)
+}
+
+async fn check(cx: Context) -> Result<Response, Failure> {
+    let grant = grant(&cx);
+    let app = allow(&cx, &grant, &CHECK).await?;
+    app.identity.check_grant(&grant, cx.path("role_id")).await?;
+    Ok(no_content())
+}
+
+async fn create(cx: Context) -> Result<StatusCode, Failure> {
+    let grant = grant(&cx);
+    let app = allow(&cx, &grant, &CREATE).await?;
+    app.identity
+        .create_grant(&grant, cx.path("role_id"))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn delete(cx: Context) -> Result<StatusCode, Failure> {
+    let grant = grant(&cx);
+    let app = allow(&cx, &grant, &REVOKE).await?;
+    app.identity
+        .delete_grant(&grant, cx.path("role_id"))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Reads the grant off the path.
+fn grant(cx: &Context) -> Grant {
+    let reach = if cx.is_below("OS-INHERIT") {
+        Reach::Inherited
+    } else {
+        Reach::Direct
+    };
+    let id = |name: &str| {
+        Some(cx.path(name))
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned)
+    };
+    let actor = match id("user_id") {
+        Some(id) => Actor::User(id),
+        None => Actor::Group(cx.path("group_id").to_owned()),
+    };
+    let target = match (id("project_id"), id("domain_id")) {
+        (Some(id), _) => On::Project(id, reach),
+        (None, Some(id)) => On::Domain(id, reach),
+        (None, None) => On::System,
+    };
+    Grant { actor, target }
+}
+
+/// Looks up everything that the path names, which the rules may look at, and asks.
+async fn allow<'a>(cx: &'a Context, grant: &Grant, action: &Action) -> Result<&'a App> {
+    cx.authenticated()?;
+    let identity = &cx.unchecked().identity;
+    // Below OS-INHERIT the reference asks the rule even about what does not exist.
+    let lenient = matches!(
+        grant.target,
+        On::Project(_, Reach::Inherited) | On::Domain(_, Reach::Inherited)
+    );
+    let mut target = Target::new();
+    let role_id = cx.path("role_id");
+    if !role_id.is_empty() {
+        target = add(target, "role", identity.role(role_id).await, lenient)?;
+    }
+    let missing = lenient || action.for_missing_actor;
+    target = match &grant.actor {
+        Actor::User(id) => add(target, "user", identity.user(id).await, missing)?,
+        Actor::Group(id) => add(target, "group", identity.group(id).await, missing)?,
+    };
+    target = match &grant.target {
+        On::Project(id, _) => add(target, "project", identity.project(id).await, lenient)?,
+        On::Domain(id, _) => add(target, "domain", identity.domain(id).await, lenient)?,
+        On::System => target,
+    };
+    let rule = match (&grant.target, &grant.actor) {
+        (On::System, Actor::User(_)) => action.system_user,
+        (On::System, Actor::Group(_)) => action.system_group,
+        _ => action.rule,
+    };
+    cx.allow(rule, target).await
+}
+
+fn add<R: serde::Serialize>(
+    target: Target,
+    name: &str,
+    found: Result<R>,
+    may_be_missing: bool,
+) -> Result<Target, Error> {
+    if may_be_missing {
+        target.maybe(name, found)
+    } else {
+        target.with(name, &found?)
+    }
+}

@@ -1,0 +1,132 @@
+//! `/v3/groups`
+
+use axum::response::Response;
+use keystone_identity::Group;
+use keystone_types::{Error, Result};
+use serde_json::json;
+
+use crate::body::{Body, resource};
+use crate::context::{Context, Target, no_content};
+use crate::failure::Failure;
+
+pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
+    let scope = cx.domain_scope();
+    let target = match scope {
+        Some(id) => Target::new().with("group", &json!({ "domain_id": id }))?,
+        None => Target::new(),
+    };
+    let app = cx.allow("identity:list_groups", target).await?;
+    let listing = cx.listing(&["domain_id", "name"])?;
+    let narrowed = match scope {
+        Some(id) => listing.clone().with("domain_id", id),
+        None => listing.clone(),
+    };
+    cx.collection(app.identity.groups(&narrowed).await?, &listing)
+}
+
+pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+    let mut group = body.member("group");
+    let app = cx
+        .allow(
+            "identity:create_group",
+            Target::new().with("group", &group)?,
+        )
+        .await?;
+    if group
+        .get("domain_id")
+        .is_none_or(|id| id.as_str().is_none_or(str::is_empty))
+    {
+        group.insert("domain_id".to_owned(), cx.default_domain()?.into());
+    }
+    let group: Group = resource(group)?;
+    cx.created(&app.identity.create_group(group).await?)
+}
+
+pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+    let target = target(&cx).await?;
+    let app = cx.allow("identity:get_group", target).await?;
+    cx.member(&app.identity.group(cx.path("group_id")).await?)
+}
+
+pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+    let target = target(&cx).await?;
+    let app = cx.allow("identity:update_group", target).await?;
+    let id = cx.path("group_id");
+    cx.member(
+        &app.identity
+            .update_group(id, body.patch("group", id)?)
+            .await?,
+    )
+}
+
+pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+    cx.authenticated()?;
+    // Here the reference looks before it asks: 404 for everybody with a token.
+    let group = cx.unchecked().identity.group(cx.path("group_id")).await?;
+    let app = cx
+        .allow(
+            "identity:delete_group",
+            Target::new().with("group", &group)?,
+        )
+        .await?;
+    app.identity.delete_group(&group.id).await?;
+    Ok(no_content())
+}
+
+pub(crate) async fn users(cx: Context) -> Result<Response, Failure> {
+    let target = target(&cx).await?;
+    let app = cx.allow("identity:list_users_in_group", target).await?;
+    let listing = cx.listing(&["domain_id", "enabled", "name", "password_expires_at"])?;
+    let narrowed = match cx.domain_scope() {
+        Some(id) => listing.clone().with("domain_id", id),
+        None => listing.clone(),
+    };
+    cx.collection(
+        app.identity
+            .users_in_group(cx.path("group_id"), &narrowed)
+            .await?,
+        &listing,
+    )
+}
+
+pub(crate) async fn check_user(cx: Context) -> Result<Response, Failure> {
+    let target = membership_target(&cx).await?;
+    let app = cx.allow("identity:check_user_in_group", target).await?;
+    app.identity
+        .check_user_in_group(cx.path("user_id"), cx.path("group_id"))
+        .await?;
+    Ok(no_content())
+}
+
+pub(crate) async fn add_user(cx: Context) -> Result<Response, Failure> {
+    let target = membership_target(&cx).await?;
+    let app = cx.allow("identity:add_user_to_group", target).await?;
+    app.identity
+        .add_user_to_group(cx.path("user_id"), cx.path("group_id"))
+        .await?;
+    Ok(no_content())
+}
+
+pub(crate) async fn remove_user(cx: Context) -> Result<Response, Failure> {
+    let target = membership_target(&cx).await?;
+    let app = cx.allow("identity:remove_user_from_group", target).await?;
+    app.identity
+        .remove_user_from_group(cx.path("user_id"), cx.path("group_id"))
+        .await?;
+    Ok(no_content())
+}
+
+async fn target(cx: &Context) -> Result<Target, Error> {
+    cx.authenticated()?;
+    Target::new().maybe(
+        "group",
+        cx.unchecked().identity.group(cx.path("group_id")).await,
+    )
+}
+
+async fn membership_target(cx: &Context) -> Result<Target, Error> {
+    target(cx).await?.maybe(
+        "user",
+        cx.unchecked().identity.user(cx.path("user_id")).await,
+    )
+}

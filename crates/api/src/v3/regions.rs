@@ -1,0 +1,59 @@
+//! `/v3/regions`
+
+use axum::response::Response;
+use keystone_catalog::Region;
+use keystone_types::{Error, Result};
+
+use crate::body::{Body, parse_member};
+use crate::context::{Context, Target, no_content};
+use crate::failure::Failure;
+
+pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:list_regions", Target::new()).await?;
+    let listing = cx.listing(&["parent_region_id"])?;
+    cx.collection(app.catalog.regions(&listing).await?, &listing)
+}
+
+pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx.allow("identity:create_region", Target::new()).await?;
+    let region: Region = parse_member(body.member("region"))?;
+    cx.created(&app.catalog.create_region(region).await?)
+}
+
+/// Creates a region under the id in the path.
+pub(crate) async fn put(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx.allow("identity:create_region", Target::new()).await?;
+    let mut region = body.member("region");
+    let id = cx.path("region_id");
+    match region.insert("id".to_owned(), id.into()) {
+        Some(other) if other != id => {
+            let other = other.as_str().unwrap_or_default();
+            Err(Error::Validation(format!(
+                "Conflicting region IDs specified: \"{id}\" != \"{other}\""
+            ))
+            .into())
+        }
+        _ => cx.created(&app.catalog.create_region(parse_member(region)?).await?),
+    }
+}
+
+pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:get_region", Target::new()).await?;
+    cx.member(&app.catalog.region(cx.path("region_id")).await?)
+}
+
+pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx.allow("identity:update_region", Target::new()).await?;
+    let id = cx.path("region_id");
+    cx.member(
+        &app.catalog
+            .update_region(id, body.patch("region", id)?)
+            .await?,
+    )
+}
+
+pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:delete_region", Target::new()).await?;
+    app.catalog.delete_region(cx.path("region_id")).await?;
+    Ok(no_content())
+}

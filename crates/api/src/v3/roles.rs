@@ -1,0 +1,92 @@
+//! `/v3/roles`. A role of a domain has rules of its own.
+
+use axum::response::Response;
+use keystone_identity::Role;
+use keystone_types::Result;
+use serde_json::json;
+
+use crate::body::{Body, resource};
+use crate::context::{Context, Target, no_content};
+use crate::failure::Failure;
+
+pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
+    let attributes = ["name", "domain_id"];
+    match cx.query("domain_id").filter(|id| !id.is_empty()) {
+        Some(id) => {
+            let target = Target::new().with("role", &json!({ "domain_id": id }))?;
+            let app = cx.allow("identity:list_domain_roles", target).await?;
+            let listing = cx.listing(&attributes)?;
+            cx.collection(app.identity.roles(&listing).await?, &listing)
+        }
+        None => {
+            let app = cx.allow("identity:list_roles", Target::new()).await?;
+            let listing = cx.listing(&["name"])?;
+            cx.collection(app.identity.global_roles(&listing).await?, &listing)
+        }
+    }
+}
+
+pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+    let role: Role = resource(body.member("role"))?;
+    let rule = rule(&role, "identity:create_role", "identity:create_domain_role");
+    let app = cx.allow(rule, Target::new().with("role", &role)?).await?;
+    if let Some(domain) = &role.domain_id {
+        app.identity.domain(domain).await?;
+    }
+    cx.created(&app.identity.create_role(role).await?)
+}
+
+pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+    let role = load(&cx).await?;
+    cx.allow(
+        rule(&role, "identity:get_role", "identity:get_domain_role"),
+        target(&role)?,
+    )
+    .await?;
+    cx.member(&role)
+}
+
+pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+    let role = load(&cx).await?;
+    let app = cx
+        .allow(
+            rule(&role, "identity:update_role", "identity:update_domain_role"),
+            target(&role)?,
+        )
+        .await?;
+    cx.member(
+        &app.identity
+            .update_role(&role.id, body.patch("role", &role.id)?)
+            .await?,
+    )
+}
+
+pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+    let role = load(&cx).await?;
+    let app = cx
+        .allow(
+            rule(&role, "identity:delete_role", "identity:delete_domain_role"),
+            target(&role)?,
+        )
+        .await?;
+    app.identity.delete_role(&role.id).await?;
+    Ok(no_content())
+}
+
+/// Which rule applies depends on the role, so it is looked up first.
+async fn load(cx: &Context) -> Result<Role> {
+    cx.authenticated()?;
+    cx.unchecked().identity.role(cx.path("role_id")).await
+}
+
+fn target(role: &Role) -> Result<Target> {
+    Target::new().with("role", role)
+}
+
+fn rule(role: &Role, global: &'static str, of_domain: &'static str) -> &'static str {
+    if role.domain_id.is_some() {
+        of_domain
+    } else {
+        global
+    }
+}

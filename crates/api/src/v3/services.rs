@@ -1,0 +1,42 @@
+//! `/v3/services`
+
+use axum::response::Response;
+use keystone_catalog::Service;
+use keystone_types::Result;
+
+use crate::body::{Body, resource};
+use crate::context::{Context, Target, no_content};
+use crate::failure::Failure;
+
+pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:list_services", Target::new()).await?;
+    let listing = cx.listing(&["type", "name"])?;
+    cx.collection(app.catalog.services(&listing).await?, &listing)
+}
+
+pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx.allow("identity:create_service", Target::new()).await?;
+    let service: Service = resource(body.member("service"))?;
+    cx.created(&app.catalog.create_service(service).await?)
+}
+
+pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:get_service", Target::new()).await?;
+    cx.member(&app.catalog.service(cx.path("service_id")).await?)
+}
+
+pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx.allow("identity:update_service", Target::new()).await?;
+    let id = cx.path("service_id");
+    cx.member(
+        &app.catalog
+            .update_service(id, body.patch("service", id)?)
+            .await?,
+    )
+}
+
+pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:delete_service", Target::new()).await?;
+    app.catalog.delete_service(cx.path("service_id")).await?;
+    Ok(no_content())
+}

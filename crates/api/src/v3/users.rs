@@ -1,0 +1,143 @@
+//! `/v3/users`
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use keystone_identity::NewUser;
+use keystone_types::{Error, Result, Secret, filter_is_true};
+use serde_json::json;
+
+use crate::body::{Body, parse_member};
+use crate::context::{Context, Target, no_content};
+use crate::failure::{Failure, json_line};
+use crate::schema;
+
+const FILTERS: [&str; 4] = ["domain_id", "enabled", "name", "password_expires_at"];
+
+pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
+    let scope = cx.domain_scope();
+    let target = match scope {
+        Some(id) => Target::new().with("domain_id", &id)?,
+        None => Target::new(),
+    };
+    let listing = cx.listing(&FILTERS)?;
+    let app = cx.allow("identity:list_users", target).await?;
+    let narrowed = match scope {
+        Some(id) => listing.clone().with("domain_id", id),
+        None => listing.clone(),
+    };
+    cx.collection(app.identity.users(&narrowed).await?, &listing)
+}
+
+pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+    let mut user = body.member("user");
+    let mut about = user.clone();
+    about.shift_remove("password");
+    let app = cx
+        .allow("identity:create_user", Target::new().with("user", &about)?)
+        .await?;
+    if user
+        .get("domain_id")
+        .is_none_or(|id| id.as_str().is_none_or(str::is_empty))
+    {
+        user.insert("domain_id".to_owned(), cx.default_domain()?.into());
+    }
+    if user.get("options").is_some_and(serde_json::Value::is_null) {
+        user.shift_remove("options");
+    }
+    let user: NewUser = parse_member(user)?;
+    cx.created(&app.identity.create_user(user).await?)
+}
+
+pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+    let target = target(&cx).await?;
+    let app = cx.allow("identity:get_user", target).await?;
+    cx.member(&app.identity.user(cx.path("user_id")).await?)
+}
+
+pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+    let target = target(&cx).await?;
+    let app = cx.allow("identity:update_user", target).await?;
+    let id = cx.path("user_id");
+    app.identity.user(id).await?;
+    let user = app
+        .identity
+        .update_user(id, body.patch("user", id)?)
+        .await?;
+    let mut member = cx.linked(&user)?;
+    // The reference repeats what no column holds.
+    member["extra"] = json!(user.extra);
+    Ok(json_line(StatusCode::OK, &json!({ "user": member })))
+}
+
+pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+    let target = target(&cx).await?;
+    let app = cx.allow("identity:delete_user", target).await?;
+    app.identity.delete_user(cx.path("user_id")).await?;
+    Ok(no_content())
+}
+
+pub(crate) async fn groups(cx: Context) -> Result<Response, Failure> {
+    let target = target(&cx).await?;
+    let app = cx.allow("identity:list_groups_for_user", target).await?;
+    let mut listing = cx.listing(&["name"])?;
+    if let Some(id) = cx.domain_scope() {
+        listing = listing.with("domain_id", id);
+    }
+    cx.all(
+        app.identity
+            .groups_for_user(cx.path("user_id"), &listing)
+            .await?,
+    )
+}
+
+pub(crate) async fn projects(cx: Context) -> Result<Response, Failure> {
+    let target = target(&cx).await?;
+    let app = cx.allow("identity:list_user_projects", target).await?;
+    let mut projects = app.identity.projects_for_user(cx.path("user_id")).await?;
+    let listing = cx.listing(&["domain_id", "enabled", "name"])?;
+    projects.retain(|project| {
+        listing
+            .exact("domain_id")
+            .is_none_or(|id| project.domain_id.as_deref() == Some(id))
+            && listing
+                .exact("name")
+                .is_none_or(|name| project.name == name)
+            && listing
+                .exact("enabled")
+                .is_none_or(|value| project.is_enabled() == filter_is_true(value))
+    });
+    cx.all(projects)
+}
+
+/// A user's own change of password: the old one stands for a token.
+pub(crate) async fn change_password(cx: Context, Body(body): Body) -> Result<Response, Failure> {
+    let user = body.get("user").cloned().unwrap_or_else(|| json!({}));
+    schema::inline(
+        "POST /v3/users/{user_id}/password",
+        "password_change",
+        &user,
+    )
+    .map_err(Error::Validation)?;
+    let text = |name: &str| {
+        Secret::from(
+            user.get(name)
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or_default(),
+        )
+    };
+    let identity = &cx.unchecked().identity;
+    identity
+        .change_password(
+            cx.path("user_id"),
+            text("original_password"),
+            text("password"),
+        )
+        .await?;
+    Ok(no_content())
+}
+
+async fn target(cx: &Context) -> Result<Target> {
+    cx.authenticated()?;
+    let found = cx.unchecked().identity.user(cx.path("user_id")).await;
+    Target::new().maybe("user", found)
+}
