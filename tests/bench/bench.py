@@ -89,15 +89,16 @@ def memory(keystone):
     return total / 1024
 
 
-def load(directory, url, lines, seconds):
-    """Answers per second that wrk, a process of its own, gets; every one must be a success."""
+def load(directory, url, lines, seconds, warming=False):
+    """Answers per second that wrk, a process of its own, gets; every one must be a success, but for those of Python
+    Keystone's threads that race for its policy file in the first requests."""
     script = directory / "load.lua"
     script.write_text("\n".join(lines) + FAILURES)
     command = ["wrk", "-t", 1, "-c", CONNECTIONS, "-d", f"{seconds}s", "--timeout", "30s", "--latency", "-s", script, url]
     done = processes.run(command, timeout=seconds + 60)
-    if done.returncode or "refused: 0" not in done.stdout:
+    if done.returncode or not warming and "refused: 0\n" not in done.stdout:
         raise RuntimeError(f"wrk: {done.stdout}{done.stderr}")
-    latency = re.search(r"50%\s+(\S+)", done.stdout)[1]
+    latency = re.search(r"^\s+50%\s+(\S+)$", done.stdout, re.M)[1]
     return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1]), latency
 
 
@@ -115,7 +116,7 @@ def validations(directory, keystone):
         f'wrk.headers["X-Auth-Token"] = "{token}"',
         f'wrk.headers["X-Subject-Token"] = "{token}"',
     ]
-    load(directory, f"{keystone.url}/v3/auth/tokens", lines, 2)
+    load(directory, f"{keystone.url}/v3/auth/tokens", lines, 2, warming=True)
     return load(directory, f"{keystone.url}/v3/auth/tokens", lines, SECONDS)
 
 

@@ -102,7 +102,7 @@ def routes():
 
 
 def callers(things):
-    for who in ("nobody", "garbage", "a revoked token"):
+    for who in ("nobody", "garbage", "a revoked token", "a deleted user"):
         for path in ("/v3/users", "/v3/auth/projects", "/v3/auth/catalog", "/v3/projects/{project}"):
             yield who, "GET", path, {}
         yield who, "POST", "/v3/projects", {"body": {"project": {"name": "x", "domain_id": "default"}}}

@@ -3,7 +3,7 @@
 import http.client
 
 import bad_input
-from cloud import ADMIN_PASSWORD
+from cloud import ADMIN_PASSWORD, made
 from harness import keystones, wire
 from harness.checks import equal, expect
 from lasting import row_counts
@@ -56,6 +56,10 @@ def callers(both, things):
     revoked = token("demo", "DEMO_PASS", "demo")
     admin = both.admin(both.reference)
     equal(admin.delete("/v3/auth/tokens", headers={"X-Subject-Token": revoked}).status, 204, "the revocation")
+    fields = {"name": "gone", "domain_id": "default", "password": "GONE"}
+    gone = made(admin.post("/v3/users", {"user": fields}))
+    of_the_gone = token("gone", "GONE", "unscoped")
+    made(admin.delete(f"/v3/users/{gone}"), 204)
     return {
         "admin": admin.token,
         "system admin": token("admin", ADMIN_PASSWORD, "system"),
@@ -66,6 +70,7 @@ def callers(both, things):
         "nobody": None,
         "garbage": "gAAAAABgarbage",
         "a revoked token": revoked,
+        "a deleted user": of_the_gone,
     }
 
 
