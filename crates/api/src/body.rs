@@ -1,32 +1,36 @@
 //! Request bodies: JSON objects, checked against the schema of their route.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, MatchedPath, Request};
 use axum::http::{HeaderMap, Method, header};
 use keystone_types::{Error, Resource, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::context::route_key;
+use crate::context::{extension, route_key};
 use crate::edge::header_text;
 use crate::failure::Failure;
-use crate::{App, schema};
+use crate::{App, Live, schema};
 
 /// The whole body.
 #[derive(Debug)]
 pub(crate) struct Body(pub(crate) Map<String, Value>);
 
-impl FromRequest<App> for Body {
+impl FromRequest<Live> for Body {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
-        let matched = request
-            .extensions()
+    async fn from_request(request: Request, _: &Live) -> Result<Self, Failure> {
+        let (parts, body) = request.into_parts();
+        let app: Arc<App> = extension(&parts, "the services")?;
+        let matched = parts
+            .extensions
             .get::<MatchedPath>()
-            .map(|path| path.as_str().to_owned());
-        let route = route_key(request.method(), &matched.unwrap_or_default());
-        check_type(request.headers(), request.method())?;
+            .map(MatchedPath::as_str);
+        let route = route_key(&parts.method, matched.unwrap_or_default());
+        check_type(&parts.headers, &parts.method)?;
         let limit = app.settings.max_request_body_size;
-        let bytes = axum::body::to_bytes(request.into_body(), limit)
+        let bytes = axum::body::to_bytes(body, limit)
             .await
             .map_err(|_| Error::TooLarge)?;
         let body = parse(&bytes)?;

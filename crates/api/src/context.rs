@@ -14,13 +14,13 @@ use serde_json::{Map, Value, json};
 
 use crate::edge::{Base, Caller};
 use crate::failure::{Failure, json_line};
-use crate::{App, schema};
+use crate::{App, Live, schema};
 
 /// The context of a request. Services are reached through [`Context::allow`], which asks the
 /// policy, or through the loud [`Context::unchecked`].
 #[derive(Debug)]
 pub(crate) struct Context {
-    app: App,
+    app: Arc<App>,
     caller: Caller,
     base: String,
     pub(crate) method: Method,
@@ -59,11 +59,11 @@ impl Target {
     }
 }
 
-impl FromRequestParts<App> for Context {
+impl FromRequestParts<Live> for Context {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let params = RawPathParams::from_request_parts(parts, app).await;
+    async fn from_request_parts(parts: &mut Parts, live: &Live) -> Result<Self, Failure> {
+        let params = RawPathParams::from_request_parts(parts, live).await;
         let params = params.map_err(|rejection| Error::Validation(rejection.body_text()))?;
         let path = params
             .iter()
@@ -76,20 +76,10 @@ impl FromRequestParts<App> for Context {
             .map(MatchedPath::as_str)
             .unwrap_or_default();
         schema::query(&route_key(&parts.method, matched), &query).map_err(Error::Validation)?;
-        let extension = |what| Error::internal(format!("the edge did not add {what}"));
         Ok(Self {
-            app: app.clone(),
-            caller: parts
-                .extensions
-                .get::<Caller>()
-                .cloned()
-                .ok_or_else(|| extension("the caller"))?,
-            base: parts
-                .extensions
-                .get::<Base>()
-                .cloned()
-                .ok_or_else(|| extension("the base URL"))?
-                .0,
+            app: extension(parts, "the services")?,
+            caller: extension(parts, "the caller")?,
+            base: extension::<Base>(parts, "the base URL")?.0,
             method: parts.method.clone(),
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
@@ -97,6 +87,12 @@ impl FromRequestParts<App> for Context {
             path,
         })
     }
+}
+
+/// What the edge has added to a request.
+pub(crate) fn extension<T: Clone + Send + Sync + 'static>(parts: &Parts, what: &str) -> Result<T> {
+    let found = parts.extensions.get::<T>().cloned();
+    found.ok_or_else(|| Error::internal(format!("the edge did not add {what}")))
 }
 
 /// The key of a route among the request schemas: `POST /v3/users`.

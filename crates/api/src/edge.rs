@@ -13,9 +13,9 @@ use keystone_types::Error;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::App;
 use crate::failure::{Origin, Pending, log, render};
 use crate::html::{self, TooLarge};
+use crate::{App, Live};
 
 /// Who makes a request.
 #[derive(Clone, Debug)]
@@ -33,12 +33,14 @@ pub(crate) enum Caller {
 pub(crate) struct Base(pub(crate) String);
 
 /// Wraps the router; see the module.
-pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn edge(State(live): State<Live>, mut request: Request, next: Next) -> Response {
+    let app = live.app();
     let id = format!("req-{}", Uuid::new_v4());
     let span =
         tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
     let base = base_url(&app, &request);
     request.extensions_mut().insert(Base(base.clone()));
+    request.extensions_mut().insert(Arc::clone(&app));
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = serve(&app, request, next, &base)

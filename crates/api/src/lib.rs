@@ -15,6 +15,7 @@ mod v3;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
@@ -43,16 +44,37 @@ pub struct App {
     pub settings: Arc<Settings>,
 }
 
+/// The services in force: a request keeps those that it began with when they are replaced.
+#[derive(Clone, Debug)]
+pub struct Live(Arc<ArcSwap<App>>);
+
+impl Live {
+    /// Puts services into force.
+    pub fn new(app: App) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(app)))
+    }
+
+    /// Replaces them.
+    pub fn replace(&self, app: App) {
+        self.0.store(Arc::new(app));
+    }
+
+    /// The services in force now.
+    pub fn app(&self) -> Arc<App> {
+        self.0.load_full()
+    }
+}
+
 /// The whole API; it can be nested below a prefix.
-pub fn router(app: App) -> Router {
+pub fn router(live: Live) -> Router {
     let routes = Router::new()
         .route("/", get(versions))
         .route("/v3", get(version))
         .route("/healthcheck", get(v3::health::show))
         .merge(v3::routes())
         .fallback(edge::no_route)
-        .layer(from_fn_with_state(app.clone(), edge::edge))
-        .with_state(app);
+        .layer(from_fn_with_state(live.clone(), edge::edge))
+        .with_state(live);
     // Before routing, which a layer of the router would come after.
     Router::new().fallback_service(
         ServiceBuilder::new()

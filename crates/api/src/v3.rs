@@ -15,9 +15,9 @@ mod users;
 use axum::Router;
 use axum::routing::{get, post};
 
-use crate::App;
+use crate::Live;
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router<Live> {
     Router::new()
         .route("/v3/auth/catalog", get(auth::catalog))
         .route("/v3/auth/domains", get(auth::domains))

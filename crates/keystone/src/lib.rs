@@ -1,1 +1,151 @@
-//! An OpenStack Keystone as a library.
+//! An OpenStack Keystone as a library: typed services and an axum router in your own process.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use keystone::{Bootstrap, Keystone};
+//!
+//! let keystone = Keystone::builder().database("sqlite://").build().await?;
+//! keystone.bootstrap(&Bootstrap::new("secret")).await?;
+//! let app: axum::Router = axum::Router::new().nest("/identity", keystone.router());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing is global: several live in one process and share nothing.
+
+mod bootstrap;
+mod builder;
+mod settings;
+
+use std::sync::Arc;
+
+use axum::Router;
+use keystone_api::{App, Live};
+use keystone_auth::Auth;
+use keystone_catalog::Catalog;
+use keystone_identity::Identity;
+use keystone_identity::password::Algorithm;
+use keystone_policy::Enforcer;
+use keystone_storage::Db;
+use keystone_types::Clock;
+
+pub use bootstrap::{Bootstrap, Bootstrapped};
+pub use builder::{BuildError, Builder};
+pub use keystone_api as api;
+pub use keystone_auth as auth;
+pub use keystone_catalog as catalog;
+pub use keystone_identity as identity;
+pub use keystone_policy as policy;
+pub use keystone_storage as storage;
+pub use keystone_token as token;
+pub use keystone_types as types;
+pub use settings::{Database, Keys, Settings};
+
+/// A Keystone: its services and its routes; clones share all.
+#[derive(Clone, Debug)]
+pub struct Keystone {
+    db: Db,
+    clock: Clock,
+    keys: auth::Keys,
+    created_here: bool,
+    live: Live,
+}
+
+impl Keystone {
+    /// Starts a configuration.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The whole API as a router, to be served or nested.
+    pub fn router(&self) -> Router {
+        keystone_api::router(self.live.clone())
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Users, projects, roles and assignments.
+    pub fn identity(&self) -> Identity {
+        self.live.app().identity.clone()
+    }
+
+    /// Regions, services and endpoints.
+    pub fn catalog(&self) -> Catalog {
+        self.live.app().catalog.clone()
+    }
+
+    /// Tokens.
+    pub fn auth(&self) -> Auth {
+        self.live.app().auth.clone()
+    }
+
+    /// Who may do what.
+    pub fn policy(&self) -> Arc<Enforcer> {
+        Arc::clone(&self.live.app().policy)
+    }
+
+    /// Takes over settings while requests go on; those under way keep what they began with.
+    /// The database and the key repositories stay.
+    #[expect(
+        clippy::unused_async,
+        reason = "replacing what runs may have to wait one day: callers await it"
+    )]
+    pub async fn reload(&self, settings: Settings) -> Result<(), BuildError> {
+        let app = services(
+            &self.db,
+            &self.clock,
+            &self.keys,
+            self.created_here,
+            settings,
+        )?;
+        self.live.replace(app);
+        Ok(())
+    }
+}
+
+/// Puts the services together.
+fn services(
+    db: &Db,
+    clock: &Clock,
+    keys: &auth::Keys,
+    created_here: bool,
+    settings: Settings,
+) -> Result<App, BuildError> {
+    let Settings {
+        identity,
+        catalog,
+        auth,
+        api,
+        policy,
+        ..
+    } = settings;
+    let mut identity = identity;
+    // An adopted database must stay readable for Python Keystone, which does not know argon2id.
+    let fitting = if created_here {
+        Algorithm::Argon2id
+    } else {
+        Algorithm::Bcrypt
+    };
+    identity.password_algorithm.get_or_insert(fitting);
+    let identity = Identity::new(db.clone(), clock.clone(), identity)?;
+    let catalog = Catalog::new(db.clone(), catalog);
+    let auth = Auth::new(
+        db.clone(),
+        clock.clone(),
+        identity.clone(),
+        catalog.clone(),
+        keys.clone(),
+        auth,
+    );
+    let policy = Arc::new(Enforcer::new(policy)?);
+    Ok(App {
+        identity,
+        catalog,
+        auth,
+        policy,
+        settings: Arc::new(api),
+    })
+}

@@ -98,6 +98,11 @@ impl DatabaseUrl {
         Ok(Self { place, ignored })
     }
 
+    /// Whether it names a database in memory.
+    pub fn is_memory(&self) -> bool {
+        matches!(self.place, Place::Memory)
+    }
+
     /// A `SQLite` database in memory, gone with its last connection.
     pub fn memory() -> Self {
         Self {

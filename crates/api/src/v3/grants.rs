@@ -8,11 +8,11 @@ use axum::routing::get;
 use keystone_identity::{Actor, Grant, Reach, Target as On};
 use keystone_types::{Error, Result};
 
-use crate::App;
 use crate::context::{Context, Target, no_content};
 use crate::failure::Failure;
+use crate::{App, Live};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router<Live> {
     let mut router = Router::new();
     for on in ["projects/{project_id}", "domains/{domain_id}", "system"] {
         for actor in ["users/{user_id}", "groups/{group_id}"] {

@@ -1,0 +1,334 @@
+//! The least that a cloud needs: a domain, a project, an administrator, roles, and the URLs of
+//! Keystone itself.
+//!
+//! Every step leaves what is there already, so that it can be repeated, and so that it lets an
+//! administrator in again who was disabled or whose password was lost.
+
+use keystone_catalog::{Endpoint, Region, Service};
+use keystone_identity::{Actor, Grant, NewUser, Options, Project, Reach, Role, Target};
+use keystone_storage::sql;
+use keystone_types::{Error, Extra, Listing, Result, Secret, new_id};
+use serde_json::{Map, Value, json};
+use tracing::{info, warn};
+
+use crate::Keystone;
+
+/// What to make sure of; the names are those of `keystone-manage bootstrap`.
+#[derive(Clone, Debug)]
+pub struct Bootstrap {
+    /// The administrator.
+    pub username: String,
+    /// The administrator's password.
+    pub password: Secret,
+    /// The project that the administrator has the role on.
+    pub project_name: String,
+    /// The administrator's role.
+    pub role_name: String,
+    /// The name of a new service of the type `identity`.
+    pub service_name: String,
+    /// The region of the endpoints.
+    pub region_id: Option<String>,
+    /// The URL of the public endpoint.
+    pub public_url: Option<String>,
+    /// The URL of the internal endpoint.
+    pub internal_url: Option<String>,
+    /// The URL of the admin endpoint.
+    pub admin_url: Option<String>,
+    /// Whether new roles can't be changed or deleted.
+    pub immutable_roles: bool,
+}
+
+/// What is there afterwards.
+#[derive(Clone, Debug)]
+pub struct Bootstrapped {
+    /// The domain.
+    pub domain_id: String,
+    /// The project.
+    pub project_id: String,
+    /// The administrator.
+    pub user_id: String,
+    /// The administrator's role.
+    pub role_id: String,
+}
+
+impl Bootstrap {
+    /// The reference's defaults, without a region and URLs.
+    pub fn new(password: impl Into<Secret>) -> Self {
+        Self {
+            username: "admin".to_owned(),
+            password: password.into(),
+            project_name: "admin".to_owned(),
+            role_name: "admin".to_owned(),
+            service_name: "keystone".to_owned(),
+            region_id: None,
+            public_url: None,
+            internal_url: None,
+            admin_url: None,
+            immutable_roles: true,
+        }
+    }
+
+    /// The same URL for all three endpoints.
+    #[must_use]
+    pub fn url(mut self, url: &str) -> Self {
+        for place in [
+            &mut self.public_url,
+            &mut self.internal_url,
+            &mut self.admin_url,
+        ] {
+            *place = Some(url.to_owned());
+        }
+        self
+    }
+
+    /// The region of the endpoints.
+    #[must_use]
+    pub fn region(mut self, id: &str) -> Self {
+        self.region_id = Some(id.to_owned());
+        self
+    }
+}
+
+impl Keystone {
+    /// Makes sure of all of it.
+    pub async fn bootstrap(&self, wanted: &Bootstrap) -> Result<Bootstrapped> {
+        let domain_id = self.default_domain().await?;
+        let project_id = self
+            .named_project(&wanted.project_name, &domain_id)
+            .await?
+            .id;
+        let user_id = self.administrator(wanted, &domain_id).await?;
+        let role_id = self.named_roles(wanted).await?;
+        for target in [
+            Target::Project(project_id.clone(), Reach::Direct),
+            Target::System,
+        ] {
+            let actor = Actor::User(user_id.clone());
+            let grant = Grant { actor, target };
+            self.identity().create_grant(&grant, &role_id).await?;
+        }
+        info!(
+            user.id = user_id,
+            project.id = project_id,
+            role = wanted.role_name,
+            "the administrator has the role on the project and on the system"
+        );
+        self.bootstrap_endpoints(wanted).await?;
+        Ok(Bootstrapped {
+            domain_id,
+            project_id,
+            user_id,
+            role_id,
+        })
+    }
+
+    /// Makes sure of the region, the service and the endpoints alone.
+    pub async fn bootstrap_endpoints(&self, wanted: &Bootstrap) -> Result<()> {
+        if let Some(id) = &wanted.region_id {
+            let created = self.catalog().create_region(Region::new(id)).await;
+            if unless_there(created)?.is_some() {
+                info!(region.id = id, "created the region");
+            }
+        }
+        let urls = [
+            ("public", &wanted.public_url),
+            ("internal", &wanted.internal_url),
+            ("admin", &wanted.admin_url),
+        ];
+        let urls = urls
+            .into_iter()
+            .filter_map(|(interface, url)| Some((interface, url.as_deref()?)));
+        let urls: Vec<_> = urls.collect();
+        if urls.is_empty() {
+            return Ok(());
+        }
+        let service_id = self.identity_service(&wanted.service_name).await?;
+        let mut listing = Listing::default().with("service_id", &service_id);
+        if let Some(region) = &wanted.region_id {
+            listing = listing.with("region_id", region);
+        }
+        let endpoints = self.catalog().endpoints(&unlimited(listing)).await?.items;
+        for (interface, url) in urls {
+            let found = endpoints.iter().rfind(|it| it.interface == interface);
+            match found {
+                Some(endpoint) if endpoint.url == url => {}
+                Some(endpoint) => {
+                    let patch = Map::from_iter([("url".to_owned(), Value::from(url))]);
+                    self.catalog().update_endpoint(&endpoint.id, patch).await?;
+                    info!(interface, url, "changed the endpoint");
+                }
+                None => {
+                    let region = wanted.region_id.clone();
+                    let endpoint = Endpoint::new(&service_id, interface, region, url);
+                    self.catalog().create_endpoint(endpoint).await?;
+                    info!(interface, url, "created the endpoint");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn default_domain(&self) -> Result<String> {
+        let id = self.identity().settings().default_domain_id.clone();
+        let mut domain = project(&id, "Default", "The default domain");
+        domain.is_domain = true;
+        if unless_there(self.identity().create_domain(domain).await)?.is_some() {
+            info!(domain.id = id, "created the default domain");
+        }
+        Ok(id)
+    }
+
+    async fn named_project(&self, name: &str, domain_id: &str) -> Result<Project> {
+        let text = "Bootstrap project for initializing the cloud.";
+        let mut new = project(&new_id(), name, text);
+        new.domain_id = Some(domain_id.to_owned());
+        match unless_there(self.identity().create_project(new).await)? {
+            Some(project) => {
+                info!(project.id = project.id, name, "created the project");
+                Ok(project)
+            }
+            None => self.identity().project_by_name(name, domain_id).await,
+        }
+    }
+
+    /// An existing administrator is enabled, and gets the password if another one is in force.
+    async fn administrator(&self, wanted: &Bootstrap, domain_id: &str) -> Result<String> {
+        let identity = self.identity();
+        let found = identity.subject_by_name(&wanted.username, domain_id).await;
+        let user = match found {
+            Err(Error::NotFound { .. }) => {
+                let created = identity.create_user(NewUser {
+                    name: wanted.username.clone(),
+                    domain_id: domain_id.to_owned(),
+                    password: Some(wanted.password.clone()),
+                    enabled: Some(true),
+                    default_project_id: None,
+                    options: Map::new(),
+                    extra: Extra::default(),
+                });
+                let user = created.await?;
+                info!(
+                    user.id = user.id,
+                    name = wanted.username,
+                    "created the user"
+                );
+                return Ok(user.id);
+            }
+            found => found?.user,
+        };
+        if !user.enabled {
+            let patch = Map::from_iter([("enabled".to_owned(), Value::from(true))]);
+            identity.update_user(&user.id, patch).await?;
+            info!(user.id = user.id, "enabled the user");
+        }
+        match identity
+            .authenticate(&user.id, wanted.password.clone())
+            .await
+        {
+            Err(error) if error.status() == 401 => {
+                let password = Value::from(wanted.password.reveal());
+                let patch = Map::from_iter([("password".to_owned(), password)]);
+                identity.update_user(&user.id, patch).await?;
+                info!(user.id = user.id, "set the password of the user");
+            }
+            other => other.map(drop)?,
+        }
+        Ok(user.id)
+    }
+
+    /// The roles and what they imply; the id of the administrator's.
+    async fn named_roles(&self, wanted: &Bootstrap) -> Result<String> {
+        let immutable = wanted.immutable_roles;
+        let reader = self.named_role("reader", immutable).await?;
+        let member = self.named_role("member", immutable).await?;
+        let manager = self.named_role("manager", immutable).await?;
+        let admin = self.named_role(&wanted.role_name, immutable).await?;
+        self.named_role("service", immutable).await?;
+        for (prior, implied) in [(&member, &reader), (&manager, &member), (&admin, &manager)] {
+            let created = self.identity().create_implied_role(prior, implied).await;
+            if unless_there(created)?.is_some() {
+                info!(prior, implied, "created the implied role");
+            }
+        }
+        // From the time before there was a manager in between.
+        sql("DELETE FROM implied_role WHERE prior_role_id = ? AND implied_role_id = ?")
+            .bind(&admin)
+            .bind(&member)
+            .execute(self.db())
+            .await?;
+        Ok(admin)
+    }
+
+    async fn named_role(&self, name: &str, immutable: bool) -> Result<String> {
+        let options = match immutable {
+            true => Map::from_iter([("immutable".to_owned(), json!(true))]),
+            false => Map::new(),
+        };
+        let role = Role {
+            extra: Extra::default(),
+            id: new_id(),
+            name: name.to_owned(),
+            domain_id: None,
+            description: None,
+            options: Options(options),
+        };
+        if let Some(role) = unless_there(self.identity().create_role(role).await)? {
+            info!(role.id = role.id, name, "created the role");
+            if !immutable {
+                warn!(
+                    name,
+                    "the role is not immutable: it can be changed and deleted"
+                );
+            }
+            return Ok(role.id);
+        }
+        let listing = unlimited(Listing::default().with("name", name));
+        let found = self.identity().global_roles(&listing).await?;
+        let role = found.items.into_iter().next();
+        Ok(role.ok_or_else(|| Error::not_found::<Role>(name))?.id)
+    }
+
+    async fn identity_service(&self, name: &str) -> Result<String> {
+        let listing = unlimited(Listing::default().with("type", "identity"));
+        let found = self.catalog().services(&listing).await?;
+        if let Some(service) = found.items.into_iter().next() {
+            return Ok(service.id);
+        }
+        let service = Service::new("identity", name);
+        let service = self.catalog().create_service(service).await?;
+        info!(service.id = service.id, name, "created the service");
+        Ok(service.id)
+    }
+}
+
+/// Turns the conflict with something that exists into nothing.
+fn unless_there<T>(created: Result<T>) -> Result<Option<T>> {
+    match created {
+        Ok(it) => Ok(Some(it)),
+        Err(Error::Conflict { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// No configured limit may hide what is looked for.
+fn unlimited(listing: Listing) -> Listing {
+    Listing {
+        limit: Some(u32::MAX),
+        ..listing
+    }
+}
+
+fn project(id: &str, name: &str, description: &str) -> Project {
+    Project {
+        extra: Extra::default(),
+        id: id.to_owned(),
+        name: name.to_owned(),
+        domain_id: None,
+        description: Some(description.to_owned()),
+        enabled: Some(true),
+        parent_id: None,
+        is_domain: false,
+        tags: keystone_identity::Tags::default(),
+        options: Options::default(),
+    }
+}

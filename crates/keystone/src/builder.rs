@@ -1,0 +1,134 @@
+//! How a [`Keystone`] is put together.
+
+use std::sync::Arc;
+
+use keystone_api::Live;
+use keystone_auth::Keys as Rings;
+use keystone_policy::LoadError;
+use keystone_storage::schema::{Phase, SchemaState, state, sync};
+use keystone_storage::{DatabaseUrl, Db};
+use keystone_token::{KeyRing, KeySet};
+use keystone_types::Clock;
+
+use crate::{Keystone, Settings, services};
+
+/// A Keystone in the making: settings first, then what is given apart from them.
+#[derive(Debug, Default)]
+pub struct Builder {
+    settings: Settings,
+    db: Option<Db>,
+    clock: Clock,
+    keys: Option<KeySet>,
+}
+
+/// Why there is no Keystone.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The database can't be opened or asked.
+    #[error(transparent)]
+    Storage(#[from] keystone_storage::Error),
+    /// The schema is not one that this release works with; says what to run.
+    #[error("{0}")]
+    Schema(SchemaState),
+    /// The policy file is wrong.
+    #[error(transparent)]
+    Policy(#[from] LoadError),
+    /// No random bytes for keys.
+    #[error(transparent)]
+    Keys(#[from] keystone_token::Error),
+    /// A setting that can't be used.
+    #[error(transparent)]
+    Settings(#[from] keystone_types::Error),
+}
+
+impl Builder {
+    /// Replaces all settings.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Sets the database by URL; `sqlite://` is one in memory.
+    #[must_use]
+    pub fn database(mut self, url: impl Into<String>) -> Self {
+        self.settings.database.url = url.into();
+        self
+    }
+
+    /// Uses a database that is open already.
+    #[must_use]
+    pub fn db(mut self, db: Db) -> Self {
+        self.db = Some(db);
+        self
+    }
+
+    /// Takes the time from this clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Seals tokens and receipts with these keys instead of those in a repository.
+    #[must_use]
+    pub fn keys(mut self, keys: KeySet) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Opens the database and puts the services together. An empty database in memory gets its
+    /// tables, and keys of its own unless some were given; any other must be at a revision that
+    /// this release knows.
+    pub async fn build(self) -> Result<Keystone, BuildError> {
+        let Self {
+            settings,
+            db,
+            clock,
+            keys,
+        } = self;
+        let url = DatabaseUrl::parse(&settings.database.url)?;
+        let in_memory = db.is_none() && url.is_memory();
+        let db = match db {
+            Some(db) => db,
+            None => Db::connect(&url, &settings.database.pool).await?,
+        };
+        if in_memory {
+            sync(&db, Phase::All, |_| {}).await?;
+        }
+        let state = state(&db).await?;
+        if !state.is_usable() {
+            return Err(BuildError::Schema(state));
+        }
+        let keys = match keys {
+            None if in_memory => Some(KeySet::generate()?),
+            keys => keys,
+        };
+        let keys = rings(&settings, keys);
+        let created_here = db.created_here().await?;
+        let app = services(&db, &clock, &keys, created_here, settings)?;
+        Ok(Keystone {
+            db,
+            clock,
+            keys,
+            created_here,
+            live: Live::new(app),
+        })
+    }
+}
+
+fn rings(settings: &Settings, given: Option<KeySet>) -> Rings {
+    match given {
+        Some(keys) => {
+            let ring = Arc::new(KeyRing::fixed(keys));
+            Rings {
+                tokens: Arc::clone(&ring),
+                receipts: ring,
+            }
+        }
+        None => Rings {
+            tokens: Arc::new(KeyRing::new(settings.keys.tokens.clone())),
+            receipts: Arc::new(KeyRing::new(settings.keys.receipts.clone())),
+        },
+    }
+}

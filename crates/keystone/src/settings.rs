@@ -1,0 +1,74 @@
+//! Everything that an operator decides, by part.
+
+use std::path::PathBuf;
+
+use keystone_storage::PoolOptions;
+use keystone_token::{Credentials, KeyRepository};
+
+/// The settings of every part; the defaults are the reference's.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Where the data is.
+    pub database: Database,
+    /// Where the keys are.
+    pub keys: Keys,
+    /// Users, projects and roles.
+    pub identity: keystone_identity::Settings,
+    /// Services and endpoints.
+    pub catalog: keystone_catalog::Settings,
+    /// Tokens.
+    pub auth: keystone_auth::Settings,
+    /// HTTP.
+    pub api: keystone_api::Settings,
+    /// Rules.
+    pub policy: keystone_policy::Settings,
+}
+
+/// `[database]`
+#[derive(Clone)]
+pub struct Database {
+    /// `connection`: a URL as SQLAlchemy takes it.
+    pub url: String,
+    /// How connections are kept.
+    pub pool: PoolOptions,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: "sqlite://".to_owned(),
+            pool: PoolOptions::default(),
+        }
+    }
+}
+
+/// The URL holds a password.
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database")
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The key repositories.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// `[fernet_tokens]`
+    pub tokens: KeyRepository,
+    /// `[fernet_receipts]`
+    pub receipts: KeyRepository,
+    /// `[credential]`
+    pub credentials: KeyRepository,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        let below = |name: &str| PathBuf::from("/etc/keystone").join(name);
+        Self {
+            tokens: KeyRepository::new(below("fernet-keys"), 3),
+            receipts: KeyRepository::new(below("fernet-keys"), 3),
+            credentials: KeyRepository::new(below("credential-keys"), Credentials::MAX_ACTIVE_KEYS),
+        }
+    }
+}
