@@ -6,6 +6,7 @@ mod finding;
 mod ini;
 mod interpolate;
 mod resolve;
+mod settings;
 mod sources;
 mod strangers;
 mod table;

@@ -165,6 +165,19 @@ impl Sources {
 
     /// For each base name, the first place that has it.
     fn usual(&self, etc: &Path, program: Program, extension: &str) -> Vec<PathBuf> {
+        let places = self.places(etc);
+        let names: &[&str] = match program {
+            Program::Server => &["keystone"],
+            Program::Manage => &["keystone", "keystone-manage"],
+        };
+        let found = names.iter().filter_map(|name| {
+            let mut paths = places.iter().map(|p| p.join(format!("{name}.{extension}")));
+            paths.find(|path| path.exists())
+        });
+        found.collect()
+    }
+
+    fn places(&self, etc: &Path) -> Vec<PathBuf> {
         let mut places = Vec::new();
         if let Some(home) = self.home() {
             places.extend([home.join(".keystone"), home]);
@@ -175,15 +188,25 @@ impl Sources {
                 places.push(Path::new(root).join("etc/keystone"));
             }
         }
-        let names: &[&str] = match program {
-            Program::Server => &["keystone"],
-            Program::Manage => &["keystone", "keystone-manage"],
-        };
-        let found = names.iter().filter_map(|name| {
-            let mut paths = places.iter().map(|p| p.join(format!("{name}.{extension}")));
-            paths.find(|path| path.exists())
+        places
+    }
+
+    /// Where a file is looked for that an option names without its directory, such as
+    /// `[oslo_policy] policy_file`: beside what was read, the newest first, then the usual places.
+    pub fn dirs(&self) -> Vec<PathBuf> {
+        let dirs = self.given.iter().filter_map(|source| match source {
+            Source::Dir(path) => Some(self.expanded(path)),
+            _ => None,
         });
-        found.collect()
+        let beside = self.given.iter().rev().filter_map(|source| match source {
+            Source::File(path) => self.expanded(path).parent().map(Path::to_owned),
+            _ => None,
+        });
+        let mut all: Vec<PathBuf> = dirs.chain(beside).collect();
+        if self.searched {
+            all.extend(self.places(Path::new("/etc")));
+        }
+        all
     }
 
     fn home(&self) -> Option<PathBuf> {

@@ -1,0 +1,347 @@
+//! What the options mean to the server: the `Settings` of its parts.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration as StdDuration;
+
+use chrono::Duration;
+use keystone::policy::{RemoteFormat, RemoteSettings};
+use keystone::storage::{DatabaseUrl, PoolOptions};
+use keystone::token::{Credentials, KeyRepository};
+use keystone::{Keys, Settings};
+
+use crate::{Config, Finding, Problems, Sources};
+
+mod identity;
+#[cfg(test)]
+mod tests;
+
+/// No span of time is longer: what is added to a date has to stay a date.
+const CENTURY: i64 = 36_525 * DAY;
+const DAY: i64 = 24 * 60 * 60;
+
+const UNLIMITED: u32 = 1000;
+
+impl Config {
+    /// The settings of every part, and warnings about options that have another effect than they seem.
+    ///
+    /// `sources` tell where a policy file is looked for that is named without its directory.
+    pub fn settings(&self, sources: &Sources) -> Result<(Settings, Vec<Finding>), Problems> {
+        let mut reader = Reader {
+            config: self,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        };
+        reader.drivers();
+        let settings = Settings {
+            database: reader.database(),
+            keys: reader.keys(),
+            identity: reader.identity(),
+            catalog: reader.catalog(),
+            auth: reader.auth(),
+            api: reader.api(),
+            policy: reader.policy(sources),
+        };
+        if reader.problems.is_empty() {
+            Ok((settings, reader.warnings))
+        } else {
+            Err(Problems(reader.problems))
+        }
+    }
+}
+
+struct Reader<'a> {
+    config: &'a Config,
+    problems: Vec<Finding>,
+    warnings: Vec<Finding>,
+}
+
+impl Reader<'_> {
+    fn problem(&mut self, group: &str, name: &str, text: impl Into<String>) {
+        self.problems.push(self.config.finding(group, name, text));
+    }
+
+    fn warning(&mut self, group: &str, name: &str, text: impl Into<String>) {
+        self.warnings.push(self.config.finding(group, name, text));
+    }
+
+    /// Drivers that would keep other data than the database: going on without them would lose it from sight.
+    fn drivers(&mut self) {
+        let config = self.config;
+        if !is_sql(config.string("identity", "driver")) {
+            let text = "the only driver of this release is sql";
+            self.problem("identity", "driver", text);
+        }
+        if !is_sql(config.string("catalog", "driver")) {
+            let text = "the only driver of this release is sql";
+            self.problem("catalog", "driver", text);
+        }
+        if config.string("token", "provider") != "fernet" {
+            let text = "the only provider of this release is fernet";
+            self.problem("token", "provider", text);
+        }
+        if config.bool("identity", "domain_specific_drivers_enabled") {
+            let text = "this release has no drivers for single domains: users who are not in the \
+                        database can't log in";
+            self.warning("identity", "domain_specific_drivers_enabled", text);
+        }
+    }
+
+    fn database(&mut self) -> keystone::Database {
+        let config = self.config;
+        let url = match config.optional_string("database", "connection") {
+            Some(url) if !url.trim().is_empty() => url.trim().to_owned(),
+            _ => {
+                // What the reference does, and surely not what an operator wants.
+                let text = "not set; using the file keystone.db in the working directory";
+                self.warning("database", "connection", text);
+                "sqlite:///keystone.db".to_owned()
+            }
+        };
+        if let Err(error) = DatabaseUrl::parse(&url) {
+            self.problem("database", "connection", error.to_string());
+        }
+        keystone::Database {
+            url,
+            pool: self.pool(),
+        }
+    }
+
+    fn pool(&mut self) -> PoolOptions {
+        let config = self.config;
+        let standard = PoolOptions::default();
+        // Where SQLAlchemy has no limit (a size of 0, an overflow of -1), a generous one.
+        let size = u32::try_from(config.int("database", "max_pool_size")).unwrap_or(0);
+        let size = if size == 0 { UNLIMITED } else { size };
+        let overflow = u32::try_from(config.int("database", "max_overflow")).unwrap_or(UNLIMITED);
+        let timeout = match config.optional_int("database", "pool_timeout") {
+            Some(seconds) => span(seconds).unwrap_or(standard.timeout),
+            None => standard.timeout,
+        };
+        // -1 keeps a connection for as long as it works.
+        let recycle = span(config.int("database", "connection_recycle_time"))
+            .unwrap_or(StdDuration::from_secs(CENTURY.unsigned_abs()));
+        let sync_wait = config.optional_int("database", "mysql_wsrep_sync_wait");
+        let wsrep_sync_wait = match sync_wait.map(u8::try_from) {
+            None => standard.wsrep_sync_wait,
+            Some(Ok(bits)) if bits < 16 => bits,
+            Some(_) => {
+                let text = "expected a whole number from 0 to 15";
+                self.problem("database", "mysql_wsrep_sync_wait", text);
+                standard.wsrep_sync_wait
+            }
+        };
+        PoolOptions {
+            size,
+            overflow,
+            timeout,
+            recycle,
+            sql_mode: config.string("database", "mysql_sql_mode").to_owned(),
+            wsrep_sync_wait,
+        }
+    }
+
+    fn keys(&mut self) -> Keys {
+        let config = self.config;
+        let tokens = config.string("fernet_tokens", "key_repository");
+        let active = self.count("fernet_tokens", "max_active_keys");
+        let receipts = config.string("fernet_receipts", "key_repository");
+        let receipts_active = self.count("fernet_receipts", "max_active_keys");
+        let same = Path::new(tokens) == Path::new(receipts);
+        if same && active != receipts_active {
+            let text = "not minded, because tokens and receipts have the same key_repository: \
+                        [fernet_tokens] max_active_keys decides";
+            self.warning("fernet_receipts", "max_active_keys", text);
+        }
+        let receipts_active = if same { active } else { receipts_active };
+        Keys {
+            tokens: KeyRepository::new(tokens, active),
+            receipts: KeyRepository::new(receipts, receipts_active),
+            credentials: KeyRepository::new(
+                config.string("credential", "key_repository"),
+                Credentials::MAX_ACTIVE_KEYS,
+            ),
+        }
+    }
+
+    fn catalog(&mut self) -> keystone::catalog::Settings {
+        let config = self.config;
+        let limit = config
+            .optional_int("catalog", "list_limit")
+            .or_else(|| config.optional_int("DEFAULT", "list_limit"));
+        keystone::catalog::Settings {
+            list_limit: limit.and_then(page),
+            return_all_endpoints_if_no_filter: config
+                .bool("endpoint_filter", "return_all_endpoints_if_no_filter"),
+            public_endpoint: text(config.optional_string("DEFAULT", "public_endpoint")),
+        }
+    }
+
+    fn auth(&mut self) -> keystone::auth::Settings {
+        let config = self.config;
+        let project = text(config.optional_string("resource", "admin_project_name"));
+        let domain = text(config.optional_string("resource", "admin_project_domain_name"));
+        keystone::auth::Settings {
+            methods: config.list("auth", "methods").to_vec(),
+            expiration: self.seconds("token", "expiration"),
+            allow_expired_window: self.seconds("token", "allow_expired_window"),
+            allow_rescope_scoped_token: config.bool("token", "allow_rescope_scoped_token"),
+            receipt_expiration: self.seconds("receipt", "expiration"),
+            admin_project: project.zip(domain),
+            default_domain_id: config.string("identity", "default_domain_id").to_owned(),
+        }
+    }
+
+    fn api(&mut self) -> keystone::api::Settings {
+        let config = self.config;
+        let limit = config.optional_int("DEFAULT", "list_limit");
+        let most = config.int("DEFAULT", "max_db_limit");
+        let admin_token = text(config.optional_string("DEFAULT", "admin_token"));
+        keystone::api::Settings {
+            public_endpoint: text(config.optional_string("DEFAULT", "public_endpoint")),
+            max_request_body_size: self.count("oslo_middleware", "max_request_body_size"),
+            list_limit: limit.and_then(page),
+            max_db_limit: u32::try_from(most).unwrap_or(u32::MAX),
+            insecure_debug: config.bool("DEFAULT", "insecure_debug"),
+            admin_token: admin_token.map(Into::into),
+            default_domain_id: config.string("identity", "default_domain_id").to_owned(),
+            proxy_headers: config.bool("oslo_middleware", "enable_proxy_headers_parsing"),
+        }
+    }
+
+    fn policy(&mut self, sources: &Sources) -> keystone::policy::Settings {
+        let config = self.config;
+        let dirs = sources.dirs();
+        let name = config.string("oslo_policy", "policy_file");
+        let found = locate(&dirs, name);
+        if config.is_set("oslo_policy", "policy_file") && !found.is_some_and(|path| path.exists()) {
+            let text = "there is no such file; the default rules apply until there is";
+            self.warning("oslo_policy", "policy_file", text);
+        }
+        let named = config.multi("oslo_policy", "policy_dirs");
+        let path = |name| text(config.optional_string("oslo_policy", name)).map(PathBuf::from);
+        let format = match config.string("oslo_policy", "remote_content_type") {
+            "application/json" => RemoteFormat::Json,
+            _ => RemoteFormat::Form,
+        };
+        keystone::policy::Settings {
+            file: locate(&dirs, name),
+            dirs: named
+                .iter()
+                .filter_map(|name| locate(&dirs, name))
+                .collect(),
+            enforce_new_defaults: config.bool("oslo_policy", "enforce_new_defaults"),
+            default_rule: config
+                .string("oslo_policy", "policy_default_rule")
+                .to_owned(),
+            remote: RemoteSettings {
+                format,
+                timeout: self.remote_timeout(),
+                verify: config.bool("oslo_policy", "remote_ssl_verify_server_crt"),
+                ca_file: path("remote_ssl_ca_crt_file"),
+                client_certificate: path("remote_ssl_client_crt_file"),
+                client_key: path("remote_ssl_client_key_file"),
+            },
+        }
+    }
+
+    fn remote_timeout(&mut self) -> StdDuration {
+        let seconds = self.config.float("oslo_policy", "remote_timeout");
+        StdDuration::try_from_secs_f64(seconds).unwrap_or_else(|_| {
+            let text = "expected a number of seconds";
+            self.problem("oslo_policy", "remote_timeout", text);
+            StdDuration::ZERO
+        })
+    }
+}
+
+/// Numbers with a meaning.
+impl Reader<'_> {
+    /// A number of things, 0 or more.
+    fn count(&mut self, group: &str, name: &str) -> usize {
+        let value = self.config.int(group, name);
+        usize::try_from(value).unwrap_or_else(|_| {
+            self.problem(group, name, "expected a whole number, 0 or more");
+            0
+        })
+    }
+
+    fn optional_count(&mut self, group: &str, name: &str) -> Option<u32> {
+        let value = self.config.optional_int(group, name)?;
+        let count = u32::try_from(value);
+        count
+            .map_err(|_| self.problem(group, name, "expected a whole number from 0 to 4294967295"))
+            .ok()
+    }
+
+    fn seconds(&mut self, group: &str, name: &str) -> Duration {
+        let value = self.config.int(group, name);
+        self.within_a_century(group, name, value, "seconds", 1)
+    }
+
+    fn minutes(&mut self, group: &str, name: &str) -> Duration {
+        let value = self.config.int(group, name);
+        self.within_a_century(group, name, value, "minutes", 60)
+    }
+
+    fn days(&mut self, group: &str, name: &str) -> Option<i64> {
+        let value = self.config.optional_int(group, name)?;
+        self.within_a_century(group, name, value, "days", DAY);
+        Some(value)
+    }
+
+    fn within_a_century(
+        &mut self,
+        group: &str,
+        name: &str,
+        value: i64,
+        unit: &str,
+        seconds: i64,
+    ) -> Duration {
+        let most = CENTURY / seconds;
+        if (0..=most).contains(&value) {
+            return Duration::seconds(value * seconds);
+        }
+        let text = format!("expected a number of {unit} from 0 to {most}");
+        // Two parts may ask for one option.
+        let problem = self.config.finding(group, name, text);
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+        Duration::zero()
+    }
+}
+
+fn text(value: Option<&str>) -> Option<String> {
+    value.filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// A limit of a page; 0 and less are none.
+fn page(limit: i64) -> Option<u32> {
+    u32::try_from(limit).ok().filter(|limit| *limit > 0)
+}
+
+fn span(seconds: i64) -> Option<StdDuration> {
+    let seconds = u64::try_from(seconds).ok()?;
+    Some(StdDuration::from_secs(seconds))
+}
+
+/// `sql`, and the names that it had: a class of the reference, and a driver that is part of it now.
+fn is_sql(driver: &str) -> bool {
+    driver == "sql" || driver.ends_with(".sql") || driver.contains(".backends.sql.")
+}
+
+/// Where `name` is, or would be looked for first; an empty one is nowhere.
+fn locate(dirs: &[PathBuf], name: &str) -> Option<PathBuf> {
+    let path = Path::new(name);
+    if name.is_empty() {
+        return None;
+    }
+    if path.is_absolute() {
+        return Some(path.to_owned());
+    }
+    let found = dirs
+        .iter()
+        .map(|dir| dir.join(path))
+        .find(|path| path.exists());
+    found.or_else(|| Some(dirs.first()?.join(path)))
+}

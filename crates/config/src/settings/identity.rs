@@ -1,0 +1,77 @@
+//! Options about users, projects, roles and passwords.
+
+use std::str::FromStr;
+
+use keystone::identity::password::{Algorithm, Options};
+use keystone::identity::{Compliance, Settings};
+
+use super::Reader;
+
+impl Reader<'_> {
+    pub(super) fn identity(&mut self) -> Settings {
+        let config = self.config;
+        let lifetime =
+            self.seconds("token", "expiration") + self.seconds("revoke", "expiration_buffer");
+        Settings {
+            default_domain_id: config.string("identity", "default_domain_id").to_owned(),
+            max_project_tree_depth: self.count("DEFAULT", "max_project_tree_depth"),
+            project_name_url_safe: config.string("resource", "project_name_url_safe") != "off",
+            domain_name_url_safe: config.string("resource", "domain_name_url_safe") != "off",
+            federated_domain_name: config
+                .string("federation", "federated_domain_name")
+                .to_owned(),
+            prohibited_implied_roles: config
+                .list("assignment", "prohibited_implied_role")
+                .to_vec(),
+            revocation_lifetime: lifetime,
+            password_algorithm: self.algorithm(),
+            passwords: self.passwords(),
+            default_authorization_ttl: self.minutes("federation", "default_authorization_ttl"),
+            compliance: self.compliance(),
+        }
+    }
+
+    /// Only what the operator chose: otherwise the origin of the database decides.
+    fn algorithm(&mut self) -> Option<Algorithm> {
+        if !self.config.is_set("identity", "password_hash_algorithm") {
+            return None;
+        }
+        let name = self.config.string("identity", "password_hash_algorithm");
+        let algorithm = Algorithm::from_str(name);
+        algorithm
+            .map_err(|error| {
+                self.problem("identity", "password_hash_algorithm", error.to_string());
+            })
+            .ok()
+    }
+
+    fn passwords(&mut self) -> Options {
+        Options {
+            rounds: self.optional_count("identity", "password_hash_rounds"),
+            scrypt_block_size: self.optional_count("identity", "scrypt_block_size"),
+            scrypt_parallelism: self.optional_count("identity", "scrypt_parallelism"),
+            salt_bytesize: self.optional_count("identity", "salt_bytesize"),
+            max_password_length: self.count("identity", "max_password_length"),
+            ..Options::default()
+        }
+    }
+
+    fn compliance(&mut self) -> Compliance {
+        let config = self.config;
+        let failures = config.optional_int("security_compliance", "lockout_failure_attempts");
+        let unique = self.count("security_compliance", "unique_last_password_count");
+        Compliance {
+            disable_after_days_inactive: self
+                .days("security_compliance", "disable_user_account_days_inactive"),
+            lockout_failure_attempts: failures,
+            lockout_duration: Some(self.seconds("security_compliance", "lockout_duration")),
+            password_expires_days: self.days("security_compliance", "password_expires_days"),
+            unique_last_password_count: unique,
+            minimum_password_age_days: self
+                .days("security_compliance", "minimum_password_age")
+                .unwrap_or_default(),
+            change_password_upon_first_use: config
+                .bool("security_compliance", "change_password_upon_first_use"),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Texts of `keystone.conf`, and what they come to.
+
+use chrono::Duration;
+use keystone::identity::password::Algorithm;
+use keystone::policy::RemoteFormat;
+
+use crate::{Config, Finding, Problems, Sources};
+
+fn sources(text: &str) -> Sources {
+    Sources::new().text("keystone.conf", text)
+}
+
+fn read(text: &str) -> Result<(keystone::Settings, Vec<Finding>), Problems> {
+    let sources = sources(text);
+    let (config, _) = Config::load(&sources).expect("the text is well formed");
+    config.settings(&sources)
+}
+
+fn good(text: &str) -> keystone::Settings {
+    read(text).expect("the text is right").0
+}
+
+fn problems(text: &str) -> String {
+    read(text).expect_err("the text is wrong").to_string()
+}
+
+#[test]
+fn defaults_are_those_of_the_parts() {
+    let (settings, warnings) = read("").unwrap();
+    let standard = keystone::Settings::default();
+    for (mine, theirs) in [
+        (
+            format!("{:?}", settings.auth),
+            format!("{:?}", standard.auth),
+        ),
+        (format!("{:?}", settings.api), format!("{:?}", standard.api)),
+        (
+            format!("{:?}", settings.catalog),
+            format!("{:?}", standard.catalog),
+        ),
+        (
+            format!("{:?}", settings.keys.tokens),
+            format!("{:?}", standard.keys.tokens),
+        ),
+    ] {
+        assert_eq!(mine.replace("keys/\"", "keys\""), theirs);
+    }
+    assert_eq!(settings.identity.password_algorithm, None);
+    assert_eq!(
+        settings.identity.revocation_lifetime,
+        Duration::seconds(5400)
+    );
+    assert_eq!(settings.identity.max_project_tree_depth, 5);
+    assert_eq!(settings.database.pool.size, 5);
+    assert_eq!(settings.database.pool.overflow, 50);
+    assert_eq!(settings.database.url, "sqlite:///keystone.db");
+    assert_eq!(
+        warnings[0].to_string(),
+        "[database] connection: not set; using the file keystone.db in the working directory"
+    );
+}
+
+#[test]
+fn options_reach_their_parts() {
+    let settings = good(
+        "[DEFAULT]\npublic_endpoint = https://id.example\nlist_limit = 20\nadmin_token = s3cret\n\
+         [database]\nconnection = mysql+pymysql://k:p@db/keystone?charset=utf8\nmax_pool_size = 0\n\
+         max_overflow = -1\nconnection_recycle_time = -1\n\
+         [token]\nexpiration = 60\n[revoke]\nexpiration_buffer = 40\n\
+         [identity]\npassword_hash_algorithm = scrypt\npassword_hash_rounds = 12\n\
+         [security_compliance]\nlockout_failure_attempts = 3\nlockout_duration = 90\n\
+         [catalog]\nlist_limit = 7\ndriver = keystone.catalog.backends.sql.Catalog\n\
+         [resource]\nadmin_project_name = admin\nadmin_project_domain_name = Default\n\
+         [fernet_tokens]\nkey_repository = /keys\nmax_active_keys = 4\n\
+         [fernet_receipts]\nkey_repository = /keys\n\
+         [oslo_policy]\nremote_content_type = application/json\npolicy_dirs = /etc/a\npolicy_dirs = /etc/b\n",
+    );
+    assert_eq!(settings.database.pool.size, 1000);
+    assert_eq!(settings.database.pool.overflow, 1000);
+    assert_eq!(settings.auth.expiration, Duration::seconds(60));
+    assert_eq!(
+        settings.identity.revocation_lifetime,
+        Duration::seconds(100)
+    );
+    assert_eq!(
+        settings.identity.password_algorithm,
+        Some(Algorithm::Scrypt)
+    );
+    assert_eq!(settings.identity.passwords.rounds, Some(12));
+    let compliance = settings.identity.compliance;
+    assert_eq!(compliance.lockout_failure_attempts, Some(3));
+    assert_eq!(compliance.lockout_duration, Some(Duration::seconds(90)));
+    assert_eq!(settings.catalog.list_limit, Some(7));
+    assert_eq!(settings.api.list_limit, Some(20));
+    assert_eq!(settings.api.admin_token.unwrap().reveal(), "s3cret");
+    assert_eq!(
+        settings.auth.admin_project,
+        Some(("admin".to_owned(), "Default".to_owned()))
+    );
+    let [tokens, receipts] = [settings.keys.tokens, settings.keys.receipts];
+    assert_eq!(format!("{tokens:?}"), format!("{receipts:?}"));
+    assert_eq!(settings.policy.remote.format, RemoteFormat::Json);
+    assert_eq!(settings.policy.dirs.len(), 2);
+}
+
+#[test]
+fn what_can_not_be_is_a_problem_at_its_line() {
+    assert_eq!(
+        problems("[identity]\ndriver = ldap\n[token]\nprovider = jws\n"),
+        "keystone.conf:2: [identity] driver: the only driver of this release is sql\n\
+         keystone.conf:4: [token] provider: the only provider of this release is fernet"
+    );
+    assert_eq!(
+        problems("[token]\nexpiration = 9223372036854775807\n"),
+        "keystone.conf:2: [token] expiration: expected a number of seconds from 0 to 3155760000"
+    );
+    assert_eq!(
+        problems("[oslo_middleware]\nmax_request_body_size = -1\n"),
+        "keystone.conf:2: [oslo_middleware] max_request_body_size: expected a whole number, 0 or more"
+    );
+    let secret = problems("[database]\nconnection = postgresql://k:hidden@db/keystone\n");
+    assert!(
+        secret.starts_with("keystone.conf:2: [database] connection: "),
+        "{secret}"
+    );
+    assert!(!secret.contains("hidden"), "{secret}");
+}
+
+#[test]
+fn a_policy_file_is_looked_for_beside_the_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let conf = dir.path().join("keystone.conf");
+    std::fs::write(&conf, "[oslo_policy]\npolicy_file = rules.yaml\n").unwrap();
+    let sources = Sources::new().file(&conf);
+    let settings = || {
+        let (config, _) = Config::load(&sources).unwrap();
+        config.settings(&sources).unwrap()
+    };
+    let rules = dir.path().join("rules.yaml");
+    let (missing, warnings) = settings();
+    assert_eq!(missing.policy.file.as_ref(), Some(&rules));
+    assert!(
+        warnings
+            .iter()
+            .any(|it| it.text.starts_with("there is no such file"))
+    );
+
+    std::fs::write(&rules, "{}").unwrap();
+    let (found, warnings) = settings();
+    assert_eq!(found.policy.file, Some(rules));
+    assert!(
+        !warnings
+            .iter()
+            .any(|it| it.text.starts_with("there is no such file"))
+    );
+}
