@@ -1,1 +1,3 @@
-//! The API, asked over HTTP.
+//! The API, asked through the whole router: a module for each resource.
+
+mod auth;

@@ -1,1 +1,14 @@
-//! A Keystone for tests: a cloud, its users, and requests.
+//! A Keystone for tests: a bootstrapped cloud over a real database, its users, and requests that
+//! go through the whole router.
+//!
+//! `KEYSTONE_TEST_DATABASE=mysql://…` runs the same tests on a MariaDB server: each cloud then
+//! gets a database of its own there.
+
+mod answer;
+mod cloud;
+mod database;
+mod session;
+
+pub use answer::Answer;
+pub use cloud::{ADMIN_PASSWORD, Cloud};
+pub use session::Session;

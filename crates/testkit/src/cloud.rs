@@ -1,0 +1,153 @@
+//! A bootstrapped cloud.
+
+use std::sync::{Arc, Mutex};
+
+use chrono::{Duration, NaiveDateTime};
+use keystone::token::KeySet;
+use keystone::types::Clock;
+use keystone::{Bootstrap, Keystone, Settings};
+use serde_json::{Value, json};
+
+use crate::{Session, database};
+
+/// The password of the user `admin`.
+pub const ADMIN_PASSWORD: &str = "000000";
+
+/// A bootstrapped Keystone whose time the test owns.
+#[derive(Clone, Debug)]
+pub struct Cloud {
+    /// The library.
+    pub keystone: Keystone,
+    now: Arc<Mutex<NaiveDateTime>>,
+}
+
+impl Cloud {
+    /// A cloud with the reference's settings.
+    pub async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    /// A cloud with other settings.
+    pub async fn with(settings: Settings) -> Self {
+        let start = "2026-01-01T12:00:00"
+            .parse::<NaiveDateTime>()
+            .expect("a literal time");
+        let now = Arc::new(Mutex::new(start));
+        let clock = {
+            let now = Arc::clone(&now);
+            Clock::from_fn(move || *now.lock().expect("no test panics while it moves the clock"))
+        };
+        let builder = Keystone::builder()
+            .settings(settings)
+            .db(database::fresh().await)
+            .clock(clock);
+        let keys = KeySet::generate().expect("the system gives random bytes");
+        let keystone = builder
+            .keys(keys)
+            .build()
+            .await
+            .expect("a fresh database makes a Keystone");
+        let bootstrap = Bootstrap {
+            region_id: Some("RegionOne".to_owned()),
+            ..Bootstrap::new(ADMIN_PASSWORD).url("http://keystone.test:5000/v3")
+        };
+        keystone
+            .bootstrap(&bootstrap)
+            .await
+            .expect("an empty cloud can be bootstrapped");
+        Self { keystone, now }
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, by: Duration) {
+        let mut now = self
+            .now
+            .lock()
+            .expect("no test panics while it moves the clock");
+        *now += by;
+    }
+
+    /// Somebody without a token.
+    pub fn nobody(&self) -> Session {
+        Session::new(self.keystone.router(), None)
+    }
+
+    /// The administrator on the project `admin`.
+    pub async fn admin(&self) -> Session {
+        let scope = json!({ "project": { "name": "admin", "domain": { "id": "default" } } });
+        self.session("admin", ADMIN_PASSWORD, &scope).await
+    }
+
+    /// The administrator on the system.
+    pub async fn system_admin(&self) -> Session {
+        self.session(
+            "admin",
+            ADMIN_PASSWORD,
+            &json!({ "system": { "all": true } }),
+        )
+        .await
+    }
+
+    /// A user of the default domain, logged in.
+    pub async fn session(&self, name: &str, password: &str, scope: &Value) -> Session {
+        let user = json!({ "name": name, "domain": { "id": "default" } });
+        let answer = self.nobody().log_in(&user, password, scope).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let token = answer
+            .header("x-subject-token")
+            .expect("a new token is in a header")
+            .to_owned();
+        Session::new(self.keystone.router(), Some(token))
+    }
+
+    /// Creates a user in the default domain; the password is the name.
+    pub async fn user(&self, name: &str) -> String {
+        let user = json!({ "user": { "name": name, "domain_id": "default", "password": name } });
+        id(
+            &self.admin().await.post("/v3/users", &user).await.created(),
+            "user",
+        )
+    }
+
+    /// Creates a project in the default domain.
+    pub async fn project(&self, name: &str) -> String {
+        let project = json!({ "project": { "name": name, "domain_id": "default" } });
+        id(
+            &self
+                .admin()
+                .await
+                .post("/v3/projects", &project)
+                .await
+                .created(),
+            "project",
+        )
+    }
+
+    /// The id of a role of this name.
+    pub async fn role(&self, name: &str) -> String {
+        let roles = self
+            .admin()
+            .await
+            .get(&format!("/v3/roles?name={name}"))
+            .await
+            .ok();
+        roles["roles"][0]["id"]
+            .as_str()
+            .expect("the role exists")
+            .to_owned()
+    }
+
+    /// Grants a role on a project.
+    pub async fn grant(&self, user_id: &str, project_id: &str, role: &str) {
+        let role_id = self.role(role).await;
+        let path = format!("/v3/projects/{project_id}/users/{user_id}/roles/{role_id}");
+        self.admin().await.put(&path).await.no_content();
+    }
+}
+
+fn id(body: &Value, member: &str) -> String {
+    body[member]["id"]
+        .as_str()
+        .expect("a resource has an id")
+        .to_owned()
+}
