@@ -1,4 +1,4 @@
-//! Runs `db_sync` on a database: `db_sync URL [all|expand|contract|state]`.
+//! Runs `db_sync` on a database: `db_sync URL [all|expand|contract|check|version|state]`.
 
 use std::{env, process::ExitCode};
 
@@ -27,6 +27,14 @@ async fn run(url: &str, phase: &str) -> Result<String, Error> {
         "all" => Phase::All,
         "expand" => Phase::Expand,
         "contract" => Phase::Contract,
+        "check" => return Ok(schema::state(&db).await?.check().to_string()),
+        "version" => {
+            return Ok(schema::state(&db)
+                .await?
+                .expand()
+                .unwrap_or("None")
+                .to_owned());
+        }
         _ => return Ok(schema::state(&db).await?.to_string()),
     };
     let ran = schema::sync(&db, phase, |_| {}).await?;

@@ -85,12 +85,16 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx> {
         let session = match &self.pools {
             Pools::MySql(pool) => Session::MySql(
-                bounded(self.limit, async {
-                    match pool.pool.begin().await {
-                        Err(e) if pool.lost(&e) => pool.pool.begin().await,
-                        other => other,
-                    }
-                })
+                // Boxed: callers' futures stay small.
+                bounded(
+                    self.limit,
+                    Box::pin(async {
+                        match pool.pool.begin().await {
+                            Err(e) if pool.lost(&e) => pool.pool.begin().await,
+                            other => other,
+                        }
+                    }),
+                )
                 .await?,
             ),
             Pools::Sqlite(pool) => Session::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),

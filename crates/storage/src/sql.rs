@@ -61,7 +61,7 @@ impl Query {
                 Exec::Db(db) => match &db.pools {
                     Pools::MySql(pool) if self.reads() => {
                         match self.clone().all::<MySql, T>(&pool.pool).await {
-                            Err(e) if pool.lost(&e) => self.all(&pool.pool).await,
+                            Err(e) if pool.lost(&e) => Box::pin(self.all(&pool.pool)).await,
                             other => other,
                         }
                     }
@@ -86,7 +86,7 @@ impl Query {
                 Exec::Db(db) => match &db.pools {
                     Pools::MySql(pool) if self.reads() => {
                         match self.clone().first::<MySql, T>(&pool.pool).await {
-                            Err(e) if pool.lost(&e) => self.first(&pool.pool).await,
+                            Err(e) if pool.lost(&e) => Box::pin(self.first(&pool.pool)).await,
                             other => other,
                         }
                     }

@@ -1,4 +1,6 @@
-//! The whole crate on SQLite, in process.
+//! The whole crate on `SQLite`, in process.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod statements;
 
@@ -68,17 +70,17 @@ async fn rebuilding_a_table_keeps_its_children_and_enforcement() {
         "INSERT INTO application_credential (internal_id, id, name, secret_hash, user_id) VALUES (1, 'a', 'n', 's', 'u')",
         "INSERT INTO application_credential_access_rule VALUES (1, 1)",
     ] {
-        sqlx_free(&db, text).await.unwrap();
+        run(&db, text).await.unwrap();
     }
     schema::sync(&db, Phase::Contract, |_| {}).await.unwrap();
     let count = "SELECT COUNT(*) FROM application_credential_access_rule";
     assert_eq!(sql(count).fetch_one::<(i64,)>(&db).await.unwrap().0, 1);
     let orphan = "INSERT INTO application_credential_access_rule VALUES (1, 7)";
-    let refused = sqlx_free(&db, orphan).await.unwrap_err();
+    let refused = run(&db, orphan).await.unwrap_err();
     assert!(matches!(refused, Error::ForeignKey(_)), "{refused:?}");
 }
 
-async fn sqlx_free(db: &Db, text: &'static str) -> Result<u64, Error> {
+async fn run(db: &Db, text: &'static str) -> Result<u64, Error> {
     sql(text).execute(db).await
 }
 
@@ -124,10 +126,8 @@ async fn a_file_is_created_and_shared() {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite:///{}", dir.path().join("k.db").display());
     let url: DatabaseUrl = url.parse().unwrap();
-    let (one, two) = tokio::join!(
-        Db::connect(&url, &PoolOptions::default()),
-        Db::connect(&url, &PoolOptions::default()),
-    );
+    let options = PoolOptions::default();
+    let (one, two) = tokio::join!(Db::connect(&url, &options), Db::connect(&url, &options));
     let (one, two) = (one.unwrap(), two.unwrap());
     let (first, second) = tokio::join!(
         schema::sync(&one, Phase::All, |_| {}),

@@ -11,7 +11,9 @@ use tracing::info;
 
 use super::{
     SchemaState,
-    revisions::{Branch, EXPAND_HEAD, NATIVE, REVISIONS, Revision, Revisions, before},
+    revisions::{
+        Branch, CONTRACT_HEAD, EXPAND_HEAD, NATIVE, REVISIONS, Revision, Revisions, before,
+    },
     state,
 };
 use crate::{Db, Dialect, Error, Result, Tx, db::Line, sql};
@@ -57,13 +59,12 @@ async fn run(
     progress: &mut (impl FnMut(Progress) + Send),
 ) -> Result<Vec<&'static str>> {
     let state = state(&mut *tx).await?;
-    let plan = plan(&state, phase)?;
-    let text = |r: &Revision| match tx.dialect() {
-        Dialect::MySql => r.mysql,
-        Dialect::Sqlite => r.sqlite,
-    };
-    let steps: Vec<(&Revision, Vec<&str>)> =
-        plan.into_iter().map(|r| (r, statements(text(r)))).collect();
+    let found = found(&state)?;
+    let dialect = tx.dialect();
+    let steps: Vec<(&Revision, Vec<&str>)> = plan(&found, phase)?
+        .into_iter()
+        .map(|r| (r, statements(r.text(dialect, &found))))
+        .collect();
     if state == SchemaState::Empty && !steps.is_empty() {
         mark(tx).await?;
     }
@@ -90,16 +91,21 @@ async fn run(
     Ok(steps.iter().map(|(revision, _)| revision.id).collect())
 }
 
+/// How far the database has come, if this release can take it further.
+fn found(state: &SchemaState) -> Result<Revisions> {
+    match state {
+        SchemaState::Unversioned | SchemaState::Newer(_) => Err(Error::Schema(state.to_string())),
+        SchemaState::Empty => Ok(Revisions::default()),
+        SchemaState::Older(found) | SchemaState::Expanded(found) => Ok(found.clone()),
+        SchemaState::Current => Ok(Revisions {
+            expand: Some(EXPAND_HEAD),
+            contract: Some(CONTRACT_HEAD),
+        }),
+    }
+}
+
 /// The revisions that `phase` has to run, in order.
-fn plan(state: &SchemaState, phase: Phase) -> Result<Vec<&'static Revision>> {
-    let found = match state {
-        SchemaState::Unversioned | SchemaState::Newer(_) => {
-            return Err(Error::Schema(state.to_string()));
-        }
-        SchemaState::Empty => Revisions::default(),
-        SchemaState::Older(found) | SchemaState::Expanded(found) => found.clone(),
-        SchemaState::Current => return Ok(Vec::new()),
-    };
+fn plan(found: &Revisions, phase: Phase) -> Result<Vec<&'static Revision>> {
     if phase == Phase::Contract && found.expand != Some(EXPAND_HEAD) {
         return Err(Error::Schema(
             "You are attempting to upgrade contract ahead of expand. Please refer to \

@@ -1,5 +1,7 @@
 //! What every statement may rely on, checked the same way on both databases.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 use std::sync::{Arc, Mutex};
 
 use chrono::{NaiveDate, NaiveDateTime};
@@ -20,7 +22,7 @@ struct User {
 
 const USERS: &str = "SELECT id, extra, enabled, default_project_id, created_at, last_active_at, domain_id FROM `user`";
 
-pub async fn all(db: &Db) {
+pub(crate) async fn all(db: &Db) {
     values(db).await;
     filters(db).await;
     errors(db).await;
@@ -194,7 +196,7 @@ async fn observed(db: &Db) {
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
     let keep = Arc::clone(&seen);
     let db = db.clone().observed(Arc::new(move |text| {
-        keep.lock().unwrap().push(text.to_owned())
+        keep.lock().unwrap().push(text.to_owned());
     }));
     sql("SELECT id FROM role")
         .fetch_all::<(String,)>(&db)
@@ -211,7 +213,7 @@ async fn observed(db: &Db) {
     );
 }
 
-/// Both ignore the case of ASCII letters; only MariaDB ignores spaces at the end.
+/// Both ignore the case of ASCII letters; only `MariaDB` ignores spaces at the end.
 async fn letter_case(db: &Db) {
     let count = |name: &'static str| async move {
         let query = sql("SELECT COUNT(*) FROM `user` WHERE id = ?").bind(name);

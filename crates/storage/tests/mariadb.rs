@@ -1,0 +1,215 @@
+//! The whole crate on `MariaDB`, where `KEYSTONE_TEST_DATABASE` names a server and
+//! a prefix of databases that may be created and dropped: `mysql://root@127.0.0.1:3307/test`.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod statements;
+
+use std::time::Duration;
+
+use keystone_storage::{
+    DatabaseUrl, Db, Error, PoolOptions,
+    schema::{self, Phase, SchemaState},
+    sql,
+};
+
+/// A database of the test's own; `None` where no server is named.
+struct Fresh {
+    server: Db,
+    url: DatabaseUrl,
+    drop: &'static str,
+}
+
+impl Fresh {
+    /// `create` and `drop` are the two statements for the database `suffix`.
+    async fn new(suffix: &str, create: &'static str, drop: &'static str) -> Option<Self> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "tests are configured by the environment"
+        )]
+        let base = std::env::var("KEYSTONE_TEST_DATABASE").ok()?;
+        let server = base.replace("/test", "/information_schema");
+        let server = Db::connect(&server.parse().unwrap(), &PoolOptions::default())
+            .await
+            .unwrap();
+        sql(drop).execute(&server).await.unwrap();
+        sql(create).execute(&server).await.unwrap();
+        let url = base
+            .replace("/test", &format!("/test_{suffix}"))
+            .parse()
+            .unwrap();
+        Some(Self { server, url, drop })
+    }
+
+    async fn db(&self) -> Db {
+        Db::connect(&self.url, &PoolOptions::default())
+            .await
+            .unwrap()
+    }
+
+    async fn end(self) {
+        sql(self.drop).execute(&self.server).await.unwrap();
+    }
+}
+
+macro_rules! fresh {
+    ($name:literal) => {{
+        let create = concat!("CREATE DATABASE test_", $name);
+        let drop = concat!("DROP DATABASE IF EXISTS test_", $name);
+        match Fresh::new($name, create, drop).await {
+            Some(fresh) => fresh,
+            None => return,
+        }
+    }};
+}
+
+#[tokio::test]
+async fn statements_on_a_server() {
+    let fresh = fresh!("statements");
+    let db = fresh.db().await;
+    schema::sync(&db, Phase::All, |_| {}).await.unwrap();
+    statements::all(&db).await;
+    let settings = "SELECT @@sql_mode, COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()";
+    let (mode, tables) = sql(settings).fetch_one::<(String, i64)>(&db).await.unwrap();
+    assert!(
+        mode.contains("STRICT_ALL_TABLES") && mode.contains("PIPES_AS_CONCAT"),
+        "{mode}"
+    );
+    assert_eq!(tables, 50);
+    fresh.end().await;
+}
+
+#[tokio::test]
+async fn two_runs_follow_each_other() {
+    let fresh = fresh!("race");
+    let (one, two) = (fresh.db().await, fresh.db().await);
+    let (first, second) = tokio::join!(
+        schema::sync(&one, Phase::All, |_| {}),
+        schema::sync(&two, Phase::All, |_| {}),
+    );
+    assert_eq!(first.unwrap().len() + second.unwrap().len(), 10);
+    assert_eq!(schema::state(&one).await.unwrap(), SchemaState::Current);
+    fresh.end().await;
+}
+
+#[tokio::test]
+async fn a_run_that_was_cut_off_is_continued() {
+    let fresh = fresh!("cut");
+    // After the third the base is recorded, and the rest of the plan is short.
+    for statements in [1, 20, 53, 1, 2, 1] {
+        let db = fresh.db().await;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let mut stop = Some(stop);
+        let run = schema::sync(&db, Phase::All, |p| {
+            if p.done >= statements {
+                stop.take();
+            }
+        });
+        tokio::select! {
+            biased;
+            _ = stopped => {}
+            done = run => panic!("not cut off after {statements}: {done:?}"),
+        }
+        assert_ne!(schema::state(&db).await.unwrap(), SchemaState::Current);
+    }
+    let db = fresh.db().await;
+    schema::sync(&db, Phase::All, |_| {}).await.unwrap();
+    assert_eq!(schema::state(&db).await.unwrap(), SchemaState::Current);
+    assert!(db.created_here().await.unwrap());
+    fresh.end().await;
+}
+
+#[tokio::test]
+async fn connections_that_the_server_closed_heal_unnoticed() {
+    let fresh = fresh!("heal");
+    let db = fresh.db().await;
+    schema::sync(&db, Phase::All, |_| {}).await.unwrap();
+    let kill = || async {
+        // Several pooled connections, all of them dead afterwards.
+        let (a, b, c) = tokio::join!(db.begin(), db.begin(), db.begin());
+        drop((a.unwrap(), b.unwrap(), c.unwrap()));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let ids = "SELECT id FROM information_schema.processlist WHERE db = 'test_heal'";
+        for (id,) in sql(ids).fetch_all::<(i64,)>(&fresh.server).await.unwrap() {
+            sql("KILL ?").bind(id).execute(&fresh.server).await.ok();
+        }
+    };
+    for _ in 0..3 {
+        kill().await;
+        let read = sql("SELECT id FROM project")
+            .fetch_all::<(String,)>(&db)
+            .await;
+        assert_eq!(read.unwrap().len(), 1);
+        kill().await;
+        let write = sql("UPDATE project SET description = 'x'")
+            .execute(&db)
+            .await;
+        assert_eq!(write.unwrap(), 1);
+        kill().await;
+        db.begin().await.unwrap().commit().await.unwrap();
+    }
+    fresh.end().await;
+}
+
+#[tokio::test]
+async fn a_deadlock_can_be_tried_again() {
+    let fresh = fresh!("deadlock");
+    let db = fresh.db().await;
+    schema::sync(&db, Phase::All, |_| {}).await.unwrap();
+    for id in ["a", "b"] {
+        sql("INSERT INTO region (id, description) VALUES (?, '')")
+            .bind(id)
+            .execute(&db)
+            .await
+            .unwrap();
+    }
+    let lock = "UPDATE region SET description = 'x' WHERE id = ?";
+    let (mut one, mut two) = (db.begin().await.unwrap(), db.begin().await.unwrap());
+    sql(lock).bind("a").execute(&mut one).await.unwrap();
+    sql(lock).bind("b").execute(&mut two).await.unwrap();
+    let (first, second) = tokio::join!(
+        sql(lock).bind("b").execute(&mut one),
+        sql(lock).bind("a").execute(&mut two),
+    );
+    let lost = first.err().or(second.err()).unwrap();
+    assert!(
+        lost.is_retriable() && matches!(lost, Error::Unavailable(_)),
+        "{lost:?}"
+    );
+    drop((one, two));
+    fresh.end().await;
+}
+
+#[tokio::test]
+async fn a_transaction_sees_what_others_committed_meanwhile() {
+    let fresh = fresh!("committed");
+    let db = fresh.db().await;
+    schema::sync(&db, Phase::All, |_| {}).await.unwrap();
+    let count = "SELECT COUNT(*) FROM region";
+    let mut tx = db.begin().await.unwrap();
+    assert_eq!(sql(count).fetch_one::<(i64,)>(&mut tx).await.unwrap(), (0,));
+    sql("INSERT INTO region (id, description) VALUES ('a', '')")
+        .execute(&db)
+        .await
+        .unwrap();
+    assert_eq!(sql(count).fetch_one::<(i64,)>(&mut tx).await.unwrap(), (1,));
+    drop(tx);
+    fresh.end().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_named_without_the_password() {
+    let url: DatabaseUrl = "mysql+pymysql://k:hunter2@127.0.0.1:9/keystone"
+        .parse()
+        .unwrap();
+    let error = Db::connect(&url, &PoolOptions::default())
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("cannot connect to mysql://k@127.0.0.1:9/keystone: "),
+        "{text}"
+    );
+    assert!(!format!("{error:?}").contains("hunter2"));
+    assert_eq!(keystone_types::Error::from(error).status(), 503);
+}
