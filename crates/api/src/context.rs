@@ -282,7 +282,7 @@ impl Context {
     /// `{"users": […], "links": {…}}`, and `truncated` where there is more.
     pub(crate) fn collection<R: Resource>(
         &self,
-        page: Page<R>,
+        page: &Page<R>,
         listing: &Listing,
     ) -> Result<Response, Failure> {
         let items: Vec<Value> = page
@@ -305,7 +305,7 @@ impl Context {
 
     /// A collection that is always whole.
     pub(crate) fn all<R: Resource>(&self, items: Vec<R>) -> Result<Response, Failure> {
-        self.collection(Page { items, more: false }, &Listing::default())
+        self.collection(&Page { items, more: false }, &Listing::default())
     }
 
     /// A resource with its own URL in `links`.

@@ -124,7 +124,7 @@ pub(crate) fn log(error: &Error) {
             );
         }
         Error::Unauthorized { detail } | Error::Forbidden { detail } => {
-            tracing::info!(reason = detail, "a request was refused")
+            tracing::info!(reason = detail, "a request was refused");
         }
         Error::ForbiddenAction { action } => tracing::info!(action, "a request was refused"),
         _ => tracing::debug!(reason = %error, "a request was refused"),

@@ -30,9 +30,11 @@ impl Auth {
         for method in request.methods {
             match method {
                 Method::Password { user, password } => {
-                    self.by_password(user, password, &mut evidence).await?
+                    self.by_password(user, password, &mut evidence).await?;
                 }
-                Method::Token { id } => self.by_token(&id, &request.scope, &mut evidence).await?,
+                Method::Token { id } => {
+                    self.by_token(&id, &request.scope, &mut evidence).await?;
+                }
             }
         }
         let Evidence {

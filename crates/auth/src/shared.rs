@@ -49,18 +49,32 @@ impl<T: Clone> Shared<T> {
         let serves = visit.slot.arrivals.load(Ordering::SeqCst);
         *latest = None;
         let answer = look_up().await?;
-        *latest = Some(Latest { serves, answer: answer.clone() });
+        *latest = Some(Latest {
+            serves,
+            answer: answer.clone(),
+        });
         Ok(answer)
     }
 
     fn enter<'a>(&'a self, key: &'a str) -> Visit<'a, T> {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = slots.get(key) {
-            return Visit { shared: self, key, slot: Arc::clone(slot) };
+            return Visit {
+                shared: self,
+                key,
+                slot: Arc::clone(slot),
+            };
         }
-        let slot = Arc::new(Slot { arrivals: AtomicU64::new(0), latest: tokio::sync::Mutex::new(None) });
+        let slot = Arc::new(Slot {
+            arrivals: AtomicU64::new(0),
+            latest: tokio::sync::Mutex::new(None),
+        });
         slots.insert(key.to_owned(), Arc::clone(&slot));
-        Visit { shared: self, key, slot }
+        Visit {
+            shared: self,
+            key,
+            slot,
+        }
     }
 }
 
@@ -113,7 +127,11 @@ mod tests {
         assert_eq!(first.await.unwrap(), 0);
         tokio::task::yield_now().await;
         go.notify_one();
-        assert_eq!(second.await.unwrap(), 1, "an answer from before the question will not do");
+        assert_eq!(
+            second.await.unwrap(),
+            1,
+            "an answer from before the question will not do"
+        );
         assert_eq!(third.await.unwrap(), 1, "one look-up serves both");
         assert!(shared.0.lock().unwrap().is_empty(), "nothing is remembered");
     }

@@ -114,7 +114,7 @@ impl Auth {
             return Err(TokenError::NotFound("No token in the request".to_owned()));
         }
         let token = self.open(id)?;
-        self.check_kind(&token)?;
+        check_kind(&token)?;
         let scope = self.scope_of(&token).await?;
         let subject = self.identity.subject(&token.user_id).await?;
         if !subject.domain.enabled {
@@ -145,31 +145,6 @@ impl Auth {
                 TokenError::NotFound("Could not recognize Fernet token".to_owned())
             }
         })
-    }
-
-    /// Fails closed on tokens whose delegation can't be checked here.
-    fn check_kind(&self, token: &Token) -> Result<(), TokenError> {
-        match &token.payload {
-            Payload::Unscoped
-            | Payload::Domain { .. }
-            | Payload::Project { .. }
-            | Payload::System => Ok(()),
-            Payload::Trust { .. }
-            | Payload::FederatedUnscoped(_)
-            | Payload::FederatedProject { .. }
-            | Payload::FederatedDomain { .. }
-            | Payload::OAuth1 { .. }
-            | Payload::ApplicationCredential { .. }
-            | Payload::OAuth2Mtls { .. } => {
-                let version = token.payload.version();
-                tracing::warn!(
-                    user.id = token.user_id,
-                    token.version = version,
-                    "tokens of this kind are not supported yet"
-                );
-                Err(TokenError::NotFound("Failed to validate token".to_owned()))
-            }
-        }
     }
 
     async fn scope_of(&self, token: &Token) -> Result<Scope, TokenError> {
@@ -232,4 +207,28 @@ fn disabled(kind: &str, id: &str) -> TokenError {
     TokenError::Failed(Error::Missing(format!(
         "Unable to validate token because {kind} {id} is disabled"
     )))
+}
+
+/// Fails closed on tokens whose delegation can't be checked here.
+fn check_kind(token: &Token) -> Result<(), TokenError> {
+    match &token.payload {
+        Payload::Unscoped | Payload::Domain { .. } | Payload::Project { .. } | Payload::System => {
+            Ok(())
+        }
+        Payload::Trust { .. }
+        | Payload::FederatedUnscoped(_)
+        | Payload::FederatedProject { .. }
+        | Payload::FederatedDomain { .. }
+        | Payload::OAuth1 { .. }
+        | Payload::ApplicationCredential { .. }
+        | Payload::OAuth2Mtls { .. } => {
+            let version = token.payload.version();
+            tracing::warn!(
+                user.id = token.user_id,
+                token.version = version,
+                "tokens of this kind are not supported yet"
+            );
+            Err(TokenError::NotFound("Failed to validate token".to_owned()))
+        }
+    }
 }

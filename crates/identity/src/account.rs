@@ -1,12 +1,12 @@
 //! Creating, changing and deleting users.
 
-use chrono::Duration;
 use keystone_storage::{OrConflict, Tx, sql};
 use keystone_types::{Error, Extra, Result, Secret, new_id};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::options::{Table, store};
+use crate::options::{Options, Table, store};
+use crate::stored_password::{Expiry, SetBy};
 use crate::user::User;
 use crate::{Identity, RevocationEvent, revoke};
 
@@ -28,18 +28,59 @@ pub struct NewUser {
     pub default_project_id: Option<String>,
     /// What is decided for this user alone.
     #[serde(default)]
-    pub options: Map<String, Value>,
+    pub options: Options,
     /// What no column holds.
     #[serde(flatten)]
     pub extra: Extra,
 }
 
-/// How a password came to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SetBy {
-    Administrator,
-    User,
+/// What a `PATCH` changes.
+struct Changes {
+    name: Option<String>,
+    enabled: Option<bool>,
+    /// A string, or null to clear it.
+    default_project_id: Option<Value>,
+    password: Option<Secret>,
+    options: Map<String, Value>,
+    extra: Map<String, Value>,
 }
+
+impl Changes {
+    fn read(mut patch: Map<String, Value>, domain_id: &str) -> Result<Self> {
+        if patch
+            .shift_remove("domain_id")
+            .is_some_and(|domain| domain != domain_id)
+        {
+            return Err(Error::Validation("Cannot change Domain ID".to_owned()));
+        }
+        for derived in DERIVED {
+            patch.shift_remove(derived);
+        }
+        let text = |value: Value| value.as_str().map(str::to_owned);
+        Ok(Self {
+            name: patch
+                .shift_remove("name")
+                .and_then(text)
+                .map(|name| name.trim().to_owned()),
+            enabled: patch
+                .shift_remove("enabled")
+                .and_then(|value| value.as_bool()),
+            default_project_id: patch.shift_remove("default_project_id"),
+            password: patch
+                .shift_remove("password")
+                .and_then(text)
+                .map(Secret::from),
+            options: match patch.shift_remove("options") {
+                Some(Value::Object(options)) => options,
+                _ => Map::new(),
+            },
+            extra: patch,
+        })
+    }
+}
+
+/// Attributes that follow from others and are never stored as they come.
+const DERIVED: [&str; 5] = ["id", "password_expires_at", "links", "federated", "extra"];
 
 impl Identity {
     /// Creates a local user.
@@ -49,7 +90,7 @@ impl Identity {
 
     pub(crate) async fn create_user_with_id(&self, id: &str, mut user: NewUser) -> Result<User> {
         user.name = user.name.trim().to_owned();
-        for derived in ["id", "password_expires_at", "links", "federated"] {
+        for derived in DERIVED {
             user.extra.0.shift_remove(derived);
         }
         self.domain(&user.domain_id).await?;
@@ -83,16 +124,13 @@ impl Identity {
             .execute(&mut tx)
             .await
             .or_conflict(|| name_taken(&user.name, &user.domain_id))?;
-        store(&mut tx, Table::User, id, &user.options).await?;
+        store(&mut tx, Table::User, id, &user.options.0).await?;
         if let Some(hash) = hash {
-            let exempt = user.options.get("ignore_password_expiry") == Some(&Value::Bool(true));
-            let keep = user.options.get("ignore_change_password_upon_first_use")
-                == Some(&Value::Bool(true));
             self.store_password(
                 &mut tx,
                 id,
                 &hash,
-                Expiry { exempt, keep },
+                Expiry::of(&user.options),
                 SetBy::Administrator,
             )
             .await?;
@@ -102,73 +140,52 @@ impl Identity {
     }
 
     /// Changes a user; a new password or disabling ends the user's tokens.
-    pub async fn update_user(&self, id: &str, mut patch: Map<String, Value>) -> Result<User> {
+    pub async fn update_user(&self, id: &str, patch: Map<String, Value>) -> Result<User> {
         let row = self.user_row(id).await?;
         let (was_enabled, local_id) = (row.enabled, row.local_id);
         let mut user = row.into_user(&self.settings, self.clock.now().date());
-        let same_domain = patch
-            .shift_remove("domain_id")
-            .is_none_or(|domain| domain == user.domain_id.as_str());
-        if !same_domain {
-            return Err(Error::Validation("Cannot change Domain ID".to_owned()));
-        }
-        let password = match patch.shift_remove("password") {
-            Some(Value::String(password)) => Some(Secret::from(password)),
-            _ => None,
-        };
-        let options = match patch.shift_remove("options") {
-            Some(Value::Object(options)) => options,
-            _ => Map::new(),
-        };
-        let enabled = patch
-            .shift_remove("enabled")
-            .and_then(|value| value.as_bool());
-        let name = patch
-            .shift_remove("name")
-            .and_then(|value| value.as_str().map(|name| name.trim().to_owned()));
-        if let Some(project) = patch.shift_remove("default_project_id") {
+        let changes = Changes::read(patch, &user.domain_id)?;
+        if let Some(project) = changes.default_project_id {
+            self.check_default_project(project.as_str()).await?;
             user.default_project_id = project.as_str().map(str::to_owned);
-            self.check_default_project(user.default_project_id.as_deref())
-                .await?;
         }
-        for derived in ["id", "password_expires_at", "links", "federated", "extra"] {
-            patch.shift_remove(derived);
-        }
-        user.extra.0.extend(patch);
-        user.options.apply(&options);
-        let hash = self.hash(password).await?;
-        let now = self.clock.now();
+        user.extra.0.extend(changes.extra);
+        user.options.apply(&changes.options);
+        let hash = self.hash(changes.password).await?;
 
         let mut tx = self.db.begin().await?;
         sql("UPDATE user SET extra = ?, enabled = ?, default_project_id = ? WHERE id = ?")
             .bind(&user.extra)
-            .bind(enabled.or(was_enabled))
+            .bind(changes.enabled.or(was_enabled))
             .bind(&user.default_project_id)
             .bind(id)
             .execute(&mut tx)
             .await?;
-        if enabled == Some(true) {
+        if changes.enabled == Some(true) {
             self.restore(&mut tx, id).await?;
         }
-        if let Some(name) = name {
+        if let Some(name) = changes.name {
             rename(&mut tx, id, local_id, &name, &user.domain_id).await?;
         }
-        store(&mut tx, Table::User, id, &options).await?;
-        let new_password = hash.is_some();
-        if let Some(hash) = hash {
-            let exempt = user.options.is_on("ignore_password_expiry");
-            let keep = user.options.is_on("ignore_change_password_upon_first_use");
+        store(&mut tx, Table::User, id, &changes.options).await?;
+        if let Some(hash) = &hash {
             self.store_password(
                 &mut tx,
                 id,
-                &hash,
-                Expiry { exempt, keep },
+                hash,
+                Expiry::of(&user.options),
                 SetBy::Administrator,
             )
             .await?;
         }
-        if new_password || (enabled == Some(false) && user.enabled) {
-            revoke(&mut tx, &self.settings, RevocationEvent::user(id), now).await?;
+        if hash.is_some() || (changes.enabled == Some(false) && user.enabled) {
+            revoke(
+                &mut tx,
+                &self.settings,
+                RevocationEvent::user(id),
+                self.clock.now(),
+            )
+            .await?;
         }
         tx.commit().await?;
         self.user(id).await
@@ -237,68 +254,6 @@ impl Identity {
         revoke(tx, &self.settings, RevocationEvent::user(id), now).await
     }
 
-    /// Stores a new current password and retires the others.
-    pub(crate) async fn store_password(
-        &self,
-        tx: &mut Tx,
-        user_id: &str,
-        hash: &str,
-        expiry: Expiry,
-        by: SetBy,
-    ) -> Result<()> {
-        let compliance = &self.settings.compliance;
-        let now = self.clock.precise();
-        let (local_id,): (i64,) = sql("SELECT id FROM local_user WHERE user_id = ?")
-            .bind(user_id)
-            .fetch_one(&mut *tx)
-            .await?;
-        let old: Vec<(i64,)> = sql(
-            "SELECT id FROM password WHERE local_user_id = ? ORDER BY created_at_int DESC, id DESC",
-        )
-        .bind(local_id)
-        .fetch_all(&mut *tx)
-        .await?;
-        for (id,) in old
-            .iter()
-            .skip(compliance.unique_last_password_count.max(1))
-        {
-            sql("DELETE FROM password WHERE id = ?")
-                .bind(*id)
-                .execute(&mut *tx)
-                .await?;
-        }
-        let micros = now.and_utc().timestamp_micros();
-        sql("UPDATE password SET expires_at = ?, expires_at_int = ? \
-              WHERE local_user_id = ? AND (expires_at_int IS NULL OR expires_at_int > ?)")
-        .bind(now)
-        .bind(micros)
-        .bind(local_id)
-        .bind(micros)
-        .execute(&mut *tx)
-        .await?;
-        let must_change =
-            by == SetBy::Administrator && compliance.change_password_upon_first_use && !expiry.keep;
-        let expires_at = if must_change {
-            Some(now)
-        } else {
-            let days = compliance.password_expires_days.filter(|_| !expiry.exempt);
-            days.map(|days| self.clock.now() + Duration::days(days))
-        };
-        sql("INSERT INTO password \
-               (local_user_id, password_hash, created_at, created_at_int, expires_at, expires_at_int, self_service) \
-             VALUES (?, ?, ?, ?, ?, ?, ?)")
-        .bind(local_id)
-        .bind(hash)
-        .bind(now)
-        .bind(micros)
-        .bind(expires_at)
-        .bind(expires_at.map(|time| time.and_utc().timestamp_micros()))
-        .bind(by == SetBy::User)
-        .execute(tx)
-        .await?;
-        Ok(())
-    }
-
     pub(crate) async fn hash(&self, password: Option<Secret>) -> Result<Option<String>> {
         match password {
             Some(password) => Ok(Some(self.hasher.hash(password).await?)),
@@ -317,15 +272,6 @@ impl Identity {
             Err(error) => Err(error),
         }
     }
-}
-
-/// What a user's options say about a new password.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Expiry {
-    /// `ignore_password_expiry`
-    pub(crate) exempt: bool,
-    /// `ignore_change_password_upon_first_use`
-    pub(crate) keep: bool,
 }
 
 fn name_taken(name: &str, domain_id: &str) -> Error {

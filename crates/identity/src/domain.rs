@@ -143,47 +143,54 @@ impl Identity {
             ));
         }
         let mut tx = self.db.begin().await?;
+        self.remove_owned(&mut tx, id).await?;
+        self.remove_project(&mut tx, id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Deletes what a domain owns.
+    async fn remove_owned(&self, tx: &mut Tx, id: &str) -> Result<()> {
         // Flat first, so that no project hangs on one that goes before it.
         sql("UPDATE project SET parent_id = domain_id WHERE domain_id = ?")
             .bind(id)
-            .execute(&mut tx)
+            .execute(&mut *tx)
             .await?;
         for project in owned(
-            &mut tx,
+            &mut *tx,
             "SELECT id FROM project WHERE domain_id = ? ORDER BY id",
             id,
         )
         .await?
         {
-            self.remove_project(&mut tx, &project).await?;
+            self.remove_project(&mut *tx, &project).await?;
         }
         for group in owned(
-            &mut tx,
+            &mut *tx,
             "SELECT id FROM `group` WHERE domain_id = ? ORDER BY id",
             id,
         )
         .await?
         {
-            self.remove_group(&mut tx, &group).await?;
+            self.remove_group(&mut *tx, &group).await?;
         }
         for user in owned(
-            &mut tx,
+            &mut *tx,
             "SELECT id FROM user WHERE domain_id = ? ORDER BY id",
             id,
         )
         .await?
         {
-            self.remove_user(&mut tx, &user).await?;
+            self.remove_user(&mut *tx, &user).await?;
         }
         // Python Keystone leaves the roles of a deleted domain behind, where nothing can use them.
         for role in owned(
-            &mut tx,
+            &mut *tx,
             "SELECT id FROM role WHERE domain_id = ? ORDER BY id",
             id,
         )
         .await?
         {
-            self.remove_role(&mut tx, &role).await?;
+            self.remove_role(&mut *tx, &role).await?;
         }
         for statement in [
             "DELETE FROM whitelisted_config WHERE domain_id = ?",
@@ -191,10 +198,9 @@ impl Identity {
             "DELETE FROM config_register WHERE domain_id = ?",
             "DELETE FROM `limit` WHERE domain_id = ?",
         ] {
-            sql(statement).bind(id).execute(&mut tx).await?;
+            sql(statement).bind(id).execute(&mut *tx).await?;
         }
-        self.remove_project(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        Ok(())
     }
 
     pub(crate) fn check_not_federated(&self, id: &str, name: &str) -> Result<()> {

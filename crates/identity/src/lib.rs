@@ -27,6 +27,7 @@ mod revocation;
 mod role;
 mod scope;
 mod settings;
+mod stored_password;
 mod user;
 
 use keystone_storage::Db;

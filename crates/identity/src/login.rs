@@ -4,8 +4,8 @@ use chrono::NaiveDateTime;
 use keystone_storage::{Db, sql};
 use keystone_types::{Error, Result, Secret};
 
-use crate::account::{Expiry, SetBy};
 use crate::password;
+use crate::stored_password::{Expiry, SetBy};
 use crate::user::User;
 use crate::{Identity, RevocationEvent, revoke};
 

@@ -33,6 +33,7 @@ pub struct User {
     pub options: Options,
 }
 
+#[expect(clippy::ref_option, reason = "the signature that serde calls")]
 fn as_time<S: serde::Serializer>(
     time: &Option<NaiveDateTime>,
     serializer: S,

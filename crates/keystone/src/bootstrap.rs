@@ -8,7 +8,7 @@ use keystone_catalog::{Endpoint, Region, Service};
 use keystone_identity::{Actor, Grant, NewUser, Options, Project, Reach, Role, Target};
 use keystone_storage::sql;
 use keystone_types::{Error, Extra, Listing, Result, Secret, new_id};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tracing::{info, warn};
 
 use crate::Keystone;
@@ -203,7 +203,7 @@ impl Keystone {
                     password: Some(wanted.password.clone()),
                     enabled: Some(true),
                     default_project_id: None,
-                    options: Map::new(),
+                    options: Options::default(),
                     extra: Extra::default(),
                 });
                 let user = created.await?;
@@ -260,17 +260,14 @@ impl Keystone {
     }
 
     async fn named_role(&self, name: &str, immutable: bool) -> Result<String> {
-        let options = match immutable {
-            true => Map::from_iter([("immutable".to_owned(), json!(true))]),
-            false => Map::new(),
-        };
+        let option = immutable.then(|| ("immutable".to_owned(), Value::from(true)));
         let role = Role {
             extra: Extra::default(),
             id: new_id(),
             name: name.to_owned(),
             domain_id: None,
             description: None,
-            options: Options(options),
+            options: Options(option.into_iter().collect()),
         };
         if let Some(role) = unless_there(self.identity().create_role(role).await)? {
             info!(role.id = role.id, name, "created the role");

@@ -1,19 +1,31 @@
 //! `/v3/auth`: issuing, validating and revoking tokens, and where one could be scoped to.
 
+use axum::Router;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
+use axum::routing::get;
 use chrono::Duration;
 use keystone_auth::TokenError;
 use keystone_types::{Error, Result};
 use serde_json::{Value, json};
 
+use crate::Live;
 use crate::body::Body;
 use crate::context::{Context, Target, no_content};
 use crate::edge::header_text;
 use crate::failure::{Failure, json_line, json_response};
 use crate::schema;
 
-pub(crate) async fn issue(cx: Context, Body(body): Body) -> Result<Response, Failure> {
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/auth/catalog", get(catalog))
+        .route("/v3/auth/domains", get(domains))
+        .route("/v3/auth/projects", get(projects))
+        .route("/v3/auth/system", get(system))
+        .route("/v3/auth/tokens", get(validate).post(issue).delete(revoke))
+}
+
+async fn issue(cx: Context, Body(body): Body) -> Result<Response, Failure> {
     let auth = body.get("auth").filter(|auth| !auth.is_null());
     let auth = auth.ok_or_else(|| Error::expecting("auth", "request body"))?;
     schema::inline("POST /v3/auth/tokens", "auth", auth).map_err(Error::Validation)?;
@@ -36,7 +48,7 @@ pub(crate) async fn issue(cx: Context, Body(body): Body) -> Result<Response, Fai
     token_response(StatusCode::CREATED, &token.id, &body)
 }
 
-pub(crate) async fn validate(cx: Context) -> Result<Response, Failure> {
+async fn validate(cx: Context) -> Result<Response, Failure> {
     let rule = if cx.method == Method::HEAD {
         "identity:check_token"
     } else {
@@ -78,7 +90,7 @@ pub(crate) async fn validate(cx: Context) -> Result<Response, Failure> {
     token_response(StatusCode::OK, id, &body)
 }
 
-pub(crate) async fn revoke(cx: Context) -> Result<Response, Failure> {
+async fn revoke(cx: Context) -> Result<Response, Failure> {
     cx.authenticated()?;
     let id = header_text(&cx.headers, "x-subject-token").unwrap_or_default();
     let service = &cx.unchecked().auth;
@@ -105,7 +117,7 @@ pub(crate) async fn revoke(cx: Context) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-pub(crate) async fn projects(cx: Context) -> Result<Response, Failure> {
+async fn projects(cx: Context) -> Result<Response, Failure> {
     let app = cx
         .allow("identity:get_auth_projects", Target::new())
         .await?;
@@ -113,13 +125,13 @@ pub(crate) async fn projects(cx: Context) -> Result<Response, Failure> {
     cx.all(projects)
 }
 
-pub(crate) async fn domains(cx: Context) -> Result<Response, Failure> {
+async fn domains(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:get_auth_domains", Target::new()).await?;
     let domains = app.identity.domains_for_user(caller_id(&cx)).await?;
     cx.all(domains)
 }
 
-pub(crate) async fn system(cx: Context) -> Result<Response, Failure> {
+async fn system(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:get_auth_system", Target::new()).await?;
     let roles = app.identity.roles_on_system(caller_id(&cx)).await?;
     let system = if roles.is_empty() {
@@ -133,7 +145,7 @@ pub(crate) async fn system(cx: Context) -> Result<Response, Failure> {
     ))
 }
 
-pub(crate) async fn catalog(cx: Context) -> Result<Response, Failure> {
+async fn catalog(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:get_auth_catalog", Target::new()).await?;
     let token = cx.token().filter(|token| token.project().is_some());
     let token = token.ok_or_else(|| Error::Forbidden {

@@ -1,15 +1,27 @@
 //! `/v3/domains`
 
+use axum::Router;
 use axum::response::Response;
+use axum::routing::get;
 use keystone_identity::Project;
 use keystone_types::{Error, Result, new_id};
 use serde_json::{Value, json};
 
+use crate::Live;
 use crate::body::{Body, parse_member};
 use crate::context::{Context, Target, no_content};
 use crate::failure::Failure;
 
-pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/domains", get(list).post(create))
+        .route(
+            "/v3/domains/{domain_id}",
+            get(show).patch(update).delete(delete),
+        )
+}
+
+async fn list(cx: Context) -> Result<Response, Failure> {
     let scope = cx.domain_scope();
     let target = match scope {
         Some(id) => Target::new().with("domain", &json!({ "id": id }))?,
@@ -21,10 +33,10 @@ pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
         Some(id) => listing.clone().with("id", id),
         None => listing.clone(),
     };
-    cx.collection(app.identity.domains(&narrowed).await?, &listing)
+    cx.collection(&app.identity.domains(&narrowed).await?, &listing)
 }
 
-pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, Failure> {
     cx.authenticated()?;
     let found = cx.unchecked().identity.domain(cx.path("domain_id")).await;
     let app = cx
@@ -33,7 +45,7 @@ pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
     cx.member(&app.identity.domain(cx.path("domain_id")).await?)
 }
 
-pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:create_domain", Target::new()).await?;
     let mut domain = body.member("domain");
     let id = match domain.shift_remove("explicit_domain_id") {
@@ -51,7 +63,7 @@ pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure>
     cx.created(&app.identity.create_domain(project).await?)
 }
 
-pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:update_domain", Target::new()).await?;
     let id = cx.path("domain_id");
     app.identity.domain(id).await?;
@@ -60,7 +72,7 @@ pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure>
     cx.member(&app.identity.update_domain(id, patch).await?)
 }
 
-pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:delete_domain", Target::new()).await?;
     app.identity.delete_domain(cx.path("domain_id")).await?;
     Ok(no_content())

@@ -1,31 +1,43 @@
 //! `/v3/endpoints`
 
+use axum::Router;
 use axum::response::Response;
+use axum::routing::get;
 use keystone_catalog::Endpoint;
 use keystone_types::Result;
 
+use crate::Live;
 use crate::body::{Body, resource};
 use crate::context::{Context, Target, no_content};
 use crate::failure::Failure;
 
-pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:list_endpoints", Target::new()).await?;
-    let listing = cx.listing(&["interface", "service_id", "region_id"])?;
-    cx.collection(app.catalog.endpoints(&listing).await?, &listing)
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/endpoints", get(list).post(create))
+        .route(
+            "/v3/endpoints/{endpoint_id}",
+            get(show).patch(update).delete(delete),
+        )
 }
 
-pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:list_endpoints", Target::new()).await?;
+    let listing = cx.listing(&["interface", "service_id", "region_id"])?;
+    cx.collection(&app.catalog.endpoints(&listing).await?, &listing)
+}
+
+async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:create_endpoint", Target::new()).await?;
     let endpoint: Endpoint = resource(body.member("endpoint"))?;
     cx.created(&app.catalog.create_endpoint(endpoint).await?)
 }
 
-pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:get_endpoint", Target::new()).await?;
     cx.member(&app.catalog.endpoint(cx.path("endpoint_id")).await?)
 }
 
-pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:update_endpoint", Target::new()).await?;
     let id = cx.path("endpoint_id");
     cx.member(
@@ -35,7 +47,7 @@ pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure>
     )
 }
 
-pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:delete_endpoint", Target::new()).await?;
     app.catalog.delete_endpoint(cx.path("endpoint_id")).await?;
     Ok(no_content())

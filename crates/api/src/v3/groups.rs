@@ -1,15 +1,32 @@
 //! `/v3/groups`
 
+use axum::Router;
 use axum::response::Response;
+use axum::routing::get;
 use keystone_identity::Group;
 use keystone_types::{Error, Result};
 use serde_json::json;
 
+use crate::Live;
 use crate::body::{Body, resource};
 use crate::context::{Context, Target, no_content};
 use crate::failure::Failure;
 
-pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/groups", get(list).post(create))
+        .route(
+            "/v3/groups/{group_id}",
+            get(show).patch(update).delete(delete),
+        )
+        .route("/v3/groups/{group_id}/users", get(users))
+        .route(
+            "/v3/groups/{group_id}/users/{user_id}",
+            get(check_user).put(add_user).delete(remove_user),
+        )
+}
+
+async fn list(cx: Context) -> Result<Response, Failure> {
     let scope = cx.domain_scope();
     let target = match scope {
         Some(id) => Target::new().with("group", &json!({ "domain_id": id }))?,
@@ -21,10 +38,10 @@ pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
         Some(id) => listing.clone().with("domain_id", id),
         None => listing.clone(),
     };
-    cx.collection(app.identity.groups(&narrowed).await?, &listing)
+    cx.collection(&app.identity.groups(&narrowed).await?, &listing)
 }
 
-pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let mut group = body.member("group");
     let app = cx
         .allow(
@@ -42,13 +59,13 @@ pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure>
     cx.created(&app.identity.create_group(group).await?)
 }
 
-pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:get_group", target).await?;
     cx.member(&app.identity.group(cx.path("group_id")).await?)
 }
 
-pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:update_group", target).await?;
     let id = cx.path("group_id");
@@ -59,7 +76,7 @@ pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure>
     )
 }
 
-pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, Failure> {
     cx.authenticated()?;
     // Here the reference looks before it asks: 404 for everybody with a token.
     let group = cx.unchecked().identity.group(cx.path("group_id")).await?;
@@ -73,7 +90,7 @@ pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-pub(crate) async fn users(cx: Context) -> Result<Response, Failure> {
+async fn users(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:list_users_in_group", target).await?;
     let listing = cx.listing(&["domain_id", "enabled", "name", "password_expires_at"])?;
@@ -82,14 +99,14 @@ pub(crate) async fn users(cx: Context) -> Result<Response, Failure> {
         None => listing.clone(),
     };
     cx.collection(
-        app.identity
+        &app.identity
             .users_in_group(cx.path("group_id"), &narrowed)
             .await?,
         &listing,
     )
 }
 
-pub(crate) async fn check_user(cx: Context) -> Result<Response, Failure> {
+async fn check_user(cx: Context) -> Result<Response, Failure> {
     let target = membership_target(&cx).await?;
     let app = cx.allow("identity:check_user_in_group", target).await?;
     app.identity
@@ -98,7 +115,7 @@ pub(crate) async fn check_user(cx: Context) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-pub(crate) async fn add_user(cx: Context) -> Result<Response, Failure> {
+async fn add_user(cx: Context) -> Result<Response, Failure> {
     let target = membership_target(&cx).await?;
     let app = cx.allow("identity:add_user_to_group", target).await?;
     app.identity
@@ -107,7 +124,7 @@ pub(crate) async fn add_user(cx: Context) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-pub(crate) async fn remove_user(cx: Context) -> Result<Response, Failure> {
+async fn remove_user(cx: Context) -> Result<Response, Failure> {
     let target = membership_target(&cx).await?;
     let app = cx.allow("identity:remove_user_from_group", target).await?;
     app.identity

@@ -1,16 +1,28 @@
 //! `/v3/projects`
 
+use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
+use axum::routing::get;
 use keystone_identity::Project;
 use keystone_types::{Error, Result};
 use serde_json::{Map, Value, json};
 
+use crate::Live;
 use crate::body::{Body, resource};
 use crate::context::{Context, Target, no_content};
 use crate::failure::{Failure, json_line};
 
-pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/projects", get(list).post(create))
+        .route(
+            "/v3/projects/{project_id}",
+            get(show).patch(update).delete(delete),
+        )
+}
+
+async fn list(cx: Context) -> Result<Response, Failure> {
     let scope = cx.domain_scope();
     let target = match scope {
         Some(id) => Target::new().with("domain_id", &id)?,
@@ -25,10 +37,10 @@ pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
     if let Some(id) = scope {
         narrowed = narrowed.with("domain_id", id);
     }
-    cx.collection(app.identity.projects(&narrowed).await?, &listing)
+    cx.collection(&app.identity.projects(&narrowed).await?, &listing)
 }
 
-pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let mut project = body.member("project");
     let app = cx
         .allow(
@@ -56,7 +68,7 @@ pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure>
     cx.created(&created)
 }
 
-pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:get_project", target).await?;
     let project = app.identity.project(cx.path("project_id")).await?;
@@ -89,7 +101,7 @@ pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
     Ok(json_line(StatusCode::OK, &json!({ "project": member })))
 }
 
-pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:update_project", target).await?;
     let id = cx.path("project_id");
@@ -103,7 +115,7 @@ pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure>
     Ok(json_line(StatusCode::OK, &json!({ "project": member })))
 }
 
-pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:delete_project", target).await?;
     app.identity.delete_project(cx.path("project_id")).await?;

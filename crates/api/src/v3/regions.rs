@@ -1,27 +1,39 @@
 //! `/v3/regions`
 
+use axum::Router;
 use axum::response::Response;
+use axum::routing::get;
 use keystone_catalog::Region;
 use keystone_types::{Error, Result};
 
+use crate::Live;
 use crate::body::{Body, parse_member};
 use crate::context::{Context, Target, no_content};
 use crate::failure::Failure;
 
-pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:list_regions", Target::new()).await?;
-    let listing = cx.listing(&["parent_region_id"])?;
-    cx.collection(app.catalog.regions(&listing).await?, &listing)
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/regions", get(list).post(create))
+        .route(
+            "/v3/regions/{region_id}",
+            get(show).put(put).patch(update).delete(delete),
+        )
 }
 
-pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:list_regions", Target::new()).await?;
+    let listing = cx.listing(&["parent_region_id"])?;
+    cx.collection(&app.catalog.regions(&listing).await?, &listing)
+}
+
+async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:create_region", Target::new()).await?;
     let region: Region = parse_member(body.member("region"))?;
     cx.created(&app.catalog.create_region(region).await?)
 }
 
 /// Creates a region under the id in the path.
-pub(crate) async fn put(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn put(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:create_region", Target::new()).await?;
     let mut region = body.member("region");
     let id = cx.path("region_id");
@@ -37,12 +49,12 @@ pub(crate) async fn put(cx: Context, body: Body) -> Result<Response, Failure> {
     }
 }
 
-pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:get_region", Target::new()).await?;
     cx.member(&app.catalog.region(cx.path("region_id")).await?)
 }
 
-pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:update_region", Target::new()).await?;
     let id = cx.path("region_id");
     cx.member(
@@ -52,7 +64,7 @@ pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure>
     )
 }
 
-pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:delete_region", Target::new()).await?;
     app.catalog.delete_region(cx.path("region_id")).await?;
     Ok(no_content())

@@ -1,42 +1,49 @@
 //! `/v3/roles`. A role of a domain has rules of its own.
 
+use axum::Router;
 use axum::response::Response;
+use axum::routing::get;
 use keystone_identity::Role;
 use keystone_types::Result;
 use serde_json::json;
 
+use crate::Live;
 use crate::body::{Body, resource};
 use crate::context::{Context, Target, no_content};
 use crate::failure::Failure;
 
-pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
-    let attributes = ["name", "domain_id"];
-    match cx.query("domain_id").filter(|id| !id.is_empty()) {
-        Some(id) => {
-            let target = Target::new().with("role", &json!({ "domain_id": id }))?;
-            let app = cx.allow("identity:list_domain_roles", target).await?;
-            let listing = cx.listing(&attributes)?;
-            cx.collection(app.identity.roles(&listing).await?, &listing)
-        }
-        None => {
-            let app = cx.allow("identity:list_roles", Target::new()).await?;
-            let listing = cx.listing(&["name"])?;
-            cx.collection(app.identity.global_roles(&listing).await?, &listing)
-        }
-    }
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/roles", get(list).post(create))
+        .route(
+            "/v3/roles/{role_id}",
+            get(show).patch(update).delete(delete),
+        )
 }
 
-pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, Failure> {
+    if let Some(id) = cx.query("domain_id").filter(|id| !id.is_empty()) {
+        let target = Target::new().with("role", &json!({ "domain_id": id }))?;
+        let app = cx.allow("identity:list_domain_roles", target).await?;
+        let listing = cx.listing(&["name", "domain_id"])?;
+        return cx.collection(&app.identity.roles(&listing).await?, &listing);
+    }
+    let app = cx.allow("identity:list_roles", Target::new()).await?;
+    let listing = cx.listing(&["name"])?;
+    cx.collection(&app.identity.global_roles(&listing).await?, &listing)
+}
+
+async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let role: Role = resource(body.member("role"))?;
-    let rule = rule(&role, "identity:create_role", "identity:create_domain_role");
-    let app = cx.allow(rule, Target::new().with("role", &role)?).await?;
+    let action = rule(&role, "identity:create_role", "identity:create_domain_role");
+    let app = cx.allow(action, Target::new().with("role", &role)?).await?;
     if let Some(domain) = &role.domain_id {
         app.identity.domain(domain).await?;
     }
     cx.created(&app.identity.create_role(role).await?)
 }
 
-pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, Failure> {
     let role = load(&cx).await?;
     cx.allow(
         rule(&role, "identity:get_role", "identity:get_domain_role"),
@@ -46,7 +53,7 @@ pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
     cx.member(&role)
 }
 
-pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let role = load(&cx).await?;
     let app = cx
         .allow(
@@ -61,7 +68,7 @@ pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure>
     )
 }
 
-pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, Failure> {
     let role = load(&cx).await?;
     let app = cx
         .allow(

@@ -1,31 +1,43 @@
 //! `/v3/services`
 
+use axum::Router;
 use axum::response::Response;
+use axum::routing::get;
 use keystone_catalog::Service;
 use keystone_types::Result;
 
+use crate::Live;
 use crate::body::{Body, resource};
 use crate::context::{Context, Target, no_content};
 use crate::failure::Failure;
 
-pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:list_services", Target::new()).await?;
-    let listing = cx.listing(&["type", "name"])?;
-    cx.collection(app.catalog.services(&listing).await?, &listing)
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/services", get(list).post(create))
+        .route(
+            "/v3/services/{service_id}",
+            get(show).patch(update).delete(delete),
+        )
 }
 
-pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:list_services", Target::new()).await?;
+    let listing = cx.listing(&["type", "name"])?;
+    cx.collection(&app.catalog.services(&listing).await?, &listing)
+}
+
+async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:create_service", Target::new()).await?;
     let service: Service = resource(body.member("service"))?;
     cx.created(&app.catalog.create_service(service).await?)
 }
 
-pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:get_service", Target::new()).await?;
     cx.member(&app.catalog.service(cx.path("service_id")).await?)
 }
 
-pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:update_service", Target::new()).await?;
     let id = cx.path("service_id");
     cx.member(
@@ -35,7 +47,7 @@ pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure>
     )
 }
 
-pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:delete_service", Target::new()).await?;
     app.catalog.delete_service(cx.path("service_id")).await?;
     Ok(no_content())

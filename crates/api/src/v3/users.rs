@@ -1,11 +1,14 @@
 //! `/v3/users`
 
+use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
+use axum::routing::{get, post};
 use keystone_identity::NewUser;
 use keystone_types::{Error, Result, Secret, filter_is_true};
 use serde_json::json;
 
+use crate::Live;
 use crate::body::{Body, parse_member};
 use crate::context::{Context, Target, no_content};
 use crate::failure::{Failure, json_line};
@@ -13,7 +16,19 @@ use crate::schema;
 
 const FILTERS: [&str; 4] = ["domain_id", "enabled", "name", "password_expires_at"];
 
-pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/users", get(list).post(create))
+        .route(
+            "/v3/users/{user_id}",
+            get(show).patch(update).delete(delete),
+        )
+        .route("/v3/users/{user_id}/groups", get(groups))
+        .route("/v3/users/{user_id}/password", post(change_password))
+        .route("/v3/users/{user_id}/projects", get(projects))
+}
+
+async fn list(cx: Context) -> Result<Response, Failure> {
     let scope = cx.domain_scope();
     let target = match scope {
         Some(id) => Target::new().with("domain_id", &id)?,
@@ -25,10 +40,10 @@ pub(crate) async fn list(cx: Context) -> Result<Response, Failure> {
         Some(id) => listing.clone().with("domain_id", id),
         None => listing.clone(),
     };
-    cx.collection(app.identity.users(&narrowed).await?, &listing)
+    cx.collection(&app.identity.users(&narrowed).await?, &listing)
 }
 
-pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let mut user = body.member("user");
     let mut about = user.clone();
     about.shift_remove("password");
@@ -48,13 +63,13 @@ pub(crate) async fn create(cx: Context, body: Body) -> Result<Response, Failure>
     cx.created(&app.identity.create_user(user).await?)
 }
 
-pub(crate) async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:get_user", target).await?;
     cx.member(&app.identity.user(cx.path("user_id")).await?)
 }
 
-pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:update_user", target).await?;
     let id = cx.path("user_id");
@@ -69,14 +84,14 @@ pub(crate) async fn update(cx: Context, body: Body) -> Result<Response, Failure>
     Ok(json_line(StatusCode::OK, &json!({ "user": member })))
 }
 
-pub(crate) async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:delete_user", target).await?;
     app.identity.delete_user(cx.path("user_id")).await?;
     Ok(no_content())
 }
 
-pub(crate) async fn groups(cx: Context) -> Result<Response, Failure> {
+async fn groups(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:list_groups_for_user", target).await?;
     let mut listing = cx.listing(&["name"])?;
@@ -90,7 +105,7 @@ pub(crate) async fn groups(cx: Context) -> Result<Response, Failure> {
     )
 }
 
-pub(crate) async fn projects(cx: Context) -> Result<Response, Failure> {
+async fn projects(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:list_user_projects", target).await?;
     let mut projects = app.identity.projects_for_user(cx.path("user_id")).await?;
@@ -110,7 +125,7 @@ pub(crate) async fn projects(cx: Context) -> Result<Response, Failure> {
 }
 
 /// A user's own change of password: the old one stands for a token.
-pub(crate) async fn change_password(cx: Context, Body(body): Body) -> Result<Response, Failure> {
+async fn change_password(cx: Context, Body(body): Body) -> Result<Response, Failure> {
     let user = body.get("user").cloned().unwrap_or_else(|| json!({}));
     schema::inline(
         "POST /v3/users/{user_id}/password",
