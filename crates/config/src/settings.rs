@@ -327,7 +327,8 @@ fn span(seconds: i64) -> Option<StdDuration> {
 
 /// `sql`, and the names that it had: a class of the reference, and a driver that is part of it now.
 fn is_sql(driver: &str) -> bool {
-    driver == "sql" || driver.ends_with(".sql") || driver.contains(".backends.sql.")
+    let part = driver.rsplit('.').next();
+    part == Some("sql") || driver.contains(".backends.sql.")
 }
 
 /// Where `name` is, or would be looked for first; an empty one is nowhere.

@@ -1,1 +1,7 @@
-fn main() {}
+//! The server.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    keystone_server::keystone()
+}

@@ -1,0 +1,141 @@
+//! `keystone dev`: a Keystone for a developer or a CI job, with nothing to prepare.
+//!
+//! Everything it knows is in one directory that only its owner can read: the database, the keys, a
+//! `keystone.conf` that can be edited and that `keystone-manage --config-file` takes, and the
+//! administrator's credentials.
+
+mod data_dir;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Args;
+use keystone::Bootstrap;
+use keystone::Keystone;
+use keystone::storage::schema::{self, Phase};
+use keystone::token::Owner;
+use keystone::types::Secret;
+use keystone_config::Sources;
+
+use crate::arguments::Logging;
+use crate::failure::{Failure, Result};
+use crate::logs::Logs;
+use crate::serve::http::Listeners;
+use crate::terminal::print;
+use crate::{configuration, environment, serve};
+use data_dir::{DataDir, clouds_yaml, openrc};
+
+#[derive(Clone, Args)]
+pub(crate) struct Arguments {
+    /// Where everything is kept.
+    #[arg(long, value_name = "DIR", default_value = "./keystone-dev")]
+    data_dir: PathBuf,
+    /// Where to listen; can be repeated.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000")]
+    listen: Vec<String>,
+    /// The administrator's password; without it one is made up on the first start, and kept.
+    #[arg(
+        long,
+        value_name = "P",
+        env = "KEYSTONE_ADMIN_PASSWORD",
+        hide_env_values = true
+    )]
+    admin_password: Option<String>,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+impl std::fmt::Debug for Arguments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Arguments");
+        shown.field("data_dir", &self.data_dir);
+        shown.field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let listeners = Listeners::bind(&arguments.listen).await?;
+    let address = listeners.addresses().first().copied();
+    let address = address.ok_or_else(|| Failure::new("--listen names no address"))?;
+    let url = format!("http://{}/v3", reachable(address));
+
+    let dir = DataDir::open(&arguments.data_dir)?;
+    let sources = Sources::new()
+        .file(dir.config())
+        .environment(environment::variables());
+    let (config, settings, warnings) = configuration::read(&sources)?;
+    let _logs = Logs::start(&config, &arguments.logging, "keystone")?;
+    configuration::log(&warnings);
+
+    let keystone = prepare(&settings).await?;
+    let password = first_steps(&keystone, &dir, &url, arguments.admin_password).await?;
+    dir.write("clouds.yaml", &clouds_yaml(&url, &password))?;
+    dir.write("admin-openrc", &openrc(&url, &password))?;
+    announce(&dir, &url, &password);
+    listeners.serve(&keystone).await?;
+    keystone.db().close().await;
+    Ok(())
+}
+
+/// Brings schema and keys up to date.
+async fn prepare(settings: &keystone::Settings) -> Result<Keystone> {
+    let db = serve::connect(&settings.database).await?;
+    schema::sync(&db, Phase::All, |_| {}).await?;
+    db.close().await;
+    let keys = &settings.keys;
+    for repository in [&keys.tokens, &keys.receipts, &keys.credentials] {
+        if repository.load().is_err() {
+            repository.setup(Owner::default())?;
+        }
+    }
+    serve::open(settings).await
+}
+
+/// Bootstraps on the first start, or when a password is given; later only follows a change of address.
+async fn first_steps(
+    keystone: &Keystone,
+    dir: &DataDir,
+    url: &str,
+    given: Option<String>,
+) -> Result<Secret> {
+    let kept = dir.read("admin-password")?;
+    let first = kept.is_none();
+    let chosen = given.is_some();
+    let password = match given.or(kept) {
+        Some(password) => password,
+        None => data_dir::new_password()?,
+    };
+    let wanted = Bootstrap::new(password.as_str())
+        .region("RegionOne")
+        .url(url);
+    if first || chosen {
+        keystone.bootstrap(&wanted).await?;
+        // Last, so that a start that was cut off is made up for by the next.
+        dir.write("admin-password", &password)?;
+    } else if dir.read("url")?.as_deref() != Some(url) {
+        keystone.bootstrap_endpoints(&wanted).await?;
+    }
+    dir.write("url", url)?;
+    Ok(password.into())
+}
+
+fn announce(dir: &DataDir, url: &str, password: &Secret) {
+    let path = dir.path().display();
+    print(&format!(
+        "# Keystone is ready on {url}; its data is in {path}.\n\
+         # To use it:  source {path}/admin-openrc  or  export OS_CLIENT_CONFIG_FILE={path}/clouds.yaml OS_CLOUD=keystone-dev\n\n\
+         {}\n# clouds.yaml\n{}",
+        openrc(url, password),
+        clouds_yaml(url, password),
+    ));
+}
+
+/// The address under which a client on this machine finds the server.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}

@@ -1,0 +1,178 @@
+//! Where the log goes: standard error, or the file that `[DEFAULT] log_file` and `log_dir` name.
+//!
+//! The level is INFO, or DEBUG with `[DEFAULT] debug`; `KEYSTONE_LOG` in the environment replaces it
+//! (`KEYSTONE_LOG=info,keystone_auth=debug`). `[DEFAULT] use_json`, `--use-json` or
+//! `KEYSTONE_LOG_FORMAT=json` makes each line a JSON object. A file is opened again on SIGHUP, so that
+//! logrotate can move it away.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use keystone_config::Config;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
+
+use crate::arguments::Logging;
+use crate::environment;
+use crate::failure::{Failure, Result};
+
+/// The log of the process, as far as it can change while it runs.
+#[derive(Debug)]
+pub(crate) struct Logs {
+    level: reload::Handle<EnvFilter, Registry>,
+    file: Option<LogFile>,
+    arguments: Logging,
+}
+
+/// A file that can be opened again under its name.
+#[derive(Clone, Debug)]
+struct LogFile(Arc<(PathBuf, Mutex<File>)>);
+
+impl Logs {
+    /// Starts to log as the configuration and the command line say; `program` names the file in a `log_dir`.
+    pub(crate) fn start(config: &Config, arguments: &Logging, program: &str) -> Result<Self> {
+        let path = path(config, arguments, program);
+        let file = path.as_deref().map(LogFile::open).transpose()?;
+        let also_stderr = config.bool("DEFAULT", "use_stderr");
+        let colours = file.is_none() && io::stderr().is_terminal();
+        let writer = match file.clone() {
+            None => BoxMakeWriter::new(io::stderr),
+            Some(file) if also_stderr => BoxMakeWriter::new(move || Both(file.clone())),
+            Some(file) => BoxMakeWriter::new(move || file.clone()),
+        };
+        let format = environment::variables().remove("KEYSTONE_LOG_FORMAT");
+        let json = arguments
+            .json()
+            .unwrap_or_else(|| config.bool("DEFAULT", "use_json"))
+            || format.as_deref() == Some("json");
+        let layer = fmt::layer().with_writer(writer).with_ansi(colours);
+        let layer = if json {
+            layer.json().flatten_event(true).boxed()
+        } else {
+            layer.boxed()
+        };
+        let (filter, level) = reload::Layer::new(filter(config, arguments));
+        // A second start in one process keeps the first log, which is what a test wants.
+        let _ = Registry::default().with(filter).with(layer).try_init();
+        for name in without_effect(config, arguments) {
+            tracing::warn!("{name} has no effect: the log goes to standard error or to a file");
+        }
+        Ok(Self {
+            level,
+            file,
+            arguments: arguments.clone(),
+        })
+    }
+
+    /// Takes over the level, and opens the file again.
+    pub(crate) fn refresh(&self, config: &Config) {
+        let _ = self.level.reload(filter(config, &self.arguments));
+        if let Some(file) = &self.file
+            && let Err(failure) = file.reopen()
+        {
+            tracing::error!("{failure}; logging to the file that was open");
+        }
+    }
+
+    /// Whether what is logged can be seen on standard error.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.file.is_some()
+    }
+}
+
+fn filter(config: &Config, arguments: &Logging) -> EnvFilter {
+    let debug = arguments
+        .debug()
+        .unwrap_or_else(|| config.bool("DEFAULT", "debug"));
+    let level = if debug { "debug" } else { "info" };
+    let standard = format!("info,keystone={level},sqlx=warn");
+    match environment::variables().get("KEYSTONE_LOG") {
+        Some(wanted) if !wanted.is_empty() => EnvFilter::try_new(wanted).unwrap_or_else(|error| {
+            crate::terminal::complain(&format!("KEYSTONE_LOG is passed over: {error}"));
+            EnvFilter::new(standard)
+        }),
+        _ => EnvFilter::new(standard),
+    }
+}
+
+fn path(config: &Config, arguments: &Logging, program: &str) -> Option<PathBuf> {
+    let option = |name| config.optional_string("DEFAULT", name).map(PathBuf::from);
+    let given = |path: Option<PathBuf>| path.filter(|path| !path.as_os_str().is_empty());
+    let file = given(arguments.log_file.clone().or_else(|| option("log_file")));
+    let dir = given(arguments.log_dir.clone().or_else(|| option("log_dir")));
+    match (dir, file) {
+        (Some(dir), Some(file)) => Some(dir.join(file)),
+        (Some(dir), None) => Some(dir.join(format!("{program}.log"))),
+        (None, file) => file,
+    }
+}
+
+fn without_effect(config: &Config, arguments: &Logging) -> Vec<String> {
+    let asked = [
+        ("use_syslog", config.bool("DEFAULT", "use_syslog")),
+        ("use_journal", config.bool("DEFAULT", "use_journal")),
+        (
+            "log_config_append",
+            config.is_set("DEFAULT", "log_config_append"),
+        ),
+    ];
+    let options = asked.into_iter().filter(|(_, asked)| *asked);
+    let mut names: Vec<String> = options
+        .map(|(name, _)| format!("[DEFAULT] {name}"))
+        .collect();
+    names.extend(arguments.without_effect().into_iter().map(str::to_owned));
+    names
+}
+
+impl LogFile {
+    fn open(path: &Path) -> Result<Self> {
+        let file = append(path)?;
+        Ok(Self(Arc::new((path.to_owned(), Mutex::new(file)))))
+    }
+
+    fn reopen(&self) -> Result<()> {
+        let (path, file) = &*self.0;
+        let new = append(path)?;
+        *file.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+}
+
+fn append(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.map_err(|error| {
+        Failure::new(format!(
+            "the log file {} can't be opened: {error}",
+            path.display()
+        ))
+    })
+}
+
+impl Write for LogFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut file = self.0.1.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(line).map(|()| line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A log file and standard error.
+struct Both(LogFile);
+
+impl Write for Both {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().lock().write_all(line);
+        self.0.write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

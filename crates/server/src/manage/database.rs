@@ -1,0 +1,78 @@
+//! `db_sync` and `db_version`: the schema.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use keystone::storage::schema::{self, CONTRACT_HEAD, EXPAND_HEAD, Phase};
+
+use crate::configuration::Configuration;
+use crate::failure::{Failure, Result};
+use crate::serve;
+use crate::terminal::{ProgressLine, print};
+
+#[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
+pub(crate) struct SyncArguments {
+    /// No longer supported, as in the reference.
+    #[arg(hide = true)]
+    version: Option<String>,
+    /// Only what old and new releases can both live with.
+    #[arg(long, group = "phase")]
+    expand: bool,
+    /// Nothing: data needs no migration.
+    #[arg(long, group = "phase")]
+    migrate: bool,
+    /// Only what old releases needed, once no node runs one.
+    #[arg(long, group = "phase")]
+    contract: bool,
+    /// Change nothing; exit with 0 if there is nothing to do, 2 before --expand, 4 before --contract.
+    #[arg(long, group = "phase")]
+    check: bool,
+}
+
+pub(super) async fn sync(
+    arguments: SyncArguments,
+    configuration: &Configuration,
+) -> Result<ExitCode> {
+    if arguments.migrate {
+        // The reference's words.
+        print("Data migrations are no longer supported with alembic. This is now a no-op.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let phase = match arguments {
+        SyncArguments { expand: true, .. } => Phase::Expand,
+        SyncArguments { contract: true, .. } => Phase::Contract,
+        SyncArguments { check: true, .. } => return check(configuration).await,
+        SyncArguments {
+            version: Some(_), ..
+        } => {
+            return Err(Failure::new("Specifying a version is no longer supported"));
+        }
+        _ => Phase::All,
+    };
+    let db = serve::connect(&configuration.settings.database).await?;
+    let line = ProgressLine::new();
+    schema::sync(&db, phase, |progress| line.schema(progress)).await?;
+    drop(line);
+    db.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn check(configuration: &Configuration) -> Result<ExitCode> {
+    let db = serve::connect(&configuration.settings.database).await?;
+    let state = schema::state(&db).await?;
+    tracing::info!("{state}");
+    tracing::info!(
+        "expand: {} (head: {EXPAND_HEAD}), contract: {} (head: {CONTRACT_HEAD})",
+        state.expand().unwrap_or("none"),
+        state.contract().unwrap_or("none"),
+    );
+    Ok(ExitCode::from(state.check()))
+}
+
+pub(super) async fn version(configuration: &Configuration) -> Result<()> {
+    let db = serve::connect(&configuration.settings.database).await?;
+    // The word is Python's for a database without a revision.
+    print(schema::state(&db).await?.expand().unwrap_or("None"));
+    Ok(())
+}

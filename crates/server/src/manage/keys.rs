@@ -1,0 +1,115 @@
+//! `*_setup` and `*_rotate`: the key repositories.
+//!
+//! As in the reference, a repository that is not there or can't be written to is an error in the
+//! log, and the command still exits with 0.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use keystone::token::KeyRepository;
+use nix::unistd::{AccessFlags, access};
+
+use super::owner::OwnerArguments;
+use crate::configuration::Configuration;
+use crate::failure::Result;
+
+/// What the keys are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repository {
+    Tokens,
+    Receipts,
+    Credentials,
+}
+
+impl Repository {
+    fn group(self) -> &'static str {
+        match self {
+            Self::Tokens => "fernet_tokens",
+            Self::Receipts => "fernet_receipts",
+            Self::Credentials => "credential",
+        }
+    }
+
+    fn of(self, keys: &keystone::Keys) -> &KeyRepository {
+        match self {
+            Self::Tokens => &keys.tokens,
+            Self::Receipts => &keys.receipts,
+            Self::Credentials => &keys.credentials,
+        }
+    }
+}
+
+pub(super) fn setup(
+    owner: &OwnerArguments,
+    configuration: &Configuration,
+    wanted: &[Repository],
+) -> Result<()> {
+    let owner = owner.owner()?;
+    for (repository, keys) in distinct(wanted, &configuration.settings.keys) {
+        let path = keys.path();
+        if path.exists() && !is_usable(repository, keys) {
+            continue;
+        }
+        if keys.setup(owner)? {
+            tracing::info!(path = %path.display(), "created the key repository");
+        }
+        is_usable(repository, keys);
+    }
+    Ok(())
+}
+
+pub(super) fn rotate(
+    owner: &OwnerArguments,
+    configuration: &Configuration,
+    wanted: &[Repository],
+) -> Result<()> {
+    let owner = owner.owner()?;
+    for (repository, keys) in distinct(wanted, &configuration.settings.keys) {
+        if is_usable(repository, keys) {
+            keys.rotate(owner)?;
+        }
+    }
+    Ok(())
+}
+
+/// Tokens and receipts often share a directory, which is then handled once.
+fn distinct<'a>(
+    wanted: &[Repository],
+    keys: &'a keystone::Keys,
+) -> Vec<(Repository, &'a KeyRepository)> {
+    let mut all: Vec<(Repository, &KeyRepository)> = Vec::new();
+    for repository in wanted {
+        let one = repository.of(keys);
+        let absolute = |keys: &KeyRepository| std::path::absolute(keys.path()).ok();
+        if !all
+            .iter()
+            .any(|(_, other)| absolute(other) == absolute(one))
+        {
+            all.push((*repository, one));
+        }
+    }
+    all
+}
+
+/// Whether keys can be read and written there; what is wrong is logged.
+pub(super) fn is_usable(repository: Repository, keys: &KeyRepository) -> bool {
+    let path = keys.path();
+    let group = repository.group();
+    if access(
+        path,
+        AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK,
+    )
+    .is_err()
+    {
+        tracing::error!(
+            path = %path.display(),
+            "[{group}] key_repository does not exist or can't be read and written"
+        );
+        return false;
+    }
+    let mode = fs::metadata(path).map(|meta| meta.permissions().mode());
+    if mode.is_ok_and(|mode| mode & 0o005 != 0) {
+        tracing::warn!(path = %path.display(), "[{group}] key_repository is open to everyone");
+    }
+    true
+}

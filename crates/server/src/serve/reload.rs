@@ -1,0 +1,70 @@
+//! SIGHUP: the configuration is read again.
+
+use keystone::Keystone;
+use keystone_config::Config;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::configuration::{self, Configuration};
+use crate::failure::{Failure, Result};
+
+/// Groups and options that open sockets, pools or files: only a new process can take them over.
+const FIXED: [(&str, &str); 10] = [
+    ("database", ""),
+    ("fernet_tokens", "key_repository"),
+    ("fernet_receipts", "key_repository"),
+    ("DEFAULT", "log_dir"),
+    ("DEFAULT", "log_file"),
+    ("DEFAULT", "use_json"),
+    ("DEFAULT", "use_stderr"),
+    ("DEFAULT", "use_syslog"),
+    ("DEFAULT", "use_journal"),
+    ("DEFAULT", "log_config_append"),
+];
+
+/// Takes over the configuration at each SIGHUP; one that has problems changes nothing.
+pub(super) fn on_hangup(
+    keystone: Keystone,
+    configuration: Configuration,
+) -> Result<impl Future<Output = ()> + Send> {
+    let signals = signal(SignalKind::hangup())
+        .map_err(|error| Failure::new(format!("SIGHUP can't be listened to: {error}")))?;
+    Ok(follow(signals, keystone, configuration))
+}
+
+async fn follow(mut signals: Signal, keystone: Keystone, mut configuration: Configuration) {
+    while signals.recv().await.is_some() {
+        configuration.logs.refresh(&configuration.config);
+        match configuration::read(&configuration.sources) {
+            Ok((config, settings, warnings)) => {
+                configuration::log(&warnings);
+                if let Err(error) = keystone.reload(settings).await {
+                    tracing::error!("the configuration stays as it was: {error}");
+                    continue;
+                }
+                configuration.logs.refresh(&config);
+                report(&config, &configuration.config);
+                configuration.config = config;
+            }
+            Err(failure) => tracing::error!("the configuration stays as it was: {failure}"),
+        }
+    }
+}
+
+/// Says what has changed and what of that has to wait.
+fn report(new: &Config, old: &Config) {
+    let changes = new.changed(old);
+    if changes.is_empty() {
+        tracing::info!("the configuration was read again; nothing has changed");
+    }
+    for change in changes {
+        let fixed = FIXED.iter().any(|(group, option)| {
+            *group == change.group && (option.is_empty() || *option == change.option)
+        });
+        let name = format!("[{}] {}", change.group, change.option);
+        if fixed {
+            tracing::warn!("{name} has changed: restart the server for it to take effect");
+        } else {
+            tracing::info!("{name} has changed and is in effect");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What a command says to whoever started it, beside the log.
+
+use std::io::{self, IsTerminal, Write};
+
+use keystone::storage::schema::Progress;
+use keystone::types::Secret;
+
+use crate::failure::{Failure, Result};
+
+/// Writes to standard output; a reader that has gone away is none of our concern.
+pub(crate) fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Writes to standard error.
+pub(crate) fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Asks for a new password twice, if there is somebody to ask.
+pub(crate) fn ask_for_new_password(prompt: &str) -> Result<Option<Secret>> {
+    if !io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let ask = |prompt: &str| {
+        rpassword::prompt_password(prompt)
+            .map_err(|error| Failure::new(format!("no password could be read: {error}")))
+    };
+    let first = ask(&format!("{prompt}: "))?;
+    if first.is_empty() {
+        return Ok(None);
+    }
+    if first != ask(&format!("{prompt} (again): "))? {
+        return Err(Failure::new("the two passwords differ"));
+    }
+    Ok(Some(first.into()))
+}
+
+/// A line that shows how far long work has come, on a terminal only.
+#[derive(Debug)]
+pub(crate) struct ProgressLine {
+    shown: bool,
+}
+
+impl ProgressLine {
+    pub(crate) fn new() -> Self {
+        Self {
+            shown: io::stderr().is_terminal(),
+        }
+    }
+
+    pub(crate) fn schema(&self, progress: Progress) {
+        let Progress {
+            revision,
+            done,
+            total,
+        } = progress;
+        self.show(&format!("{revision}: {done} of {total} statements"));
+    }
+
+    pub(crate) fn show(&self, text: &str) {
+        if self.shown {
+            let mut err = io::stderr().lock();
+            let _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
+        }
+    }
+}
+
+impl Drop for ProgressLine {
+    fn drop(&mut self) {
+        self.show("");
+    }
+}
