@@ -59,21 +59,26 @@ def owner():
 
 
 def settle(keystone, url="http://127.0.0.1:5000/v3"):
-    """Keys, schema and bootstrap by one server's `keystone-manage`; complains with the output of what fails."""
-    commands = [
-        ("db_sync",),
-        ("fernet_setup", *owner()),
-        ("credential_setup", *owner()),
-        (
-            "bootstrap",
-            *("--bootstrap-password", ADMIN_PASSWORD, "--bootstrap-region-id", "RegionOne"),
-            *("--bootstrap-admin-url", url, "--bootstrap-internal-url", url, "--bootstrap-public-url", url),
-        ),
-    ]
-    for command in commands:
-        done = keystone.manage(*command)
-        if done.returncode:
-            raise RuntimeError(f"keystone-manage {command[0]}: {done.returncode}\n{done.stdout}{done.stderr}")
+    """Schema, keys and bootstrap by one server's `keystone-manage`."""
+    manage(keystone, "db_sync")
+    make_keys(keystone)
+    manage(
+        *(keystone, "bootstrap"),
+        *("--bootstrap-password", ADMIN_PASSWORD, "--bootstrap-region-id", "RegionOne"),
+        *("--bootstrap-admin-url", url, "--bootstrap-internal-url", url, "--bootstrap-public-url", url),
+    )
+
+
+def make_keys(keystone):
+    for command in ("fernet_setup", "credential_setup"):
+        manage(keystone, command, *owner())
+
+
+def manage(keystone, *arguments):
+    """Runs `keystone-manage`; complains with the output of what fails."""
+    done = keystone.manage(*arguments)
+    if done.returncode:
+        raise RuntimeError(f"keystone-manage {arguments[0]}: {done.returncode}\n{done.stdout}{done.stderr}")
 
 
 class Things:

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import time
 
-from cloud import ADMIN_PASSWORD, owner
+from cloud import ADMIN_PASSWORD, manage, owner
 from harness import wire
 from harness.checks import equal, expect
 
@@ -36,14 +36,9 @@ def tell(run, both, things):
     for rotator, wanted in ((both.reference, [0, 1, 2]), (both.ours, [0, 2, 3]), (both.reference, [0, 3, 4])):
         with run.check(f"credential_rotate by {rotator.name}"):
             staged = (credentials / "0").read_text()
-            manage(rotator, "credential_rotate")
+            manage(rotator, "credential_rotate", *owner())
             equal(numbers(credentials), wanted, "the keys")
             equal((credentials / str(wanted[-1])).read_text(), staged, "the primary key, beside the staged before")
-
-
-def manage(keystone, command):
-    done = keystone.manage(command, *owner())
-    equal(done.returncode, 0, f"the exit status ({done.stdout}{done.stderr})")
 
 
 def numbers(repository):
@@ -52,7 +47,7 @@ def numbers(repository):
 
 def rotate(both, rotator, keys, number):
     staged = (keys / "0").read_text()
-    manage(rotator, "fernet_rotate")
+    manage(rotator, "fernet_rotate", *owner())
     equal((keys / str(number)).read_text(), staged, "the primary key, beside the staged before")
     expect((keys / "0").read_text() != staged, "the staged key is the old one")
     # The newest `ACTIVE_KEYS - 1` beside the staged one.
