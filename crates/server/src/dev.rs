@@ -67,8 +67,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let _logs = Logs::start(&config, &arguments.logging, "keystone")?;
     configuration::log(&warnings);
 
+    let chosen = arguments.admin_password.filter(|it| !it.is_empty());
     let keystone = prepare(&settings).await?;
-    let password = first_steps(&keystone, &dir, &url, arguments.admin_password).await?;
+    let password = first_steps(&keystone, &dir, &url, chosen).await?;
     dir.write("clouds.yaml", &clouds_yaml(&url, &password))?;
     dir.write("admin-openrc", &openrc(&url, &password))?;
     announce(&dir, &url, &password);

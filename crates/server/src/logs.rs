@@ -68,9 +68,13 @@ impl Logs {
         })
     }
 
-    /// Takes over the level, and opens the file again.
-    pub(crate) fn refresh(&self, config: &Config) {
+    /// Takes over the level of a new configuration.
+    pub(crate) fn follow(&self, config: &Config) {
         let _ = self.level.reload(filter(config, &self.arguments));
+    }
+
+    /// Opens the file again, under whose name there may be none any more.
+    pub(crate) fn reopen(&self) {
         if let Some(file) = &self.file
             && let Err(failure) = file.reopen()
         {

@@ -2,6 +2,7 @@
 
 pub(crate) mod http;
 mod reload;
+mod systemd;
 
 use clap::Args;
 use keystone::Keystone;
@@ -39,6 +40,7 @@ async fn serve(arguments: Arguments, configuration: Configuration) -> Result<()>
     let keystone = open(&configuration.settings).await?;
     readiness::advise(&keystone, &configuration.settings).await;
     let reloading = tokio::spawn(reload::on_hangup(keystone.clone(), configuration)?);
+    systemd::tell("READY=1");
     listeners.serve(&keystone).await?;
     reloading.abort();
     keystone.db().close().await;

@@ -10,13 +10,23 @@ use nix::sys::stat::{Mode, umask};
 
 use crate::failure::{Failure, Result};
 
+/// The file that tells a directory of `keystone dev` from any other.
+const MARK: &str = ".keystone-dev";
+
 /// An absolute path to a directory that exists.
 #[derive(Debug)]
 pub(super) struct DataDir(PathBuf);
 
 impl DataDir {
-    /// Makes what is missing of the directory and its `keystone.conf`.
+    /// Makes what is missing of the directory and its `keystone.conf`; refuses one with other things in it.
     pub(super) fn open(path: &Path) -> Result<Self> {
+        if !path.join(MARK).exists() && fs::read_dir(path).is_ok_and(|mut it| it.next().is_some()) {
+            let path = path.display();
+            return Err(Failure::new(format!(
+                "--data-dir {path}: there is something in it that `keystone dev` has not made; \
+                 name an empty directory or a new one"
+            )));
+        }
         // The database and the keys are made by others, and are nobody else's concern either.
         umask(Mode::from_bits_truncate(0o077));
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
@@ -24,6 +34,7 @@ impl DataDir {
         let dir = Self(absolute.map_err(|error| failed(path, &error))?);
         fs::set_permissions(&dir.0, Permissions::from_mode(0o700))
             .map_err(|error| failed(path, &error))?;
+        dir.write(MARK, "The data of `keystone dev`.")?;
         if !dir.config().exists() {
             dir.write("keystone.conf", &keystone_conf(&dir.0))?;
         }

@@ -33,7 +33,7 @@ pub(super) fn on_hangup(
 
 async fn follow(mut signals: Signal, keystone: Keystone, mut configuration: Configuration) {
     while signals.recv().await.is_some() {
-        configuration.logs.refresh(&configuration.config);
+        configuration.logs.reopen();
         match configuration::read(&configuration.sources) {
             Ok((config, settings, warnings)) => {
                 configuration::log(&warnings);
@@ -41,7 +41,7 @@ async fn follow(mut signals: Signal, keystone: Keystone, mut configuration: Conf
                     tracing::error!("the configuration stays as it was: {error}");
                     continue;
                 }
-                configuration.logs.refresh(&config);
+                configuration.logs.follow(&config);
                 report(&config, &configuration.config);
                 configuration.config = config;
             }
@@ -62,9 +62,9 @@ fn report(new: &Config, old: &Config) {
         });
         let name = format!("[{}] {}", change.group, change.option);
         if fixed {
-            tracing::warn!("{name} has changed: restart the server for it to take effect");
+            tracing::warn!("{name} has changed, but not here: restart the server");
         } else {
-            tracing::info!("{name} has changed and is in effect");
+            tracing::info!("{name} has changed");
         }
     }
 }

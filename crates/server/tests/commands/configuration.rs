@@ -11,10 +11,11 @@ fn every_problem_is_listed_with_its_place() {
         env!("CARGO_BIN_EXE_keystone-manage"),
     ] {
         let mut command = world.command(program);
-        match program.ends_with("manage") {
-            true => command.args(["--config-file", &conf, "db_sync"]),
-            false => command.args(["serve", "--config-file", &conf]),
-        };
+        if program.ends_with("manage") {
+            command.args(["--config-file", &conf, "db_sync"]);
+        } else {
+            command.args(["serve", "--config-file", &conf]);
+        }
         let run = Run::of(&mut command).exits_with(1).prints("");
         let expected = format!("{conf}:10: [token] expiration: expected a whole number");
         assert!(run.says(&expected).stderr.lines().count() < 5);

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::world::{Server, World, mode, names};
+use crate::world::{Run, Server, World, mode, names};
 
 fn dev(world: &World, more: &[&str]) -> Server {
     let mut command: Command = world.command(env!("CARGO_BIN_EXE_keystone"));
@@ -50,6 +50,18 @@ fn it_is_ready_at_once_and_keeps_its_data() {
     );
     let clouds = std::fs::read_to_string(data.join("clouds.yaml")).unwrap();
     assert!(clouds.contains(password), "{clouds}");
+}
+
+#[test]
+fn a_directory_of_something_else_is_left_alone() {
+    let world = World::new();
+    let mut command: Command = world.command(env!("CARGO_BIN_EXE_keystone"));
+    command.args(["dev", "--listen", "127.0.0.1:0", "--data-dir", "."]);
+    let before = (mode(&world.path("")), names(&world.path("")));
+    Run::of(&mut command)
+        .exits_with(1)
+        .says("there is something in it that `keystone dev` has not made");
+    assert_eq!((mode(&world.path("")), names(&world.path(""))), before);
 }
 
 #[test]

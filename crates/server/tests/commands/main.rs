@@ -1,5 +1,10 @@
 //! The two commands, run as an operator runs them.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that fails"
+)]
+
 mod bootstrap;
 mod configuration;
 mod database;

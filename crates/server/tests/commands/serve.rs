@@ -2,10 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
 
 use nix::sys::signal::Signal;
 
-use crate::world::{Run, World};
+use crate::world::{Run, Server, World};
 
 fn refused(world: &World, listen: &str) -> Run {
     let mut command = world.command(env!("CARGO_BIN_EXE_keystone"));
@@ -93,13 +94,32 @@ fn several_addresses_answer() {
         "--listen",
         "127.0.0.1:0",
     ]);
-    let server = crate::world::Server::start(command.arg("--config-file").arg(config));
+    let server = Server::start(command.arg("--config-file").arg(config));
     let second = server.logs("listening address=");
     let (_, second) = second.split_once("address=").unwrap();
     assert_ne!(server.address, second.trim());
     assert_eq!(server.ask("GET /", "").0, 300);
     TcpStream::connect(second.trim()).unwrap();
     assert_eq!(server.stop(Signal::SIGTERM), 0);
+}
+
+#[test]
+fn systemd_learns_that_it_is_ready() {
+    let world = World::ready();
+    let socket = world.path("notify");
+    let waiting = UnixDatagram::bind(&socket).unwrap();
+    let mut command = world.command(env!("CARGO_BIN_EXE_keystone"));
+    command.args([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--config-file",
+        "keystone.conf",
+    ]);
+    let _server = Server::start(command.env("NOTIFY_SOCKET", socket));
+    let mut state = [0; 32];
+    let length = waiting.recv(&mut state).unwrap();
+    assert_eq!(&state[..length], b"READY=1");
 }
 
 #[test]
@@ -138,8 +158,8 @@ fn hangup_takes_over_what_can_change() {
         "[DEFAULT]\npublic_endpoint = https://id.example\n[database]\nmax_pool_size = 9\n",
     );
     server.signal(Signal::SIGHUP);
-    server.logs("[DEFAULT] public_endpoint has changed and is in effect");
-    server.logs("[database] max_pool_size has changed: restart the server");
+    server.logs("[DEFAULT] public_endpoint has changed");
+    server.logs("[database] max_pool_size has changed, but not here: restart the server");
     let (_, _, versions) = server.ask("GET /", "");
     let link = &versions["versions"]["values"][0]["links"][0]["href"];
     assert_eq!(link, "https://id.example/v3/");

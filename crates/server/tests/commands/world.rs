@@ -41,7 +41,7 @@ impl World {
     pub(crate) fn ready() -> Self {
         let world = Self::new();
         for command in ["fernet_setup", "credential_setup"] {
-            world.manage(&world.owned(&[command])).succeeds();
+            world.manage(&owned(&[command])).succeeds();
         }
         world.manage(&["db_sync"]).succeeds();
         world
@@ -70,15 +70,6 @@ impl World {
              [credential]\nkey_repository = {dir}/credential-keys\n{more}"
         );
         self.write("keystone.conf", &text)
-    }
-
-    /// The arguments, and the owner that root has to name.
-    pub(crate) fn owned<'a>(&self, arguments: &[&'a str]) -> Vec<&'a str> {
-        let mut all = arguments.to_vec();
-        if Uid::effective().is_root() {
-            all.extend(["--keystone-user", "root", "--keystone-group", "root"]);
-        }
-        all
     }
 
     pub(crate) fn command(&self, program: &str) -> Command {
@@ -173,7 +164,7 @@ impl Server {
         };
         let line = server.logs("listening address=");
         let (_, address) = line.split_once("address=").unwrap();
-        server.address = address.trim().to_owned();
+        address.trim().clone_into(&mut server.address);
         server
     }
 
@@ -185,7 +176,10 @@ impl Server {
             match self.log.recv_timeout(PATIENCE) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(line) => before.push(line),
-                Err(_) => panic!("{text:?} is not in the log:\n{}", before.join("\n")),
+                Err(error) => panic!(
+                    "{error}; {text:?} is not in the log:\n{}",
+                    before.join("\n")
+                ),
             }
         }
     }
@@ -237,6 +231,15 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The arguments, and the owner that root has to name.
+pub(crate) fn owned<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut all = arguments.to_vec();
+    if Uid::effective().is_root() {
+        all.extend(["--keystone-user", "root", "--keystone-group", "root"]);
+    }
+    all
 }
 
 /// The permissions of a file.
