@@ -77,7 +77,7 @@ def unavailable(client):
         equal(answer.json["error"]["code"], 503, "the code in the body")
         equal(answer.json["error"]["title"], "Service Unavailable", "the title")
         expect(time.monotonic() - started < 35, "the answer took longer than half a minute")
-    equal(client.get("/v3").status, 200, "the status of discovery meanwhile")
+    equal(wire.request("GET", f"{client.url}/v3").status, 200, "the status of discovery meanwhile")
 
 
 def stopped(both):

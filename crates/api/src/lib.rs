@@ -73,14 +73,13 @@ pub fn router(live: Live) -> Router {
         .route("/healthcheck", get(v3::health::show))
         .merge(v3::routes())
         .fallback(edge::no_route)
-        .layer(from_fn_with_state(live.clone(), edge::edge))
-        .with_state(live);
-    // Before routing, which a layer of the router would come after.
-    Router::new().fallback_service(
-        ServiceBuilder::new()
-            .map_request(edge::normalize)
-            .service(routes),
-    )
+        .with_state(live.clone());
+    // Around the router rather than in it: before routing, and after it has said what it allows.
+    let service = ServiceBuilder::new()
+        .map_request(edge::normalize)
+        .layer(from_fn_with_state(live, edge::edge))
+        .service(routes);
+    Router::new().fallback_service(service)
 }
 
 async fn versions(request: Request) -> Response {

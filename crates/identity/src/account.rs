@@ -117,7 +117,7 @@ impl Identity {
         .bind(&user.domain_id)
         .execute(&mut tx)
         .await?;
-        sql("INSERT INTO local_user (user_id, domain_id, name) VALUES (?, ?, ?)")
+        sql("INSERT INTO local_user (user_id, domain_id, name, failed_auth_count) VALUES (?, ?, ?, 0)")
             .bind(id)
             .bind(&user.domain_id)
             .bind(&user.name)
@@ -165,7 +165,7 @@ impl Identity {
             self.restore(&mut tx, id).await?;
         }
         if let Some(name) = changes.name {
-            rename(&mut tx, id, local_id, &name, &user.domain_id).await?;
+            rename(&mut tx, id, local_id, &name).await?;
         }
         store(&mut tx, Table::User, id, &changes.options).await?;
         if let Some(hash) = &hash {
@@ -280,23 +280,19 @@ fn name_taken(name: &str, domain_id: &str) -> Error {
     ))
 }
 
-async fn rename(
-    tx: &mut Tx,
-    id: &str,
-    local_id: Option<i64>,
-    name: &str,
-    domain_id: &str,
-) -> Result<()> {
+async fn rename(tx: &mut Tx, id: &str, local_id: Option<i64>, name: &str) -> Result<()> {
     let statement = if local_id.is_some() {
         "UPDATE local_user SET name = ? WHERE user_id = ?"
     } else {
         "UPDATE federated_user SET display_name = ? WHERE user_id = ?"
     };
+    // Here the reference does not say in which domain.
+    let taken = || Error::conflict::<User>(format!("Duplicate entry found with name {name}"));
     sql(statement)
         .bind(name)
         .bind(id)
         .execute(tx)
         .await
-        .or_conflict(|| name_taken(name, domain_id))?;
+        .or_conflict(taken)?;
     Ok(())
 }
