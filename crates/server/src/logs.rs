@@ -6,7 +6,7 @@
 //! logrotate can move it away.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -38,7 +38,6 @@ impl Logs {
         let path = path(config, arguments, program);
         let file = path.as_deref().map(LogFile::open).transpose()?;
         let also_stderr = config.bool("DEFAULT", "use_stderr");
-        let colours = file.is_none() && io::stderr().is_terminal();
         let writer = match file.clone() {
             None => BoxMakeWriter::new(io::stderr),
             Some(file) if also_stderr => BoxMakeWriter::new(move || Both(file.clone())),
@@ -49,7 +48,7 @@ impl Logs {
             .json()
             .unwrap_or_else(|| config.bool("DEFAULT", "use_json"))
             || format.as_deref() == Some("json");
-        let layer = fmt::layer().with_writer(writer).with_ansi(colours);
+        let layer = fmt::layer().with_writer(writer).with_ansi(false);
         let layer = if json {
             layer.json().flatten_event(true).boxed()
         } else {

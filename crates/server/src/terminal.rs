@@ -62,7 +62,8 @@ impl ProgressLine {
     pub(crate) fn show(&self, text: &str) {
         if self.shown {
             let mut err = io::stderr().lock();
-            let _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
+            // Whatever is logged next takes the line's place.
+            let _ = write!(err, "\x1b[K{text}\r").and_then(|()| err.flush());
         }
     }
 }

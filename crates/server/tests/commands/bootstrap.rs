@@ -1,6 +1,9 @@
 //! `bootstrap`.
 
-use crate::world::{Run, World};
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::world::{Run, World, owned};
 
 #[test]
 fn a_password_is_needed() {
@@ -9,6 +12,41 @@ fn a_password_is_needed() {
     world.manage(&["bootstrap"]).exits_with(1).prints(
         "ERROR: Either --bootstrap-password argument or OS_BOOTSTRAP_PASSWORD must be set.\n",
     );
+}
+
+#[test]
+fn a_terminal_is_asked_for_the_password() {
+    let world = World::new();
+    world.manage(&["db_sync"]).succeeds();
+    let program = env!("CARGO_BIN_EXE_keystone-manage");
+    let line = format!("{program} --config-file keystone.conf bootstrap");
+    let typed = |text: &str| {
+        let mut terminal = world.command("script");
+        terminal
+            .args(["-qec", &line, "/dev/null"])
+            .env("PATH", "/usr/bin:/bin");
+        let mut child = terminal
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        let shown = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), shown)
+    };
+    let (status, shown) = typed("s3cret\nsecret\n");
+    assert_eq!(status, Some(1), "{shown}");
+    assert!(shown.contains("the two passwords differ"), "{shown}");
+    let (status, shown) = typed("s3cret\ns3cret\n");
+    assert_eq!(status, Some(0), "{shown}");
+    world.manage(&owned(&["fernet_setup"])).succeeds();
+    assert_eq!(world.serve().log_in("s3cret").0, 201);
 }
 
 #[test]

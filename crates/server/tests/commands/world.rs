@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -107,7 +107,16 @@ impl World {
 
 impl Run {
     pub(crate) fn of(command: &mut Command) -> Self {
-        let output = command.output().unwrap();
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = child.spawn().unwrap();
+        let id = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        let (ended, end) = channel();
+        std::thread::spawn(move || ended.send(child.wait_with_output()));
+        let output = end.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            kill(id, Signal::SIGKILL).unwrap();
+            panic!("{command:?} does not end");
+        });
+        let output = output.unwrap();
         Self {
             status: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -182,6 +191,12 @@ impl Server {
                 ),
             }
         }
+    }
+
+    /// Whether nothing is logged for a moment, as while the server waits.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let moment = Duration::from_millis(300);
+        self.log.recv_timeout(moment) == Err(RecvTimeoutError::Timeout)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
