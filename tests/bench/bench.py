@@ -98,7 +98,7 @@ def load(directory, url, lines, seconds, warming=False):
     done = processes.run(command, timeout=seconds + 60)
     if done.returncode or not warming and "refused: 0\n" not in done.stdout:
         raise RuntimeError(f"wrk: {done.stdout}{done.stderr}")
-    latency = re.search(r"^\s+50%\s+(\S+)$", done.stdout, re.M)[1]
+    latency = re.search(r"^\s+50%\s+(\S+)\s*$", done.stdout, re.M)[1]
     return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1]), latency
 
 

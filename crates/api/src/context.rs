@@ -174,7 +174,7 @@ impl Context {
     }
 
     /// The caller's token, where one was used.
-    pub(crate) fn token(&self) -> Option<&AuthToken> {
+    pub(crate) fn token(&self) -> Option<&Arc<AuthToken>> {
         match &self.caller {
             Caller::Token(token) => Some(token),
             Caller::Nobody | Caller::AdminToken => None,
@@ -240,17 +240,13 @@ impl Context {
         let filters = self
             .query
             .iter()
-            .filter_map(|(key, value)| filter(attributes, key, value))
-            .collect();
-        let limit = match self.query("limit") {
-            None | Some("") => self.app.settings.list_limit,
-            Some(limit) => Some(limit.parse::<u32>().map_err(|_| {
-                Error::Validation(format!("Invalid input for field/attribute limit. Value: {limit}. '{limit}' is not of type 'integer'"))
-            })?),
+            .filter_map(|(key, value)| filter(attributes, key, value).transpose())
+            .collect::<Result<_>>()?;
+        let limit = match self.query("limit").filter(|limit| !limit.is_empty()) {
+            None => self.app.settings.list_limit,
+            Some(limit) => Some(page_size(limit)?),
         };
-        let limit = limit
-            .filter(|limit| *limit > 0)
-            .map(|limit| limit.min(self.app.settings.max_db_limit));
+        let limit = limit.map(|limit| limit.min(self.app.settings.max_db_limit));
         let marker = self
             .query("marker")
             .filter(|marker| !marker.is_empty())
@@ -260,6 +256,13 @@ impl Context {
             limit,
             marker,
         })
+    }
+
+    /// The same for users and groups, where `[DEFAULT] list_limit` wins over any `?limit`.
+    pub(crate) fn bounded_listing(&self, attributes: &[&str]) -> Result<Listing> {
+        let mut listing = self.listing(attributes)?;
+        listing.limit = self.app.settings.list_limit.or(listing.limit);
+        Ok(listing)
     }
 
     /// `{"user": {…}}`
@@ -331,46 +334,72 @@ impl Context {
     }
 
     fn next_url(&self, marker: &str, listing: &Listing) -> String {
-        let mut query: Vec<(String, String)> = self.query.clone();
-        query.retain(|(key, _)| key != "marker" && key != "limit");
-        query.extend(
-            listing
-                .limit
-                .map(|limit| ("limit".to_owned(), limit.to_string())),
-        );
-        query.push(("marker".to_owned(), marker.to_owned()));
-        let encode = |text: &str| {
-            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
-                .to_string()
-        };
+        let limit = listing.limit.map(|limit| limit.to_string());
+        let mut query: Vec<(&str, &str)> = Vec::new();
+        for (key, value) in &self.query {
+            if query.iter().all(|(seen, _)| seen != key) {
+                query.push((key, value));
+            }
+        }
+        for (key, value) in [("marker", Some(marker)), ("limit", limit.as_deref())] {
+            match (value, query.iter_mut().find(|(name, _)| *name == key)) {
+                (Some(value), Some(pair)) => pair.1 = value,
+                (Some(value), None) => query.push((key, value)),
+                (None, _) => {}
+            }
+        }
         let pairs: Vec<String> = query
-            .iter()
-            .map(|(key, value)| format!("{}={}", encode_key(key), encode(value)))
+            .into_iter()
+            .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
             .collect();
         format!("{}{}?{}", self.base, self.uri.path(), pairs.join("&"))
     }
 }
 
-/// Keys are names of attributes: what they may hold besides letters stays readable.
-fn encode_key(key: &str) -> String {
-    const KEY: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+/// Encodes as a form does.
+fn encode(text: &str) -> String {
+    const ESCAPED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
         .remove(b'_')
         .remove(b'-')
-        .remove(b'.');
-    percent_encoding::utf8_percent_encode(key, KEY).to_string()
+        .remove(b'.')
+        .remove(b'~')
+        .remove(b' ');
+    percent_encoding::utf8_percent_encode(text, ESCAPED)
+        .to_string()
+        .replace(' ', "+")
 }
 
+/// Reads a `?limit` as Python reads an integer, as far as one can be a limit.
+fn page_size(limit: &str) -> Result<u32> {
+    let number = limit.trim();
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    if digits.is_empty() || digits.bytes().any(|byte| !byte.is_ascii_digit()) {
+        return Err(Error::Validation(format!(
+            "Invalid input for field/attribute limit. Value: {limit}. '{limit}' is not of type 'integer'"
+        )));
+    }
+    Ok(digits.parse().unwrap_or(u32::MAX))
+}
+
+/// The attributes that are true or false.
+pub(crate) const FLAGS: [&str; 2] = ["enabled", "is_domain"];
+
 /// `name=x`, `name__contains=x` …
-fn filter(attributes: &[&str], key: &str, value: &str) -> Option<Filter> {
+fn filter(attributes: &[&str], key: &str, value: &str) -> Result<Option<Filter>> {
     let (name, comparator) = match key.split_once("__") {
         Some((name, comparator)) if !attributes.contains(&key) => (name, Some(comparator)),
         _ => (key, None),
     };
     if !attributes.contains(&name) {
-        return None;
+        return Ok(None);
+    }
+    if comparator.is_some() && FLAGS.contains(&name) {
+        return Err(Error::Validation(format!(
+            "Invalid input for field/attribute {key}. Value: {value}. '{name}' is of type 'boolean'"
+        )));
     }
     let comparison = match comparator {
-        None => Comparison::Equals,
+        None | Some("equals") => Comparison::Equals,
         Some("contains") => Comparison::Contains(Case::Sensitive),
         Some("icontains") => Comparison::Contains(Case::Insensitive),
         Some("startswith") => Comparison::StartsWith(Case::Sensitive),
@@ -378,13 +407,13 @@ fn filter(attributes: &[&str], key: &str, value: &str) -> Option<Filter> {
         Some("endswith") => Comparison::EndsWith(Case::Sensitive),
         Some("iendswith") => Comparison::EndsWith(Case::Insensitive),
         // The reference takes no notice of others.
-        Some(_) => return None,
+        Some(_) => return Ok(None),
     };
-    Some(Filter {
+    Ok(Some(Filter {
         name: name.to_owned(),
         comparison,
         value: value.to_owned(),
-    })
+    }))
 }
 
 /// 204.

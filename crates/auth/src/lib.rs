@@ -20,7 +20,7 @@ use serde_json::Value;
 
 pub use settings::Settings;
 pub use token::{AuthToken, Scope};
-pub use validate::{TokenError, WithCatalog};
+pub use validate::TokenError;
 
 use shared::Shared;
 

@@ -212,10 +212,8 @@ impl Auth {
         if project.is_domain || !project.enabled || !project.domain.enabled {
             return Ok(Scope::Unscoped);
         }
-        let roles = self
-            .identity
-            .roles_on_project(&subject.user.id, &project)
-            .await?;
+        let holder = self.identity.holder(&subject.user.id).await?;
+        let roles = self.identity.roles_on_project(&holder, &project).await?;
         Ok(if roles.is_empty() {
             Scope::Unscoped
         } else {
@@ -249,7 +247,8 @@ impl Auth {
                 Scope::System => Payload::System,
             },
         };
-        let roles = self.roles(&subject.user.id, &scope).await?;
+        let holder = self.identity.holder(&subject.user.id).await?;
+        let roles = self.roles(&holder, &scope).await?;
         if roles.is_empty() && scope != Scope::Unscoped {
             return Err(Error::unauthorized(format!(
                 "user {} has no role on the scope it asks for",

@@ -34,13 +34,13 @@ macro_rules! events_where {
     };
 }
 
+/// The events that may end a token.
+#[derive(Debug)]
+pub(crate) struct Events(Vec<Event>);
+
 impl Auth {
-    pub(crate) async fn check_revocation(
-        &self,
-        token: &Token,
-        subject: &Subject,
-        roles: &[RoleRef],
-    ) -> Result<(), TokenError> {
+    /// Finds the events that name something of the token's.
+    pub(crate) async fn revocation_events(&self, token: &Token) -> Result<Events, TokenError> {
         let own = token
             .audit_ids
             .first()
@@ -63,28 +63,31 @@ impl Auth {
             .fetch_all(&self.db)
             .await
             .map_err(keystone_types::Error::from)?;
-        if token.audit_ids.len() > 1
-            || matches!(
-                token.payload,
-                Payload::Trust { .. } | Payload::OAuth1 { .. }
-            )
-        {
-            let unnamed: Vec<Event> = sql(events_where!(
+        let delegated = matches!(
+            token.payload,
+            Payload::Trust { .. } | Payload::OAuth1 { .. }
+        );
+        if token.audit_ids.len() > 1 || delegated {
+            let unnamed = sql(events_where!(
                 "user_id IS NULL AND project_id IS NULL AND audit_id IS NULL"
-            ))
-            .bind(token.issued_at)
-            .fetch_all(&self.db)
-            .await
-            .map_err(keystone_types::Error::from)?;
+            ));
+            let unnamed: Vec<Event> = unnamed
+                .bind(token.issued_at)
+                .fetch_all(&self.db)
+                .await
+                .map_err(keystone_types::Error::from)?;
             events.extend(unnamed);
         }
-        if events
+        Ok(Events(events))
+    }
+}
+
+impl Events {
+    /// Whether one of them ends the token.
+    pub(crate) fn revoke(&self, token: &Token, subject: &Subject, roles: &[RoleRef]) -> bool {
+        self.0
             .iter()
             .any(|event| event.matches(token, subject, roles))
-        {
-            return Err(TokenError::NotFound("Failed to validate token".to_owned()));
-        }
-        Ok(())
     }
 }
 

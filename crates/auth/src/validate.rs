@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use chrono::Duration;
-use keystone_identity::{RevocationEvent, RoleRef, revoke};
+use keystone_identity::{Holder, RevocationEvent, RoleRef, revoke};
 use keystone_token::{Payload, Token};
 use keystone_types::{Error, Result};
 use serde_json::Value;
@@ -40,15 +40,6 @@ impl From<Error> for TokenError {
     }
 }
 
-/// A validated token with the rendered catalog of its scope.
-#[derive(Clone, Debug)]
-pub struct WithCatalog {
-    /// The token.
-    pub token: Arc<AuthToken>,
-    /// The catalog; none for an unscoped token.
-    pub catalog: Option<Arc<Value>>,
-}
-
 impl Auth {
     /// Validates a token; it may have expired up to `window` ago.
     pub async fn validate(&self, id: &str, window: Duration) -> Result<Arc<AuthToken>, TokenError> {
@@ -57,24 +48,25 @@ impl Auth {
         Ok(token)
     }
 
-    /// Validates a token and fetches the catalog that goes with it.
-    pub async fn validate_with_catalog(
-        &self,
-        id: &str,
-        window: Duration,
-    ) -> Result<WithCatalog, TokenError> {
-        let token = self.validate(id, window).await?;
-        let catalog = self.catalog_of(&token).await?;
-        Ok(WithCatalog { token, catalog })
+    /// The catalog of a token's scope, rendered; none for an unscoped token.
+    pub async fn catalog_of(&self, token: &AuthToken) -> Result<Option<Arc<Value>>> {
+        self.catalog_for(&token.token).await
     }
 
-    /// The catalog of a token's scope, rendered.
-    pub async fn catalog_of(&self, token: &AuthToken) -> Result<Option<Arc<Value>>, Error> {
-        if token.scope == Scope::Unscoped {
+    /// The catalog that goes with a token which is being validated at the same time; none for one
+    /// that can't be opened.
+    pub async fn catalog_ahead(&self, id: &str) -> Result<Option<Arc<Value>>> {
+        match self.tokens.open(id) {
+            Ok(token) => self.catalog_for(&token).await,
+            Err(_) => Ok(None),
+        }
+    }
+
+    async fn catalog_for(&self, token: &Token) -> Result<Option<Arc<Value>>> {
+        if token.payload == Payload::Unscoped {
             return Ok(None);
         }
-        let project_id = token.project().map(|project| project.id.as_str());
-        let user_id = token.subject.user.id.as_str();
+        let (user_id, project_id) = (&token.user_id, token.payload.project_id());
         let key = format!("{user_id}/{}", project_id.unwrap_or_default());
         let load = || async {
             let services = self.catalog.for_scope(user_id, project_id).await?;
@@ -86,13 +78,11 @@ impl Auth {
         catalog.map(Some).map_err(TokenError::into_error)
     }
 
-    /// Ends a token, and those derived from it where `cascade` says so.
-    pub async fn revoke(&self, id: &str, cascade: bool) -> Result<(), TokenError> {
-        let token = self.validate(id, Duration::zero()).await?;
+    /// Ends a token that was validated, and those derived from it where `cascade` says so.
+    pub async fn revoke(&self, token: &AuthToken, cascade: bool) -> Result<()> {
         let audit_id = token.token.audit_ids.first().cloned();
-        let mut tx = self.db.begin().await.map_err(Error::from)?;
-        let now = self.clock.now();
-        let settings = self.identity.settings();
+        let (settings, now) = (self.identity.settings(), self.clock.now());
+        let mut tx = self.db.begin().await?;
         let one = RevocationEvent {
             audit_id: audit_id.clone(),
             ..RevocationEvent::default()
@@ -105,7 +95,7 @@ impl Auth {
             };
             revoke(&mut tx, settings, chain, now).await?;
         }
-        Ok(tx.commit().await.map_err(Error::from)?)
+        Ok(tx.commit().await?)
     }
 
     /// Opens a token and finds what it names.
@@ -115,16 +105,23 @@ impl Auth {
         }
         let token = self.open(id)?;
         check_kind(&token)?;
-        let scope = self.scope_of(&token).await?;
-        let subject = self.identity.subject(&token.user_id).await?;
+        let found = tokio::try_join!(
+            self.scope_of(&token),
+            async { Ok(self.identity.subject(&token.user_id).await?) },
+            async { Ok(self.identity.holder(&token.user_id).await?) },
+            self.revocation_events(&token),
+        );
+        let (scope, subject, holder, events) = found?;
         if !subject.domain.enabled {
             return Err(disabled("domain", &subject.domain.id));
         }
-        let roles = self.roles(&token.user_id, &scope).await?;
+        let roles = self.roles(&holder, &scope).await?;
         if roles.is_empty() && scope != Scope::Unscoped {
             return Err(TokenError::NotFound(format!("Could not find token: {id}.")));
         }
-        self.check_revocation(&token, &subject, &roles).await?;
+        if events.revoke(&token, &subject, &roles) {
+            return Err(TokenError::NotFound("Failed to validate token".to_owned()));
+        }
         Ok(Arc::new(AuthToken {
             id: id.to_owned(),
             token,
@@ -169,12 +166,12 @@ impl Auth {
     }
 
     /// The effective roles of a user on a scope.
-    pub(crate) async fn roles(&self, user_id: &str, scope: &Scope) -> Result<Vec<RoleRef>> {
+    pub(crate) async fn roles(&self, holder: &Holder, scope: &Scope) -> Result<Vec<RoleRef>> {
         match scope {
             Scope::Unscoped => Ok(Vec::new()),
-            Scope::Project(project) => self.identity.roles_on_project(user_id, project).await,
-            Scope::Domain(domain) => self.identity.roles_on_domain(user_id, &domain.id).await,
-            Scope::System => self.identity.roles_on_system(user_id).await,
+            Scope::Project(project) => self.identity.roles_on_project(holder, project).await,
+            Scope::Domain(domain) => self.identity.roles_on_domain(holder, &domain.id).await,
+            Scope::System => self.identity.roles_on_system(holder).await,
         }
     }
 

@@ -3,18 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keystone_storage::{Select, select, sql};
-use keystone_types::Result;
+use keystone_types::{Listing, Page, Result};
 
+use crate::project::projects;
 use crate::role::{RoleGraph, RoleRef};
 use crate::{Domain, Identity, Project, ProjectRef};
 
 const ASSIGNMENTS: &str = "SELECT DISTINCT a.role_id FROM assignment a";
 
+/// A user as one who may hold roles: with the groups that may hold them too, and what each role
+/// implies.
+#[derive(Debug)]
+pub struct Holder {
+    actors: Vec<String>,
+    graph: RoleGraph,
+}
+
 impl Identity {
-    /// The roles of a user on a project, by id.
+    /// Finds out what the roles of a user follow from, wherever they are.
+    pub async fn holder(&self, user_id: &str) -> Result<Holder> {
+        let (actors, graph) = tokio::try_join!(self.actors(user_id), self.role_graph())?;
+        Ok(Holder { actors, graph })
+    }
+
+    /// The roles on a project, by id.
     pub async fn roles_on_project(
         &self,
-        user_id: &str,
+        holder: &Holder,
         project: &ProjectRef,
     ) -> Result<Vec<RoleRef>> {
         let above = match &project.parent_id {
@@ -29,33 +44,45 @@ impl Identity {
             None => Vec::new(),
         };
         let targets = above.into_iter().chain([project.id.clone()]);
-        let query = self.held_by(user_id, select(ASSIGNMENTS)).await?.within("a.target_id", targets).filter(
+        let query = select(ASSIGNMENTS).within("a.target_id", targets).filter(
             "CASE WHEN a.target_id = ? THEN a.inherited = 0 AND a.type IN ('UserProject', 'GroupProject') \
                   ELSE a.inherited = 1 END",
             Some(&project.id),
         );
-        self.expand(query).await
+        self.roles_held(holder, query).await
     }
 
-    /// The roles of a user on a domain, by id.
-    pub async fn roles_on_domain(&self, user_id: &str, domain_id: &str) -> Result<Vec<RoleRef>> {
-        let query = self.held_by(user_id, select(ASSIGNMENTS)).await?.filter(
+    /// The roles on a domain, by id.
+    pub async fn roles_on_domain(&self, holder: &Holder, domain_id: &str) -> Result<Vec<RoleRef>> {
+        let query = select(ASSIGNMENTS).filter(
             "a.target_id = ? AND a.inherited = 0 AND a.type IN ('UserDomain', 'GroupDomain')",
             Some(domain_id),
         );
-        self.expand(query).await
+        self.roles_held(holder, query).await
     }
 
-    /// The roles of a user on the system, by id.
-    pub async fn roles_on_system(&self, user_id: &str) -> Result<Vec<RoleRef>> {
-        let base = select("SELECT DISTINCT a.role_id FROM system_assignment a")
+    /// The roles on the system, by id.
+    pub async fn roles_on_system(&self, holder: &Holder) -> Result<Vec<RoleRef>> {
+        let query = select("SELECT DISTINCT a.role_id FROM system_assignment a")
             .and("a.target_id = 'system'");
-        let query = self.held_by(user_id, base).await?;
-        self.expand(query).await
+        self.roles_held(holder, query).await
+    }
+
+    async fn roles_held(&self, holder: &Holder, assignments: Select) -> Result<Vec<RoleRef>> {
+        let query = assignments.within("a.actor_id", &holder.actors);
+        let held: Vec<(String,)> = query
+            .then(" ORDER BY a.role_id")
+            .fetch_all(&self.db)
+            .await?;
+        Ok(holder.graph.expand(held.iter().map(|(id,)| id.as_str())))
     }
 
     /// The projects on which a user has a role, domains that act as projects apart.
-    pub async fn projects_for_user(&self, user_id: &str) -> Result<Vec<Project>> {
+    pub async fn projects_for_user(
+        &self,
+        user_id: &str,
+        listing: &Listing,
+    ) -> Result<Page<Project>> {
         let graph = self.role_graph().await?;
         let mut held = self
             .held_targets(user_id, "a.type IN ('UserProject', 'GroupProject')")
@@ -63,7 +90,8 @@ impl Identity {
         for (id, role) in self.inherited_projects(user_id).await? {
             held.entry(id).or_default().push(role);
         }
-        self.projects_with_ids(&with_effect(held, &graph)).await
+        let held = projects().within("p.id", with_effect(held, &graph));
+        self.page_of(held, listing).await
     }
 
     /// The domains on which a user has a role.
@@ -77,23 +105,14 @@ impl Identity {
 
     /// Narrows to what a user holds directly or through a group.
     async fn held_by(&self, user_id: &str, select: Select) -> Result<Select> {
-        let mut actors = self.group_ids(user_id).await?;
-        actors.push(user_id.to_owned());
-        Ok(select.within("a.actor_id", actors))
+        Ok(select.within("a.actor_id", self.actors(user_id).await?))
     }
 
-    async fn expand(&self, assignments: Select) -> Result<Vec<RoleRef>> {
-        let held: Vec<(String,)> = assignments
-            .then(" ORDER BY a.role_id")
-            .fetch_all(&self.db)
-            .await?;
-        if held.is_empty() {
-            return Ok(Vec::new());
-        }
-        Ok(self
-            .role_graph()
-            .await?
-            .expand(held.iter().map(|(id,)| id.as_str())))
+    /// A user and the groups that the user is in.
+    async fn actors(&self, user_id: &str) -> Result<Vec<String>> {
+        let mut actors = self.group_ids(user_id).await?;
+        actors.push(user_id.to_owned());
+        Ok(actors)
     }
 
     /// The roles that a user holds on each target of these types, not inherited ones.

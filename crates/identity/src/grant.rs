@@ -147,7 +147,6 @@ impl Identity {
     pub async fn delete_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
         if grant.target != Target::System {
             self.role(role_id).await?;
-            self.check_target(&grant.target, None).await?;
         }
         let removed = grant
             .statement(

@@ -245,25 +245,22 @@ impl Identity {
         &self,
         user_id: &str,
         listing: &Listing,
-    ) -> Result<Vec<Membership>> {
+    ) -> Result<Page<Membership>> {
         self.user_row(user_id).await?;
         let rows = self.membership_rows(user_id).await?;
         let select = select(GROUPS)
             .within("g.id", rows.iter().map(|(id, _)| id))
             .narrow(listing, &COLUMNS);
-        let groups: Vec<Group> = select.then(" ORDER BY g.id").fetch_all(&self.db).await?;
+        let groups: Vec<Group> = select.page(listing, "g.id").fetch_all(&self.db).await?;
         let expiry = |id: &str| {
             rows.iter()
                 .find(|(group, _)| group == id)
                 .and_then(|(_, end)| *end)
         };
-        Ok(groups
-            .into_iter()
-            .map(|group| Membership {
-                membership_expires_at: expiry(&group.id).map(render_time),
-                group,
-            })
-            .collect())
+        Ok(Page::cut(groups, listing).map(|group| Membership {
+            membership_expires_at: expiry(&group.id).map(render_time),
+            group,
+        }))
     }
 
     /// The memberships of a user that have not lapsed, each with its end.

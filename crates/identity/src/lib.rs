@@ -35,6 +35,7 @@ use keystone_types::{Clock, Error, Result};
 
 pub use account::NewUser;
 pub use domain::Domain;
+pub use effective::Holder;
 pub use grant::{Actor, Grant, Reach, Target};
 pub use group::{Group, Membership};
 pub use options::Options;

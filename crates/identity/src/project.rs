@@ -1,7 +1,11 @@
 //! Projects: the tree of what resources belong to. A domain is a project that acts as one.
 
-use keystone_storage::{Column, OrConflict, Select, Tx, select, sql};
-use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
+use std::collections::BTreeSet;
+
+use keystone_storage::{Arg, Column, OrConflict, Select, Tx, select, sql};
+use keystone_types::{
+    Comparison, Error, Extra, Filter, Listing, Page, Resource, Result, new_id, overlay,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -129,8 +133,18 @@ impl Identity {
                 .await?;
             row.ok_or_else(|| Error::Missing(format!("Marker {marker} could not be found.")))?;
         }
-        let query = projects().narrow(listing, &COLUMNS).page(listing, "p.id");
-        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
+        self.page_of(projects(), listing).await
+    }
+
+    /// A page of the projects that `select` reads.
+    pub(crate) async fn page_of(
+        &self,
+        select: Select,
+        listing: &Listing,
+    ) -> Result<Page<Project>> {
+        let select = tagged(select.narrow(listing, &COLUMNS), listing);
+        let rows = select.page(listing, "p.id").fetch_all(&self.db).await?;
+        Ok(Page::cut(rows, listing))
     }
 
     /// The projects with these ids, in the order of their ids.
@@ -191,7 +205,7 @@ impl Identity {
         .execute(&mut tx)
         .await
         .or_conflict(|| name_taken(&project))?;
-        store_tags(&mut tx, &project.id, &project.tags).await?;
+        store_tags(&mut tx, &project).await?;
         store(&mut tx, Table::Project, &project.id, &project.options.0).await?;
         tx.commit().await?;
         self.project(&project.id).await
@@ -228,7 +242,7 @@ impl Identity {
             .await
             .or_conflict(|| name_taken(&project))?;
         if project.tags != current.tags {
-            store_tags(&mut tx, id, &project.tags).await?;
+            store_tags(&mut tx, &project).await?;
         }
         store(&mut tx, Table::Project, id, &options).await?;
         tx.commit().await?;
@@ -283,17 +297,50 @@ impl Identity {
     }
 }
 
-async fn store_tags(tx: &mut Tx, id: &str, tags: &Tags) -> Result<()> {
+/// Narrows to the projects with all or any of some tags, or without.
+fn tagged(select: Select, listing: &Listing) -> Select {
+    let exact = |filter: &&Filter| filter.comparison == Comparison::Equals;
+    listing.filters.iter().filter(exact).fold(select, |select, filter| {
+        // How many of the tags asked for it has, against how many are asked for. No tag holds a comma.
+        let condition = match filter.name.as_str() {
+            "tags" => {
+                "(SELECT COUNT(*) FROM project_tag t \
+                   WHERE t.project_id = p.id AND INSTR(?, ',' || t.name || ',') > 0) = ?"
+            }
+            "not-tags" => {
+                "(SELECT COUNT(*) FROM project_tag t \
+                   WHERE t.project_id = p.id AND INSTR(?, ',' || t.name || ',') > 0) < ?"
+            }
+            "tags-any" => {
+                "(SELECT COUNT(*) FROM project_tag t \
+                   WHERE t.project_id = p.id AND INSTR(?, ',' || t.name || ',') > 0) BETWEEN 1 AND ?"
+            }
+            "not-tags-any" => {
+                "(SELECT COUNT(*) FROM project_tag t \
+                   WHERE t.project_id = p.id AND INSTR(?, ',' || t.name || ',') > 0) = 0 * ?"
+            }
+            _ => return select,
+        };
+        let wanted: BTreeSet<&str> = filter.value.split(',').collect();
+        let joined = format!(",{},", filter.value);
+        let count = Arg::Int(i64::try_from(wanted.len()).ok());
+        select.filter_all(condition, [joined.into(), count])
+    })
+}
+
+async fn store_tags(tx: &mut Tx, project: &Project) -> Result<()> {
     sql("DELETE FROM project_tag WHERE project_id = ?")
-        .bind(id)
+        .bind(&project.id)
         .execute(&mut *tx)
         .await?;
-    for tag in &tags.0 {
+    for tag in &project.tags.0 {
         sql("INSERT INTO project_tag (project_id, name) VALUES (?, ?)")
-            .bind(id)
+            .bind(&project.id)
             .bind(tag)
             .execute(&mut *tx)
-            .await?;
+            .await
+            // Tags that differ in case only; the reference tells it as if the name were taken.
+            .or_conflict(|| name_taken(project))?;
     }
     Ok(())
 }

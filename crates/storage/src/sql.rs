@@ -29,6 +29,8 @@ impl<T> Record for T where
 }
 
 /// A statement and its arguments, not yet tied to a driver.
+///
+/// What runs it is boxed: callers put many of these into one future.
 #[derive(Clone, Debug)]
 pub struct Query {
     text: Cow<'static, str>,
@@ -56,7 +58,7 @@ impl Query {
     pub async fn fetch_all<T: Record>(self, exec: impl Into<Exec<'_>>) -> Result<Vec<T>> {
         let exec = exec.into();
         let (text, limit) = self.announce(&exec);
-        let work = async {
+        let work = Box::pin(async {
             match exec {
                 Exec::Db(db) => match &db.pools {
                     Pools::MySql(pool) if self.reads() => {
@@ -73,7 +75,7 @@ impl Query {
                     Line::Sqlite(connection) => self.all(connection).await,
                 },
             }
-        };
+        });
         bounded(limit, work).await.map_err(|e| Error::of(e, &text))
     }
 
@@ -81,7 +83,7 @@ impl Query {
     pub async fn fetch_optional<T: Record>(self, exec: impl Into<Exec<'_>>) -> Result<Option<T>> {
         let exec = exec.into();
         let (text, limit) = self.announce(&exec);
-        let work = async {
+        let work = Box::pin(async {
             match exec {
                 Exec::Db(db) => match &db.pools {
                     Pools::MySql(pool) if self.reads() => {
@@ -98,7 +100,7 @@ impl Query {
                     Line::Sqlite(connection) => self.first(connection).await,
                 },
             }
-        };
+        });
         bounded(limit, work).await.map_err(|e| Error::of(e, &text))
     }
 
@@ -113,7 +115,7 @@ impl Query {
     pub async fn execute(self, exec: impl Into<Exec<'_>>) -> Result<u64> {
         let exec = exec.into();
         let (text, limit) = self.announce(&exec);
-        let work = async {
+        let work = Box::pin(async {
             Ok(match exec {
                 Exec::Db(db) => match &db.pools {
                     Pools::MySql(pool) => {
@@ -130,7 +132,7 @@ impl Query {
                     Line::Sqlite(on) => self.run::<Sqlite>()?.execute(on).await?.rows_affected(),
                 },
             })
-        };
+        });
         bounded(limit, work).await.map_err(|e| Error::of(e, &text))
     }
 

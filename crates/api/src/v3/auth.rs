@@ -1,12 +1,14 @@
 //! `/v3/auth`: issuing, validating and revoking tokens, and where one could be scoped to.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use chrono::Duration;
-use keystone_auth::TokenError;
-use keystone_types::{Error, Result};
+use keystone_auth::{AuthToken, TokenError};
+use keystone_types::{Error, Listing, Result};
 use serde_json::{Value, json};
 
 use crate::Live;
@@ -54,75 +56,65 @@ async fn validate(cx: Context) -> Result<Response, Failure> {
     } else {
         "identity:validate_token"
     };
-    cx.authenticated()?;
-    let id = header_text(&cx.headers, "x-subject-token").unwrap_or_default();
     let service = &cx.unchecked().auth;
     let window = if cx.query("allow_expired").is_some_and(is_true) {
         service.settings().allow_expired_window
     } else {
         Duration::zero()
     };
-    let found = if id.is_empty() {
-        None
-    } else {
-        Some(
-            service
-                .validate(id, window)
-                .await
-                .map_err(TokenError::into_error)?,
-        )
+    cx.authenticated()?;
+    let id = subject_id(&cx);
+    let catalog = async {
+        let wanted = !id.is_empty() && !cx.has("nocatalog");
+        if wanted {
+            service.catalog_ahead(id).await
+        } else {
+            Ok(None)
+        }
     };
-    let target = match &found {
-        Some(token) => token_target(&token.subject.user.id, &token.subject.user.domain_id)?,
-        None => Target::new(),
-    };
-    cx.allow(rule, target).await?;
+    let (found, catalog) = tokio::try_join!(find_subject(&cx, window), catalog)?;
+    cx.allow(rule, token_target(found.as_deref())?).await?;
     let token = found.ok_or_else(|| Error::Missing("No token in the request".to_owned()))?;
-    let catalog = if cx.has("nocatalog") {
-        None
-    } else {
-        service.catalog_of(&token).await?
-    };
-    let body = token.body(
-        service.settings(),
-        catalog.map(|catalog| (*catalog).clone()),
-    );
-    token_response(StatusCode::OK, id, &body)
+    let catalog = catalog.map(|catalog| (*catalog).clone());
+    token_response(StatusCode::OK, id, &token.body(service.settings(), catalog))
 }
 
 async fn revoke(cx: Context) -> Result<Response, Failure> {
     cx.authenticated()?;
-    let id = header_text(&cx.headers, "x-subject-token").unwrap_or_default();
-    let service = &cx.unchecked().auth;
-    let found = if id.is_empty() {
-        None
-    } else {
-        Some(
-            service
-                .validate(id, Duration::zero())
-                .await
-                .map_err(TokenError::into_error)?,
-        )
-    };
-    let target = match &found {
-        Some(token) => token_target(&token.subject.user.id, &token.subject.user.domain_id)?,
-        None => Target::new(),
-    };
-    cx.allow("identity:revoke_token", target).await?;
+    let found = find_subject(&cx, Duration::zero()).await?;
+    let app = cx
+        .allow("identity:revoke_token", token_target(found.as_deref())?)
+        .await?;
+    let token = found.ok_or_else(|| Error::Missing("No token in the request".to_owned()))?;
     let cascade = cx.query("cascade").is_none_or(|value| !is_false(value));
-    service
-        .revoke(id, cascade)
-        .await
-        .map_err(TokenError::into_error)?;
+    app.auth.revoke(&token, cascade).await?;
     Ok(no_content())
+}
+
+fn subject_id(cx: &Context) -> &str {
+    header_text(&cx.headers, "x-subject-token").unwrap_or_default()
+}
+
+/// The token that the request is about, where it names one. The caller's own was looked up for
+/// this request already.
+async fn find_subject(cx: &Context, window: Duration) -> Result<Option<Arc<AuthToken>>> {
+    let id = subject_id(cx);
+    if id.is_empty() {
+        return Ok(None);
+    }
+    if let Some(own) = cx.token().filter(|own| own.id == id) {
+        return Ok(Some(Arc::clone(own)));
+    }
+    let found = cx.unchecked().auth.validate(id, window).await;
+    found.map(Some).map_err(TokenError::into_error)
 }
 
 async fn projects(cx: Context) -> Result<Response, Failure> {
     let app = cx
         .allow("identity:get_auth_projects", Target::new())
         .await?;
-    let projects = app.identity.projects_for_user(caller_id(&cx)).await?;
-    cx.all(projects)
+    let projects = app.identity.projects_for_user(caller_id(&cx), &Listing::default()).await?;
+    cx.all(projects.items)
 }
 
 async fn domains(cx: Context) -> Result<Response, Failure> {
@@ -133,7 +125,8 @@ async fn domains(cx: Context) -> Result<Response, Failure> {
 
 async fn system(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:get_auth_system", Target::new()).await?;
-    let roles = app.identity.roles_on_system(caller_id(&cx)).await?;
+    let holder = app.identity.holder(caller_id(&cx)).await?;
+    let roles = app.identity.roles_on_system(&holder).await?;
     let system = if roles.is_empty() {
         json!([])
     } else {
@@ -166,11 +159,13 @@ fn caller_id(cx: &Context) -> &str {
 }
 
 /// What the rules about tokens may look at.
-fn token_target(user_id: &str, user_domain_id: &str) -> Result<Target> {
-    Target::new().with(
-        "token",
-        &json!({ "user_id": user_id, "user": { "domain": { "id": user_domain_id } } }),
-    )
+fn token_target(token: Option<&AuthToken>) -> Result<Target> {
+    let Some(token) = token else {
+        return Ok(Target::new());
+    };
+    let user = &token.subject.user;
+    let about = json!({ "user_id": user.id, "user": { "domain": { "id": user.domain_id } } });
+    Target::new().with("token", &about)
 }
 
 fn token_response(status: StatusCode, id: &str, body: &Value) -> Result<Response, Failure> {

@@ -139,6 +139,9 @@ async fn allow<'a>(cx: &'a Context, grant: &Grant, action: &Action) -> Result<&'
         On::Project(_, Reach::Inherited) | On::Domain(_, Reach::Inherited)
     );
     let mut target = Target::new();
+    if let On::Domain(id, _) = &grant.target {
+        target = add(target, "domain", identity.domain(id).await, lenient)?;
+    }
     let role_id = cx.path("role_id");
     if !role_id.is_empty() {
         target = add(target, "role", identity.role(role_id).await, lenient)?;
@@ -148,11 +151,9 @@ async fn allow<'a>(cx: &'a Context, grant: &Grant, action: &Action) -> Result<&'
         Actor::User(id) => add(target, "user", identity.user(id).await, missing)?,
         Actor::Group(id) => add(target, "group", identity.group(id).await, missing)?,
     };
-    target = match &grant.target {
-        On::Project(id, _) => add(target, "project", identity.project(id).await, lenient)?,
-        On::Domain(id, _) => add(target, "domain", identity.domain(id).await, lenient)?,
-        On::System => target,
-    };
+    if let On::Project(id, _) = &grant.target {
+        target = add(target, "project", identity.project(id).await, lenient)?;
+    }
     let rule = match (&grant.target, &grant.actor) {
         (On::System, Actor::User(_)) => action.system_user,
         (On::System, Actor::Group(_)) => action.system_group,

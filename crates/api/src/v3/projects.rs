@@ -5,13 +5,25 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use keystone_identity::Project;
-use keystone_types::{Error, Result};
+use keystone_types::{Error, Listing, Result};
 use serde_json::{Map, Value, json};
 
 use crate::Live;
 use crate::body::{Body, resource};
 use crate::context::{Context, Target, no_content};
 use crate::failure::{Failure, json_line};
+
+const FILTERS: [&str; 9] = [
+    "domain_id",
+    "enabled",
+    "name",
+    "parent_id",
+    "is_domain",
+    "tags",
+    "tags-any",
+    "not-tags",
+    "not-tags-any",
+];
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
@@ -29,7 +41,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
         None => Target::new(),
     };
     let app = cx.allow("identity:list_projects", target).await?;
-    let listing = cx.listing(&["domain_id", "enabled", "name", "parent_id", "is_domain"])?;
+    let listing = cx.listing(&FILTERS)?;
     let mut narrowed = listing.clone();
     if !cx.has("is_domain") {
         narrowed = narrowed.with("is_domain", "0");
@@ -134,7 +146,12 @@ async fn visible(cx: &Context, projects: Vec<Project>) -> Result<Value> {
         .token()
         .map(|token| token.subject.user.id.as_str())
         .unwrap_or_default();
-    let held = cx.unchecked().identity.projects_for_user(caller).await?;
+    let held = cx
+        .unchecked()
+        .identity
+        .projects_for_user(caller, &Listing::default())
+        .await?
+        .items;
     let shown = projects
         .into_iter()
         .filter(|project| held.iter().any(|held| held.id == project.id));

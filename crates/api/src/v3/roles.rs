@@ -37,9 +37,6 @@ async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let role: Role = resource(body.member("role"))?;
     let action = rule(&role, "identity:create_role", "identity:create_domain_role");
     let app = cx.allow(action, Target::new().with("role", &role)?).await?;
-    if let Some(domain) = &role.domain_id {
-        app.identity.domain(domain).await?;
-    }
     cx.created(&app.identity.create_role(role).await?)
 }
 

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use keystone_identity::NewUser;
-use keystone_types::{Error, Result, Secret, filter_is_true};
+use keystone_types::{Error, Result, Secret};
 use serde_json::json;
 
 use crate::Live;
@@ -34,7 +34,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
         Some(id) => Target::new().with("domain_id", &id)?,
         None => Target::new(),
     };
-    let listing = cx.listing(&FILTERS)?;
+    let listing = cx.bounded_listing(&FILTERS)?;
     let app = cx.allow("identity:list_users", target).await?;
     let narrowed = match scope {
         Some(id) => listing.clone().with("domain_id", id),
@@ -94,34 +94,27 @@ async fn delete(cx: Context) -> Result<Response, Failure> {
 async fn groups(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:list_groups_for_user", target).await?;
-    let mut listing = cx.listing(&["name"])?;
-    if let Some(id) = cx.domain_scope() {
-        listing = listing.with("domain_id", id);
-    }
-    cx.all(
-        app.identity
-            .groups_for_user(cx.path("user_id"), &listing)
-            .await?,
-    )
+    let listing = cx.bounded_listing(&["name"])?;
+    let narrowed = match cx.domain_scope() {
+        Some(id) => listing.clone().with("domain_id", id),
+        None => listing.clone(),
+    };
+    let groups = app
+        .identity
+        .groups_for_user(cx.path("user_id"), &narrowed)
+        .await?;
+    cx.collection(&groups, &listing)
 }
 
 async fn projects(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:list_user_projects", target).await?;
-    let mut projects = app.identity.projects_for_user(cx.path("user_id")).await?;
     let listing = cx.listing(&["domain_id", "enabled", "name"])?;
-    projects.retain(|project| {
-        listing
-            .exact("domain_id")
-            .is_none_or(|id| project.domain_id.as_deref() == Some(id))
-            && listing
-                .exact("name")
-                .is_none_or(|name| project.name == name)
-            && listing
-                .exact("enabled")
-                .is_none_or(|value| project.is_enabled() == filter_is_true(value))
-    });
-    cx.all(projects)
+    let projects = app
+        .identity
+        .projects_for_user(cx.path("user_id"), &listing)
+        .await?;
+    cx.collection(&projects, &listing)
 }
 
 /// A user's own change of password: the old one stands for a token.
