@@ -21,7 +21,7 @@ use tracing::warn;
 use crate::{
     DatabaseUrl, Db, Error, Result,
     db::{Pools, bounded},
-    pool::{MySqlPool, Suspicion},
+    pool::{Limits, MySqlPool, Suspicion},
     url::Place,
 };
 
@@ -146,7 +146,12 @@ fn pool(connect: MySqlConnectOptions, options: &PoolOptions) -> MySqlPool {
             Box::pin(async move { Ok(!suspected || connection.ping().await.is_ok()) })
         })
         .connect_lazy_with(connect);
-    MySqlPool { pool, suspicion }
+    let limits = Limits {
+        spare: usize::try_from(options.size).unwrap_or(usize::MAX),
+        idle: IDLE_TIMEOUT,
+        life: options.recycle,
+    };
+    MySqlPool::new(pool, suspicion, limits)
 }
 
 async fn prepare(connection: &mut MySqlConnection, mode: &str, wait: u8) -> sqlx::Result<()> {

@@ -142,7 +142,7 @@ impl Db {
     /// Closes every connection once it is idle.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::MySql(pool) => pool.pool.close().await,
+            Pools::MySql(pool) => pool.close().await,
             Pools::Sqlite(pool) => pool.close().await,
         }
     }

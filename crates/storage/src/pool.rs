@@ -3,10 +3,13 @@
 //! Pinging every connection before use would double the cost of a point read.
 //! Instead a dead one is noticed when it fails: what can be sent twice is sent
 //! again, and every connection as old as the failure is pinged before its next use.
+//!
+//! sqlx also pings each connection that is given back to it. So the few that reads
+//! need at a time are not given back: they wait in a stack of their own.
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -20,9 +23,80 @@ use crate::error::is_lost;
 pub(crate) struct MySqlPool {
     pub(crate) pool: Pool<MySql>,
     pub(crate) suspicion: Suspicion,
+    spare: Arc<Mutex<Vec<Reader>>>,
+    limits: Limits,
+}
+
+/// How connections for reads are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// How many at the most.
+    pub(crate) spare: usize,
+    /// For how long without use.
+    pub(crate) idle: Duration,
+    /// For how long at all.
+    pub(crate) life: Duration,
+}
+
+/// A connection on which statements are run that can be sent twice.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(crate) connection: PoolConnection<MySql>,
+    taken: Instant,
+    used: Instant,
 }
 
 impl MySqlPool {
+    pub(crate) fn new(pool: Pool<MySql>, suspicion: Suspicion, limits: Limits) -> Self {
+        let spare = Arc::default();
+        Self {
+            pool,
+            suspicion,
+            spare,
+            limits,
+        }
+    }
+
+    /// A connection for a read; one that breaks is simply dropped.
+    pub(crate) async fn reader(&self) -> sqlx::Result<Reader> {
+        while let Some(reader) = self.spare().pop() {
+            let age = reader.taken.elapsed();
+            let good = age < self.limits.life && reader.used.elapsed() < self.limits.idle;
+            if good && !self.suspicion.covers(age) {
+                return Ok(reader);
+            }
+        }
+        let connection = self.pool.acquire().await?;
+        let now = Instant::now();
+        Ok(Reader {
+            connection,
+            taken: now,
+            used: now,
+        })
+    }
+
+    /// Keeps the connection of a read that went well, unless others wait for one.
+    pub(crate) fn keep(&self, mut reader: Reader) {
+        let most = self.pool.options().get_max_connections();
+        let exhausted = self.pool.num_idle() == 0 && self.pool.size() >= most;
+        let mut spare = self.spare();
+        if !exhausted && spare.len() < self.limits.spare && !self.pool.is_closed() {
+            reader.used = Instant::now();
+            spare.push(reader);
+        }
+    }
+
+    /// Closes every connection once it is idle.
+    pub(crate) async fn close(&self) {
+        let closing = self.pool.close();
+        self.spare().clear();
+        closing.await;
+    }
+
+    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Reader>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether `error` means a dead connection; if so the others are suspected too.
     pub(crate) fn lost(&self, error: &sqlx::Error) -> bool {
         let lost = is_lost(error);

@@ -62,9 +62,14 @@ impl Query {
             match exec {
                 Exec::Db(db) => match &db.pools {
                     Pools::MySql(pool) if self.reads() => {
-                        match self.clone().all::<MySql, T>(&pool.pool).await {
-                            Err(e) if pool.lost(&e) => Box::pin(self.all(&pool.pool)).await,
-                            other => other,
+                        let mut reader = pool.reader().await?;
+                        let rows = self.clone().all(&mut *reader.connection).await;
+                        match rows {
+                            Err(e) if pool.lost(&e) => {
+                                drop(reader);
+                                Box::pin(self.all(&pool.pool)).await
+                            }
+                            rows => rows.inspect(|_| pool.keep(reader)),
                         }
                     }
                     Pools::MySql(pool) => self.all(&mut *pool.live().await?).await,
@@ -87,9 +92,14 @@ impl Query {
             match exec {
                 Exec::Db(db) => match &db.pools {
                     Pools::MySql(pool) if self.reads() => {
-                        match self.clone().first::<MySql, T>(&pool.pool).await {
-                            Err(e) if pool.lost(&e) => Box::pin(self.first(&pool.pool)).await,
-                            other => other,
+                        let mut reader = pool.reader().await?;
+                        let row = self.clone().first(&mut *reader.connection).await;
+                        match row {
+                            Err(e) if pool.lost(&e) => {
+                                drop(reader);
+                                Box::pin(self.first(&pool.pool)).await
+                            }
+                            row => row.inspect(|_| pool.keep(reader)),
                         }
                     }
                     Pools::MySql(pool) => self.first(&mut *pool.live().await?).await,
