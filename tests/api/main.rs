@@ -1,3 +1,6 @@
 //! The API, asked through the whole router: a module for each resource.
 
 mod auth;
+mod implied_roles;
+mod revocation_events;
+mod role_assignments;

@@ -324,7 +324,8 @@ impl Context {
         format!("{}/v3/{path}", self.base)
     }
 
-    fn self_url(&self) -> String {
+    /// The URL that was asked for.
+    pub(crate) fn self_url(&self) -> String {
         let query = self
             .uri
             .query()

@@ -9,6 +9,7 @@ mod discovery;
 mod edge;
 mod failure;
 mod html;
+mod iso8601;
 mod schema;
 mod settings;
 mod v3;

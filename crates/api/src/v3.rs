@@ -6,8 +6,11 @@ mod endpoints;
 mod grants;
 mod groups;
 pub(crate) mod health;
+mod implied_roles;
 mod projects;
 mod regions;
+mod revocation_events;
+mod role_assignments;
 mod roles;
 mod services;
 mod users;
@@ -23,8 +26,11 @@ pub(crate) fn routes() -> Router<Live> {
         .merge(endpoints::routes())
         .merge(grants::routes())
         .merge(groups::routes())
+        .merge(implied_roles::routes())
         .merge(projects::routes())
         .merge(regions::routes())
+        .merge(revocation_events::routes())
+        .merge(role_assignments::routes())
         .merge(roles::routes())
         .merge(services::routes())
         .merge(users::routes())

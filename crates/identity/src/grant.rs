@@ -8,7 +8,7 @@ use keystone_types::{Error, Result};
 use crate::{Identity, Role};
 
 /// Who holds the role.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
     /// A user.
     User(String),
@@ -17,7 +17,7 @@ pub enum Actor {
 }
 
 /// What the role is held on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// A project, or the projects below it.
     Project(String, Reach),
@@ -28,7 +28,7 @@ pub enum Target {
 }
 
 /// How far a grant reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// The target itself.
     Direct,
@@ -55,14 +55,14 @@ impl Actor {
 }
 
 impl Target {
-    fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         match self {
             Self::Project(id, _) | Self::Domain(id, _) => id,
             Self::System => "system",
         }
     }
 
-    fn inherited(&self) -> bool {
+    pub(crate) fn inherited(&self) -> bool {
         matches!(
             self,
             Self::Project(_, Reach::Inherited) | Self::Domain(_, Reach::Inherited)

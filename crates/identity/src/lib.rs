@@ -14,11 +14,13 @@
 //! ```
 
 mod account;
+mod assignments;
 mod domain;
 mod effective;
 mod grant;
 mod group;
 mod hierarchy;
+mod inference;
 mod login;
 mod options;
 pub mod password;
@@ -34,13 +36,17 @@ use keystone_storage::Db;
 use keystone_types::{Clock, Error, Result};
 
 pub use account::NewUser;
+pub use assignments::{
+    Assignment, AssignmentQuery, AssignmentScope, Assignments, Named, Names, Source,
+};
 pub use domain::Domain;
 pub use effective::Holder;
 pub use grant::{Actor, Grant, Reach, Target};
 pub use group::{Group, Membership};
+pub use inference::Inference;
 pub use options::Options;
 pub use project::{Project, Tags};
-pub use revocation::{RevocationEvent, revoke};
+pub use revocation::{Revocation, RevocationEvent, revoke};
 pub use role::{Role, RoleRef};
 pub use scope::{DomainRef, ProjectRef};
 pub use settings::{Compliance, Settings};

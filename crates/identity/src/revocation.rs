@@ -3,11 +3,15 @@
 //! Written in the transaction of what causes them, so that one is never without the other.
 //! Matching a token against them is the business of whoever validates tokens.
 
+mod events;
+
 use chrono::NaiveDateTime;
 use keystone_storage::{Tx, sql};
 use keystone_types::Result;
 
 use crate::Settings;
+
+pub use events::Revocation;
 
 /// What a revocation event names; a token that matches all of it and is not younger is revoked.
 #[derive(Clone, Debug, Default)]

@@ -97,6 +97,16 @@ impl RoleGraph {
             })
             .collect()
     }
+
+    /// What a role implies directly.
+    pub(crate) fn implied(&self, id: &str) -> &[String] {
+        self.0.get(id).map_or(&[], |node| &node.implies)
+    }
+
+    /// Whether a role exists and belongs to no domain.
+    pub(crate) fn is_global(&self, id: &str) -> bool {
+        self.0.get(id).is_some_and(|node| node.global)
+    }
 }
 
 impl Identity {
@@ -222,31 +232,6 @@ impl Identity {
         ] {
             sql(statement).bind(id).execute(&mut *tx).await?;
         }
-        Ok(())
-    }
-
-    /// Lets one role imply another; doing so twice is a conflict.
-    pub async fn create_implied_role(&self, prior_id: &str, implied_id: &str) -> Result<()> {
-        let implied = self.role(implied_id).await?;
-        let prior = self.role(prior_id).await?;
-        let prohibited = self
-            .settings
-            .prohibited_implied_roles
-            .contains(&implied.name);
-        if prohibited || (prior.domain_id.is_none() && implied.domain_id.is_some()) {
-            return Err(Error::Refused(format!(
-                "{implied_id} cannot be an implied roles."
-            )));
-        }
-        sql("INSERT INTO implied_role (prior_role_id, implied_role_id) VALUES (?, ?)")
-            .bind(prior_id)
-            .bind(implied_id)
-            .execute(&self.db)
-            .await
-            .or_conflict(|| Error::Conflict {
-                kind: "implied_role",
-                detail: "Duplicate entry".to_owned(),
-            })?;
         Ok(())
     }
 

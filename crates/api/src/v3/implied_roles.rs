@@ -1,0 +1,148 @@
+//! `/v3/roles/{id}/implies` and `/v3/role_inferences`: which role implies which.
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use keystone_identity::Role;
+use keystone_types::{Error, Result};
+use serde_json::{Value, json};
+
+use crate::context::{Context, Target, no_content};
+use crate::failure::{Failure, json_line};
+use crate::{App, Live};
+
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/role_inferences", get(inferences))
+        .route("/v3/roles/{prior_role_id}/implies", get(list))
+        .route(
+            "/v3/roles/{prior_role_id}/implies/{implied_role_id}",
+            get(show).head(check).put(create).delete(delete),
+        )
+}
+
+async fn list(cx: Context) -> Result<Response, Failure> {
+    let (app, prior) = allow_list(&cx).await?;
+    let implied = app.identity.implied_roles(&prior.id).await?;
+    let implied = implied
+        .iter()
+        .map(|role| reference(&cx, &role.id, &role.name));
+    let implied: Vec<Value> = implied.collect();
+    let link = format!("roles/{}/implies", prior.id);
+    Ok(answer(&cx, StatusCode::OK, &prior, &implied.into(), &link))
+}
+
+async fn show(cx: Context) -> Result<Response, Failure> {
+    let pair = Pair::load(&cx).await?;
+    let app = pair.allow(&cx, "identity:get_implied_role").await?;
+    pair.check(app).await?;
+    Ok(pair.answer(&cx, StatusCode::OK))
+}
+
+async fn check(cx: Context) -> Result<Response, Failure> {
+    let pair = Pair::load(&cx).await?;
+    pair.allow(&cx, "identity:check_implied_role").await?;
+    let app = pair.allow(&cx, "identity:get_implied_role").await?;
+    pair.check(app).await?;
+    Ok(no_content())
+}
+
+async fn create(cx: Context) -> Result<Response, Failure> {
+    let pair = Pair::load(&cx).await?;
+    let app = pair.allow(&cx, "identity:create_implied_role").await?;
+    app.identity
+        .create_implied_role(&pair.prior.id, &pair.implied.id)
+        .await?;
+    Ok(pair.answer(&cx, StatusCode::CREATED))
+}
+
+async fn delete(cx: Context) -> Result<Response, Failure> {
+    let pair = Pair::load(&cx).await?;
+    let app = pair.allow(&cx, "identity:delete_implied_role").await?;
+    app.identity
+        .delete_implied_role(&pair.prior.id, &pair.implied.id)
+        .await?;
+    Ok(no_content())
+}
+
+async fn inferences(cx: Context) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:list_role_inference_rules", Target::new())
+        .await?;
+    let rules = app.identity.role_inferences().await?;
+    let rules = rules.iter().map(|rule| {
+        let implies = rule
+            .implies
+            .iter()
+            .map(|role| reference(&cx, &role.id, &role.name));
+        let implies: Vec<Value> = implies.collect();
+        let prior = reference(&cx, &rule.prior.id, &rule.prior.name);
+        json!({ "prior_role": prior, "implies": implies })
+    });
+    let rules: Vec<Value> = rules.collect();
+    Ok(json_line(
+        StatusCode::OK,
+        &json!({ "role_inferences": rules }),
+    ))
+}
+
+/// The two roles that a path names; they are looked up before any rule is asked.
+struct Pair {
+    prior: Role,
+    implied: Role,
+}
+
+impl Pair {
+    async fn load(cx: &Context) -> Result<Self> {
+        cx.authenticated()?;
+        let identity = &cx.unchecked().identity;
+        Ok(Self {
+            prior: identity.role(cx.path("prior_role_id")).await?,
+            implied: identity.role(cx.path("implied_role_id")).await?,
+        })
+    }
+
+    async fn allow<'a>(&self, cx: &'a Context, rule: &'static str) -> Result<&'a App> {
+        let target = Target::new().with("prior_role", &self.prior)?;
+        cx.allow(rule, target.with("implied_role", &self.implied)?)
+            .await
+    }
+
+    async fn check(&self, app: &App) -> Result<(), Error> {
+        app.identity
+            .check_implied_role(&self.prior.id, &self.implied.id)
+            .await
+    }
+
+    fn answer(&self, cx: &Context, status: StatusCode) -> Response {
+        let implied = reference(cx, &self.implied.id, &self.implied.name);
+        let link = format!("roles/{}/implies/{}", self.prior.id, self.implied.id);
+        answer(cx, status, &self.prior, &implied, &link)
+    }
+}
+
+async fn allow_list(cx: &Context) -> Result<(&App, Role)> {
+    cx.authenticated()?;
+    let prior = cx
+        .unchecked()
+        .identity
+        .role(cx.path("prior_role_id"))
+        .await?;
+    let target = Target::new().with("prior_role", &prior)?;
+    let app = cx.allow("identity:list_implied_roles", target).await?;
+    Ok((app, prior))
+}
+
+fn answer(cx: &Context, status: StatusCode, prior: &Role, implies: &Value, link: &str) -> Response {
+    let prior = reference(cx, &prior.id, &prior.name);
+    let body = json!({
+        "role_inference": { "prior_role": prior, "implies": implies },
+        "links": { "self": cx.url(link) },
+    });
+    json_line(status, &body)
+}
+
+fn reference(cx: &Context, id: &str, name: &str) -> Value {
+    json!({ "id": id, "links": { "self": cx.url(&format!("roles/{id}")) }, "name": name })
+}

@@ -1,0 +1,40 @@
+//! `/v3/OS-REVOKE/events`
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use chrono::NaiveDateTime;
+use keystone_types::{Error, Result};
+use serde_json::json;
+
+use crate::Live;
+use crate::context::{Context, Target};
+use crate::failure::{Failure, json_line};
+use crate::iso8601;
+
+pub(crate) fn routes() -> Router<Live> {
+    Router::new().route("/v3/OS-REVOKE/events", get(list))
+}
+
+async fn list(cx: Context) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:list_revoke_events", Target::new())
+        .await?;
+    let events = app.identity.revocations(since(&cx)?).await?;
+    let links = json!({ "next": null, "self": cx.url("OS-REVOKE/events"), "previous": null });
+    Ok(json_line(
+        StatusCode::OK,
+        &json!({ "events": events, "links": links }),
+    ))
+}
+
+fn since(cx: &Context) -> Result<Option<NaiveDateTime>> {
+    let Some(since) = cx.query("since").filter(|since| !since.is_empty()) else {
+        return Ok(None);
+    };
+    // The odd verb is the reference's.
+    iso8601::parse(since)
+        .map(Some)
+        .ok_or_else(|| Error::Validation(format!("invalidate date format {since}")))
+}

@@ -1,0 +1,134 @@
+//! `/v3/role_assignments`
+
+mod entity;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use keystone_identity::{Actor, AssignmentQuery, AssignmentScope};
+use keystone_types::{Error, Result};
+use serde_json::{Value, json};
+
+use crate::Live;
+use crate::context::{Context, Target};
+use crate::failure::{Failure, json_line};
+
+pub(crate) fn routes() -> Router<Live> {
+    Router::new().route("/v3/role_assignments", get(list))
+}
+
+async fn list(cx: Context) -> Result<Response, Failure> {
+    let (app, within_domain) = if cx.flag("include_subtree") {
+        (allow_tree(&cx).await?, None)
+    } else {
+        let domain = cx.domain_scope();
+        let target = match domain {
+            Some(id) => Target::new().with("domain_id", &id)?,
+            None => Target::new(),
+        };
+        let app = cx.allow("identity:list_role_assignments", target).await?;
+        (app, domain.map(str::to_owned))
+    };
+    let query = AssignmentQuery {
+        within_domain,
+        ..query(&cx)?
+    };
+    let found = app.identity.role_assignments(&query).await?;
+    let items = found
+        .items
+        .iter()
+        .map(|item| entity::render(&cx, item, found.names.as_ref()));
+    let items: Vec<Value> = items.collect();
+    let links = json!({ "next": null, "self": cx.self_url(), "previous": null });
+    Ok(json_line(
+        StatusCode::OK,
+        &json!({ "role_assignments": items, "links": links }),
+    ))
+}
+
+/// The tree's top is what the rule is asked about.
+async fn allow_tree(cx: &Context) -> Result<&crate::App> {
+    cx.authenticated()?;
+    let mut target = Target::new();
+    let project_id = given(cx, "scope.project.id");
+    if let Some(id) = project_id {
+        let project = cx.unchecked().identity.project(id).await?;
+        target = target
+            .with("project", &project)?
+            .with("domain_id", &project.domain_id)?;
+    }
+    let app = cx
+        .allow("identity:list_role_assignments_for_tree", target)
+        .await?;
+    if project_id.is_none() {
+        return Err(Error::Validation(
+            "scope.project.id must be specified if include_subtree is also specified".to_owned(),
+        ));
+    }
+    Ok(app)
+}
+
+fn given<'a>(cx: &'a Context, name: &str) -> Option<&'a str> {
+    cx.query(name).filter(|value| !value.is_empty())
+}
+
+/// Reads the query, which must not ask for what can't be.
+fn query(cx: &Context) -> Result<AssignmentQuery> {
+    let (user, group) = (given(cx, "user.id"), given(cx, "group.id"));
+    let (project, domain) = (given(cx, "scope.project.id"), given(cx, "scope.domain.id"));
+    let system = given(cx, "scope.system");
+    let inherited = cx
+        .query("scope.OS-INHERIT:inherited_to")
+        .map(|to| to == "projects");
+    let effective = cx.flag("effective");
+    let contradictions = [
+        (
+            domain.is_some() && project.is_some(),
+            "Specify a domain or project, not both",
+        ),
+        (
+            domain.is_some() && system.is_some(),
+            "Specify system or domain, not both",
+        ),
+        (
+            project.is_some() && system.is_some(),
+            "Specify system or project, not both",
+        ),
+        (
+            user.is_some() && group.is_some(),
+            "Specify a user or group, not both",
+        ),
+        (
+            effective && group.is_some(),
+            "Combining effective and group filter will always result in an empty list.",
+        ),
+        (
+            effective && inherited == Some(true) && domain.is_some(),
+            "Combining effective, domain and inherited filters will always result in an empty list.",
+        ),
+    ];
+    if let Some((_, message)) = contradictions.iter().find(|(holds, _)| *holds) {
+        return Err(Error::Validation((*message).to_owned()));
+    }
+    let actor = match (user, group) {
+        (Some(id), _) => Some(Actor::User(id.to_owned())),
+        (None, Some(id)) => Some(Actor::Group(id.to_owned())),
+        (None, None) => None,
+    };
+    let scope = match (project, domain) {
+        (Some(id), _) if cx.flag("include_subtree") => Some(AssignmentScope::Tree(id.to_owned())),
+        (Some(id), _) => Some(AssignmentScope::Project(id.to_owned())),
+        (None, Some(id)) => Some(AssignmentScope::Domain(id.to_owned())),
+        (None, None) => (system == Some("all")).then_some(AssignmentScope::System),
+    };
+    Ok(AssignmentQuery {
+        actor,
+        role_id: given(cx, "role.id").map(str::to_owned),
+        scope,
+        inherited,
+        effective,
+        within_domain: None,
+        names: cx.flag("include_names"),
+    })
+}

@@ -1,0 +1,75 @@
+//! `/v3/OS-REVOKE/events`
+
+use chrono::Duration;
+use keystone_testkit::Cloud;
+use serde_json::{Value, json};
+
+const EVENTS: &str = "/v3/OS-REVOKE/events";
+
+#[tokio::test]
+async fn what_ended_tokens_is_told_from_a_time_on() {
+    let cloud = Cloud::new().await;
+    let user = cloud.user("erin").await;
+    cloud.advance(Duration::seconds(1));
+    let admin = cloud.admin().await;
+    let disabled = json!({ "user": { "enabled": false } });
+    admin
+        .patch(&format!("/v3/users/{user}"), &disabled)
+        .await
+        .ok();
+    cloud.advance(Duration::seconds(60));
+    let spent = cloud.admin().await;
+    spent
+        .about("DELETE", "/v3/auth/tokens?cascade=false", spent.token())
+        .await
+        .no_content();
+    cloud.advance(Duration::seconds(1));
+
+    let admin = cloud.admin().await;
+    let body = admin.get(EVENTS).await.ok();
+    let links = json!({ "next": null, "self": format!("http://keystone.test:5000{EVENTS}"), "previous": null });
+    assert_eq!(body["links"], links);
+    let events = body["events"].as_array().unwrap();
+    assert_eq!(events.len(), 2);
+    let of_user = json!({
+        "user_id": user,
+        "issued_before": "2026-01-01T12:00:01.000000Z",
+        "revoked_at": "2026-01-01T12:00:01.000000Z",
+    });
+    assert_eq!(events[0], of_user);
+    let keys: Vec<&String> = events[1].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["audit_id", "issued_before", "revoked_at"]);
+
+    for (since, count) in [
+        ("2026-01-01T12:00:00Z", 2),
+        ("2026-01-01T12:00:01Z", 1),
+        ("2026-01-01T14:00:02%2B02:00", 1),
+        ("2026-01-02", 0),
+        ("", 2),
+    ] {
+        let body = admin.get(&format!("{EVENTS}?since={since}")).await.ok();
+        assert_eq!(body["links"], links, "{since}");
+        assert_eq!(body["events"].as_array().unwrap().len(), count, "{since}");
+    }
+    let answer = admin.get(&format!("{EVENTS}?since=yesterday")).await;
+    assert_eq!(answer.refused(400), "invalidate date format yesterday");
+    assert_eq!(admin.head(EVENTS).await.with(200), Value::Null);
+}
+
+#[tokio::test]
+async fn only_services_and_administrators_are_told() {
+    let cloud = Cloud::new().await;
+    let (user, project) = (cloud.user("erin").await, cloud.project("p").await);
+    cloud.grant(&user, &project, "member").await;
+    let scope = json!({ "project": { "id": project } });
+    let erin = cloud.session("erin", "erin", &scope).await;
+    let refused = erin.get(&format!("{EVENTS}?since=yesterday")).await;
+    assert_eq!(
+        refused.refused(403),
+        "You are not authorized to perform the requested action: identity:list_revoke_events."
+    );
+    cloud.grant(&user, &project, "service").await;
+    let erin = cloud.session("erin", "erin", &scope).await;
+    erin.get(EVENTS).await.ok();
+    cloud.nobody().get(EVENTS).await.refused(401);
+}
