@@ -2,5 +2,6 @@
 
 mod auth;
 mod implied_roles;
+mod recorded;
 mod revocation_events;
 mod role_assignments;

@@ -8,7 +8,7 @@ use keystone_types::{Error, Resource, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::context::{extension, route_key};
+use crate::context::{FLAGS, extension, route_key};
 use crate::edge::header_text;
 use crate::failure::Failure;
 use crate::{App, Live, schema};
@@ -42,7 +42,8 @@ impl FromRequest<Live> for Body {
 fn check_type(headers: &HeaderMap, method: &Method) -> Result<()> {
     let empty = header_text(headers, "content-length") == Some("0") || *method == Method::GET;
     let kind = header_text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let kind = kind.split(';').next().unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
     let is_json = kind.is_empty()
         || kind == "application/json"
         || (kind.starts_with("application/") && kind.ends_with("+json"));
@@ -55,6 +56,8 @@ fn check_type(headers: &HeaderMap, method: &Method) -> Result<()> {
 
 /// An empty body is an empty object.
 fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
+    // Python reads past a byte order mark.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.is_empty() {
         return Ok(Map::new());
     }
@@ -65,26 +68,35 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
 }
 
 impl Body {
-    /// The object under the resource's name; what the client calls `links` is not an attribute.
-    pub(crate) fn member(mut self, name: &str) -> Map<String, Value> {
-        match self.0.shift_remove(name) {
-            Some(Value::Object(member)) => member
-                .into_iter()
-                .filter(|(key, _)| key != "links")
-                .map(|(key, value)| (key.replace([':', '-'], "_"), value))
-                .collect(),
-            _ => Map::new(),
+    /// The object under the resource's name; what the client calls `links` or `extra` is not an
+    /// attribute.
+    pub(crate) fn member(mut self, name: &str) -> Result<Map<String, Value>> {
+        let Some(Value::Object(member)) = self.0.shift_remove(name) else {
+            return Ok(Map::new());
+        };
+        // The schemas let the texts of flags through, which no column takes.
+        for flag in FLAGS {
+            if let Some(Value::String(text)) = member.get(flag) {
+                return Err(Error::Validation(format!(
+                    "Invalid input for field/attribute {flag}. Value: {text}. '{text}' is not of type 'boolean'"
+                )));
+            }
         }
+        let attributes = member
+            .into_iter()
+            .filter(|(key, _)| key != "links" && key != "extra");
+        Ok(attributes
+            .map(|(key, value)| (key.replace([':', '-'], "_"), value))
+            .collect())
     }
 
     /// The same for a `PATCH`, whose `id` may only repeat the one in the path.
     pub(crate) fn patch(self, name: &str, id: &str) -> Result<Map<String, Value>> {
-        let mut member = self.member(name);
+        let mut member = self.member(name)?;
         match member.shift_remove("id") {
-            Some(Value::String(other)) if other != id => {
-                Err(Error::Validation("Cannot change ID".to_owned()))
-            }
-            _ => Ok(member),
+            None | Some(Value::Null) => Ok(member),
+            Some(same) if same == id => Ok(member),
+            Some(_) => Err(Error::Validation("Cannot change ID".to_owned())),
         }
     }
 }

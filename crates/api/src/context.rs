@@ -140,7 +140,9 @@ impl Context {
         let mut about = self.path.clone();
         about.insert("target".to_owned(), Value::Object(target.0));
         let about = Value::Object(about);
-        let credentials = token.credentials();
+        let mut credentials = token.credentials();
+        // Some rules look at the token as it is served: `token.domain.id:…`.
+        credentials["token"] = token.body(self.app.auth.settings(), None)["token"].take();
         let policy = Arc::clone(&self.app.policy);
         let answer = if policy.rules().calls_out(rule) {
             let ask = move || policy.enforce(rule, &about, &credentials);
@@ -314,9 +316,13 @@ impl Context {
     /// A resource with its own URL in `links`.
     pub(crate) fn linked<R: Resource>(&self, resource: &R) -> Result<Value> {
         let mut body = serde_json::to_value(resource).map_err(Error::internal)?;
-        body["links"] =
-            json!({ "self": self.url(&format!("{}/{}", R::COLLECTION, resource.id())) });
+        body["links"] = self.links::<R>(resource.id());
         Ok(body)
+    }
+
+    /// The `links` of a resource.
+    pub(crate) fn links<R: Resource>(&self, id: &str) -> Value {
+        json!({ "self": self.url(&format!("{}/{id}", R::COLLECTION)) })
     }
 
     /// A URL below `/v3`.

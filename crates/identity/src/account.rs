@@ -40,9 +40,17 @@ struct Changes {
     enabled: Option<bool>,
     /// A string, or null to clear it.
     default_project_id: Option<Value>,
-    password: Option<Secret>,
+    password: NewPassword,
     options: Map<String, Value>,
     extra: Map<String, Value>,
+}
+
+/// What a `PATCH` makes of the password.
+enum NewPassword {
+    Unchanged,
+    /// `null`: there is none from now on.
+    Removed,
+    Set(Secret),
 }
 
 impl Changes {
@@ -66,10 +74,11 @@ impl Changes {
                 .shift_remove("enabled")
                 .and_then(|value| value.as_bool()),
             default_project_id: patch.shift_remove("default_project_id"),
-            password: patch
-                .shift_remove("password")
-                .and_then(text)
-                .map(Secret::from),
+            password: match patch.shift_remove("password") {
+                Some(Value::String(password)) => NewPassword::Set(Secret::from(password)),
+                Some(_) => NewPassword::Removed,
+                None => NewPassword::Unchanged,
+            },
             options: match patch.shift_remove("options") {
                 Some(Value::Object(options)) => options,
                 _ => Map::new(),
@@ -129,7 +138,7 @@ impl Identity {
             self.store_password(
                 &mut tx,
                 id,
-                &hash,
+                Some(&hash),
                 Expiry::of(&user.options),
                 SetBy::Administrator,
             )
@@ -151,7 +160,11 @@ impl Identity {
         }
         user.extra.0.extend(changes.extra);
         user.options.apply(&changes.options);
-        let hash = self.hash(changes.password).await?;
+        let (replaced, hash) = match changes.password {
+            NewPassword::Unchanged => (false, None),
+            NewPassword::Removed => (true, None),
+            NewPassword::Set(password) => (true, self.hash(Some(password)).await?),
+        };
 
         let mut tx = self.db.begin().await?;
         sql("UPDATE user SET extra = ?, enabled = ?, default_project_id = ? WHERE id = ?")
@@ -168,11 +181,11 @@ impl Identity {
             rename(&mut tx, id, local_id, &name).await?;
         }
         store(&mut tx, Table::User, id, &changes.options).await?;
-        if let Some(hash) = &hash {
+        if replaced {
             self.store_password(
                 &mut tx,
                 id,
-                hash,
+                hash.as_deref(),
                 Expiry::of(&user.options),
                 SetBy::Administrator,
             )

@@ -2,10 +2,13 @@
 
 use chrono::{Duration, NaiveDateTime};
 use keystone_storage::{Column, OrConflict, Tx, select, sql};
-use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay, render_time};
+use keystone_types::{
+    Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay, render_time,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::project::no_text;
 use crate::{Identity, RevocationEvent, revoke};
 
 /// A group, as stored and as served.
@@ -23,7 +26,7 @@ pub struct Group {
     /// The owning domain.
     pub domain_id: String,
     /// What it is for.
-    #[serde(default)]
+    #[serde(default = "no_text")]
     pub description: Option<String>,
 }
 
@@ -97,8 +100,8 @@ impl Identity {
     /// Creates a group.
     pub async fn create_group(&self, mut group: Group) -> Result<Group> {
         group.name = group.name.trim().to_owned();
-        group.description.get_or_insert_default();
         self.domain(&group.domain_id).await?;
+        check_length("name", &group.name, 64)?;
         sql("INSERT INTO `group` (id, domain_id, name, description, extra) VALUES (?, ?, ?, ?, ?)")
             .bind(&group.id)
             .bind(&group.domain_id)
@@ -107,7 +110,10 @@ impl Identity {
             .bind(&group.extra)
             .execute(&self.db)
             .await
-            .or_conflict(|| name_taken(&group))?;
+            .or_conflict(|| {
+                let (name, domain) = (&group.name, &group.domain_id);
+                name_taken(&format!("{name} at domain ID {domain}"))
+            })?;
         Ok(group)
     }
 
@@ -122,6 +128,7 @@ impl Identity {
         }
         let mut group = overlay(&current, patch)?;
         group.name = group.name.trim().to_owned();
+        check_length("name", &group.name, 64)?;
         sql("UPDATE `group` SET name = ?, description = ?, extra = ? WHERE id = ?")
             .bind(&group.name)
             .bind(&group.description)
@@ -129,7 +136,7 @@ impl Identity {
             .bind(id)
             .execute(&self.db)
             .await
-            .or_conflict(|| name_taken(&group))?;
+            .or_conflict(|| name_taken(&group.name))?;
         Ok(group)
     }
 
@@ -293,9 +300,6 @@ fn not_a_member(user_id: &str, group_id: &str) -> Error {
     Error::Missing(format!("User '{user_id}' not found in group '{group_id}'"))
 }
 
-fn name_taken(group: &Group) -> Error {
-    let (name, domain) = (&group.name, &group.domain_id);
-    Error::conflict::<Group>(format!(
-        "Duplicate entry found with name {name} at domain ID {domain}"
-    ))
+fn name_taken(name: &str) -> Error {
+    Error::conflict::<Group>(format!("Duplicate entry found with name {name}"))
 }

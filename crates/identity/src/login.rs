@@ -170,8 +170,13 @@ impl Identity {
         original: Secret,
         new: Secret,
     ) -> Result<()> {
-        let user = match self.verify(user_id, original).await? {
-            Verified::Current(user) | Verified::Expired(user) => user,
+        let user = match self.verify(user_id, original.clone()).await {
+            Ok(Verified::Current(user) | Verified::Expired(user)) => user,
+            Err(Error::NotFound { .. }) => {
+                self.authenticate_nobody(original).await?;
+                return Err(Error::unauthorized(format!("there is no user {user_id}")));
+            }
+            Err(error) => return Err(error),
         };
         if user.options.is_on("lock_password") {
             return Err(Error::Validation(
@@ -188,7 +193,7 @@ impl Identity {
             exempt: user.options.is_on("ignore_password_expiry"),
             keep: true,
         };
-        self.store_password(&mut tx, user_id, &hash, expiry, SetBy::User)
+        self.store_password(&mut tx, user_id, Some(&hash), expiry, SetBy::User)
             .await?;
         revoke(
             &mut tx,

@@ -71,7 +71,7 @@ impl From<Option<String>> for Tags {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a default for an Option field")]
-fn no_text() -> Option<String> {
+pub(crate) fn no_text() -> Option<String> {
     Some(String::new())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keystone_storage::{Column, OrConflict, Select, Tx, select, sql};
-use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
+use keystone_types::{Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -145,6 +145,7 @@ impl Identity {
 
     /// Creates a role.
     pub async fn create_role(&self, role: Role) -> Result<Role> {
+        check_description(&role)?;
         let mut tx = self.db.begin().await?;
         sql("INSERT INTO role (id, name, domain_id, description, extra) VALUES (?, ?, ?, ?, ?)")
             .bind(&role.id)
@@ -184,6 +185,7 @@ impl Identity {
             _ => Map::new(),
         };
         let role = overlay(&current, patch)?;
+        check_description(&role)?;
         let mut tx = self.db.begin().await?;
         sql("UPDATE role SET name = ?, description = ?, extra = ? WHERE id = ?")
             .bind(&role.name)
@@ -253,6 +255,14 @@ impl Identity {
         }
         Ok(RoleGraph(graph))
     }
+}
+
+fn check_description(role: &Role) -> Result<()> {
+    check_length(
+        "description",
+        role.description.as_deref().unwrap_or_default(),
+        255,
+    )
 }
 
 fn name_taken(role: &Role) -> Error {

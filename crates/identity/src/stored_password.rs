@@ -33,12 +33,12 @@ impl Expiry {
 }
 
 impl Identity {
-    /// Stores a new current password and retires the others.
+    /// Stores a new current password, or that there is none, and retires the others.
     pub(crate) async fn store_password(
         &self,
         tx: &mut Tx,
         user_id: &str,
-        hash: &str,
+        hash: Option<&str>,
         expiry: Expiry,
         by: SetBy,
     ) -> Result<()> {

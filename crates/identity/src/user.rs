@@ -242,7 +242,7 @@ fn expiry_condition(value: &str) -> Result<(&'static str, NaiveDateTime)> {
         Some((operator, time)) if (2..=3).contains(&operator.len()) => (operator, time),
         _ => ("eq", value),
     };
-    let time = DateTime::parse_from_rfc3339(time).map_err(|_| {
+    let time = iso_time(time).ok_or_else(|| {
         Error::Validation(
             "Timestamp not in expected format. The server could not comply with the request since it is either malformed or \
              otherwise incorrect. The client is assumed to be in error."
@@ -263,5 +263,14 @@ fn expiry_condition(value: &str) -> Result<(&'static str, NaiveDateTime)> {
             )));
         }
     };
-    Ok((condition, time.naive_utc()))
+    Ok((condition, time))
+}
+
+/// A time in ISO 8601: of the day's beginning without a clock, in UTC without an offset.
+fn iso_time(text: &str) -> Option<NaiveDateTime> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.naive_utc())
+        .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f"))
+        .or_else(|_| text.parse::<NaiveDate>().map(NaiveDateTime::from))
+        .ok()
 }

@@ -113,6 +113,16 @@ pub enum Error {
     Internal(#[source] Source),
 }
 
+/// 400 for a text that is longer than its column: not every schema of the API knows the lengths.
+pub fn check_length(column: &str, text: &str, length: usize) -> Result<()> {
+    if text.chars().count() <= length {
+        return Ok(());
+    }
+    Err(Error::Validation(format!(
+        "String length exceeded. The length of string '{text}' exceeds the limit of column {column}(CHAR({length}))."
+    )))
+}
+
 impl Error {
     /// 400: a required element is missing.
     pub fn expecting(attribute: &str, target: &str) -> Self {

@@ -47,7 +47,7 @@ async fn show(cx: Context) -> Result<Response, Failure> {
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:create_domain", Target::new()).await?;
-    let mut domain = body.member("domain");
+    let mut domain = body.member("domain")?;
     let id = match domain.shift_remove("explicit_domain_id") {
         Some(Value::String(id)) if is_simple_uuid(&id) => id,
         Some(Value::Null) | None => new_id(),
@@ -67,7 +67,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:update_domain", Target::new()).await?;
     let id = cx.path("domain_id");
     app.identity.domain(id).await?;
-    let mut patch = body.member("domain");
+    let mut patch = body.member("domain")?;
     patch.shift_remove("id");
     cx.member(&app.identity.update_domain(id, patch).await?)
 }

@@ -42,7 +42,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let mut group = body.member("group");
+    let mut group = body.member("group")?;
     let app = cx
         .allow(
             "identity:create_group",

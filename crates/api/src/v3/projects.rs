@@ -53,7 +53,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let mut project = body.member("project");
+    let mut project = body.member("project")?;
     let app = cx
         .allow(
             "identity:create_project",
@@ -84,7 +84,6 @@ async fn show(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:get_project", target).await?;
     let project = app.identity.project(cx.path("project_id")).await?;
-    let mut member = cx.linked(&project)?;
     for (list, ids) in [
         ("parents_as_list", "parents_as_ids"),
         ("subtree_as_list", "subtree_as_ids"),
@@ -96,6 +95,7 @@ async fn show(cx: Context) -> Result<Response, Failure> {
             .into());
         }
     }
+    let mut member = serde_json::to_value(&project).map_err(Error::internal)?;
     if cx.flag("parents_as_list") {
         member["parents"] = visible(&cx, app.identity.parents(&project.id).await?).await?;
     } else if cx.flag("parents_as_ids") {
@@ -110,6 +110,7 @@ async fn show(cx: Context) -> Result<Response, Failure> {
     } else if cx.flag("subtree_as_ids") {
         member["subtree"] = as_ids(&project.id, &app.identity.subtree(&project.id).await?);
     }
+    member["links"] = cx.links::<Project>(&project.id);
     Ok(json_line(StatusCode::OK, &json!({ "project": member })))
 }
 

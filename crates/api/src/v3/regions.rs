@@ -28,18 +28,18 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:create_region", Target::new()).await?;
-    let region: Region = parse_member(body.member("region"))?;
+    let region: Region = parse_member(body.member("region")?)?;
     cx.created(&app.catalog.create_region(region).await?)
 }
 
 /// Creates a region under the id in the path.
 async fn put(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:create_region", Target::new()).await?;
-    let mut region = body.member("region");
+    let mut region = body.member("region")?;
     let id = cx.path("region_id");
     match region.insert("id".to_owned(), id.into()) {
         Some(other) if other != id => {
-            let other = other.as_str().unwrap_or_default();
+            let other = other.as_str().unwrap_or("None");
             Err(Error::Validation(format!(
                 "Conflicting region IDs specified: \"{id}\" != \"{other}\""
             ))

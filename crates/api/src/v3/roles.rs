@@ -34,7 +34,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let role: Role = resource(body.member("role"))?;
+    let role: Role = resource(body.member("role")?)?;
     let action = rule(&role, "identity:create_role", "identity:create_domain_role");
     let app = cx.allow(action, Target::new().with("role", &role)?).await?;
     cx.created(&app.identity.create_role(role).await?)

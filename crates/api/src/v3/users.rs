@@ -44,7 +44,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let mut user = body.member("user");
+    let mut user = body.member("user")?;
     let mut about = user.clone();
     about.shift_remove("password");
     let app = cx
@@ -109,6 +109,7 @@ async fn groups(cx: Context) -> Result<Response, Failure> {
 async fn projects(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:list_user_projects", target).await?;
+    app.identity.user(cx.path("user_id")).await?;
     let listing = cx.listing(&["domain_id", "enabled", "name"])?;
     let projects = app
         .identity
