@@ -241,4 +241,4 @@ macro_rules! recordings {
     )*};
 }
 
-recordings! { projects domains users groups roles grants catalog }
+recordings! { projects domains users groups roles grants catalog bad_input }

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, MatchedPath, Request};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
 use keystone_types::{Error, Resource, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -17,37 +20,51 @@ use crate::{App, Live, schema};
 #[derive(Debug)]
 pub(crate) struct Body(pub(crate) Map<String, Value>);
 
+/// The body of a request on its way to a handler.
+#[derive(Clone, Debug, Default)]
+struct Parsed(Map<String, Value>);
+
+/// Reads the body of every request: what is no JSON object is refused where no handler wants it
+/// too.
+pub(crate) async fn read(request: Request, next: Next) -> Result<Response, Failure> {
+    if request.body().is_end_stream() {
+        return Ok(next.run(request).await);
+    }
+    let (mut parts, body) = request.into_parts();
+    check_type(&parts.headers)?;
+    let app: Arc<App> = extension(&parts, "the services")?;
+    let limit = app.settings.max_request_body_size;
+    let bytes = axum::body::to_bytes(body, limit).await;
+    let bytes = bytes.map_err(|_| Error::TooLarge)?;
+    parts.extensions.insert(Parsed(parse(&bytes)?));
+    let request = Request::from_parts(parts, axum::body::Body::empty());
+    Ok(next.run(request).await)
+}
+
 impl FromRequest<Live> for Body {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &Live) -> Result<Self, Failure> {
-        let (parts, body) = request.into_parts();
-        let app: Arc<App> = extension(&parts, "the services")?;
+        let (mut parts, _) = request.into_parts();
         let matched = parts
             .extensions
             .get::<MatchedPath>()
             .map(MatchedPath::as_str);
         let route = route_key(&parts.method, matched.unwrap_or_default());
-        check_type(&parts.headers, &parts.method)?;
-        let limit = app.settings.max_request_body_size;
-        let bytes = axum::body::to_bytes(body, limit)
-            .await
-            .map_err(|_| Error::TooLarge)?;
-        let body = parse(&bytes)?;
+        let body = parts.extensions.remove::<Parsed>().unwrap_or_default().0;
         schema::body(&route, &Value::Object(body.clone())).map_err(Error::Validation)?;
         Ok(Self(body))
     }
 }
 
-fn check_type(headers: &HeaderMap, method: &Method) -> Result<()> {
-    let empty = header_text(headers, "content-length") == Some("0") || *method == Method::GET;
+fn check_type(headers: &HeaderMap) -> Result<()> {
     let kind = header_text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default();
     let kind = kind.trim().to_ascii_lowercase();
     let is_json = kind.is_empty()
         || kind == "application/json"
         || (kind.starts_with("application/") && kind.ends_with("+json"));
-    if is_json || empty {
+    if is_json {
         Ok(())
     } else {
         Err(Error::expecting("application/json", "Content-Type header"))
@@ -88,6 +105,16 @@ impl Body {
         Ok(attributes
             .map(|(key, value)| (key.replace([':', '-'], "_"), value))
             .collect())
+    }
+
+    /// The same where the schema does not insist on it, though nothing can be made without.
+    pub(crate) fn required(self, name: &str) -> Result<Map<String, Value>> {
+        if self.0.get(name).is_none_or(|member| !member.is_object()) {
+            return Err(Error::Validation(format!(
+                "'{name}' is a required property"
+            )));
+        }
+        self.member(name)
     }
 
     /// The same for a `PATCH`, whose `id` may only repeat the one in the path.

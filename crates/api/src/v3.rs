@@ -16,8 +16,9 @@ mod services;
 mod users;
 
 use axum::Router;
+use axum::middleware::from_fn;
 
-use crate::Live;
+use crate::{Live, body};
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
@@ -34,4 +35,5 @@ pub(crate) fn routes() -> Router<Live> {
         .merge(roles::routes())
         .merge(services::routes())
         .merge(users::routes())
+        .route_layer(from_fn(body::read))
 }

@@ -3,7 +3,7 @@
 use keystone_storage::{
     Column as FilterColumn, Error as StorageError, Exec, Result as StorageResult, Tx, select, sql,
 };
-use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
+use keystone_types::{Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -218,6 +218,7 @@ fn tidy(extra: &mut Extra) -> Option<String> {
 }
 
 async fn ensure_region(id: &str, tx: &mut Tx) -> Result<()> {
+    check_length("id", id, 255)?;
     match region::insert(&Region::new(id), tx).await {
         Err(StorageError::Duplicate(_)) => Ok(()),
         other => Ok(other.map(drop)?),

@@ -110,6 +110,12 @@ impl From<Error> for KeystoneError {
     fn from(error: Error) -> Self {
         match error {
             Error::Unavailable(_) | Error::Connect { .. } => Self::unavailable(error),
+            Error::Other(source) if is_unstorable(&source) => Self::Validation(
+                "A value is too long, or holds characters that the database cannot store. The server could not comply \
+                 with the request since it is either malformed or otherwise incorrect. The client is assumed to be in \
+                 error."
+                    .to_owned(),
+            ),
             _ => Self::internal(error),
         }
     }
@@ -149,6 +155,12 @@ fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
     database.try_downcast_ref::<SqliteError>()?;
     let code: i32 = database.code()?.parse().ok()?;
     Some(code & 0xff)
+}
+
+/// Whether the server refused a value: characters outside of its character set (in comparisons
+/// too), or more than a column holds.
+fn is_unstorable(error: &sqlx::Error) -> bool {
+    matches!(mysql_number(error), Some(1267 | 1366 | 1406 | 3988))
 }
 
 fn is_unavailable(error: &sqlx::Error) -> bool {

@@ -11,7 +11,7 @@ mod resource;
 mod secret;
 
 pub use clock::{Clock, render_time};
-pub use error::{Error, Result};
+pub use error::{Error, Result, check_length};
 pub use extra::{Extra, to_python_json};
 pub use listing::{Case, Comparison, Filter, Listing, Page, filter_is_true};
 pub use overlay::overlay;

@@ -28,7 +28,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:create_endpoint", Target::new()).await?;
-    let endpoint: Endpoint = resource(body.member("endpoint")?)?;
+    let endpoint: Endpoint = resource(body.required("endpoint")?)?;
     cx.created(&app.catalog.create_endpoint(endpoint).await?)
 }
 

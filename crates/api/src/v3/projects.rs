@@ -53,7 +53,8 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let mut project = body.member("project")?;
+    cx.authenticated()?;
+    let mut project = body.required("project")?;
     let app = cx
         .allow(
             "identity:create_project",

@@ -28,7 +28,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:create_service", Target::new()).await?;
-    let service: Service = resource(body.member("service")?)?;
+    let service: Service = resource(body.required("service")?)?;
     cx.created(&app.catalog.create_service(service).await?)
 }
 
