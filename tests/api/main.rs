@@ -2,6 +2,7 @@
 
 mod auth;
 mod implied_roles;
+mod listings;
 mod recorded;
 mod revocation_events;
 mod role_assignments;

@@ -1,7 +1,7 @@
 //! Creating, changing and deleting users.
 
 use keystone_storage::{OrConflict, Tx, sql};
-use keystone_types::{Error, Extra, Result, Secret, new_id};
+use keystone_types::{Error, Extra, Result, Secret, check_length, new_id};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -276,6 +276,7 @@ impl Identity {
 
     async fn check_default_project(&self, id: Option<&str>) -> Result<()> {
         let Some(id) = id else { return Ok(()) };
+        check_length("default_project_id", id, 64)?;
         match self.project(id).await {
             Ok(project) if project.is_domain => Err(Error::Validation(
                 "User's default project ID cannot be a domain ID: ".to_owned() + id,

@@ -137,11 +137,7 @@ impl Identity {
     }
 
     /// A page of the projects that `select` reads.
-    pub(crate) async fn page_of(
-        &self,
-        select: Select,
-        listing: &Listing,
-    ) -> Result<Page<Project>> {
+    pub(crate) async fn page_of(&self, select: Select, listing: &Listing) -> Result<Page<Project>> {
         let select = tagged(select.narrow(listing, &COLUMNS), listing);
         let rows = select.page(listing, "p.id").fetch_all(&self.db).await?;
         Ok(Page::cut(rows, listing))

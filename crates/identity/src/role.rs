@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keystone_storage::{Column, OrConflict, Select, Tx, select, sql};
-use keystone_types::{Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay};
+use keystone_types::{
+    Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

@@ -179,13 +179,27 @@ impl Identity {
 
     async fn list_users(&self, select: Select, listing: &Listing) -> Result<Page<User>> {
         let mut select = select.narrow(listing, &COLUMNS);
-        for filter in listing
-            .filters
-            .iter()
-            .filter(|filter| filter.name == "password_expires_at")
-        {
-            let (condition, time) = expiry_condition(&filter.value)?;
-            select = select.filter(condition, Some(time));
+        for filter in &listing.filters {
+            let value = Some(filter.value.as_str());
+            select = match filter.name.as_str() {
+                "password_expires_at" => {
+                    let (condition, time) = expiry_condition(&filter.value)?;
+                    select.filter(condition, Some(time))
+                }
+                "idp_id" => select.filter(
+                    "u.id IN (SELECT f.user_id FROM federated_user f WHERE f.idp_id = ?)",
+                    value,
+                ),
+                "protocol_id" => select.filter(
+                    "u.id IN (SELECT f.user_id FROM federated_user f WHERE f.protocol_id = ?)",
+                    value,
+                ),
+                "unique_id" => select.filter(
+                    "u.id IN (SELECT f.user_id FROM federated_user f WHERE f.unique_id = ?)",
+                    value,
+                ),
+                _ => select,
+            };
         }
         let rows: Vec<UserRow> = select.page(listing, "u.id").fetch_all(&self.db).await?;
         let today = self.clock.now().date();
@@ -242,13 +256,6 @@ fn expiry_condition(value: &str) -> Result<(&'static str, NaiveDateTime)> {
         Some((operator, time)) if (2..=3).contains(&operator.len()) => (operator, time),
         _ => ("eq", value),
     };
-    let time = iso_time(time).ok_or_else(|| {
-        Error::Validation(
-            "Timestamp not in expected format. The server could not comply with the request since it is either malformed or \
-             otherwise incorrect. The client is assumed to be in error."
-                .to_owned(),
-        )
-    })?;
     let condition = match operator {
         "lt" => "p.expires_at < ?",
         "lte" => "p.expires_at <= ?",
@@ -263,6 +270,13 @@ fn expiry_condition(value: &str) -> Result<(&'static str, NaiveDateTime)> {
             )));
         }
     };
+    let time = iso_time(time).ok_or_else(|| {
+        Error::Validation(
+            "Timestamp not in expected format. The server could not comply with the request since it is either malformed or \
+             otherwise incorrect. The client is assumed to be in error."
+                .to_owned(),
+        )
+    })?;
     Ok((condition, time))
 }
 

@@ -113,7 +113,10 @@ async fn projects(cx: Context) -> Result<Response, Failure> {
     let app = cx
         .allow("identity:get_auth_projects", Target::new())
         .await?;
-    let projects = app.identity.projects_for_user(caller_id(&cx), &Listing::default()).await?;
+    let projects = app
+        .identity
+        .projects_for_user(caller_id(&cx), &Listing::default())
+        .await?;
     cx.all(projects.items)
 }
 

@@ -14,7 +14,15 @@ use crate::context::{Context, Target, no_content};
 use crate::failure::{Failure, json_line};
 use crate::schema;
 
-const FILTERS: [&str; 4] = ["domain_id", "enabled", "name", "password_expires_at"];
+const FILTERS: [&str; 7] = [
+    "domain_id",
+    "enabled",
+    "idp_id",
+    "name",
+    "password_expires_at",
+    "protocol_id",
+    "unique_id",
+];
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
