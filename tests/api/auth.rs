@@ -8,6 +8,16 @@ fn admin_project() -> Value {
     json!({ "project": { "name": "admin", "domain": { "id": "default" } } })
 }
 
+fn role_names(token: &Value) -> Vec<&str> {
+    let roles = token["roles"].as_array().expect("a scoped token has roles");
+    let mut names: Vec<&str> = roles
+        .iter()
+        .map(|role| role["name"].as_str().expect("a role has a name"))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
 #[tokio::test]
 async fn a_project_scoped_token_says_all_there_is_to_say() {
     let cloud = Cloud::new().await;
@@ -37,14 +47,7 @@ async fn a_project_scoped_token_says_all_there_is_to_say() {
     assert_eq!(token["issued_at"], "2026-01-01T12:00:00.000000Z");
     assert_eq!(token["expires_at"], "2026-01-01T13:00:00.000000Z");
     assert_eq!(token["is_domain"], false);
-    let mut roles: Vec<&str> = token["roles"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|role| role["name"].as_str().unwrap())
-        .collect();
-    roles.sort_unstable();
-    assert_eq!(roles, ["admin", "manager", "member", "reader"]);
+    assert_eq!(role_names(token), ["admin", "manager", "member", "reader"]);
     assert_eq!(token["catalog"][0]["type"], "identity");
     assert_eq!(
         token["catalog"][0]["endpoints"].as_array().unwrap().len(),

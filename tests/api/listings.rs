@@ -26,7 +26,7 @@ fn page(body: &Value, collection: &str) -> (Vec<String>, Option<String>) {
     let members = body[collection].as_array().expect("a collection");
     let names = members
         .iter()
-        .map(|member| member["name"].as_str().unwrap().to_owned())
+        .map(|member| member["name"].as_str().expect("a name").to_owned())
         .collect();
     assert_eq!(
         body.get("truncated").is_some(),

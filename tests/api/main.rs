@@ -1,6 +1,7 @@
 //! The API, asked through the whole router: a module for each resource.
 
 mod auth;
+mod bad_input;
 mod implied_roles;
 mod listings;
 mod recorded;

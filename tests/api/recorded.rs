@@ -56,7 +56,9 @@ impl Replay {
             }
             (None, raw) => raw.clone().unwrap_or_default(),
         };
-        let request = request.body(Body::from(body)).expect("a recorded request is well-formed");
+        let request = request
+            .body(Body::from(body))
+            .expect("a recorded request is well-formed");
         let nobody = self.cloud.nobody();
         let token = step.who.as_ref().and_then(|who| self.tokens.get(who));
         let session = token.map_or(nobody.clone(), |token| nobody.with_token(token));
@@ -67,14 +69,25 @@ impl Replay {
         if let (Some(name), Some(token)) = (&step.login, answer.header("x-subject-token")) {
             self.tokens.insert(name.clone(), token.to_owned());
         }
-        let id = |resource: &Value| resource["id"].as_str().expect("a resource has an id").to_owned();
+        let id = |resource: &Value| {
+            resource["id"]
+                .as_str()
+                .expect("a resource has an id")
+                .to_owned()
+        };
         if let Some(name) = &step.save {
             let members = answer.body.as_object().expect("a resource is an object");
-            let resource = members.values().next().expect("a resource is in its envelope");
+            let resource = members
+                .values()
+                .next()
+                .expect("a resource is in its envelope");
             self.name(name, id(resource));
         }
         for (collection, names) in &step.pick {
-            for resource in answer.body[collection].as_array().expect("a collection is a list") {
+            for resource in answer.body[collection]
+                .as_array()
+                .expect("a collection is a list")
+            {
                 if let Some(name) = resource["name"].as_str().and_then(|name| names.get(name)) {
                     self.name(name, id(resource));
                 }
@@ -93,12 +106,16 @@ impl Replay {
 
     fn fill_text(&self, text: &str) -> String {
         let known = self.ids.iter();
-        known.fold(text.to_owned(), |text, (name, id)| text.replace(&format!("{{{name}}}"), id))
+        known.fold(text.to_owned(), |text, (name, id)| {
+            text.replace(&format!("{{{name}}}"), id)
+        })
     }
 
     /// The body with names for ids and nines for times, its lists in a fixed order.
     fn hide(&self, value: &Value) -> Value {
-        sorted(&map_text(value, &|text| hide_times(&hide_ids(text, &self.names))))
+        sorted(&map_text(value, &|text| {
+            hide_times(&hide_ids(text, &self.names))
+        }))
     }
 }
 
@@ -156,7 +173,11 @@ fn hide_times(text: &str) -> String {
     const FORM: &str = "9999-99-99T99:99:99";
     let is_time = |part: &str| {
         part.chars().zip(FORM.chars()).all(|(c, form)| {
-            if form == '9' { c.is_ascii_digit() } else { c == form }
+            if form == '9' {
+                c.is_ascii_digit()
+            } else {
+                c == form
+            }
         })
     };
     let at = (0..text.len()).find(|at| text.get(*at..*at + FORM.len()).is_some_and(is_time));
@@ -195,7 +216,10 @@ async fn replay(recording: &str) {
         let mut wanted = json!({ "status": step.status });
         let mut found = json!({ "status": answer.status });
         if step.login.is_none() {
-            let headers = step.answered.as_ref().expect("a recorded answer has its headers");
+            let headers = step
+                .answered
+                .as_ref()
+                .expect("a recorded answer has its headers");
             wanted["headers"] = Value::Object(headers.clone());
             wanted["body"] = sorted(step.answer.as_ref().unwrap_or(&Value::Null));
             found["headers"] = headers_of(&answer);
@@ -215,7 +239,12 @@ async fn replay(recording: &str) {
         }
     }
     let total = steps.len();
-    assert!(different.is_empty(), "{} of {total} differ\n{}", different.len(), different.join("\n"));
+    assert!(
+        different.is_empty(),
+        "{} of {total} differ\n{}",
+        different.len(),
+        different.join("\n")
+    );
 }
 
 fn headers_of(answer: &Answer) -> Value {

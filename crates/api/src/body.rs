@@ -11,9 +11,10 @@ use keystone_types::{Error, Resource, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::context::{FLAGS, extension, route_key};
+use crate::context::{extension, route_key};
 use crate::edge::header_text;
 use crate::failure::Failure;
+use crate::query::FLAGS;
 use crate::{App, Live, schema};
 
 /// The whole body.

@@ -8,13 +8,12 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use keystone_auth::{AuthToken, Scope};
 use keystone_policy::Denied;
-use keystone_types::{Case, Comparison, Error, Filter, Listing, Page, Resource, Result};
-use percent_encoding::percent_decode_str;
+use keystone_types::{Error, Listing, Page, Resource, Result};
 use serde_json::{Map, Value, json};
 
 use crate::edge::{Base, Caller};
 use crate::failure::{Failure, json_line};
-use crate::{App, Live, schema};
+use crate::{App, Live, query, schema};
 
 /// The context of a request. Services are reached through [`Context::allow`], which asks the
 /// policy, or through the loud [`Context::unchecked`].
@@ -69,7 +68,7 @@ impl FromRequestParts<Live> for Context {
             .iter()
             .map(|(name, value)| (name.to_owned(), value.into()))
             .collect();
-        let query = parse_query(parts.uri.query().unwrap_or_default());
+        let query = query::parse(parts.uri.query().unwrap_or_default());
         let matched = parts
             .extensions
             .get::<MatchedPath>()
@@ -102,21 +101,6 @@ pub(crate) fn route_key(method: &Method, matched: &str) -> String {
         .find("/v3")
         .map_or(matched, |start| &matched[start..]);
     format!("{method} {path}")
-}
-
-fn parse_query(query: &str) -> Vec<(String, String)> {
-    let decode = |text: &str| {
-        percent_decode_str(&text.replace('+', " "))
-            .decode_utf8_lossy()
-            .into_owned()
-    };
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(key), decode(value))
-        })
-        .collect()
 }
 
 impl Context {
@@ -242,11 +226,11 @@ impl Context {
         let filters = self
             .query
             .iter()
-            .filter_map(|(key, value)| filter(attributes, key, value).transpose())
+            .filter_map(|(key, value)| query::filter(attributes, key, value).transpose())
             .collect::<Result<_>>()?;
         let limit = match self.query("limit").filter(|limit| !limit.is_empty()) {
             None => self.app.settings.list_limit,
-            Some(limit) => Some(page_size(limit)?),
+            Some(limit) => Some(query::page_size(limit)?),
         };
         let limit = limit.map(|limit| limit.min(self.app.settings.max_db_limit));
         let marker = self
@@ -341,86 +325,9 @@ impl Context {
     }
 
     fn next_url(&self, marker: &str, listing: &Listing) -> String {
-        let limit = listing.limit.map(|limit| limit.to_string());
-        let mut query: Vec<(&str, &str)> = Vec::new();
-        for (key, value) in &self.query {
-            if query.iter().all(|(seen, _)| seen != key) {
-                query.push((key, value));
-            }
-        }
-        for (key, value) in [("marker", Some(marker)), ("limit", limit.as_deref())] {
-            match (value, query.iter_mut().find(|(name, _)| *name == key)) {
-                (Some(value), Some(pair)) => pair.1 = value,
-                (Some(value), None) => query.push((key, value)),
-                (None, _) => {}
-            }
-        }
-        let pairs: Vec<String> = query
-            .into_iter()
-            .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
-            .collect();
-        format!("{}{}?{}", self.base, self.uri.path(), pairs.join("&"))
+        let query = query::following(&self.query, marker, listing.limit);
+        format!("{}{}?{}", self.base, self.uri.path(), query)
     }
-}
-
-/// Encodes as a form does.
-fn encode(text: &str) -> String {
-    const ESCAPED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-        .remove(b'_')
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'~')
-        .remove(b' ');
-    percent_encoding::utf8_percent_encode(text, ESCAPED)
-        .to_string()
-        .replace(' ', "+")
-}
-
-/// Reads a `?limit` as Python reads an integer, as far as one can be a limit.
-fn page_size(limit: &str) -> Result<u32> {
-    let number = limit.trim();
-    let digits = number.strip_prefix('+').unwrap_or(number);
-    if digits.is_empty() || digits.bytes().any(|byte| !byte.is_ascii_digit()) {
-        return Err(Error::Validation(format!(
-            "Invalid input for field/attribute limit. Value: {limit}. '{limit}' is not of type 'integer'"
-        )));
-    }
-    Ok(digits.parse().unwrap_or(u32::MAX))
-}
-
-/// The attributes that are true or false.
-pub(crate) const FLAGS: [&str; 2] = ["enabled", "is_domain"];
-
-/// `name=x`, `name__contains=x` …
-fn filter(attributes: &[&str], key: &str, value: &str) -> Result<Option<Filter>> {
-    let (name, comparator) = match key.split_once("__") {
-        Some((name, comparator)) if !attributes.contains(&key) => (name, Some(comparator)),
-        _ => (key, None),
-    };
-    if !attributes.contains(&name) {
-        return Ok(None);
-    }
-    if comparator.is_some() && FLAGS.contains(&name) {
-        return Err(Error::Validation(format!(
-            "Invalid input for field/attribute {key}. Value: {value}. '{name}' is of type 'boolean'"
-        )));
-    }
-    let comparison = match comparator {
-        None | Some("equals") => Comparison::Equals,
-        Some("contains") => Comparison::Contains(Case::Sensitive),
-        Some("icontains") => Comparison::Contains(Case::Insensitive),
-        Some("startswith") => Comparison::StartsWith(Case::Sensitive),
-        Some("istartswith") => Comparison::StartsWith(Case::Insensitive),
-        Some("endswith") => Comparison::EndsWith(Case::Sensitive),
-        Some("iendswith") => Comparison::EndsWith(Case::Insensitive),
-        // The reference takes no notice of others.
-        Some(_) => return Ok(None),
-    };
-    Ok(Some(Filter {
-        name: name.to_owned(),
-        comparison,
-        value: value.to_owned(),
-    }))
 }
 
 /// 204.

@@ -10,6 +10,7 @@ mod edge;
 mod failure;
 mod html;
 mod iso8601;
+mod query;
 mod schema;
 mod settings;
 mod v3;

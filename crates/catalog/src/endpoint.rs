@@ -3,7 +3,9 @@
 use keystone_storage::{
     Column as FilterColumn, Error as StorageError, Exec, Result as StorageResult, Tx, select, sql,
 };
-use keystone_types::{Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay};
+use keystone_types::{
+    Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::options::Options;
-use crate::project::{ROOT, Tags, check_delete};
+use crate::project::{ROOT, check_delete};
+use crate::tags::Tags;
 use crate::{Identity, Project};
 
 /// A domain, as served.

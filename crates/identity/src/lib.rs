@@ -30,6 +30,7 @@ mod role;
 mod scope;
 mod settings;
 mod stored_password;
+mod tags;
 mod user;
 
 use keystone_storage::Db;
@@ -45,11 +46,12 @@ pub use grant::{Actor, Grant, Reach, Target};
 pub use group::{Group, Membership};
 pub use inference::Inference;
 pub use options::Options;
-pub use project::{Project, Tags};
+pub use project::Project;
 pub use revocation::{Revocation, RevocationEvent, revoke};
 pub use role::{Role, RoleRef};
 pub use scope::{DomainRef, ProjectRef};
 pub use settings::{Compliance, Settings};
+pub use tags::Tags;
 pub use user::{Subject, User};
 
 use password::{Algorithm, Hasher};

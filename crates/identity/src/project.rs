@@ -1,15 +1,12 @@
 //! Projects: the tree of what resources belong to. A domain is a project that acts as one.
 
-use std::collections::BTreeSet;
-
-use keystone_storage::{Arg, Column, OrConflict, Select, Tx, select, sql};
-use keystone_types::{
-    Comparison, Error, Extra, Filter, Listing, Page, Resource, Result, new_id, overlay,
-};
+use keystone_storage::{Column, OrConflict, Select, Tx, select, sql};
+use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::options::{Options, Table, store};
+use crate::tags::{Tags, store_tags, tagged};
 use crate::{Identity, RevocationEvent, revoke};
 
 /// The `domain_id` of a project that acts as a domain, as stored.
@@ -50,24 +47,6 @@ pub struct Project {
     #[serde(default)]
     #[sqlx(try_from = "Option<String>")]
     pub options: Options,
-}
-
-/// The labels of a project, in order.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Tags(pub Vec<String>);
-
-/// Tags are selected joined by commas, which they can't contain.
-impl From<Option<String>> for Tags {
-    fn from(joined: Option<String>) -> Self {
-        let mut tags: Vec<String> = joined
-            .iter()
-            .flat_map(|text| text.split(','))
-            .map(str::to_owned)
-            .collect();
-        tags.sort();
-        Self(tags)
-    }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a default for an Option field")]
@@ -293,55 +272,7 @@ impl Identity {
     }
 }
 
-/// Narrows to the projects with all or any of some tags, or without.
-fn tagged(select: Select, listing: &Listing) -> Select {
-    let exact = |filter: &&Filter| filter.comparison == Comparison::Equals;
-    listing.filters.iter().filter(exact).fold(select, |select, filter| {
-        // How many of the tags asked for it has, against how many are asked for. No tag holds a comma.
-        let condition = match filter.name.as_str() {
-            "tags" => {
-                "(SELECT COUNT(*) FROM project_tag t \
-                   WHERE t.project_id = p.id AND INSTR(?, ',' || t.name || ',') > 0) = ?"
-            }
-            "not-tags" => {
-                "(SELECT COUNT(*) FROM project_tag t \
-                   WHERE t.project_id = p.id AND INSTR(?, ',' || t.name || ',') > 0) < ?"
-            }
-            "tags-any" => {
-                "(SELECT COUNT(*) FROM project_tag t \
-                   WHERE t.project_id = p.id AND INSTR(?, ',' || t.name || ',') > 0) BETWEEN 1 AND ?"
-            }
-            "not-tags-any" => {
-                "(SELECT COUNT(*) FROM project_tag t \
-                   WHERE t.project_id = p.id AND INSTR(?, ',' || t.name || ',') > 0) = 0 * ?"
-            }
-            _ => return select,
-        };
-        let wanted: BTreeSet<&str> = filter.value.split(',').collect();
-        let joined = format!(",{},", filter.value);
-        let count = Arg::Int(i64::try_from(wanted.len()).ok());
-        select.filter_all(condition, [joined.into(), count])
-    })
-}
-
-async fn store_tags(tx: &mut Tx, project: &Project) -> Result<()> {
-    sql("DELETE FROM project_tag WHERE project_id = ?")
-        .bind(&project.id)
-        .execute(&mut *tx)
-        .await?;
-    for tag in &project.tags.0 {
-        sql("INSERT INTO project_tag (project_id, name) VALUES (?, ?)")
-            .bind(&project.id)
-            .bind(tag)
-            .execute(&mut *tx)
-            .await
-            // Tags that differ in case only; the reference tells it as if the name were taken.
-            .or_conflict(|| name_taken(project))?;
-    }
-    Ok(())
-}
-
-fn name_taken(project: &Project) -> Error {
+pub(crate) fn name_taken(project: &Project) -> Error {
     let (name, id) = (&project.name, &project.id);
     Error::conflict::<Project>(if project.is_domain {
         format!(
