@@ -78,7 +78,8 @@ def wrong_types(things):
 
 
 def missing_keys():
-    for kind in ("user", "domain", "group", "role", "endpoint"):
+    # Not of an endpoint: there the reference answers with a Python error's text.
+    for kind in ("user", "domain", "group", "role"):
         yield "admin", "POST", f"/v3/{kind}s", {"body": {}, "title": "nothing in it"}
         yield "admin", "POST", f"/v3/{kind}s", {"body": {kind: {}}, "title": "an empty resource"}
         yield "admin", "POST", f"/v3/{kind}s", {"body": {"other": {"name": "x"}}, "title": "another key"}

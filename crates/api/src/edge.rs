@@ -108,8 +108,11 @@ fn as_framework(method: &Method, path: &str, response: Response) -> Response {
         .get(header::ALLOW)
         .and_then(|allow| allow.to_str().ok());
     let allow = format!("{}, OPTIONS", allow.unwrap_or_default().replace(',', ", "));
+    let finished = response.headers().contains_key(header::CONTENT_TYPE);
     match response.status() {
         StatusCode::METHOD_NOT_ALLOWED if *method == Method::OPTIONS => html::options(&allow),
+        // A handler's own, not the router's.
+        StatusCode::METHOD_NOT_ALLOWED if finished => response,
         StatusCode::METHOD_NOT_ALLOWED if matches!(path, "/" | "/v3") => {
             html::method_not_allowed_html()
         }

@@ -3,16 +3,15 @@
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use keystone_identity::NewUser;
 use keystone_types::{Error, Result, Secret};
 use serde_json::json;
 
-use crate::Live;
 use crate::body::{Body, parse_member};
 use crate::context::{Context, Target, no_content};
 use crate::failure::{Failure, json_line};
-use crate::schema;
+use crate::{Live, html, schema};
 
 const FILTERS: [&str; 7] = [
     "domain_id",
@@ -32,7 +31,10 @@ pub(crate) fn routes() -> Router<Live> {
             get(show).patch(update).delete(delete),
         )
         .route("/v3/users/{user_id}/groups", get(groups))
-        .route("/v3/users/{user_id}/password", post(change_password))
+        .route(
+            "/v3/users/{user_id}/password",
+            get(no_password).post(change_password),
+        )
         .route("/v3/users/{user_id}/projects", get(projects))
 }
 
@@ -124,6 +126,11 @@ async fn projects(cx: Context) -> Result<Response, Failure> {
         .projects_for_user(cx.path("user_id"), &listing)
         .await?;
     cx.collection(&projects, &listing)
+}
+
+/// A password can't be asked for; of the methods there are, the reference names one.
+async fn no_password() -> Response {
+    html::method_not_allowed_json("POST")
 }
 
 /// A user's own change of password: the old one stands for a token.
