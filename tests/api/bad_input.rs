@@ -170,3 +170,16 @@ async fn what_mariadb_cannot_store_is_the_clients_mistake() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_domains_id_has_one_spelling() {
+    let cloud = Cloud::new().await;
+    let admin = cloud.admin().await;
+    let message = "Could not find domain: DEFAULT.";
+    assert_eq!(admin.get("/v3/domains/DEFAULT").await.refused(404), message);
+    for (kind, status) in [("project", 400), ("user", 404), ("group", 404)] {
+        let body = json!({ kind: { "name": "x", "domain_id": "DEFAULT" } });
+        let answer = admin.post(&format!("/v3/{kind}s"), &body).await;
+        assert_eq!(answer.refused(status), message);
+    }
+}

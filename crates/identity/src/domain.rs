@@ -79,8 +79,15 @@ impl Identity {
 
     /// One domain.
     pub async fn domain(&self, id: &str) -> Result<Domain> {
+        self.acting_project(id).await.map(Domain::from)
+    }
+
+    /// The project that acts as a domain.
+    async fn acting_project(&self, id: &str) -> Result<Project> {
         match self.project(id).await {
-            Ok(project) if project.is_domain => Ok(project.into()),
+            // The database may find `DEFAULT` where `default` is: what belongs to the one would
+            // then not be in the other.
+            Ok(project) if project.is_domain && project.id == id => Ok(project),
             Ok(_) | Err(Error::NotFound { .. }) => Err(Error::not_found::<Domain>(id)),
             Err(error) => Err(error),
         }
@@ -130,13 +137,7 @@ impl Identity {
 
     /// Deletes a disabled domain and all that it owns.
     pub async fn delete_domain(&self, id: &str) -> Result<()> {
-        let project = match self.project(id).await {
-            Err(Error::NotFound { .. }) => return Err(Error::not_found::<Domain>(id)),
-            other => other?,
-        };
-        if !project.is_domain {
-            return Err(Error::not_found::<Domain>(id));
-        }
+        let project = self.acting_project(id).await?;
         check_delete(&project)?;
         if project.is_enabled() {
             return Err(Error::Refused(
