@@ -183,3 +183,25 @@ async fn a_domains_id_has_one_spelling() {
         assert_eq!(answer.refused(status), message);
     }
 }
+
+#[tokio::test]
+async fn names_of_attributes_are_changed_at_creation_only() {
+    let cloud = Cloud::new().await;
+    let admin = cloud.admin().await;
+    let body = json!({ "domain": { "name": "x", "a-b": 1, "c:d": 2 } });
+    let made = admin.post("/v3/domains", &body).await.created();
+    assert_eq!(
+        (&made["domain"]["a_b"], &made["domain"]["c_d"]),
+        (&json!(1), &json!(2))
+    );
+    let path = format!(
+        "/v3/domains/{}",
+        made["domain"]["id"].as_str().expect("an id")
+    );
+    let body = json!({ "domain": { "a-b": 3 } });
+    let changed = admin.patch(&path, &body).await.ok();
+    assert_eq!(
+        (&changed["domain"]["a_b"], &changed["domain"]["a-b"]),
+        (&json!(1), &json!(3))
+    );
+}

@@ -86,9 +86,18 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
 }
 
 impl Body {
-    /// The object under the resource's name; what the client calls `links` or `extra` is not an
-    /// attribute.
-    pub(crate) fn member(mut self, name: &str) -> Result<Map<String, Value>> {
+    /// The attributes of a new resource, under its name; colons and dashes in their names become
+    /// underscores.
+    pub(crate) fn member(self, name: &str) -> Result<Map<String, Value>> {
+        let attributes = self.changes(name)?.into_iter();
+        Ok(attributes
+            .map(|(key, value)| (key.replace([':', '-'], "_"), value))
+            .collect())
+    }
+
+    /// The attributes under the resource's name as they came; what the client calls `links` or
+    /// `extra` is not one.
+    pub(crate) fn changes(mut self, name: &str) -> Result<Map<String, Value>> {
         let Some(Value::Object(member)) = self.0.shift_remove(name) else {
             return Ok(Map::new());
         };
@@ -103,12 +112,10 @@ impl Body {
         let attributes = member
             .into_iter()
             .filter(|(key, _)| key != "links" && key != "extra");
-        Ok(attributes
-            .map(|(key, value)| (key.replace([':', '-'], "_"), value))
-            .collect())
+        Ok(attributes.collect())
     }
 
-    /// The same where the schema does not insist on it, though nothing can be made without.
+    /// The attributes of a new resource where the schema does not insist on it, though nothing can be made without.
     pub(crate) fn required(self, name: &str) -> Result<Map<String, Value>> {
         if self.0.get(name).is_none_or(|member| !member.is_object()) {
             return Err(Error::Validation(format!(
@@ -118,9 +125,9 @@ impl Body {
         self.member(name)
     }
 
-    /// The same for a `PATCH`, whose `id` may only repeat the one in the path.
+    /// The attributes of a `PATCH`, whose `id` may only repeat the one in the path.
     pub(crate) fn patch(self, name: &str, id: &str) -> Result<Map<String, Value>> {
-        let mut member = self.member(name)?;
+        let mut member = self.changes(name)?;
         match member.shift_remove("id") {
             None | Some(Value::Null) => Ok(member),
             Some(same) if same == id => Ok(member),

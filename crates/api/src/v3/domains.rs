@@ -67,7 +67,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:update_domain", Target::new()).await?;
     let id = cx.path("domain_id");
     app.identity.domain(id).await?;
-    let mut patch = body.member("domain")?;
+    let mut patch = body.changes("domain")?;
     patch.shift_remove("id");
     cx.member(&app.identity.update_domain(id, patch).await?)
 }
