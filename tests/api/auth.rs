@@ -53,7 +53,6 @@ async fn a_project_scoped_token_says_all_there_is_to_say() {
         token["catalog"][0]["endpoints"].as_array().unwrap().len(),
         3
     );
-
     let admin = cloud.admin().await;
     assert_eq!(admin.validate(&subject).await.ok(), issued);
     let mut without = issued.clone();
