@@ -7,3 +7,4 @@ mod listings;
 mod recorded;
 mod revocation_events;
 mod role_assignments;
+mod scopes;
