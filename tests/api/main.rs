@@ -3,6 +3,7 @@
 mod auth;
 mod bad_input;
 mod implied_roles;
+mod library;
 mod listings;
 mod recorded;
 mod revocation_events;
