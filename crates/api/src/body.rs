@@ -125,6 +125,12 @@ impl Body {
         self.member(name)
     }
 
+    /// The new resources in a list that a schema has checked.
+    pub(crate) fn members<R: DeserializeOwned>(mut self, name: &str) -> Result<Vec<R>> {
+        let members = self.0.shift_remove(name).unwrap_or_default();
+        serde_json::from_value(members).map_err(|error| Error::Validation(error.to_string()))
+    }
+
     /// The attributes of a `PATCH`, whose `id` may only repeat the one in the path.
     pub(crate) fn patch(self, name: &str, id: &str) -> Result<Map<String, Value>> {
         let mut member = self.changes(name)?;

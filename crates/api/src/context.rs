@@ -251,6 +251,14 @@ impl Context {
         Ok(listing)
     }
 
+    /// The same for the collections on which the reference sets no limit but the one in the query.
+    pub(crate) fn unbounded_listing(&self, attributes: &[&str]) -> Result<Listing> {
+        let mut listing = self.listing(attributes)?;
+        let asked = self.query("limit").is_some_and(|limit| !limit.is_empty());
+        listing.limit = listing.limit.filter(|_| asked);
+        Ok(listing)
+    }
+
     /// `{"user": {…}}`
     pub(crate) fn member<R: Resource>(&self, resource: &R) -> Result<Response, Failure> {
         self.wrapped(StatusCode::OK, resource)

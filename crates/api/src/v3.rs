@@ -7,8 +7,10 @@ mod grants;
 mod groups;
 pub(crate) mod health;
 mod implied_roles;
+mod limits;
 mod projects;
 mod regions;
+mod registered_limits;
 mod revocation_events;
 mod role_assignments;
 mod roles;
@@ -28,8 +30,10 @@ pub(crate) fn routes() -> Router<Live> {
         .merge(grants::routes())
         .merge(groups::routes())
         .merge(implied_roles::routes())
+        .merge(limits::routes())
         .merge(projects::routes())
         .merge(regions::routes())
+        .merge(registered_limits::routes())
         .merge(revocation_events::routes())
         .merge(role_assignments::routes())
         .merge(roles::routes())

@@ -72,7 +72,11 @@ impl Identity {
             )));
         }
         // The domain at the top is a project too, and does not count.
-        if above.len() > self.settings.max_project_tree_depth {
+        let deepest = self.settings.enforcement_model.max_project_tree_depth();
+        let deepest = deepest.map_or(self.settings.max_project_tree_depth, |depth| {
+            depth.min(self.settings.max_project_tree_depth)
+        });
+        if above.len() > deepest {
             return Err(Error::Refused(format!(
                 "Max hierarchy depth reached for {parent_id} branch."
             )));

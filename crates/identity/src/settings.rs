@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 
+use crate::EnforcementModel;
 use crate::password::{Algorithm, Options};
 
 /// Options of `[identity]`, `[resource]`, `[security_compliance]`, `[token]` and `[revoke]` that
@@ -28,6 +29,8 @@ pub struct Settings {
     pub passwords: Options,
     /// `[federation] default_authorization_ttl`
     pub default_authorization_ttl: Duration,
+    /// `[unified_limit] enforcement_model`
+    pub enforcement_model: EnforcementModel,
     /// `[security_compliance]`
     pub compliance: Compliance,
 }
@@ -64,6 +67,7 @@ impl Default for Settings {
             password_algorithm: None,
             passwords: Options::default(),
             default_authorization_ttl: Duration::zero(),
+            enforcement_model: EnforcementModel::default(),
             compliance: Compliance::default(),
         }
     }

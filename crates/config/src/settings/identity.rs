@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use keystone::identity::password::{Algorithm, Options};
-use keystone::identity::{Compliance, Settings};
+use keystone::identity::{Compliance, EnforcementModel, Settings};
 
 use super::Reader;
 
@@ -27,6 +27,10 @@ impl Reader<'_> {
             password_algorithm: self.algorithm(),
             passwords: self.passwords(),
             default_authorization_ttl: self.minutes("federation", "default_authorization_ttl"),
+            enforcement_model: match config.string("unified_limit", "enforcement_model") {
+                "strict_two_level" => EnforcementModel::StrictTwoLevel,
+                _ => EnforcementModel::Flat,
+            },
             compliance: self.compliance(),
         }
     }

@@ -1,0 +1,129 @@
+//! `/v3/limits`
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use keystone_auth::Scope;
+use keystone_identity::{Limit, Project};
+use keystone_types::{Error, Listing, Page, Result};
+use serde_json::{Value, json};
+
+use crate::body::Body;
+use crate::context::{Context, Target, no_content};
+use crate::failure::{Failure, json_line};
+use crate::{App, Live};
+
+const FILTERS: [&str; 5] = [
+    "service_id",
+    "region_id",
+    "resource_name",
+    "project_id",
+    "domain_id",
+];
+
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/limits", get(list).post(create))
+        .route("/v3/limits/model", get(model))
+        .route(
+            "/v3/limits/{limit_id}",
+            get(show).patch(update).delete(delete),
+        )
+}
+
+async fn list(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:list_limits", Target::new()).await?;
+    let listing = cx.unbounded_listing(&FILTERS)?;
+    cx.collection(&visible(&cx, app, &listing).await?, &listing)
+}
+
+async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx.allow("identity:create_limits", Target::new()).await?;
+    let limits = body.members::<Limit>("limits")?;
+    let limits = app.identity.create_limits(limits).await?;
+    let limits: Vec<_> = limits
+        .iter()
+        .map(|limit| cx.linked(limit))
+        .collect::<Result<_>>()?;
+    Ok(json_line(StatusCode::CREATED, &json!({ "limits": limits })))
+}
+
+async fn model(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:get_limit_model", Target::new()).await?;
+    let model = app.identity.settings().enforcement_model;
+    let model = json!({ "name": model.name(), "description": model.description() });
+    Ok(json_line(StatusCode::OK, &json!({ "model": model })))
+}
+
+async fn show(cx: Context) -> Result<Response, Failure> {
+    let target = target(&cx).await?;
+    let app = cx.allow("identity:get_limit", target).await?;
+    cx.member(&app.identity.limit(cx.path("limit_id")).await?)
+}
+
+async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx.allow("identity:update_limit", Target::new()).await?;
+    let id = cx.path("limit_id");
+    let patch = body.patch("limit", id)?;
+    cx.member(&app.identity.update_limit(id, &patch).await?)
+}
+
+async fn delete(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:delete_limit", Target::new()).await?;
+    app.identity.delete_limit(cx.path("limit_id")).await?;
+    Ok(no_content())
+}
+
+/// What the caller may see: all with the system or one of two roles, else what belongs to the
+/// domain or the project in scope. That is no matter of the policy in the reference.
+async fn visible(cx: &Context, app: &App, listing: &Listing) -> Result<Page<Limit>> {
+    let Some(token) = cx.token() else {
+        return app.identity.limits(listing).await;
+    };
+    let wide = |name: &str| ["admin", "service"].contains(&name);
+    if token.roles.iter().any(|role| wide(&role.name)) {
+        return app.identity.limits(listing).await;
+    }
+    match &token.scope {
+        Scope::System => app.identity.limits(listing).await,
+        Scope::Domain(domain) => {
+            let limits = app.identity.limits_within_domain(&domain.id, listing);
+            limits.await
+        }
+        Scope::Project(project) => {
+            let own = listing.clone().with("project_id", &project.id);
+            app.identity.limits(&own).await
+        }
+        Scope::Unscoped => Ok(Page {
+            items: Vec::new(),
+            more: false,
+        }),
+    }
+}
+
+/// The limit with the project or the domain that it belongs to.
+async fn target(cx: &Context) -> Result<Target> {
+    cx.authenticated()?;
+    let identity = &cx.unchecked().identity;
+    let limit = match identity.limit(cx.path("limit_id")).await {
+        Err(error) if error.is_not_found() => return Ok(Target::new()),
+        limit => limit?,
+    };
+    let mut about = serde_json::to_value(&limit).map_err(Error::internal)?;
+    if let Some(id) = &limit.project_id {
+        about["project"] = found(identity.project(id).await)?;
+    } else if let Some(id) = &limit.domain_id {
+        about["domain"] = found(identity.project(id).await)?;
+    }
+    Target::new().with("limit", &about)
+}
+
+/// Null for an owner who is gone: it is nobody's attribute then.
+fn found(owner: Result<Project>) -> Result<Value> {
+    match owner {
+        Ok(owner) => Ok(json!(owner)),
+        Err(error) if error.is_not_found() => Ok(Value::Null),
+        Err(error) => Err(error),
+    }
+}

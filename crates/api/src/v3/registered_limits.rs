@@ -1,0 +1,71 @@
+//! `/v3/registered_limits`
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use keystone_identity::RegisteredLimit;
+use keystone_types::Result;
+use serde_json::json;
+
+use crate::Live;
+use crate::body::Body;
+use crate::context::{Context, Target, no_content};
+use crate::failure::{Failure, json_line};
+
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/registered_limits", get(list).post(create))
+        .route(
+            "/v3/registered_limits/{registered_limit_id}",
+            get(show).patch(update).delete(delete),
+        )
+}
+
+async fn list(cx: Context) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:list_registered_limits", Target::new())
+        .await?;
+    let listing = cx.unbounded_listing(&["service_id", "region_id", "resource_name"])?;
+    cx.collection(&app.identity.registered_limits(&listing).await?, &listing)
+}
+
+async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:create_registered_limits", Target::new())
+        .await?;
+    let limits = body.members::<RegisteredLimit>("registered_limits")?;
+    let limits = app.identity.create_registered_limits(limits).await?;
+    let limits: Vec<_> = limits
+        .iter()
+        .map(|limit| cx.linked(limit))
+        .collect::<Result<_>>()?;
+    let body = json!({ "registered_limits": limits });
+    Ok(json_line(StatusCode::CREATED, &body))
+}
+
+async fn show(cx: Context) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:get_registered_limit", Target::new())
+        .await?;
+    let id = cx.path("registered_limit_id");
+    cx.member(&app.identity.registered_limit(id).await?)
+}
+
+async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:update_registered_limit", Target::new())
+        .await?;
+    let id = cx.path("registered_limit_id");
+    let patch = body.patch("registered_limit", id)?;
+    cx.member(&app.identity.update_registered_limit(id, patch).await?)
+}
+
+async fn delete(cx: Context) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:delete_registered_limit", Target::new())
+        .await?;
+    let id = cx.path("registered_limit_id");
+    app.identity.delete_registered_limit(id).await?;
+    Ok(no_content())
+}

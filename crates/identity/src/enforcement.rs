@@ -1,0 +1,153 @@
+//! The enforcement models: what the limits of a domain and of its projects have to do with each
+//! other.
+
+use keystone_storage::{Tx, sql};
+use keystone_types::{Error, Result};
+
+use crate::Limit;
+use crate::registered_limit::registered_for;
+
+/// `[unified_limit] enforcement_model`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EnforcementModel {
+    /// Each limit stands for itself.
+    #[default]
+    Flat,
+    /// No limit of a project is above the one of its domain.
+    StrictTwoLevel,
+}
+
+impl EnforcementModel {
+    /// Its name in `keystone.conf` and on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flat => "flat",
+            Self::StrictTwoLevel => "strict_two_level",
+        }
+    }
+
+    /// What clients are told about it.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Flat => {
+                "Limit enforcement and validation does not take project hierarchy into consideration."
+            }
+            Self::StrictTwoLevel => {
+                "This model requires project hierarchy never exceeds a depth of two"
+            }
+        }
+    }
+
+    /// How many projects may stand below each other.
+    pub fn max_project_tree_depth(self) -> Option<usize> {
+        match self {
+            Self::Flat => None,
+            Self::StrictTwoLevel => Some(2),
+        }
+    }
+}
+
+/// 403 where one of the limits, which are to be stored together, breaks the model.
+pub(crate) async fn check(tx: &mut Tx, model: EnforcementModel, limits: &[Limit]) -> Result<()> {
+    match model {
+        EnforcementModel::Flat => return Ok(()),
+        EnforcementModel::StrictTwoLevel => {}
+    }
+    for limit in limits {
+        let fits = match (&limit.project_id, &limit.domain_id) {
+            (Some(project), _) => fits_below(tx, limit, project, limits).await?,
+            (None, Some(domain)) => !has_greater_below(tx, limit, domain).await?,
+            (None, None) => true,
+        };
+        if !fits {
+            return Err(refusal(limit));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a project's limit is within the one above: of the same request, stored for the parent,
+/// or else registered. One of 0 above does not count in the reference; one of -1 is the least.
+async fn fits_below(
+    tx: &mut Tx,
+    limit: &Limit,
+    project_id: &str,
+    together: &[Limit],
+) -> Result<bool> {
+    let parent: Option<(Option<String>,)> = sql("SELECT parent_id FROM project WHERE id = ?")
+        .bind(project_id)
+        .fetch_optional(&mut *tx)
+        .await?;
+    let Some(parent) = parent.and_then(|(id,)| id) else {
+        return Ok(true);
+    };
+    let same = |other: &&Limit| {
+        other.domain_id.as_deref() == Some(parent.as_str())
+            && other.service_id == limit.service_id
+            && other.region_id == limit.region_id
+            && other.resource_name == limit.resource_name
+    };
+    if let Some(above) = together.iter().find(same) {
+        return Ok(limit.resource_limit <= above.resource_limit);
+    }
+    let stored: Option<(i64,)> = sql("\
+        SELECT l.resource_limit FROM `limit` l JOIN registered_limit r ON r.id = l.registered_limit_id \
+         WHERE l.domain_id = ? AND r.service_id = ? AND r.resource_name = ? \
+           AND COALESCE(r.region_id, '') = ? \
+         ORDER BY l.internal_id LIMIT 1")
+    .bind(&parent)
+    .bind(&limit.service_id)
+    .bind(&limit.resource_name)
+    .bind(limit.region_id.as_deref().unwrap_or(""))
+    .fetch_optional(&mut *tx)
+    .await?;
+    let above = match stored {
+        Some((value,)) => Some(value),
+        None => registered_default(tx, limit).await?,
+    };
+    Ok(above.is_none_or(|above| above == 0 || limit.resource_limit <= above))
+}
+
+async fn registered_default(tx: &mut Tx, limit: &Limit) -> Result<Option<i64>> {
+    let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
+    let registered = registered_for(tx, service, region, limit.resource_name.as_deref()).await?;
+    Ok(registered.map(|registered| registered.default_limit))
+}
+
+/// Whether a project below a domain has more than the domain's limit.
+async fn has_greater_below(tx: &mut Tx, limit: &Limit, domain_id: &str) -> Result<bool> {
+    let greater: Option<(String,)> = sql("\
+        WITH RECURSIVE down (id) AS (\
+            SELECT id FROM project WHERE parent_id = ? \
+            UNION SELECT p.id FROM project p JOIN down ON p.parent_id = down.id) \
+        SELECT l.id FROM `limit` l JOIN registered_limit r ON r.id = l.registered_limit_id \
+         WHERE l.project_id IN (SELECT id FROM down) \
+           AND r.service_id = ? AND r.resource_name = ? AND COALESCE(r.region_id, '') = ? \
+           AND l.resource_limit <> 0 AND l.resource_limit > ? \
+         LIMIT 1")
+    .bind(domain_id)
+    .bind(&limit.service_id)
+    .bind(&limit.resource_name)
+    .bind(limit.region_id.as_deref().unwrap_or(""))
+    .bind(limit.resource_limit)
+    .fetch_optional(tx)
+    .await?;
+    Ok(greater.is_some())
+}
+
+fn refusal(limit: &Limit) -> Error {
+    // As Python prints what is not there.
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "None".to_owned());
+    let (level, id) = match &limit.project_id {
+        Some(id) => ("project_id", id.clone()),
+        None => ("domain_id", text(&limit.domain_id)),
+    };
+    Error::Refused(format!(
+        "Invalid resource limit: The resource limit ({level}: {id}, resource_name: {}, resource_limit: {}, \
+         service_id: {}, region_id: {}) doesn't satisfy current hierarchy model..",
+        text(&limit.resource_name),
+        limit.resource_limit,
+        text(&limit.service_id),
+        text(&limit.region_id),
+    ))
+}

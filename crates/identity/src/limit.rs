@@ -1,0 +1,224 @@
+//! Limits: how much of a resource one project or one domain may have, in place of what is
+//! registered for everybody.
+
+use keystone_storage::{Column, Exec, OrConflict, Select, Tx, select, sql};
+use keystone_types::{Error, Listing, Page, Resource, Result, new_id};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::Identity;
+use crate::enforcement::check;
+use crate::registered_limit::{check_place, registered_for, whole};
+
+/// A limit, as served; what it limits stands in the registered limit that it refers to.
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
+pub struct Limit {
+    /// Random.
+    #[serde(default = "new_id")]
+    pub id: String,
+    /// Whose it is, unless it is a domain's.
+    #[serde(default)]
+    pub project_id: Option<String>,
+    /// Whose it is, unless it is a project's.
+    #[serde(default)]
+    pub domain_id: Option<String>,
+    /// -1 for as much as there is.
+    #[serde(deserialize_with = "whole")]
+    pub resource_limit: i64,
+    /// What it is about.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Whose resource it is.
+    #[serde(default)]
+    pub service_id: Option<String>,
+    /// Where; none for everywhere.
+    #[serde(default)]
+    pub region_id: Option<String>,
+    /// `cores`, `volumes` …
+    #[serde(default)]
+    pub resource_name: Option<String>,
+}
+
+impl Resource for Limit {
+    const MEMBER: &'static str = "limit";
+    const COLLECTION: &'static str = "limits";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+const LIMITS: &str = "\
+    SELECT l.id, l.project_id, l.domain_id, l.resource_limit, l.description, \
+           r.service_id, r.region_id, r.resource_name \
+      FROM `limit` l LEFT JOIN registered_limit r ON r.id = l.registered_limit_id";
+
+const COLUMNS: [Column; 5] = [
+    Column::text("service_id", "r.service_id", 255),
+    Column::text("region_id", "r.region_id", 64),
+    Column::text("resource_name", "r.resource_name", 255),
+    Column::text("project_id", "l.project_id", 64),
+    Column::text("domain_id", "l.domain_id", 64),
+];
+
+impl Identity {
+    /// The limits; filters: `service_id`, `region_id`, `resource_name`, `project_id`, `domain_id`.
+    pub async fn limits(&self, listing: &Listing) -> Result<Page<Limit>> {
+        self.page_of_limits(select(LIMITS), listing).await
+    }
+
+    /// The limits of a domain and of its projects.
+    pub async fn limits_within_domain(
+        &self,
+        domain_id: &str,
+        listing: &Listing,
+    ) -> Result<Page<Limit>> {
+        let within =
+            "l.domain_id = ? OR l.project_id IN (SELECT id FROM project WHERE domain_id = ?)";
+        let select = select(LIMITS).filter_all(within, [domain_id, domain_id]);
+        self.page_of_limits(select, listing).await
+    }
+
+    async fn page_of_limits(&self, select: Select, listing: &Listing) -> Result<Page<Limit>> {
+        let query = select.narrow(listing, &COLUMNS).page(listing, "l.id");
+        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
+    }
+
+    /// The limits of these projects, by project.
+    pub async fn limits_of_projects(&self, project_ids: &[String]) -> Result<Vec<Limit>> {
+        Ok(select(LIMITS)
+            .within("l.project_id", project_ids)
+            .then(" ORDER BY l.project_id, l.id")
+            .fetch_all(&self.db)
+            .await?)
+    }
+
+    /// One limit.
+    pub async fn limit(&self, id: &str) -> Result<Limit> {
+        limit(&self.db, id).await
+    }
+
+    /// Creates all of these, or none.
+    pub async fn create_limits(&self, mut limits: Vec<Limit>) -> Result<Vec<Limit>> {
+        let mut tx = self.db.begin().await?;
+        for limit in &mut limits {
+            check_owner(&mut tx, limit).await?;
+        }
+        check(&mut tx, self.settings.enforcement_model, &limits).await?;
+        for limit in &limits {
+            insert(&mut tx, limit).await?;
+        }
+        tx.commit().await?;
+        Ok(limits)
+    }
+
+    /// Changes the value and the description of a limit; 0 and an empty text change nothing, as in
+    /// the reference.
+    pub async fn update_limit(&self, id: &str, patch: &Map<String, Value>) -> Result<Limit> {
+        let mut tx = self.db.begin().await?;
+        let mut limit = limit(&mut tx, id).await?;
+        let value = patch.get("resource_limit").map(whole).transpose();
+        let value = value.map_err(|error| Error::Validation(error.to_string()))?;
+        let wanted = Limit {
+            resource_limit: value.unwrap_or(limit.resource_limit),
+            ..limit.clone()
+        };
+        check(&mut tx, self.settings.enforcement_model, &[wanted]).await?;
+        if let Some(value) = value.filter(|value| *value != 0) {
+            limit.resource_limit = value;
+        }
+        if let Some(text) = patch.get("description").and_then(Value::as_str)
+            && !text.is_empty()
+        {
+            limit.description = Some(text.to_owned());
+        }
+        sql("UPDATE `limit` SET resource_limit = ?, description = ? WHERE id = ?")
+            .bind(limit.resource_limit)
+            .bind(&limit.description)
+            .bind(&limit.id)
+            .execute(&mut tx)
+            .await?;
+        tx.commit().await?;
+        Ok(limit)
+    }
+
+    /// Deletes a limit: what is registered holds again.
+    pub async fn delete_limit(&self, id: &str) -> Result<()> {
+        let query = sql("DELETE FROM `limit` WHERE id = ?").bind(id);
+        match query.execute(&self.db).await? {
+            0 => Err(missing(id)),
+            _ => Ok(()),
+        }
+    }
+}
+
+async fn limit(exec: impl Into<Exec<'_>>, id: &str) -> Result<Limit> {
+    let query = select(LIMITS).filter("l.id = ?", Some(id)).then("");
+    query.fetch_optional(exec).await?.ok_or_else(|| missing(id))
+}
+
+fn missing(id: &str) -> Error {
+    Error::Missing(format!("Could not find limit for {id}."))
+}
+
+/// 400 for what the limit refers to and is not there; the limit of a project that acts as a
+/// domain becomes the domain's.
+async fn check_owner(tx: &mut Tx, limit: &mut Limit) -> Result<()> {
+    let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
+    check_place(tx, service, region, "limit").await?;
+    let kind = "SELECT is_domain FROM project WHERE id = ?";
+    if let Some(id) = &limit.project_id {
+        let found: Option<(bool,)> = sql(kind).bind(id).fetch_optional(&mut *tx).await?;
+        let (is_domain,) = found.ok_or_else(|| Error::expecting("project_id", "limit"))?;
+        if is_domain {
+            limit.domain_id = limit.project_id.take();
+        }
+    }
+    if let Some(id) = &limit.domain_id {
+        let found: Option<(bool,)> = sql(kind).bind(id).fetch_optional(&mut *tx).await?;
+        if !found.is_some_and(|(is_domain,)| is_domain) {
+            return Err(Error::expecting("domain_id", "limit"));
+        }
+    }
+    if limit.project_id.is_none() && limit.domain_id.is_none() {
+        return Err(Error::expecting("project_id", "limit"));
+    }
+    Ok(())
+}
+
+async fn insert(tx: &mut Tx, limit: &Limit) -> Result<()> {
+    let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
+    let registered = registered_for(tx, service, region, limit.resource_name.as_deref()).await?;
+    let registered = registered.ok_or_else(|| {
+        Error::Refused(
+            "Unable to create a limit that has no corresponding registered limit.".to_owned(),
+        )
+    })?;
+    let twin: Option<(String,)> = select("SELECT id FROM `limit`")
+        .filter("registered_limit_id = ?", Some(&registered.id))
+        .filter("project_id = ?", limit.project_id.as_ref())
+        .filter("domain_id = ?", limit.domain_id.as_ref())
+        .then(" LIMIT 1")
+        .fetch_optional(&mut *tx)
+        .await?;
+    if twin.is_some() {
+        return Err(duplicate());
+    }
+    sql("INSERT INTO `limit` \
+            (id, project_id, domain_id, resource_limit, description, registered_limit_id) \
+         VALUES (?, ?, ?, ?, ?, ?)")
+    .bind(&limit.id)
+    .bind(&limit.project_id)
+    .bind(&limit.domain_id)
+    .bind(limit.resource_limit)
+    .bind(&limit.description)
+    .bind(&registered.id)
+    .execute(tx)
+    .await
+    .or_conflict(duplicate)?;
+    Ok(())
+}
+
+fn duplicate() -> Error {
+    Error::conflict::<Limit>("Duplicate entry")
+}

@@ -1,0 +1,234 @@
+//! Registered limits: how much of a resource everybody may have, by service and region.
+
+use keystone_storage::{Column, Exec, OrConflict, Tx, select, sql};
+use keystone_types::{Error, Listing, Page, Resource, Result, new_id, overlay};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Number, Value};
+
+use crate::Identity;
+
+/// A registered limit, as stored and as served.
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
+pub struct RegisteredLimit {
+    /// Random.
+    #[serde(default = "new_id")]
+    pub id: String,
+    /// Whose resource it is.
+    #[serde(default)]
+    pub service_id: Option<String>,
+    /// Where; none for everywhere.
+    #[serde(default)]
+    pub region_id: Option<String>,
+    /// `cores`, `volumes` …
+    #[serde(default)]
+    pub resource_name: Option<String>,
+    /// -1 for as much as there is.
+    #[serde(deserialize_with = "whole")]
+    pub default_limit: i64,
+    /// What it is about.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+impl Resource for RegisteredLimit {
+    const MEMBER: &'static str = "registered_limit";
+    const COLLECTION: &'static str = "registered_limits";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+const REGISTERED_LIMITS: &str = "\
+    SELECT id, service_id, region_id, resource_name, default_limit, description FROM registered_limit";
+
+const COLUMNS: [Column; 3] = [
+    Column::text("service_id", "service_id", 255),
+    Column::text("region_id", "region_id", 64),
+    Column::text("resource_name", "resource_name", 255),
+];
+
+impl Identity {
+    /// The registered limits; filters: `service_id`, `region_id`, `resource_name`.
+    pub async fn registered_limits(&self, listing: &Listing) -> Result<Page<RegisteredLimit>> {
+        let query = select(REGISTERED_LIMITS).narrow(listing, &COLUMNS);
+        let rows = query.page(listing, "id").fetch_all(&self.db).await?;
+        Ok(Page::cut(rows, listing))
+    }
+
+    /// One registered limit.
+    pub async fn registered_limit(&self, id: &str) -> Result<RegisteredLimit> {
+        registered_limit(&self.db, id).await
+    }
+
+    /// Creates all of these, or none.
+    pub async fn create_registered_limits(
+        &self,
+        limits: Vec<RegisteredLimit>,
+    ) -> Result<Vec<RegisteredLimit>> {
+        let mut tx = self.db.begin().await?;
+        for limit in &limits {
+            let (service, region) = (&limit.service_id, &limit.region_id);
+            check_place(
+                &mut tx,
+                service.as_deref(),
+                region.as_deref(),
+                "registered_limit",
+            )
+            .await?;
+        }
+        for limit in &limits {
+            refuse_duplicate(&mut tx, limit).await?;
+            sql("INSERT INTO registered_limit \
+                    (id, service_id, region_id, resource_name, default_limit, description) \
+                 VALUES (?, ?, ?, ?, ?, ?)")
+            .bind(&limit.id)
+            .bind(&limit.service_id)
+            .bind(&limit.region_id)
+            .bind(&limit.resource_name)
+            .bind(limit.default_limit)
+            .bind(&limit.description)
+            .execute(&mut tx)
+            .await
+            .or_conflict(duplicate)?;
+        }
+        tx.commit().await?;
+        Ok(limits)
+    }
+
+    /// Changes a registered limit that no limit refers to.
+    pub async fn update_registered_limit(
+        &self,
+        id: &str,
+        patch: Map<String, Value>,
+    ) -> Result<RegisteredLimit> {
+        let mut tx = self.db.begin().await?;
+        let text = |name: &str| patch.get(name).and_then(Value::as_str);
+        let (service, region) = (text("service_id"), text("region_id"));
+        check_place(&mut tx, service, region, "registered_limit").await?;
+        let current = registered_limit(&mut tx, id).await?;
+        refuse_in_use(&mut tx, &current.id).await?;
+        let place = ["service_id", "region_id", "resource_name"];
+        let moved = place.iter().any(|name| patch.contains_key(*name));
+        let limit = overlay(&current, patch)?;
+        if moved {
+            // The reference finds the registered limit itself where it stays in its place.
+            refuse_duplicate(&mut tx, &limit).await?;
+        }
+        sql(
+            "UPDATE registered_limit SET service_id = ?, region_id = ?, resource_name = ?, \
+                default_limit = ?, description = ? \
+              WHERE id = ?",
+        )
+        .bind(&limit.service_id)
+        .bind(&limit.region_id)
+        .bind(&limit.resource_name)
+        .bind(limit.default_limit)
+        .bind(&limit.description)
+        .bind(&limit.id)
+        .execute(&mut tx)
+        .await?;
+        tx.commit().await?;
+        Ok(limit)
+    }
+
+    /// Deletes a registered limit that no limit refers to.
+    pub async fn delete_registered_limit(&self, id: &str) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        let limit = registered_limit(&mut tx, id).await?;
+        refuse_in_use(&mut tx, &limit.id).await?;
+        sql("DELETE FROM registered_limit WHERE id = ?")
+            .bind(&limit.id)
+            .execute(&mut tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+async fn registered_limit(exec: impl Into<Exec<'_>>, id: &str) -> Result<RegisteredLimit> {
+    let query = select(REGISTERED_LIMITS)
+        .filter("id = ?", Some(id))
+        .then("");
+    query
+        .fetch_optional(exec)
+        .await?
+        .ok_or_else(|| Error::Missing(format!("Could not find registered limit for {id}.")))
+}
+
+/// The registered limit of a resource in exactly this region, or in exactly none.
+pub(crate) async fn registered_for(
+    tx: &mut Tx,
+    service_id: Option<&str>,
+    region_id: Option<&str>,
+    resource_name: Option<&str>,
+) -> Result<Option<RegisteredLimit>> {
+    let query = select(REGISTERED_LIMITS)
+        .filter_all("service_id = ?", [service_id])
+        .filter_all("COALESCE(region_id, '') = ?", [region_id.unwrap_or("")])
+        .filter_all("resource_name = ?", [resource_name]);
+    Ok(query
+        .then(" ORDER BY internal_id LIMIT 1")
+        .fetch_optional(tx)
+        .await?)
+}
+
+/// 400 for a service or region that there is not.
+pub(crate) async fn check_place(
+    tx: &mut Tx,
+    service_id: Option<&str>,
+    region_id: Option<&str>,
+    kind: &str,
+) -> Result<()> {
+    for (id, attribute, query) in [
+        (
+            service_id,
+            "service_id",
+            "SELECT id FROM service WHERE id = ?",
+        ),
+        (region_id, "region_id", "SELECT id FROM region WHERE id = ?"),
+    ] {
+        let Some(id) = id else { continue };
+        let found: Option<(String,)> = sql(query).bind(id).fetch_optional(&mut *tx).await?;
+        found.ok_or_else(|| Error::expecting(attribute, kind))?;
+    }
+    Ok(())
+}
+
+async fn refuse_duplicate(tx: &mut Tx, limit: &RegisteredLimit) -> Result<()> {
+    let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
+    match registered_for(tx, service, region, limit.resource_name.as_deref()).await? {
+        Some(_) => Err(duplicate()),
+        None => Ok(()),
+    }
+}
+
+fn duplicate() -> Error {
+    Error::conflict::<RegisteredLimit>("Duplicate entry")
+}
+
+async fn refuse_in_use(tx: &mut Tx, id: &str) -> Result<()> {
+    let limit: Option<(String,)> =
+        sql("SELECT id FROM `limit` WHERE registered_limit_id = ? LIMIT 1")
+            .bind(id)
+            .fetch_optional(tx)
+            .await?;
+    match limit {
+        Some(_) => Err(Error::Refused(format!(
+            "Unable to update or delete registered limit {id} because there are project limits associated with it."
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A whole number, which JSON may write as `10.0`.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the schemas hold it within 32 bits"
+)]
+pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let number = Number::deserialize(deserializer)?;
+    let whole = number
+        .as_i64()
+        .or_else(|| number.as_f64().map(|number| number as i64));
+    whole.ok_or_else(|| serde::de::Error::custom(format!("{number} is not of type 'integer'")))
+}
