@@ -5,7 +5,6 @@ mod bad_input;
 mod implied_roles;
 mod library;
 mod listings;
-mod recorded;
 mod revocation_events;
 mod role_assignments;
 mod scopes;

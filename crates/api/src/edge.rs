@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
@@ -47,6 +48,9 @@ pub(crate) async fn edge(State(live): State<Live>, mut request: Request, next: N
         .instrument(span.clone())
         .await;
     let mut response = as_framework(&method, &path, response);
+    if method == Method::HEAD {
+        response = without_body(response);
+    }
     let _entered = span.enter();
     tracing::info!(
         status = response.status().as_u16(),
@@ -120,6 +124,22 @@ fn as_framework(method: &Method, path: &str, response: Response) -> Response {
         StatusCode::NOT_FOUND if *method == Method::OPTIONS => html::options_unrouted(),
         _ => response,
     }
+}
+
+/// What `GET` would answer, announced only.
+fn without_body(mut response: Response) -> Response {
+    if let Some(length) = response
+        .body()
+        .size_hint()
+        .exact()
+        .filter(|length| *length > 0)
+    {
+        let headers = response.headers_mut();
+        headers
+            .entry(header::CONTENT_LENGTH)
+            .or_insert(length.into());
+    }
+    response.map(|_| Body::empty())
 }
 
 /// A token that is no good counts as none; one whose user or project is gone is a failure.

@@ -1,0 +1,34 @@
+//! Asks what Python Keystone was asked, and insists on its answers: `record` made the recordings
+//! from `scenarios/`.
+
+mod hide;
+mod recording;
+mod replay;
+
+macro_rules! recordings {
+    ($($name:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                replay::replay(stringify!($name)).await;
+            }
+        )*
+
+        #[test]
+        fn every_recording_is_played() {
+            assert_eq!(recording::names(), [$(stringify!($name)),*]);
+        }
+    };
+}
+
+// One a line and in order, so that several can be added at once.
+recordings! {
+    bad_input
+    catalog
+    domains
+    grants
+    groups
+    projects
+    roles
+    users
+}

@@ -1,0 +1,193 @@
+"""Records what Python Keystone answers, with ids under the names that the scenario gave them."""
+
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import scenarios
+from harness import keystones, processes, services, wire
+
+HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "swap"))
+import cloud  # noqa: E402
+
+HOST = "keystone.test:5000"
+# Those that matter; of the last ones only that they are there.
+HEADERS = ("allow", "content-type", "location", "vary", "www-authenticate")
+SECRET_HEADERS = ("openstack-auth-receipt", "x-subject-token")
+NAME = re.compile(r"\{([\w: -]+)\}")
+TOKEN = re.compile(r"gAAAA[0-9A-Za-z_=-]{20,}")
+WORD = re.compile(r"[0-9A-Za-z]+")
+ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?")
+AUDITS = ("audit_chain_id", "audit_id", "audit_ids")
+
+
+class Recorder:
+    def __init__(self, url):
+        self.url, self.ids, self.names, self.tokens = url, {}, {}, {}
+
+    def record(self, step):
+        """The step with its answer; where the reference drops the connection, with word of that."""
+        if "wait" in step:
+            time.sleep(step["wait"] + 0.1)
+            return step
+        asked = self.fill({key: step[key] for key in ("path", "body", "raw", "headers") if key in step})
+        try:
+            answer = wire.request(
+                step["method"],
+                self.url + asked["path"].replace(" ", "%20"),
+                asked.get("body"),
+                raw=asked.get("raw"),
+                token=self.tokens.get(step.get("as")),
+                headers={"Host": HOST, **asked.get("headers", {})},
+            )
+        except ConnectionError:
+            return {**step, "dropped": True}
+        try:
+            body = answer.json
+        except ValueError:
+            body = answer.text or None
+        self.learn(step, answer, body)
+        if "login" in step:
+            return {**step, "status": answer.status}
+        headers = {name: self.hide(answer.header(name)) for name in HEADERS if answer.header(name)}
+        headers |= {name: "{secret}" for name in SECRET_HEADERS if answer.header(name)}
+        if "allow" in headers:
+            headers["allow"] = ", ".join(sorted(headers["allow"].split(", ")))
+        body = counted(body) if step.get("count") else self.hide(body)
+        return {**step, "status": answer.status, "answered": headers, "answer": body}
+
+    def learn(self, step, answer, body):
+        login = step.get("login") or step.get("token")
+        if login and answer.status == 201:
+            self.tokens[login] = answer.header("x-subject-token")
+            self.ids[f"token:{login}"] = self.tokens[login]
+        save = step.get("save", {})
+        try:
+            if isinstance(save, str):
+                ((envelope, _),) = body.items()
+                save = {save: f"{envelope}/id"}
+            for name, path in save.items():
+                self.ids[name] = found = at(body, path)
+                self.names[found] = name
+        except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
+            raise SystemExit(f"nothing to save: {step}\n{answer}\n{error!r}") from error
+
+    def fill(self, value):
+        if isinstance(value, dict):
+            return {key: self.fill(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.fill(inner) for inner in value]
+        if isinstance(value, str):
+            return NAME.sub(lambda found: self.ids.get(found[1], found[0]), value)
+        return value
+
+    def hide(self, value, key=None):
+        if isinstance(value, dict):
+            return {self.hide(name): self.hide(inner, name) for name, inner in value.items()}
+        if isinstance(value, list):
+            return sorted((self.hide(inner, key) for inner in value), key=canonical)
+        if isinstance(value, str):
+            if value in self.names:
+                return "{%s}" % self.names[value]
+            if key in AUDITS:
+                return "{audit}"
+            value = TOKEN.sub("{secret}", value)
+            value = WORD.sub(lambda found: self.hide_id(found[0]), value)
+            return TIME.sub(lambda found: re.sub(r"[0-9]", "9", found[0]), value)
+        return value
+
+    def hide_id(self, word):
+        return "{%s}" % self.names.get(word, "id") if ID.fullmatch(word) else word
+
+
+def canonical(value):
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def at(body, path):
+    """The value at a path of keys, indices and `key=value` for the first of a list that has it."""
+    for part in path.split("/"):
+        key, wanted, value = part.partition("=")
+        if wanted:
+            body = next(item for item in body if str(item.get(key)) == value)
+        else:
+            body = body[int(part) if isinstance(body, list) else part]
+    return body
+
+
+def counted(value):
+    """The lengths in place of lists, and no id under its name: which ones are there is chance."""
+    if isinstance(value, dict):
+        return {key: counted(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return len(value)
+    if isinstance(value, str):
+        return WORD.sub(lambda found: "{id}" if ID.fullmatch(found[0]) else found[0], value)
+    return value
+
+
+class Stage:
+    """Python Keystone on a MariaDB of its own, which every scenario finds as bootstrap left it."""
+
+    def __init__(self):
+        self.directory = processes.scratch("recording")
+        self.mariadb = services.MariaDb(self.directory)
+        self.connection = self.mariadb.database("keystone", "KEYSTONE_DBPASS")
+        self.config = self.directory / "keystone.conf"
+        self.configure({})
+        self.reference = keystones.Reference(self.directory, self.config)
+        self.client = ["--no-defaults", f"--socket={self.mariadb.socket}", "-uroot", "keystone"]
+        self.fresh = self.settled()
+
+    def configure(self, options):
+        lines = [cloud.CONF.format(connection=self.connection, directory=self.directory)]
+        for group, values in options.items():
+            lines += [f"[{group}]", *(f"{name} = {value}" for name, value in values.items())]
+        self.config.write_text("\n".join(lines) + "\n")
+
+    def settled(self):
+        """The database after bootstrap; kept beside the virtualenv, because making it takes long."""
+        kept = keystones.VENVS / "keystone/settled"
+        if not (kept / "fresh.sql").exists():
+            cloud.settle(self.reference, f"http://{HOST}/v3")
+            dump = subprocess.run(["mariadb-dump", *self.client], capture_output=True, check=True).stdout
+            shutil.rmtree(kept, ignore_errors=True)
+            for keys in ("fernet-keys", "credential-keys"):
+                shutil.copytree(self.directory / keys, kept / keys)
+            (kept / "fresh.sql").write_bytes(dump)
+        else:
+            for keys in ("fernet-keys", "credential-keys"):
+                shutil.copytree(kept / keys, self.directory / keys)
+        return (kept / "fresh.sql").read_bytes()
+
+    def record(self, steps, options):
+        subprocess.run(["mariadb", *self.client], input=self.fresh, check=True)
+        self.configure(options)
+        self.reference.serve()
+        recorder = Recorder(self.reference.url)
+        recorded = [recorder.record(step) for step in steps]
+        self.reference.stop()
+        return recorded
+
+
+def main(names):
+    unknown = set(names) - scenarios.ALL.keys()
+    if unknown:
+        sys.exit(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(sorted(scenarios.ALL))}")
+    stage = Stage()
+    for name in names or sorted(scenarios.ALL):
+        make, options = scenarios.ALL[name]
+        recorded = stage.record(make(), options)
+        lines = ",\n".join(json.dumps(step, ensure_ascii=False) for step in recorded)
+        config = json.dumps(options, ensure_ascii=False)
+        (HERE / f"recorded/{name}.json").write_text(f'{{"config": {config}, "steps": [\n{lines}\n]}}\n')
+        print(f"{name}: {len(recorded)} steps", flush=True)
+
+
+main(sys.argv[1:])

@@ -1,0 +1,163 @@
+//! One run through a recording.
+
+use std::collections::HashMap;
+
+use axum::body::Body;
+use axum::http::Request;
+use chrono::Duration;
+use keystone_testkit::{Answer, Cloud};
+use serde_json::{Map, Value, json};
+
+use crate::hide::{self, Names};
+use crate::recording::{Recording, Step};
+
+/// Those that matter; of the last ones only that they are there.
+const HEADERS: [&str; 5] = [
+    "allow",
+    "content-type",
+    "location",
+    "vary",
+    "www-authenticate",
+];
+const SECRET_HEADERS: [&str; 2] = ["openstack-auth-receipt", "x-subject-token"];
+
+/// The cloud that is asked, and what its answers go by.
+struct Replay {
+    cloud: Cloud,
+    ids: HashMap<String, String>,
+    names: Names,
+    tokens: HashMap<String, String>,
+}
+
+/// Plays a recording; tells every step whose answer differs.
+pub(crate) async fn replay(name: &str) {
+    let recording = Recording::read(name);
+    let mut replay = Replay {
+        cloud: Cloud::with(recording.settings()).await,
+        ids: HashMap::new(),
+        names: HashMap::new(),
+        tokens: HashMap::new(),
+    };
+    let mut different = Vec::new();
+    for (number, step) in recording.steps.iter().enumerate() {
+        if let Some(seconds) = step.wait {
+            replay.cloud.advance(Duration::seconds(seconds));
+            continue;
+        }
+        let answer = replay.ask(step).await;
+        replay.learn(step, &answer);
+        if let Some(difference) = replay.difference(step, &answer) {
+            let who = step.who.as_deref().unwrap_or("nobody");
+            let (method, path) = (&step.method, &step.path);
+            let asked = json!([step.body, step.raw, step.headers]);
+            different.push(format!(
+                "{number}: {method} {path} {asked} as {who}\n{difference}"
+            ));
+        }
+    }
+    assert!(
+        different.is_empty(),
+        "{} of {} differ\n{}",
+        different.len(),
+        recording.steps.len(),
+        different.join("\n")
+    );
+}
+
+impl Replay {
+    async fn ask(&mut self, step: &Step) -> Answer {
+        let path = self.fill_text(&step.path).replace(' ', "%20");
+        let mut request = Request::builder().method(step.method.as_str()).uri(path);
+        for (name, value) in step.headers.iter().flatten() {
+            let value = value.as_str().expect("a header is text");
+            request = request.header(name, self.fill_text(value));
+        }
+        let body = match (&step.body, &step.raw) {
+            (Some(body), _) => {
+                request = request.header("content-type", "application/json");
+                self.fill(body).to_string()
+            }
+            (None, raw) => self.fill_text(raw.as_deref().unwrap_or_default()),
+        };
+        let request = request
+            .body(Body::from(body))
+            .expect("a recorded request is well-formed");
+        let nobody = self.cloud.nobody();
+        let token = step.who.as_ref().and_then(|who| self.tokens.get(who));
+        let session = token.map_or(nobody.clone(), |token| nobody.with_token(token));
+        session.send(request).await
+    }
+
+    fn learn(&mut self, step: &Step, answer: &Answer) {
+        let login = step.login.as_ref().or(step.token.as_ref());
+        if let (Some(name), Some(token)) = (login, answer.header("x-subject-token")) {
+            self.ids.insert(format!("token:{name}"), token.to_owned());
+            self.tokens.insert(name.clone(), token.to_owned());
+        }
+        if let Some(save) = &step.save {
+            for (name, value) in save.from(&answer.body) {
+                self.ids.insert(name.to_owned(), value.clone());
+                self.names.insert(value, name.to_owned());
+            }
+        }
+    }
+
+    fn fill(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => self.fill_text(text).into(),
+            Value::Array(items) => items.iter().map(|item| self.fill(item)).collect(),
+            Value::Object(members) => members
+                .iter()
+                .map(|(key, inner)| (key.clone(), self.fill(inner)))
+                .collect(),
+            other => other.clone(),
+        }
+    }
+
+    fn fill_text(&self, text: &str) -> String {
+        let known = self.ids.iter();
+        known.fold(text.to_owned(), |text, (name, id)| {
+            text.replace(&format!("{{{name}}}"), id)
+        })
+    }
+
+    /// What the reference answered and what came, where that is not the same.
+    fn difference(&self, step: &Step, answer: &Answer) -> Option<String> {
+        if step.dropped {
+            let refused = (400..500).contains(&answer.status);
+            return (!refused)
+                .then(|| format!("  the reference drops the connection, ours answers {answer:?}"));
+        }
+        let mut wanted = json!({ "status": step.status });
+        let mut found = json!({ "status": answer.status });
+        if step.login.is_none() {
+            wanted["headers"] = Value::Object(step.answered.clone());
+            wanted["body"] = hide::sorted(&step.answer);
+            found["headers"] = self.headers(answer);
+            found["body"] = if step.count {
+                hide::counted(&answer.body)
+            } else {
+                hide::body(&answer.body, &self.names)
+            };
+        }
+        let differs = hide::sorted(&wanted) != hide::sorted(&found);
+        differs.then(|| format!("  reference {wanted}\n  ours      {found}"))
+    }
+
+    fn headers(&self, answer: &Answer) -> Value {
+        let seen = HEADERS.into_iter().filter_map(|name| {
+            let mut value = hide::text(answer.header(name)?, &self.names);
+            if name == "allow" {
+                let mut methods: Vec<&str> = value.split(", ").collect();
+                methods.sort_unstable();
+                value = methods.join(", ");
+            }
+            Some((name.to_owned(), value.into()))
+        });
+        let secret = SECRET_HEADERS
+            .into_iter()
+            .filter(|name| answer.header(name).is_some());
+        let secret = secret.map(|name| (name.to_owned(), Value::from("{secret}")));
+        Value::Object(seen.chain(secret).collect::<Map<_, _>>())
+    }
+}
