@@ -221,17 +221,25 @@ impl Context {
         self.query(name).is_some_and(|value| value != "0")
     }
 
-    /// What the query asks of a collection that can be filtered by these attributes.
+    /// What the query asks of a collection that can be filtered by these attributes, with
+    /// `[DEFAULT] list_limit` where it names no limit.
     pub(crate) fn listing(&self, attributes: &[&str]) -> Result<Listing> {
+        let mut listing = self.asked(attributes)?;
+        let standard = self.app.settings.list_limit;
+        let standard = standard.map(|limit| limit.min(self.app.settings.max_db_limit));
+        listing.limit = listing.limit.or(standard);
+        Ok(listing)
+    }
+
+    /// The same, of a collection that has a limit of its own, or none.
+    pub(crate) fn asked(&self, attributes: &[&str]) -> Result<Listing> {
         let filters = self
             .query
             .iter()
             .filter_map(|(key, value)| query::filter(attributes, key, value).transpose())
             .collect::<Result<_>>()?;
-        let limit = match self.query("limit").filter(|limit| !limit.is_empty()) {
-            None => self.app.settings.list_limit,
-            Some(limit) => Some(query::page_size(limit)?),
-        };
+        let limit = self.query("limit").filter(|limit| !limit.is_empty());
+        let limit = limit.map(query::page_size).transpose()?;
         let limit = limit.map(|limit| limit.min(self.app.settings.max_db_limit));
         let marker = self
             .query("marker")
@@ -305,6 +313,16 @@ impl Context {
         self.collection(&Page { items, more: false }, &Listing::default())
     }
 
+    /// A collection that was gathered whole, cut to the page that was asked for.
+    pub(crate) fn gathered<R: Resource>(&self, mut items: Vec<R>) -> Result<Response, Failure> {
+        let listing = self.asked(&[])?;
+        items.sort_by(|one, other| one.id().cmp(other.id()));
+        if let Some(marker) = &listing.marker {
+            items.retain(|item| item.id() > marker.as_str());
+        }
+        self.collection(&Page::cut(items, &listing), &listing)
+    }
+
     /// A resource with its own URL in `links`.
     pub(crate) fn linked<R: Resource>(&self, resource: &R) -> Result<Value> {
         let mut body = serde_json::to_value(resource).map_err(Error::internal)?;
@@ -314,7 +332,7 @@ impl Context {
 
     /// The `links` of a resource.
     pub(crate) fn links<R: Resource>(&self, id: &str) -> Value {
-        json!({ "self": self.url(&format!("{}/{id}", R::COLLECTION)) })
+        json!({ "self": self.url(&format!("{}/{id}", R::PATH)) })
     }
 
     /// A URL below `/v3`.

@@ -2,12 +2,15 @@
 
 mod auth;
 mod domains;
+mod endpoint_filter;
+mod endpoint_policy;
 mod endpoints;
 mod grants;
 mod groups;
 pub(crate) mod health;
 mod implied_roles;
 mod limits;
+mod policies;
 mod projects;
 mod regions;
 mod registered_limits;
@@ -26,11 +29,14 @@ pub(crate) fn routes() -> Router<Live> {
     Router::new()
         .merge(auth::routes())
         .merge(domains::routes())
+        .merge(endpoint_filter::routes())
+        .merge(endpoint_policy::routes())
         .merge(endpoints::routes())
         .merge(grants::routes())
         .merge(groups::routes())
         .merge(implied_roles::routes())
         .merge(limits::routes())
+        .merge(policies::routes())
         .merge(projects::routes())
         .merge(regions::routes())
         .merge(registered_limits::routes())

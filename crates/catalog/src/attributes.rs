@@ -14,6 +14,7 @@ pub(crate) enum Column<'a> {
     Text(&'a str),
     Nullable(Option<&'a str>),
     Flag(bool),
+    Json(&'a Value),
 }
 
 /// Serialises `columns` laid over `extra`.
@@ -48,16 +49,20 @@ pub(crate) fn drop_unstored(extra: &mut Extra) {
 /// Whether a free attribute passes a filter.
 pub(crate) fn passes(extra: &Extra, filter: &Filter) -> bool {
     let attribute = extra.0.get(&filter.name);
-    let (text, case) = match (attribute, filter.comparison) {
-        (Some(Value::Bool(flag)), Comparison::Equals) => {
-            return *flag == filter_is_true(&filter.value);
+    match (attribute, filter.comparison) {
+        (Some(Value::Bool(flag)), Comparison::Equals) => *flag == filter_is_true(&filter.value),
+        (Some(Value::String(text)), _) => text_passes(text, filter),
+        _ => false,
+    }
+}
+
+/// Whether a text passes a filter as the reference compares, which is not how databases do.
+pub(crate) fn text_passes(text: &str, filter: &Filter) -> bool {
+    let case = match filter.comparison {
+        Comparison::Equals => return text == filter.value,
+        Comparison::Contains(case) | Comparison::StartsWith(case) | Comparison::EndsWith(case) => {
+            case
         }
-        (Some(Value::String(text)), Comparison::Equals) => return *text == filter.value,
-        (
-            Some(Value::String(text)),
-            Comparison::Contains(case) | Comparison::StartsWith(case) | Comparison::EndsWith(case),
-        ) => (text, case),
-        _ => return false,
     };
     let fold = |text: &str| match case {
         Case::Sensitive => text.to_owned(),

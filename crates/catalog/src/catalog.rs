@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use keystone_storage::{Db, sql};
 use keystone_types::{Listing, Result};
 
-/// Regions, services and endpoints; clones share the database.
+/// Regions, services, endpoints, and what is associated with them; clones share the database.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     pub(crate) db: Db,
@@ -17,6 +17,8 @@ pub struct Catalog {
 pub struct Settings {
     /// `[catalog] list_limit`, or the one of `[DEFAULT]`.
     pub list_limit: Option<u32>,
+    /// `[policy] list_limit`, or the one of `[DEFAULT]`.
+    pub policy_list_limit: Option<u32>,
     /// `[endpoint_filter] return_all_endpoints_if_no_filter`.
     pub return_all_endpoints_if_no_filter: bool,
     /// `[DEFAULT] public_endpoint`, which a URL template may name.
@@ -27,6 +29,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             list_limit: None,
+            policy_list_limit: None,
             return_all_endpoints_if_no_filter: true,
             public_endpoint: None,
         }
@@ -55,7 +58,12 @@ impl Catalog {
 
     /// The listing, with the configured limit where the client named none.
     pub(crate) fn limited<'a>(&self, listing: &'a Listing) -> Cow<'a, Listing> {
-        match (listing.limit, self.settings.list_limit) {
+        Self::at_most(listing, self.settings.list_limit)
+    }
+
+    /// The listing, with `limit` where the client named none.
+    pub(crate) fn at_most(listing: &Listing, limit: Option<u32>) -> Cow<'_, Listing> {
+        match (listing.limit, limit) {
             (None, Some(limit)) if limit > 0 => Cow::Owned(Listing {
                 limit: Some(limit),
                 ..listing.clone()

@@ -70,17 +70,28 @@ impl Resource for Endpoint {
 
 impl Serialize for Endpoint {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let region = Column::Nullable(self.region_id.as_deref());
-        let columns = [
+        let [id, interface, region, service, url, enabled] = self.columns();
+        let again = ("region", region.1);
+        let columns = [id, interface, region, service, url, enabled, again];
+        serialize(&self.extra, &columns, serializer)
+    }
+}
+
+impl Endpoint {
+    fn columns(&self) -> [(&'static str, Column<'_>); 6] {
+        [
             ("id", Column::Text(&self.id)),
             ("interface", Column::Text(&self.interface)),
-            ("region_id", region),
+            ("region_id", Column::Nullable(self.region_id.as_deref())),
             ("service_id", Column::Text(&self.service_id)),
             ("url", Column::Text(&self.url)),
             ("enabled", Column::Flag(self.enabled)),
-            ("region", region),
-        ];
-        serialize(&self.extra, &columns, serializer)
+        ]
+    }
+
+    /// Serialises it without `region`.
+    pub(crate) fn serialize_columns<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        serialize(&self.extra, &self.columns(), to)
     }
 }
 
@@ -103,6 +114,12 @@ impl Catalog {
             .narrow(&listing, &FILTERS)
             .page(&listing, "id");
         Ok(Page::cut(query.fetch_all(&self.db).await?, &listing))
+    }
+
+    /// All of them, whatever the limits.
+    pub(crate) async fn every_endpoint(&self) -> Result<Vec<Endpoint>> {
+        let query = select(ENDPOINTS).then(" ORDER BY id");
+        Ok(query.fetch_all(&self.db).await?)
     }
 
     /// One endpoint.

@@ -3,8 +3,12 @@
 mod attributes;
 mod catalog;
 mod endpoint;
+mod endpoint_filter;
+mod endpoint_group;
+mod endpoint_policy;
 #[cfg(test)]
 mod fixture;
+mod policy;
 mod region;
 mod scope;
 mod service;
@@ -12,6 +16,9 @@ mod url;
 
 pub use catalog::{Catalog, Settings};
 pub use endpoint::Endpoint;
+pub use endpoint_group::{EndpointGroup, Filters};
+pub use endpoint_policy::{Association, PolicyEndpoint};
+pub use policy::{Blob, Policy};
 pub use region::Region;
 pub use scope::{CatalogEndpoint, CatalogService};
 pub use service::Service;

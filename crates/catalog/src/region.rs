@@ -74,13 +74,13 @@ const FILTERS: [FilterColumn; 3] = [
 ];
 
 impl Catalog {
-    /// The regions; filters: `parent_region_id`, and the other columns.
+    /// The regions; filters: `parent_region_id`, and the other columns. No configured limit
+    /// applies to them.
     pub async fn regions(&self, listing: &Listing) -> Result<Page<Region>> {
-        let listing = self.limited(listing);
         let query = select(REGIONS)
-            .narrow(&listing, &FILTERS)
-            .page(&listing, "id");
-        Ok(Page::cut(query.fetch_all(&self.db).await?, &listing))
+            .narrow(listing, &FILTERS)
+            .page(listing, "id");
+        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
     }
 
     /// One region.

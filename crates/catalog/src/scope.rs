@@ -6,11 +6,11 @@
 use keystone_storage::sql;
 use keystone_types::{Error, Extra, Result};
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
 
 use crate::{
     Catalog,
     attributes::{Column, serialize},
+    endpoint_group::Filters,
     service,
     url::{Hole, Substitutions, render},
 };
@@ -90,11 +90,6 @@ const ROWS: &str = "\
            ON project_endpoint.endpoint_id = endpoint.id AND project_endpoint.project_id = ? \
     ORDER BY service.id, endpoint.id";
 
-const GROUP_FILTERS: &str = "\
-    SELECT endpoint_group.filters FROM endpoint_group \
-    JOIN project_endpoint_group ON project_endpoint_group.endpoint_group_id = endpoint_group.id \
-    WHERE project_endpoint_group.project_id = ? ORDER BY endpoint_group.id";
-
 impl Catalog {
     /// The catalog for a token of `user_id`; without a project for domain and system scope.
     pub async fn for_scope(
@@ -105,7 +100,9 @@ impl Catalog {
         let query = sql(ROWS).bind(project_id).bind(project_id);
         let rows: Vec<Row> = query.fetch_all(&self.db).await?;
         let groups = match (project_id, rows.first()) {
-            (Some(project_id), Some(row)) if row.has_groups => self.groups(project_id).await?,
+            (Some(project_id), Some(row)) if row.has_groups => {
+                self.filters_of_project(project_id).await?
+            }
             _ => Vec::new(),
         };
         let chosen = |row: &Row| row.is_chosen(&groups);
@@ -133,40 +130,19 @@ impl Catalog {
         }
         Ok(services)
     }
-
-    /// The filters of the endpoint groups that are associated with a project.
-    async fn groups(&self, project_id: &str) -> Result<Vec<Map<String, Value>>> {
-        let query = sql(GROUP_FILTERS).bind(project_id);
-        let filters: Vec<(String,)> = query.fetch_all(&self.db).await?;
-        let parsed = filters.iter().map(|(text,)| serde_json::from_str(text));
-        parsed.collect::<Result<_, _>>().map_err(|error| {
-            Error::internal(format!(
-                "corrupt row: table endpoint_group, column filters: {error}"
-            ))
-        })
-    }
 }
 
 impl Row {
     /// Whether an endpoint filter of the project names this endpoint, enabled or not.
-    fn is_chosen(&self, groups: &[Map<String, Value>]) -> bool {
-        self.endpoint_id.is_some()
-            && (self.associated_with.is_some() || groups.iter().any(|group| self.is_in(group)))
-    }
-
-    fn is_in(&self, group: &Map<String, Value>) -> bool {
-        group.iter().all(|(name, wanted)| {
-            let value = match name.as_str() {
-                "interface" => self.interface.as_deref(),
-                "region_id" => self.region_id.as_deref(),
-                "service_id" => Some(self.service_id.as_str()),
-                _ => return false,
-            };
-            match wanted {
-                Value::Null => value.is_none(),
-                wanted => wanted.as_str() == value && value.is_some(),
-            }
-        })
+    fn is_chosen(&self, groups: &[Filters]) -> bool {
+        let (Some(_), Some(interface)) = (&self.endpoint_id, &self.interface) else {
+            return false;
+        };
+        let region = self.region_id.as_deref();
+        self.associated_with.is_some()
+            || groups
+                .iter()
+                .any(|group| group.select(&self.service_id, region, interface))
     }
 
     fn service(&self) -> Result<CatalogService> {

@@ -165,11 +165,13 @@ impl Reader<'_> {
 
     fn catalog(&mut self) -> keystone::catalog::Settings {
         let config = self.config;
-        let limit = config
-            .optional_int("catalog", "list_limit")
-            .or_else(|| config.optional_int("DEFAULT", "list_limit"));
+        let limit = |group| {
+            let own = config.optional_int(group, "list_limit").and_then(page);
+            own.or_else(|| config.optional_int("DEFAULT", "list_limit").and_then(page))
+        };
         keystone::catalog::Settings {
-            list_limit: limit.and_then(page),
+            list_limit: limit("catalog"),
+            policy_list_limit: limit("policy"),
             return_all_endpoints_if_no_filter: config
                 .bool("endpoint_filter", "return_all_endpoints_if_no_filter"),
             public_endpoint: text(config.optional_string("DEFAULT", "public_endpoint")),

@@ -7,8 +7,10 @@ use uuid::Uuid;
 pub trait Resource: Serialize {
     /// The key of one: `project`.
     const MEMBER: &'static str;
-    /// The key of many, and the path segment: `projects`.
+    /// The key of many: `projects`.
     const COLLECTION: &'static str;
+    /// Where the collection is below `/v3`, if that is not just its key.
+    const PATH: &'static str = Self::COLLECTION;
 
     /// The id in its URL.
     fn id(&self) -> &str;

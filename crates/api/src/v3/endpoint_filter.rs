@@ -1,0 +1,226 @@
+//! `/v3/OS-EP-FILTER`: endpoint groups, and which project sees which endpoints.
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use keystone_catalog::EndpointGroup;
+use keystone_types::{Error, Result};
+use serde_json::{Value, json};
+
+use crate::body::{Body, resource};
+use crate::context::{Context, Target, no_content};
+use crate::failure::{Failure, json_line};
+use crate::{App, Live};
+
+pub(crate) fn routes() -> Router<Live> {
+    let below = |path: &str| format!("/v3/OS-EP-FILTER/{path}");
+    let group = "endpoint_groups/{endpoint_group_id}";
+    let project = "projects/{project_id}";
+    Router::new()
+        .route(&below("endpoint_groups"), get(list).post(create))
+        .route(&below(group), get(show).patch(update).delete(delete))
+        .route(
+            &below(&format!("{group}/endpoints")),
+            get(endpoints_in_group),
+        )
+        .route(&below(&format!("{group}/projects")), get(projects_of_group))
+        .route(
+            &below(&format!("{group}/{project}")),
+            get(show_group_in_project)
+                .put(add_group_to_project)
+                .delete(remove_group_from_project),
+        )
+        .route(
+            &below("endpoints/{endpoint_id}/projects"),
+            get(projects_of_endpoint),
+        )
+        .route(
+            &below(&format!("{project}/endpoint_groups")),
+            get(groups_of_project),
+        )
+        .route(
+            &below(&format!("{project}/endpoints")),
+            get(endpoints_of_project),
+        )
+        .route(
+            &below(&format!("{project}/endpoints/{{endpoint_id}}")),
+            get(check_endpoint_in_project)
+                .put(add_endpoint_to_project)
+                .delete(remove_endpoint_from_project),
+        )
+}
+
+async fn list(cx: Context) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:list_endpoint_groups", Target::new())
+        .await?;
+    let listing = cx.asked(&["name"])?;
+    cx.collection(&app.catalog.endpoint_groups(&listing).await?, &listing)
+}
+
+async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:create_endpoint_group", Target::new())
+        .await?;
+    let mut group = body.member("endpoint_group")?;
+    // The schema lets a body without a group through, and then the filters are what is missing.
+    group.entry("name").or_insert_with(|| "".into());
+    group.entry("filters").or_insert_with(|| json!({}));
+    let group: EndpointGroup = resource(group)?;
+    cx.created(&app.catalog.create_endpoint_group(group).await?)
+}
+
+async fn show(cx: Context) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:get_endpoint_group", Target::new())
+        .await?;
+    cx.member(
+        &app.catalog
+            .endpoint_group(cx.path("endpoint_group_id"))
+            .await?,
+    )
+}
+
+async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:update_endpoint_group", Target::new())
+        .await?;
+    let id = cx.path("endpoint_group_id");
+    let patch = body.changes("endpoint_group")?;
+    cx.member(&app.catalog.update_endpoint_group(id, patch).await?)
+}
+
+async fn delete(cx: Context) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:delete_endpoint_group", Target::new())
+        .await?;
+    let id = cx.path("endpoint_group_id");
+    app.catalog.delete_endpoint_group(id).await?;
+    Ok(no_content())
+}
+
+async fn endpoints_in_group(cx: Context) -> Result<Response, Failure> {
+    let rule = "identity:list_endpoints_associated_with_endpoint_group";
+    let app = cx.allow(rule, Target::new()).await?;
+    let id = cx.path("endpoint_group_id");
+    cx.gathered(app.catalog.endpoints_in_group(id).await?)
+}
+
+async fn projects_of_group(cx: Context) -> Result<Response, Failure> {
+    let rule = "identity:list_projects_associated_with_endpoint_group";
+    let app = cx.allow(rule, Target::new()).await?;
+    let id = cx.path("endpoint_group_id");
+    let ids = app.catalog.projects_of_endpoint_group(id).await?;
+    cx.gathered(app.identity.projects_with_ids(&ids).await?)
+}
+
+async fn show_group_in_project(cx: Context) -> Result<Response, Failure> {
+    let rule = "identity:get_endpoint_group_in_project";
+    let app = cx.allow(rule, Target::new()).await?;
+    let (group, project) = group_and_project(&cx, app).await?;
+    let catalog = &app.catalog;
+    catalog
+        .check_endpoint_group_in_project(group, project)
+        .await?;
+    Ok(json_line(StatusCode::OK, &association(group, project)))
+}
+
+async fn add_group_to_project(cx: Context) -> Result<Response, Failure> {
+    let rule = "identity:add_endpoint_group_to_project";
+    let app = cx.allow(rule, Target::new()).await?;
+    let (group, project) = group_and_project(&cx, app).await?;
+    let catalog = &app.catalog;
+    catalog
+        .add_endpoint_group_to_project(group, project)
+        .await?;
+    Ok(no_content())
+}
+
+async fn remove_group_from_project(cx: Context) -> Result<Response, Failure> {
+    let rule = "identity:remove_endpoint_group_from_project";
+    let app = cx.allow(rule, Target::new()).await?;
+    let (group, project) = group_and_project(&cx, app).await?;
+    let catalog = &app.catalog;
+    catalog
+        .remove_endpoint_group_from_project(group, project)
+        .await?;
+    Ok(no_content())
+}
+
+async fn projects_of_endpoint(cx: Context) -> Result<Response, Failure> {
+    let rule = "identity:list_projects_for_endpoint";
+    let app = cx.allow(rule, Target::new()).await?;
+    let endpoint = app.catalog.endpoint(cx.path("endpoint_id")).await?;
+    let ids = app.catalog.projects_of_endpoint(&endpoint.id).await?;
+    cx.gathered(app.identity.projects_with_ids(&ids).await?)
+}
+
+async fn groups_of_project(cx: Context) -> Result<Response, Failure> {
+    let rule = "identity:list_endpoint_groups_for_project";
+    let app = cx.allow(rule, Target::new()).await?;
+    let project = app.identity.project(cx.path("project_id")).await?;
+    cx.gathered(app.catalog.endpoint_groups_of_project(&project.id).await?)
+}
+
+async fn endpoints_of_project(cx: Context) -> Result<Response, Failure> {
+    let rule = "identity:list_endpoints_for_project";
+    let app = cx.allow(rule, Target::new()).await?;
+    let project = app.identity.project(cx.path("project_id")).await?;
+    cx.gathered(app.catalog.endpoints_of_project(&project.id).await?)
+}
+
+async fn check_endpoint_in_project(cx: Context) -> Result<Response, Failure> {
+    let rule = "identity:check_endpoint_in_project";
+    let app = cx.allow(rule, Target::new()).await?;
+    let (endpoint, project) = endpoint_and_project(&cx, app).await?;
+    let catalog = &app.catalog;
+    catalog.check_endpoint_in_project(endpoint, project).await?;
+    Ok(no_content())
+}
+
+async fn add_endpoint_to_project(cx: Context) -> Result<Response, Failure> {
+    let rule = "identity:add_endpoint_to_project";
+    let app = cx.allow(rule, Target::new()).await?;
+    let (endpoint, project) = endpoint_and_project(&cx, app).await?;
+    let catalog = &app.catalog;
+    catalog.add_endpoint_to_project(endpoint, project).await?;
+    Ok(no_content())
+}
+
+/// Does not ask whether the two exist: without an association it is 404 either way.
+async fn remove_endpoint_from_project(cx: Context) -> Result<Response, Failure> {
+    let rule = "identity:remove_endpoint_from_project";
+    let app = cx.allow(rule, Target::new()).await?;
+    let (endpoint, project) = (cx.path("endpoint_id"), cx.path("project_id"));
+    let catalog = &app.catalog;
+    catalog
+        .remove_endpoint_from_project(endpoint, project)
+        .await?;
+    Ok(no_content())
+}
+
+/// The group and the project of the path, both of which must exist.
+async fn group_and_project<'a>(cx: &'a Context, app: &App) -> Result<(&'a str, &'a str), Error> {
+    let (group, project) = (cx.path("endpoint_group_id"), cx.path("project_id"));
+    app.identity.project(project).await?;
+    app.catalog.endpoint_group(group).await?;
+    Ok((group, project))
+}
+
+/// The endpoint and the project of the path, both of which must exist.
+async fn endpoint_and_project<'a>(cx: &'a Context, app: &App) -> Result<(&'a str, &'a str), Error> {
+    let (endpoint, project) = (cx.path("endpoint_id"), cx.path("project_id"));
+    app.catalog.endpoint(endpoint).await?;
+    app.identity.project(project).await?;
+    Ok((endpoint, project))
+}
+
+/// The only resource whose link is not a URL, in the reference too.
+fn association(group: &str, project: &str) -> Value {
+    json!({ "project_endpoint_group": {
+        "endpoint_group_id": group,
+        "project_id": project,
+        "links": { "self": format!("/OS-EP-FILTER/endpoint_groups/{group}/projects/{project}") },
+    } })
+}

@@ -1,0 +1,90 @@
+//! `/v3/policies`
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use keystone_catalog::Policy;
+use keystone_types::{Error, Result};
+use serde_json::{Map, Value, json};
+
+use crate::body::{Body, resource};
+use crate::context::{Context, Target, no_content};
+use crate::failure::Failure;
+use crate::{Live, schema};
+
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route(
+            "/v3/policies",
+            get(list)
+                .post(create)
+                .patch(no_id_to_patch)
+                .delete(no_id_to_delete),
+        )
+        .route(
+            "/v3/policies/{policy_id}",
+            get(show).post(id_to_post).patch(update).delete(delete),
+        )
+}
+
+async fn list(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:list_policies", Target::new()).await?;
+    let listing = cx.asked(&["type"])?;
+    cx.collection(&app.catalog.policies(&listing).await?, &listing)
+}
+
+async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx.allow("identity:create_policy", Target::new()).await?;
+    let policy = checked(body, "POST /v3/policies", "policy_create")?.into_iter();
+    let policy = policy.map(|(key, value)| (key.replace([':', '-'], "_"), value));
+    let policy: Policy = resource(policy.collect())?;
+    cx.created(&app.catalog.create_policy(policy).await?)
+}
+
+async fn show(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:get_policy", Target::new()).await?;
+    cx.member(&app.catalog.policy(cx.path("policy_id")).await?)
+}
+
+async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+    let app = cx.allow("identity:update_policy", Target::new()).await?;
+    let patch = checked(body, "PATCH /v3/policies/{policy_id}", "policy_update")?;
+    let id = cx.path("policy_id");
+    cx.member(&app.catalog.update_policy(id, patch).await?)
+}
+
+async fn delete(cx: Context) -> Result<Response, Failure> {
+    let app = cx.allow("identity:delete_policy", Target::new()).await?;
+    app.catalog.delete_policy(cx.path("policy_id")).await?;
+    Ok(no_content())
+}
+
+/// The attributes of the policy in a body; here the policy is asked before the schema.
+fn checked(mut body: Body, route: &str, label: &str) -> Result<Map<String, Value>> {
+    let policy = body.0.shift_remove("policy").unwrap_or_else(|| json!({}));
+    schema::inline(route, label, &policy).map_err(Error::Validation)?;
+    let Value::Object(mut policy) = policy else {
+        return Ok(Map::new());
+    };
+    policy.retain(|name, _| name != "links" && name != "extra");
+    Ok(policy)
+}
+
+// One class serves both paths in the reference: each has the methods of the other, of which it
+// says that they cannot be called, in Python's words, to everybody.
+
+async fn no_id_to_patch() -> Failure {
+    mismatch("PolicyResource.patch() missing 1 required positional argument: 'policy_id'")
+}
+
+async fn no_id_to_delete() -> Failure {
+    mismatch("PolicyResource.delete() missing 1 required positional argument: 'policy_id'")
+}
+
+async fn id_to_post() -> Failure {
+    mismatch("PolicyResource.post() got an unexpected keyword argument 'policy_id'")
+}
+
+fn mismatch(text: &str) -> Failure {
+    Error::Validation(text.to_owned()).into()
+}

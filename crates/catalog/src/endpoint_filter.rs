@@ -1,0 +1,158 @@
+//! Endpoint filters: which endpoints and endpoint groups are associated with which projects.
+//!
+//! What that means for a token is in `scope`.
+
+use keystone_storage::{OrConflict, Query, sql};
+use keystone_types::{Error, Result};
+
+use crate::{Catalog, Endpoint, EndpointGroup, endpoint_group::Filters};
+
+const ENDPOINTS: &str = "\
+    SELECT endpoint.id, interface, region_id, service_id, url, enabled, extra FROM endpoint \
+    JOIN project_endpoint ON project_endpoint.endpoint_id = endpoint.id \
+    WHERE project_endpoint.project_id = ? ORDER BY endpoint.id";
+
+const GROUPS: &str = "\
+    SELECT endpoint_group.id, name, description, filters FROM endpoint_group \
+    JOIN project_endpoint_group ON project_endpoint_group.endpoint_group_id = endpoint_group.id \
+    WHERE project_endpoint_group.project_id = ? ORDER BY endpoint_group.id";
+
+impl Catalog {
+    /// Associates an endpoint with a project.
+    pub async fn add_endpoint_to_project(&self, endpoint_id: &str, project_id: &str) -> Result<()> {
+        sql("INSERT INTO project_endpoint (endpoint_id, project_id) VALUES (?, ?)")
+            .bind(endpoint_id)
+            .bind(project_id)
+            .execute(&self.db)
+            .await
+            .or_conflict(|| twice("project_endpoint"))?;
+        Ok(())
+    }
+
+    /// 404 unless an endpoint is associated with a project, by itself.
+    pub async fn check_endpoint_in_project(&self, endpoint: &str, project: &str) -> Result<()> {
+        let query = sql("SELECT endpoint_id FROM project_endpoint \
+             WHERE endpoint_id = ? AND project_id = ?");
+        self.require(query, endpoint, project, || no_endpoint(endpoint, project))
+            .await
+    }
+
+    /// Ends the association of an endpoint with a project.
+    pub async fn remove_endpoint_from_project(&self, endpoint: &str, project: &str) -> Result<()> {
+        let query = sql("DELETE FROM project_endpoint WHERE endpoint_id = ? AND project_id = ?");
+        match query.bind(endpoint).bind(project).execute(&self.db).await? {
+            0 => Err(no_endpoint(endpoint, project)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The ids of the projects that an endpoint is associated with, by itself.
+    pub async fn projects_of_endpoint(&self, endpoint_id: &str) -> Result<Vec<String>> {
+        let query = sql("SELECT project_id FROM project_endpoint \
+             WHERE endpoint_id = ? ORDER BY project_id");
+        self.ids(query.bind(endpoint_id)).await
+    }
+
+    /// The endpoints of a project: those associated with it, and those in its endpoint groups.
+    pub async fn endpoints_of_project(&self, project_id: &str) -> Result<Vec<Endpoint>> {
+        let mut found: Vec<Endpoint> = sql(ENDPOINTS).bind(project_id).fetch_all(&self.db).await?;
+        let groups = self.filters_of_project(project_id).await?;
+        if groups.is_empty() {
+            return Ok(found);
+        }
+        let chosen = |endpoint: &Endpoint| {
+            groups.iter().any(|group| group.hold(endpoint))
+                || found.iter().any(|found| found.id == endpoint.id)
+        };
+        let every = self.every_endpoint().await?;
+        found = every.into_iter().filter(chosen).collect();
+        Ok(found)
+    }
+
+    /// Associates an endpoint group with a project.
+    pub async fn add_endpoint_group_to_project(&self, group: &str, project: &str) -> Result<()> {
+        sql("INSERT INTO project_endpoint_group (endpoint_group_id, project_id) VALUES (?, ?)")
+            .bind(group)
+            .bind(project)
+            .execute(&self.db)
+            .await
+            .or_conflict(|| twice("project_endpoint_group"))?;
+        Ok(())
+    }
+
+    /// 404 unless an endpoint group is associated with a project.
+    pub async fn check_endpoint_group_in_project(&self, group: &str, project: &str) -> Result<()> {
+        let query = sql("SELECT endpoint_group_id FROM project_endpoint_group \
+             WHERE endpoint_group_id = ? AND project_id = ?");
+        self.require(query, group, project, no_group).await
+    }
+
+    /// Ends the association of an endpoint group with a project.
+    pub async fn remove_endpoint_group_from_project(
+        &self,
+        group: &str,
+        project: &str,
+    ) -> Result<()> {
+        let query = sql("DELETE FROM project_endpoint_group \
+             WHERE endpoint_group_id = ? AND project_id = ?");
+        match query.bind(group).bind(project).execute(&self.db).await? {
+            0 => Err(no_group()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The ids of the projects that an endpoint group is associated with.
+    pub async fn projects_of_endpoint_group(&self, group_id: &str) -> Result<Vec<String>> {
+        let query = sql("SELECT project_id FROM project_endpoint_group \
+             WHERE endpoint_group_id = ? ORDER BY project_id");
+        self.ids(query.bind(group_id)).await
+    }
+
+    /// The endpoint groups that are associated with a project.
+    pub async fn endpoint_groups_of_project(&self, project_id: &str) -> Result<Vec<EndpointGroup>> {
+        Ok(sql(GROUPS).bind(project_id).fetch_all(&self.db).await?)
+    }
+
+    /// What the endpoint groups of a project choose by.
+    pub(crate) async fn filters_of_project(&self, project_id: &str) -> Result<Vec<Filters>> {
+        let groups = self.endpoint_groups_of_project(project_id).await?;
+        Ok(groups.into_iter().map(|group| group.filters).collect())
+    }
+
+    async fn ids(&self, query: Query) -> Result<Vec<String>> {
+        let rows: Vec<(String,)> = query.fetch_all(&self.db).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    async fn require(
+        &self,
+        query: Query,
+        what: &str,
+        project_id: &str,
+        missing: impl FnOnce() -> Error,
+    ) -> Result<()> {
+        let query = query.bind(what).bind(project_id);
+        let row: Option<(String,)> = query.fetch_optional(&self.db).await?;
+        row.map(drop).ok_or_else(missing)
+    }
+}
+
+fn twice(kind: &'static str) -> Error {
+    Error::Conflict {
+        kind,
+        detail: "Duplicate entry".to_owned(),
+    }
+}
+
+fn no_endpoint(endpoint_id: &str, project_id: &str) -> Error {
+    Error::Missing(format!(
+        "Endpoint {endpoint_id} not found in project {project_id}"
+    ))
+}
+
+fn no_group() -> Error {
+    Error::Missing("Endpoint Group Project Association not found".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Endpoint groups: endpoints chosen by what they are like.
+
+use keystone_storage::{Column as FilterColumn, Exec, select, sql};
+use keystone_types::{Error, Listing, Page, Resource, Result, new_id, overlay, to_python_json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Catalog, Endpoint};
+
+/// An endpoint group, as stored and as served.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct EndpointGroup {
+    /// Random.
+    #[serde(default)]
+    pub id: String,
+    /// Need not be unique.
+    pub name: String,
+    /// What it is for.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Which endpoints are in it.
+    #[sqlx(try_from = "String")]
+    pub filters: Filters,
+}
+
+impl Resource for EndpointGroup {
+    const MEMBER: &'static str = "endpoint_group";
+    const COLLECTION: &'static str = "endpoint_groups";
+    const PATH: &'static str = "OS-EP-FILTER/endpoint_groups";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// The attributes that the endpoints of a group have; none of them means every endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Filters(pub Map<String, Value>);
+
+impl TryFrom<String> for Filters {
+    type Error = serde_json::Error;
+
+    fn try_from(text: String) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(&text).map(Self)
+    }
+}
+
+impl Filters {
+    const ATTRIBUTES: [&'static str; 3] = ["service_id", "region_id", "interface"];
+
+    /// Whether an endpoint with these attributes is in the group.
+    pub(crate) fn select(&self, service: &str, region: Option<&str>, interface: &str) -> bool {
+        self.0.iter().all(|(name, wanted)| match name.as_str() {
+            "service_id" => wanted.as_str() == Some(service),
+            "interface" => wanted.as_str() == Some(interface),
+            "region_id" => match region {
+                Some(region) => wanted.as_str() == Some(region),
+                None => wanted.is_null(),
+            },
+            _ => false,
+        })
+    }
+
+    /// Whether the endpoint is in the group.
+    pub(crate) fn hold(&self, endpoint: &Endpoint) -> bool {
+        let region = endpoint.region_id.as_deref();
+        self.select(&endpoint.service_id, region, &endpoint.interface)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self
+            .0
+            .keys()
+            .all(|name| Self::ATTRIBUTES.contains(&name.as_str()))
+        {
+            return Ok(());
+        }
+        Err(Error::expecting(
+            &Self::ATTRIBUTES.join(" or "),
+            EndpointGroup::MEMBER,
+        ))
+    }
+
+    fn to_text(&self) -> String {
+        to_python_json(&Value::Object(self.0.clone()))
+    }
+}
+
+const GROUPS: &str = "SELECT id, name, description, filters FROM endpoint_group";
+
+const FILTERS: [FilterColumn; 1] = [FilterColumn::text("name", "name", 255)];
+
+impl Catalog {
+    /// The endpoint groups; filter: `name`.
+    pub async fn endpoint_groups(&self, listing: &Listing) -> Result<Page<EndpointGroup>> {
+        let query = select(GROUPS).narrow(listing, &FILTERS).page(listing, "id");
+        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
+    }
+
+    /// One endpoint group.
+    pub async fn endpoint_group(&self, id: &str) -> Result<EndpointGroup> {
+        endpoint_group(id, &self.db).await
+    }
+
+    /// Creates an endpoint group under a new id.
+    pub async fn create_endpoint_group(&self, mut group: EndpointGroup) -> Result<EndpointGroup> {
+        if group.filters.0.is_empty() {
+            return Err(no_filters());
+        }
+        group.filters.check()?;
+        group.id = new_id();
+        sql("INSERT INTO endpoint_group (id, name, description, filters) VALUES (?, ?, ?, ?)")
+            .bind(&group.id)
+            .bind(&group.name)
+            .bind(&group.description)
+            .bind(group.filters.to_text())
+            .execute(&self.db)
+            .await?;
+        Ok(group)
+    }
+
+    /// Changes an endpoint group.
+    pub async fn update_endpoint_group(
+        &self,
+        id: &str,
+        mut patch: Map<String, Value>,
+    ) -> Result<EndpointGroup> {
+        patch.shift_remove("id");
+        if let Some(Value::Object(filters)) = patch.get("filters") {
+            Filters(filters.clone()).check()?;
+        }
+        let mut tx = self.db.begin().await?;
+        let group = overlay(&endpoint_group(id, &mut tx).await?, patch)?;
+        sql("UPDATE endpoint_group SET name = ?, description = ?, filters = ? WHERE id = ?")
+            .bind(&group.name)
+            .bind(&group.description)
+            .bind(group.filters.to_text())
+            .bind(&group.id)
+            .execute(&mut tx)
+            .await?;
+        tx.commit().await?;
+        Ok(group)
+    }
+
+    /// Deletes an endpoint group; the projects that it was for see no less than before.
+    pub async fn delete_endpoint_group(&self, id: &str) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        sql("DELETE FROM project_endpoint_group WHERE endpoint_group_id = ?")
+            .bind(id)
+            .execute(&mut tx)
+            .await?;
+        let query = sql("DELETE FROM endpoint_group WHERE id = ?").bind(id);
+        if query.execute(&mut tx).await? == 0 {
+            return Err(Error::not_found::<EndpointGroup>(id));
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// The endpoints that a group's filters choose, disabled ones too.
+    pub async fn endpoints_in_group(&self, id: &str) -> Result<Vec<Endpoint>> {
+        let group = self.endpoint_group(id).await?;
+        let mut endpoints = self.every_endpoint().await?;
+        endpoints.retain(|endpoint| group.filters.hold(endpoint));
+        Ok(endpoints)
+    }
+}
+
+/// What a group is created without.
+fn no_filters() -> Error {
+    Error::Validation("filters field is required and cannot be empty".to_owned())
+}
+
+async fn endpoint_group(id: &str, exec: impl Into<Exec<'_>>) -> Result<EndpointGroup> {
+    let query = select(GROUPS).filter("id = ?", Some(id)).then("");
+    query
+        .fetch_optional(exec)
+        .await?
+        .ok_or_else(|| Error::not_found::<EndpointGroup>(id))
+}
+
+#[cfg(test)]
+mod tests;
