@@ -89,18 +89,24 @@ impl Body {
     /// The attributes of a new resource, under its name; colons and dashes in their names become
     /// underscores.
     pub(crate) fn member(self, name: &str) -> Result<Map<String, Value>> {
-        let attributes = self.changes(name)?.into_iter();
-        Ok(attributes
-            .map(|(key, value)| (key.replace([':', '-'], "_"), value))
-            .collect())
+        Ok(normalized(self.changes(name)?))
+    }
+
+    /// The same, for a resource that has no flags.
+    pub(crate) fn free_member(mut self, name: &str) -> Map<String, Value> {
+        normalized(self.attributes(name))
+    }
+
+    /// What stands under a name, as it was sent.
+    pub(crate) fn as_sent(&self, name: &str) -> Map<String, Value> {
+        let member = self.0.get(name).and_then(Value::as_object);
+        member.cloned().unwrap_or_default()
     }
 
     /// The attributes under the resource's name as they came; what the client calls `links` or
     /// `extra` is not one.
     pub(crate) fn changes(mut self, name: &str) -> Result<Map<String, Value>> {
-        let Some(Value::Object(member)) = self.0.shift_remove(name) else {
-            return Ok(Map::new());
-        };
+        let member = self.attributes(name);
         // The schemas let the texts of flags through, which no column takes.
         for flag in FLAGS {
             if let Some(Value::String(text)) = member.get(flag) {
@@ -109,10 +115,17 @@ impl Body {
                 )));
             }
         }
+        Ok(member)
+    }
+
+    fn attributes(&mut self, name: &str) -> Map<String, Value> {
+        let Some(Value::Object(member)) = self.0.shift_remove(name) else {
+            return Map::new();
+        };
         let attributes = member
             .into_iter()
             .filter(|(key, _)| key != "links" && key != "extra");
-        Ok(attributes.collect())
+        attributes.collect()
     }
 
     /// The attributes of a new resource where the schema does not insist on it, though nothing can be made without.
@@ -140,6 +153,13 @@ impl Body {
             Some(_) => Err(Error::Validation("Cannot change ID".to_owned())),
         }
     }
+}
+
+fn normalized(attributes: Map<String, Value>) -> Map<String, Value> {
+    attributes
+        .into_iter()
+        .map(|(key, value)| (key.replace([':', '-'], "_"), value))
+        .collect()
 }
 
 /// Reads a resource that a schema has checked.

@@ -1,5 +1,7 @@
 //! What a handler works with: who calls, what was asked, and the services behind the policy.
 
+mod rows;
+
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};

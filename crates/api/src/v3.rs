@@ -1,6 +1,7 @@
 //! The routes of `/v3`: each resource is a file that begins with its routes.
 
 mod auth;
+mod credentials;
 mod domains;
 mod endpoint_filter;
 mod endpoint_policy;
@@ -28,6 +29,7 @@ use crate::{Live, body};
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
         .merge(auth::routes())
+        .merge(credentials::routes())
         .merge(domains::routes())
         .merge(endpoint_filter::routes())
         .merge(endpoint_policy::routes())

@@ -1,5 +1,7 @@
 //! From credentials to a scope to a token, and back.
 
+mod credential;
+mod ec2;
 mod login;
 mod mfa;
 mod request;
@@ -18,8 +20,9 @@ use keystone_token::{Fernet, KeyRing, Receipts};
 use keystone_types::Clock;
 use serde_json::Value;
 
+pub use credential::{Credentials, OpenCredential};
 pub use settings::Settings;
-pub use token::{AuthToken, Scope};
+pub use token::{AuthToken, Authority, Scope};
 pub use validate::TokenError;
 
 use shared::Shared;
@@ -38,17 +41,20 @@ pub struct Inner {
     settings: Settings,
     tokens: Fernet,
     receipts: Receipts,
+    credentials: Credentials,
     shared_tokens: Shared<Arc<AuthToken>>,
     shared_catalogs: Shared<Arc<Value>>,
 }
 
-/// The keys that tokens and receipts are sealed with.
+/// The keys that tokens, receipts and credentials are sealed with.
 #[derive(Clone, Debug)]
 pub struct Keys {
     /// `[fernet_tokens] key_repository`
     pub tokens: Arc<KeyRing>,
     /// `[fernet_receipts] key_repository`
     pub receipts: Arc<KeyRing>,
+    /// `[credential] key_repository`
+    pub credentials: Arc<KeyRing>,
 }
 
 impl Auth {
@@ -67,6 +73,7 @@ impl Auth {
             settings.default_domain_id.clone(),
         );
         let receipts = Receipts::new(keys.receipts, settings.methods.clone());
+        let credentials = Credentials::new(identity.clone(), keys.credentials);
         let shared_tokens = Shared::new();
         let shared_catalogs = Shared::new();
         Self(Arc::new(Inner {
@@ -77,6 +84,7 @@ impl Auth {
             settings,
             tokens,
             receipts,
+            credentials,
             shared_tokens,
             shared_catalogs,
         }))
@@ -85,6 +93,11 @@ impl Auth {
     /// What the operator decided.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// Stored credentials, with their secrets.
+    pub fn credentials(&self) -> &Credentials {
+        &self.0.credentials
     }
 }
 

@@ -17,6 +17,10 @@ pub struct Settings {
     pub receipt_expiration: Duration,
     /// `[resource] admin_project_name` and `admin_project_domain_name`, where both are set.
     pub admin_project: Option<(String, String)>,
+    /// `[auth] additional_primary_auth_methods`
+    pub additional_primary_methods: Vec<String>,
+    /// `[security_compliance] allow_insecure_admin_trust_cross_project_credentials_access`
+    pub delegated_admins_reach_ec2: bool,
     /// `[identity] default_domain_id`
     pub default_domain_id: String,
 }
@@ -39,6 +43,8 @@ impl Default for Settings {
             allow_rescope_scoped_token: true,
             receipt_expiration: Duration::minutes(5),
             admin_project: None,
+            additional_primary_methods: Vec::new(),
+            delegated_admins_reach_ec2: false,
             default_domain_id: "default".to_owned(),
         }
     }

@@ -35,6 +35,21 @@ pub enum Scope {
     System,
 }
 
+/// On whose authority a token was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority<'a> {
+    /// Its user's own.
+    Own,
+    /// Lent by a trust.
+    Trust(&'a str),
+    /// Lent by an application credential.
+    ApplicationCredential(&'a str),
+    /// Lent by an `OAuth1` access token.
+    AccessToken(&'a str),
+    /// Lent in a way that the token does not tell.
+    Unknown,
+}
+
 impl AuthToken {
     /// The project in scope.
     pub fn project(&self) -> Option<&ProjectRef> {
@@ -61,6 +76,50 @@ impl AuthToken {
             | Payload::FederatedDomain { .. }
             | Payload::System => self.was_made_by_delegation(),
         }
+    }
+
+    /// On whose authority it was made: a method that nobody knows to be a user's own lends.
+    ///
+    /// A match without a wildcard: a new kind of token must be decided upon.
+    pub fn authority(&self, settings: &Settings) -> Authority<'_> {
+        match &self.token.payload {
+            Payload::Trust { trust_id, .. } => Authority::Trust(trust_id),
+            Payload::ApplicationCredential { app_cred_id, .. } => {
+                Authority::ApplicationCredential(app_cred_id)
+            }
+            Payload::OAuth1 {
+                access_token_id, ..
+            } => Authority::AccessToken(access_token_id),
+            Payload::OAuth2Mtls { .. } => Authority::Unknown,
+            Payload::Unscoped
+            | Payload::Domain { .. }
+            | Payload::Project { .. }
+            | Payload::FederatedUnscoped(_)
+            | Payload::FederatedProject { .. }
+            | Payload::FederatedDomain { .. }
+            | Payload::System => {
+                if self.has_primary_methods_only(settings) {
+                    Authority::Own
+                } else {
+                    Authority::Unknown
+                }
+            }
+        }
+    }
+
+    fn has_primary_methods_only(&self, settings: &Settings) -> bool {
+        const PRIMARY: [&str; 9] = [
+            "external", "kerberos", "mapped", "openid", "password", "saml2", "token", "totp",
+            "x509",
+        ];
+        let methods = &self.token.methods;
+        // A method that is not configured leaves no bit: no method at all is one of those.
+        !methods.is_empty()
+            && methods.iter().all(|method| {
+                method != "ec2credential"
+                    && (PRIMARY.contains(&method.as_str())
+                        || settings.additional_primary_methods.contains(method))
+            })
     }
 
     /// What the payload no longer tells, its methods do.

@@ -189,6 +189,13 @@ impl Reader<'_> {
             allow_rescope_scoped_token: config.bool("token", "allow_rescope_scoped_token"),
             receipt_expiration: self.seconds("receipt", "expiration"),
             admin_project: project.zip(domain),
+            additional_primary_methods: config
+                .list("auth", "additional_primary_auth_methods")
+                .to_vec(),
+            delegated_admins_reach_ec2: config.bool(
+                "security_compliance",
+                "allow_insecure_admin_trust_cross_project_credentials_access",
+            ),
             default_domain_id: config.string("identity", "default_domain_id").to_owned(),
         }
     }

@@ -15,6 +15,7 @@
 
 mod account;
 mod assignments;
+mod credential;
 mod domain;
 mod effective;
 mod enforcement;
@@ -43,6 +44,7 @@ pub use account::NewUser;
 pub use assignments::{
     Assignment, AssignmentQuery, AssignmentScope, Assignments, Named, Names, Source,
 };
+pub use credential::{Credential, SealedBlob};
 pub use domain::Domain;
 pub use effective::Holder;
 pub use enforcement::EnforcementModel;

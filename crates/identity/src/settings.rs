@@ -29,6 +29,8 @@ pub struct Settings {
     pub passwords: Options,
     /// `[federation] default_authorization_ttl`
     pub default_authorization_ttl: Duration,
+    /// `[credential] user_limit`; none for as many as a user likes.
+    pub credential_user_limit: Option<u32>,
     /// `[unified_limit] enforcement_model`
     pub enforcement_model: EnforcementModel,
     /// `[security_compliance]`
@@ -67,6 +69,7 @@ impl Default for Settings {
             password_algorithm: None,
             passwords: Options::default(),
             default_authorization_ttl: Duration::zero(),
+            credential_user_limit: None,
             enforcement_model: EnforcementModel::default(),
             compliance: Compliance::default(),
         }

@@ -7,7 +7,7 @@ use keystone_auth::Keys as Rings;
 use keystone_policy::LoadError;
 use keystone_storage::schema::{Phase, SchemaState, state, sync};
 use keystone_storage::{DatabaseUrl, Db};
-use keystone_token::{KeyRing, KeySet};
+use keystone_token::{KeyRepository, KeyRing, KeySet};
 use keystone_types::Clock;
 
 use crate::{Keystone, Settings, services};
@@ -19,6 +19,7 @@ pub struct Builder {
     db: Option<Db>,
     clock: Clock,
     keys: Option<KeySet>,
+    credential_keys: Option<KeySet>,
 }
 
 /// Why there is no Keystone.
@@ -77,6 +78,13 @@ impl Builder {
         self
     }
 
+    /// Encrypts stored credentials with these keys instead of those in a repository.
+    #[must_use]
+    pub fn credential_keys(mut self, keys: KeySet) -> Self {
+        self.credential_keys = Some(keys);
+        self
+    }
+
     /// Opens the database and puts the services together. An empty database in memory gets its
     /// tables, and keys of its own unless some were given; any other must be at a revision that
     /// this release knows.
@@ -86,6 +94,7 @@ impl Builder {
             db,
             clock,
             keys,
+            credential_keys,
         } = self;
         let url = DatabaseUrl::parse(&settings.database.url)?;
         let in_memory = db.is_none() && url.is_memory();
@@ -100,11 +109,11 @@ impl Builder {
         if !state.is_usable() {
             return Err(BuildError::Schema(state));
         }
-        let keys = match keys {
-            None if in_memory => Some(KeySet::generate()?),
-            keys => keys,
+        let or_new = |keys: Option<KeySet>| match keys {
+            None if in_memory => KeySet::generate().map(Some),
+            keys => Ok(keys),
         };
-        let keys = rings(&settings, keys);
+        let keys = rings(&settings, or_new(keys)?, or_new(credential_keys)?);
         let created_here = db.created_here().await?;
         let app = services(&db, &clock, &keys, created_here, settings)?;
         Ok(Keystone {
@@ -117,18 +126,23 @@ impl Builder {
     }
 }
 
-fn rings(settings: &Settings, given: Option<KeySet>) -> Rings {
-    match given {
+fn rings(settings: &Settings, tokens: Option<KeySet>, credentials: Option<KeySet>) -> Rings {
+    let repositories = &settings.keys;
+    let follow = |repository: &KeyRepository| Arc::new(KeyRing::new(repository.clone()));
+    let credentials = match credentials {
+        Some(keys) => Arc::new(KeyRing::fixed(keys)),
+        None => follow(&repositories.credentials),
+    };
+    let (tokens, receipts) = match tokens {
         Some(keys) => {
             let ring = Arc::new(KeyRing::fixed(keys));
-            Rings {
-                tokens: Arc::clone(&ring),
-                receipts: ring,
-            }
+            (Arc::clone(&ring), ring)
         }
-        None => Rings {
-            tokens: Arc::new(KeyRing::new(settings.keys.tokens.clone())),
-            receipts: Arc::new(KeyRing::new(settings.keys.receipts.clone())),
-        },
+        None => (follow(&repositories.tokens), follow(&repositories.receipts)),
+    };
+    Rings {
+        tokens,
+        receipts,
+        credentials,
     }
 }

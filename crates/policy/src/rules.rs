@@ -148,6 +148,32 @@ impl Rules {
                 .is_some_and(|check| self.reaches_remote(check))
     }
 
+    /// Whether all that the rule looks at in the target is if `owner` there is the credentials' `key`.
+    ///
+    /// Then it says the same of all things that are not the caller's.
+    pub fn asks_only_for_owner(&self, rule: &str, key: &str, owner: &str) -> bool {
+        let asks = |check| self.minds_only_owner(check, key, owner);
+        self.check(rule).is_none_or(asks)
+    }
+
+    fn minds_only_owner(&self, check: &Check, key: &str, owner: &str) -> bool {
+        match check {
+            Check::Rule(name) => self.asks_only_for_owner(name, key, owner),
+            Check::Credential { path, wanted } => {
+                wanted.is_literal() || (path.as_slice() == [key] && wanted.is_key(owner))
+            }
+            Check::Role(wanted)
+            | Check::Literal { wanted, .. }
+            | Check::Unusable { wanted, .. } => wanted.is_literal(),
+            Check::Remote(_) => false,
+            Check::True | Check::False => true,
+            Check::Not(_) | Check::All(_) | Check::Any(_) => check
+                .parts()
+                .iter()
+                .all(|part| self.minds_only_owner(part, key, owner)),
+        }
+    }
+
     /// The names of the rules, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(String::as_str)

@@ -42,6 +42,18 @@ impl Template {
         }
     }
 
+    /// Whether it is the same for every target.
+    pub(crate) fn is_literal(&self) -> bool {
+        let literal =
+            |piece: &Piece| matches!(piece, Piece::Text(_) | Piece::Bad { key: None, .. });
+        self.parts.iter().all(literal)
+    }
+
+    /// Whether it is nothing but the value of this key.
+    pub(crate) fn is_key(&self, name: &str) -> bool {
+        matches!(self.parts.as_slice(), [Piece::Key(key)] if key == name)
+    }
+
     /// What is wrong with the template, if anything.
     pub(crate) fn flaw(&self) -> Option<&str> {
         match self.parts.last() {

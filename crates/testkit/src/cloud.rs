@@ -41,9 +41,10 @@ impl Cloud {
             .settings(settings)
             .db(database::fresh().await)
             .clock(clock);
-        let keys = KeySet::generate().expect("the system gives random bytes");
+        let keys = || KeySet::generate().expect("the system gives random bytes");
         let keystone = builder
-            .keys(keys)
+            .keys(keys())
+            .credential_keys(keys())
             .build()
             .await
             .expect("a fresh database makes a Keystone");

@@ -27,6 +27,7 @@ impl Reader<'_> {
             password_algorithm: self.algorithm(),
             passwords: self.passwords(),
             default_authorization_ttl: self.minutes("federation", "default_authorization_ttl"),
+            credential_user_limit: u32::try_from(config.int("credential", "user_limit")).ok(),
             enforcement_model: match config.string("unified_limit", "enforcement_model") {
                 "strict_two_level" => EnforcementModel::StrictTwoLevel,
                 _ => EnforcementModel::Flat,

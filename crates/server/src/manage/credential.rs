@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use keystone::storage::{Db, schema, sql};
-use keystone::token::{Credentials, KeyRing};
+use keystone::auth::Credentials;
+use keystone::identity::Identity;
+use keystone::storage::schema;
+use keystone::token::KeyRing;
+use keystone::types::Clock;
 
 use super::keys::{Repository, is_usable};
 use super::owner::OwnerArguments;
@@ -19,13 +22,7 @@ pub(super) async fn rotate(owner: &OwnerArguments, configuration: &Configuration
     if !is_usable(Repository::Credentials, repository) {
         return Ok(());
     }
-    let (db, credentials) = open(configuration).await?;
-    let primary = credentials.primary_key_hash()?;
-    let others = sql("SELECT COUNT(*) FROM credential WHERE key_hash <> ?")
-        .bind(&primary)
-        .fetch_one::<(i64,)>(&db)
-        .await?;
-    if others.0 > 0 {
+    if !open(configuration).await?.are_migrated().await? {
         // The reference's words.
         return Err(Failure::new(
             "Unable to rotate credential keys because not all credentials are encrypted with the \
@@ -43,35 +40,20 @@ pub(super) async fn migrate(configuration: &Configuration) -> Result<()> {
         Repository::Credentials,
         &configuration.settings.keys.credentials,
     );
-    let (db, credentials) = open(configuration).await?;
-    let primary = credentials.primary_key_hash()?;
-    let rows = sql("SELECT id, encrypted_blob FROM credential WHERE key_hash <> ? ORDER BY id")
-        .bind(&primary)
-        .fetch_all::<(String, String)>(&db)
-        .await?;
+    let credentials = open(configuration).await?;
     let progress = ProgressLine::new();
-    for (done, (id, blob)) in rows.iter().enumerate() {
-        progress.show(&format!("{done} of {} credentials", rows.len()));
-        let plain = credentials.decrypt(blob).map_err(|error| {
-            Failure::new(format!("credential {id} can't be decrypted: {error}"))
-        })?;
-        let new = credentials.encrypt(&plain)?;
-        // A server may have replaced it meanwhile, which must stay.
-        sql("UPDATE credential SET encrypted_blob = ?, key_hash = ? WHERE id = ? AND encrypted_blob = ?")
-            .bind(&new.blob)
-            .bind(&new.key_hash)
-            .bind(id)
-            .bind(blob)
-            .execute(&db)
-            .await?;
-    }
-    tracing::info!(credentials = rows.len(), "encrypted with the primary key");
+    let done =
+        credentials.migrate(|done, all| progress.show(&format!("{done} of {all} credentials")));
+    let done = done.await?;
+    tracing::info!(credentials = done, "encrypted with the primary key");
     Ok(())
 }
 
-async fn open(configuration: &Configuration) -> Result<(Db, Credentials)> {
-    let db = serve::connect(&configuration.settings.database).await?;
+async fn open(configuration: &Configuration) -> Result<Credentials> {
+    let settings = &configuration.settings;
+    let db = serve::connect(&settings.database).await?;
     readiness::check_schema(&schema::state(&db).await?)?;
-    let repository = configuration.settings.keys.credentials.clone();
-    Ok((db, Credentials::new(Arc::new(KeyRing::new(repository)))))
+    let identity = Identity::new(db, Clock::system(), settings.identity.clone())?;
+    let keys = KeyRing::new(settings.keys.credentials.clone());
+    Ok(Credentials::new(identity, Arc::new(keys)))
 }

@@ -1,0 +1,78 @@
+//! A rule asked about each of many things.
+
+use std::sync::Arc;
+
+use keystone_policy::Enforcer;
+use keystone_types::{Error, Result};
+use serde_json::{Value, json};
+
+use super::{Context, Target};
+use crate::edge::Caller;
+
+impl Context {
+    /// Those of the items that the rule allows the caller to reach.
+    pub(crate) async fn reachable<T>(
+        &self,
+        rule: &'static str,
+        items: Vec<T>,
+        target: impl Fn(&T) -> Result<Target>,
+    ) -> Result<Vec<T>> {
+        let token = match &self.caller {
+            Caller::Nobody => return Err(Error::unauthorized("no valid token in the request")),
+            Caller::AdminToken => return Ok(items),
+            Caller::Token(token) => token,
+        };
+        let mut credentials = token.credentials();
+        credentials["token"] = token.body(self.app.auth.settings(), None)["token"].take();
+        let mut targets = Vec::with_capacity(items.len());
+        for item in &items {
+            let mut about = self.path.clone();
+            about.insert("target".to_owned(), Value::Object(target(item)?.0));
+            targets.push(Value::Object(about));
+        }
+        let policy = Arc::clone(&self.app.policy);
+        let allowed = if policy.rules().calls_out(rule) {
+            let ask = move || decide(&policy, rule, &targets, &credentials);
+            tokio::task::spawn_blocking(ask)
+                .await
+                .map_err(Error::internal)?
+        } else {
+            decide(&policy, rule, &targets, &credentials)
+        };
+        let items = items.into_iter().zip(allowed);
+        Ok(items
+            .filter_map(|(item, allowed)| allowed.then_some(item))
+            .collect())
+    }
+
+    /// The caller's id, where the rule looks at nothing but whether the caller owns a thing, and
+    /// refuses things of others: what `owner` of the target names.
+    pub(crate) async fn confined_to_own(
+        &self,
+        rule: &'static str,
+        owner: &str,
+        stranger: Target,
+    ) -> Result<Option<&str>> {
+        let rules = self.app.policy.rules();
+        let Some(token) = self.token() else {
+            return Ok(None);
+        };
+        if !rules.asks_only_for_owner(rule, "user_id", owner) {
+            return Ok(None);
+        }
+        let refused = self.allow(rule, stranger).await.is_err();
+        Ok(refused.then_some(token.subject.user.id.as_str()))
+    }
+}
+
+fn decide(policy: &Enforcer, rule: &str, targets: &[Value], credentials: &Value) -> Vec<bool> {
+    let ask = |target| policy.enforce(rule, target, credentials).is_ok();
+    targets.iter().map(ask).collect()
+}
+
+impl Target {
+    /// A credential that belongs to this user, and nothing more of it.
+    pub(crate) fn credential_of(user_id: &str) -> Result<Self> {
+        Self::new().with("credential", &json!({ "user_id": user_id }))
+    }
+}

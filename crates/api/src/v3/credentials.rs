@@ -1,0 +1,165 @@
+//! `/v3/credentials`
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use keystone_auth::{Authority, Scope};
+use keystone_identity::Credential;
+use keystone_types::{Error, Listing, Page, Result};
+use serde_json::Value;
+
+use crate::Live;
+use crate::body::{Body, resource};
+use crate::context::{Context, Target, no_content};
+use crate::failure::Failure;
+
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/credentials", get(list).post(create))
+        .route(
+            "/v3/credentials/{credential_id}",
+            get(show).patch(update).delete(delete),
+        )
+}
+
+async fn list(cx: Context) -> Result<Response, Failure> {
+    let target = match cx.token() {
+        Some(token) if token.scope != Scope::System => {
+            Target::credential_of(&token.subject.user.id)?
+        }
+        _ => Target::new(),
+    };
+    let app = cx.allow("identity:list_credentials", target).await?;
+    let listing = cx.unbounded_listing(&["user_id", "type"])?;
+    let page = Page::cut(visible(&cx, &listing).await?, &listing);
+    let ids: Vec<String> = page.items.into_iter().map(|found| found.id).collect();
+    let items = app.auth.credentials().open_all(&ids).await?;
+    let more = page.more;
+    cx.collection(&Page { items, more }, &listing)
+}
+
+async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+    let mut asked = body.as_sent("credential");
+    asked.shift_remove("blob");
+    let target = Target::new().with("credential", &asked)?;
+    let app = cx.allow("identity:create_credential", target).await?;
+    let mut attributes = body.free_member("credential");
+    let blob = attributes.shift_remove("blob");
+    let blob = blob.as_ref().and_then(Value::as_str).unwrap_or_default();
+    // What the columns of this name hold is not the client's to say.
+    for column in ["encrypted_blob", "key_hash"] {
+        attributes.shift_remove(column);
+    }
+    let credential: Credential = resource(attributes)?;
+    let authority = reach(&cx).await.check(&credential)?;
+    let credentials = app.auth.credentials();
+    cx.created(
+        &credentials
+            .create(credential, blob.to_owned(), authority)
+            .await?,
+    )
+}
+
+async fn show(cx: Context) -> Result<Response, Failure> {
+    let credential = allowed(&cx, "identity:get_credential").await?;
+    let app = cx.unchecked();
+    cx.member(&app.auth.credentials().open(&credential.id).await?)
+}
+
+async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+    let credential = allowed(&cx, "identity:update_credential").await?;
+    let patch = body.free_member("credential");
+    let blob = patch.get("blob").and_then(Value::as_str);
+    let credentials = cx.unchecked().auth.credentials();
+    let blob = blob.unwrap_or_default().to_owned();
+    cx.member(&credentials.update(credential, blob).await?)
+}
+
+async fn delete(cx: Context) -> Result<Response, Failure> {
+    let credential = allowed(&cx, "identity:delete_credential").await?;
+    let identity = &cx.unchecked().identity;
+    identity.delete_credential(&credential.id).await?;
+    Ok(no_content())
+}
+
+/// The credential in the path, once the caller may do with it what the rule is about.
+async fn allowed(cx: &Context, rule: &'static str) -> Result<Credential> {
+    cx.authenticated()?;
+    let identity = &cx.unchecked().identity;
+    let found = identity.credential(cx.path("credential_id")).await;
+    let target = match &found {
+        Ok(credential) => Target::new().with("credential", credential)?,
+        Err(error) if error.is_not_found() => Target::new(),
+        Err(_) => return found,
+    };
+    cx.allow(rule, target).await?;
+    let credential = found?;
+    reach(cx).await.check(&credential)?;
+    Ok(credential)
+}
+
+/// What the listing asks for as far as the caller may see it, from its marker on.
+async fn visible(cx: &Context, listing: &Listing) -> Result<Vec<Credential>> {
+    const RULE: &str = "identity:get_credential";
+    let reach = reach(cx).await;
+    if reach == Reach::Nothing {
+        return Ok(Vec::new());
+    }
+    // Who sees none but the own ones does not read those of all the cloud.
+    let mut narrowed = listing.clone();
+    narrowed.limit = None;
+    let owner = "target.credential.user_id";
+    let stranger = Target::credential_of("")?;
+    if let Some(id) = cx.confined_to_own(RULE, owner, stranger).await? {
+        narrowed = narrowed.with("user_id", id);
+    }
+    let found = cx.unchecked().identity.credentials(&narrowed).await?.items;
+    let target = |credential: &Credential| Target::new().with("credential", credential);
+    let mut seen = cx.reachable(RULE, found, target).await?;
+    seen.retain(|credential| reach.check(credential).is_ok());
+    Ok(seen)
+}
+
+/// Which credentials the caller's kind of token may touch, whatever the policy says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach<'a> {
+    All,
+    Ec2(Authority<'a>),
+    Nothing,
+}
+
+/// A token that was made on somebody else's authority must not get at secrets that outlive it.
+async fn reach(cx: &Context) -> Reach<'_> {
+    let settings = cx.unchecked().auth.settings();
+    let Some(token) = cx.token() else {
+        return Reach::All;
+    };
+    match token.authority(settings) {
+        Authority::Own => Reach::All,
+        lent @ (Authority::Trust(_)
+        | Authority::ApplicationCredential(_)
+        | Authority::AccessToken(_)
+        | Authority::Unknown) => {
+            let exempt = settings.delegated_admins_reach_ec2
+                && cx.allow("admin_required", Target::new()).await.is_ok();
+            if exempt {
+                Reach::Ec2(lent)
+            } else {
+                Reach::Nothing
+            }
+        }
+    }
+}
+
+impl<'a> Reach<'a> {
+    /// On whose authority a credential of this type is touched.
+    fn check(self, credential: &Credential) -> Result<Authority<'a>> {
+        match self {
+            Self::All => Ok(Authority::Own),
+            Self::Ec2(authority) if credential.is_ec2() => Ok(authority),
+            Self::Ec2(_) | Self::Nothing => Err(Error::forbidden_action(
+                "Delegated tokens cannot access credentials directly",
+            )),
+        }
+    }
+}

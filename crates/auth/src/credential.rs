@@ -1,0 +1,172 @@
+//! Credentials with their blobs: sealed on the way into the database, opened on the way out.
+//!
+//! Storage is the identity crate's, which knows no keys; the cipher is the token crate's, which
+//! knows no database. They meet here, because authentication by EC2 key or one-time password
+//! needs the secrets too. No secret is in what is logged or shown for debugging.
+
+use std::fmt;
+use std::sync::Arc;
+
+use keystone_identity::{Credential, Identity, SealedBlob};
+use keystone_token::KeyRing;
+use keystone_types::{Error, Resource, Result, to_python_json};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Authority;
+use crate::ec2::Ec2Blob;
+
+/// The credentials of a deployment; clones share all.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    identity: Identity,
+    cipher: keystone_token::Credentials,
+}
+
+/// A credential with its blob, as served to those whom the policy lets.
+#[derive(Clone, Serialize)]
+pub struct OpenCredential {
+    /// All but the secret.
+    #[serde(flatten)]
+    pub credential: Credential,
+    /// The secret.
+    pub blob: String,
+}
+
+impl Resource for OpenCredential {
+    const MEMBER: &'static str = Credential::MEMBER;
+    const COLLECTION: &'static str = Credential::COLLECTION;
+
+    fn id(&self) -> &str {
+        self.credential.id()
+    }
+}
+
+impl fmt::Debug for OpenCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenCredential")
+            .field("id", &self.credential.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Credentials {
+    /// The credentials in the database of `identity`, under the keys of
+    /// `[credential] key_repository`.
+    pub fn new(identity: Identity, keys: Arc<KeyRing>) -> Self {
+        Self {
+            identity,
+            cipher: keystone_token::Credentials::new(keys),
+        }
+    }
+
+    /// One credential.
+    pub async fn open(&self, id: &str) -> Result<OpenCredential> {
+        let found = self.open_all(&[id.to_owned()]).await?.pop();
+        found.ok_or_else(|| Error::not_found::<Credential>(id))
+    }
+
+    /// These credentials, in the order of their ids.
+    pub async fn open_all(&self, ids: &[String]) -> Result<Vec<OpenCredential>> {
+        let sealed = self.identity.sealed_credentials(ids).await?;
+        let opened = sealed.into_iter().map(|(credential, blob)| {
+            let blob = self.decrypt(&credential, &blob)?;
+            Ok(OpenCredential { credential, blob })
+        });
+        opened.collect()
+    }
+
+    /// Stores a credential that its user makes, or somebody else on the user's authority: which of
+    /// the two it is stays with an EC2 credential.
+    pub async fn create(
+        &self,
+        mut credential: Credential,
+        mut blob: String,
+        authority: Authority<'_>,
+    ) -> Result<OpenCredential> {
+        if credential.is_ec2() {
+            let checked = Ec2Blob::parse(&blob)?;
+            credential.id = checked.credential_id();
+            blob = checked.tied_to(authority).unwrap_or(blob);
+        }
+        let sealed = self.encrypt(&credential.credential_type, &blob)?;
+        self.identity
+            .create_credential(&credential, &sealed)
+            .await?;
+        Ok(OpenCredential { credential, blob })
+    }
+
+    /// Replaces the blob of a credential.
+    pub async fn update(&self, credential: Credential, blob: String) -> Result<OpenCredential> {
+        if credential.is_ec2() {
+            let checked = Ec2Blob::parse(&blob)?;
+            checked.check_ties(&self.open(&credential.id).await?.blob)?;
+        }
+        let sealed = self.encrypt(&credential.credential_type, &blob)?;
+        let id = &credential.id;
+        self.identity.update_credential(id, &sealed).await?;
+        Ok(OpenCredential { credential, blob })
+    }
+
+    /// Whether every credential is under the primary key: a rotation then makes none unreadable.
+    pub async fn are_migrated(&self) -> Result<bool> {
+        let primary = self.cipher.primary_key_hash().map_err(Error::internal)?;
+        let others = self.identity.credentials_under_other_keys(&primary);
+        Ok(others.await? == 0)
+    }
+
+    /// Encrypts with the primary key what is under another one, and tells how many were done of
+    /// how many; gives the number of all.
+    pub async fn migrate(&self, progress: impl Fn(usize, usize)) -> Result<usize> {
+        let primary = self.cipher.primary_key_hash().map_err(Error::internal)?;
+        let rows = self.identity.blobs_under_other_keys(&primary).await?;
+        for (done, (id, before)) in rows.iter().enumerate() {
+            progress(done, rows.len());
+            let plain = self.cipher.decrypt(before);
+            let plain = plain.map_err(|error| undecipherable(id, &error))?;
+            let blob = self.seal(&plain)?;
+            self.identity.reseal_credential(id, before, &blob).await?;
+        }
+        Ok(rows.len())
+    }
+
+    fn encrypt(&self, credential_type: &str, blob: &str) -> Result<SealedBlob> {
+        if is_encoded(credential_type) {
+            self.seal(&to_python_json(&blob.into()))
+        } else {
+            self.seal(blob)
+        }
+    }
+
+    fn seal(&self, text: &str) -> Result<SealedBlob> {
+        let sealed = self.cipher.encrypt(text).map_err(Error::internal)?;
+        Ok(SealedBlob {
+            encrypted_blob: sealed.blob,
+            key_hash: sealed.key_hash,
+        })
+    }
+
+    fn decrypt(&self, credential: &Credential, blob: &SealedBlob) -> Result<String> {
+        let failed = |error: &keystone_token::Error| undecipherable(&credential.id, error);
+        let plain = self.cipher.decrypt(&blob.encrypted_blob);
+        let plain = plain.map_err(|error| failed(&error))?;
+        if !is_encoded(&credential.credential_type) {
+            return Ok(plain);
+        }
+        match serde_json::from_str(&plain) {
+            Ok(Value::String(text)) => Ok(text),
+            // Old ones were encoded once.
+            Ok(object) => Ok(to_python_json(&object)),
+            Err(_) => Err(failed(&keystone_token::Error::Malformed("credential"))),
+        }
+    }
+}
+
+/// Whether the stored text is a JSON text again, of the blob.
+fn is_encoded(credential_type: &str) -> bool {
+    credential_type == "ec2"
+}
+
+fn undecipherable(id: &str, error: &keystone_token::Error) -> Error {
+    Error::internal(format!("credential {id} can't be decrypted: {error}"))
+}

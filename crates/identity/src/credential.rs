@@ -1,0 +1,206 @@
+//! Credentials as stored: secrets of users for other ways to authenticate, such as EC2 keys.
+//!
+//! The secret itself, the blob, comes and goes sealed: this crate sees no keys.
+
+use std::fmt;
+
+use keystone_storage::{Column, OrConflict, select, sql};
+use keystone_types::{Error, Extra, Listing, Page, Resource, Result, check_length, new_id};
+use serde::{Deserialize, Serialize};
+
+use crate::Identity;
+
+/// A credential without its blob: what a policy rule may know of it.
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
+pub struct Credential {
+    /// What no column holds.
+    #[serde(flatten)]
+    #[sqlx(try_from = "Option<String>")]
+    pub extra: Extra,
+    /// Random, but for EC2: the SHA-256 of the access key.
+    #[serde(default = "new_id")]
+    pub id: String,
+    /// Whose it is; nobody looks whether there is such a user.
+    pub user_id: String,
+    /// Where it holds, for EC2.
+    #[serde(default)]
+    pub project_id: Option<String>,
+    /// `ec2`, `totp`, `cert` …
+    #[serde(rename = "type")]
+    #[sqlx(rename = "type")]
+    pub credential_type: String,
+}
+
+impl Resource for Credential {
+    const MEMBER: &'static str = "credential";
+    const COLLECTION: &'static str = "credentials";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Credential {
+    /// Whether it is one of EC2, however that is spelt.
+    pub fn is_ec2(&self) -> bool {
+        self.credential_type.eq_ignore_ascii_case("ec2")
+    }
+}
+
+/// A blob as stored.
+#[derive(Clone, sqlx::FromRow)]
+pub struct SealedBlob {
+    /// The ciphertext.
+    pub encrypted_blob: String,
+    /// Tells the key.
+    pub key_hash: String,
+}
+
+impl fmt::Debug for SealedBlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealedBlob")
+            .field("key_hash", &self.key_hash)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    #[sqlx(flatten)]
+    credential: Credential,
+    #[sqlx(flatten)]
+    blob: SealedBlob,
+}
+
+const CREDENTIALS: &str = "SELECT id, user_id, project_id, type, extra FROM credential";
+
+const COLUMNS: [Column; 2] = [
+    Column::text("user_id", "user_id", 64),
+    Column::text("type", "type", 255),
+];
+
+impl Identity {
+    /// The credentials, without their blobs; filters: `user_id`, `type`.
+    pub async fn credentials(&self, listing: &Listing) -> Result<Page<Credential>> {
+        let query = select(CREDENTIALS).narrow(listing, &COLUMNS);
+        let rows = query.page(listing, "id").fetch_all(&self.db).await?;
+        Ok(Page::cut(rows, listing))
+    }
+
+    /// One credential, without its blob.
+    pub async fn credential(&self, id: &str) -> Result<Credential> {
+        let query = select(CREDENTIALS).filter("id = ?", Some(id)).then("");
+        query
+            .fetch_optional(&self.db)
+            .await?
+            .ok_or_else(|| Error::not_found::<Credential>(id))
+    }
+
+    /// These credentials with their sealed blobs, in the order of their ids.
+    pub async fn sealed_credentials(
+        &self,
+        ids: &[String],
+    ) -> Result<Vec<(Credential, SealedBlob)>> {
+        let rows: Vec<Row> = select(
+            "SELECT id, user_id, project_id, type, extra, encrypted_blob, key_hash FROM credential",
+        )
+        .within("id", ids)
+        .then(" ORDER BY id")
+        .fetch_all(&self.db)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.credential, row.blob))
+            .collect())
+    }
+
+    /// Stores a credential, unless its user has as many as `[credential] user_limit` allows.
+    pub async fn create_credential(
+        &self,
+        credential: &Credential,
+        blob: &SealedBlob,
+    ) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        if let Some(limit) = self.settings.credential_user_limit {
+            let (held,): (i64,) = sql("SELECT COUNT(*) FROM credential WHERE user_id = ?")
+                .bind(&credential.user_id)
+                .fetch_one(&mut tx)
+                .await?;
+            if held >= i64::from(limit) {
+                return Err(Error::Refused(format!(
+                    "Unable to create additional credentials, maximum of {limit} already exceeded for user."
+                )));
+            }
+        }
+        check_length("user_id", &credential.user_id, 64)?;
+        check_length(
+            "project_id",
+            credential.project_id.as_deref().unwrap_or_default(),
+            64,
+        )?;
+        check_length("type", &credential.credential_type, 255)?;
+        sql("INSERT INTO credential (id, user_id, project_id, type, extra, encrypted_blob, key_hash) \
+             VALUES (?, ?, ?, ?, ?, ?, ?)")
+        .bind(&credential.id)
+        .bind(&credential.user_id)
+        .bind(&credential.project_id)
+        .bind(&credential.credential_type)
+        .bind(&credential.extra)
+        .bind(&blob.encrypted_blob)
+        .bind(&blob.key_hash)
+        .execute(&mut tx)
+        .await
+        .or_conflict(|| {
+            Error::conflict::<Credential>(format!("Duplicate entry found with ID {}", credential.id))
+        })?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Replaces the blob of a credential.
+    pub async fn update_credential(&self, id: &str, blob: &SealedBlob) -> Result<()> {
+        let query = sql("UPDATE credential SET encrypted_blob = ?, key_hash = ? WHERE id = ?")
+            .bind(&blob.encrypted_blob)
+            .bind(&blob.key_hash)
+            .bind(id);
+        match query.execute(&self.db).await? {
+            0 => Err(Error::not_found::<Credential>(id)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes a credential.
+    pub async fn delete_credential(&self, id: &str) -> Result<()> {
+        let query = sql("DELETE FROM credential WHERE id = ?").bind(id);
+        match query.execute(&self.db).await? {
+            0 => Err(Error::not_found::<Credential>(id)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many credentials are sealed with another key than the one with this hash.
+    pub async fn credentials_under_other_keys(&self, key_hash: &str) -> Result<i64> {
+        let (others,): (i64,) = sql("SELECT COUNT(*) FROM credential WHERE key_hash <> ?")
+            .bind(key_hash)
+            .fetch_one(&self.db)
+            .await?;
+        Ok(others)
+    }
+
+    /// The ids and ciphertexts of those credentials.
+    pub async fn blobs_under_other_keys(&self, key_hash: &str) -> Result<Vec<(String, String)>> {
+        let query = "SELECT id, encrypted_blob FROM credential WHERE key_hash <> ? ORDER BY id";
+        Ok(sql(query).bind(key_hash).fetch_all(&self.db).await?)
+    }
+
+    /// Puts `blob` in the place of a ciphertext; what a server has stored meanwhile stays.
+    pub async fn reseal_credential(&self, id: &str, before: &str, blob: &SealedBlob) -> Result<()> {
+        sql("UPDATE credential SET encrypted_blob = ?, key_hash = ? WHERE id = ? AND encrypted_blob = ?")
+            .bind(&blob.encrypted_blob)
+            .bind(&blob.key_hash)
+            .bind(id)
+            .bind(before)
+            .execute(&self.db)
+            .await?;
+        Ok(())
+    }
+}
