@@ -7,6 +7,7 @@ the identity tests are imported once, and each process takes the next class when
 import multiprocessing
 import os
 import pathlib
+import queue
 import re
 import sys
 import time
@@ -134,6 +135,20 @@ def run(classes, workers):
     for _ in team:
         jobs.put(None)
     for _ in classes:
-        yield answers.get(timeout=600)
+        answer = next_of(answers, team)
+        if answer is None:
+            break
+        yield answer
     for process in team:
         process.join()
+
+
+def next_of(answers, team):
+    """The next answer, or none where nobody is left to give one; a class that is missed then has no outcomes."""
+    while True:
+        anybody = any(process.is_alive() for process in team)
+        try:
+            return answers.get(timeout=2)
+        except queue.Empty:
+            if not anybody:
+                return None
