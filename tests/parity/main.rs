@@ -25,9 +25,13 @@ macro_rules! recordings {
 recordings! {
     bad_input
     catalog
+    discovery
+    discovery_at_a_public_endpoint
     domains
     grants
     groups
+    heads
+    odd_requests
     projects
     roles
     users

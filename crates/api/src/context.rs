@@ -344,11 +344,8 @@ impl Context {
 
     /// The URL that was asked for.
     pub(crate) fn self_url(&self) -> String {
-        let query = self
-            .uri
-            .query()
-            .map(|query| format!("?{query}"))
-            .unwrap_or_default();
+        let query = self.uri.query().filter(|query| !query.is_empty());
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
         format!("{}{}{query}", self.base, self.uri.path())
     }
 

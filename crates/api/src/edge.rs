@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{OriginalUri, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use chrono::Duration;
@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::failure::{Origin, Pending, log, render};
 use crate::html::{self, TooLarge};
+use crate::path::Mounted;
 use crate::{App, Live};
 
 /// Who makes a request.
@@ -203,12 +204,9 @@ fn base_url(app: &App, request: &Request) -> String {
     let standard = if scheme == "https" { ":443" } else { ":80" };
     let host = host.strip_suffix(standard).unwrap_or(host);
     let prefix = forwarded("x-forwarded-prefix").unwrap_or_default();
-    let mounted = request
-        .extensions()
-        .get::<OriginalUri>()
-        .map(|OriginalUri(uri)| uri.path());
+    let mounted = request.extensions().get::<Mounted>();
     let mounted = mounted
-        .and_then(|path| path.strip_suffix(request.uri().path()))
+        .map(|Mounted(path)| path.as_str())
         .unwrap_or_default();
     format!("{scheme}://{host}{}{mounted}", prefix.trim_end_matches('/'))
 }
@@ -216,26 +214,6 @@ fn base_url(app: &App, request: &Request) -> String {
 /// The first of a list that proxies have added to.
 fn first(list: &str) -> &str {
     list.split(',').next().unwrap_or_default().trim()
-}
-
-/// Takes the slashes off the end of a path, so that `/v3/users/` is `/v3/users`.
-pub(crate) fn normalize(mut request: Request) -> Request {
-    let path = request.uri().path();
-    let trimmed = path.trim_end_matches('/');
-    if trimmed.len() == path.len() || path == "/" {
-        return request;
-    }
-    let path = if trimmed.is_empty() { "/" } else { trimmed };
-    let text = match request.uri().query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    let mut parts = request.uri().clone().into_parts();
-    parts.path_and_query = text.parse().ok();
-    if let Ok(uri) = Uri::from_parts(parts) {
-        *request.uri_mut() = uri;
-    }
-    request
 }
 
 /// 404 for a path that no route has.

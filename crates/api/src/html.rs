@@ -5,7 +5,7 @@
 mod tests;
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE, VARY};
+use axum::http::header::{ALLOW, CONTENT_TYPE, LOCATION, VARY};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -28,6 +28,26 @@ pub(crate) fn not_found() -> Response {
                 <p>The requested URL was not found on the server. If you entered the URL manually \
                 please check your spelling and try again.</p>\n";
     framework(StatusCode::NOT_FOUND, HTML, body)
+}
+
+/// 308 to where several slashes in a row were meant to lead.
+pub(crate) fn redirect(location: &str) -> Response {
+    let shown = location
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&#34;")
+        .replace('\'', "&#39;");
+    let body = format!(
+        "<!doctype html>\n<html lang=en>\n<title>Redirecting...</title>\n<h1>Redirecting...</h1>\n\
+         <p>You should be redirected automatically to the target URL: \
+         <a href=\"{shown}\">{shown}</a>. If not, click the link.\n"
+    );
+    let mut response = framework(StatusCode::PERMANENT_REDIRECT, HTML, body);
+    if let Ok(location) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
 }
 
 /// 405 on `/` and `/v3`.
@@ -111,9 +131,9 @@ fn plain_too_large(reason: &str) -> String {
     format!("413 Request Entity Too Large\n\n{reason}\n\n   ")
 }
 
-fn framework(status: StatusCode, media: &'static str, body: &'static str) -> Response {
+fn framework(status: StatusCode, media: &'static str, body: impl Into<Body>) -> Response {
     let headers = [(CONTENT_TYPE, media), (VARY, "X-Auth-Token")];
-    (status, headers, body).into_response()
+    (status, headers, body.into()).into_response()
 }
 
 fn with_allow(mut response: Response, allow: &str) -> Response {

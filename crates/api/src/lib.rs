@@ -10,6 +10,7 @@ mod edge;
 mod failure;
 mod html;
 mod iso8601;
+mod path;
 mod query;
 mod schema;
 mod settings;
@@ -78,8 +79,9 @@ pub fn router(live: Live) -> Router {
         .with_state(live.clone());
     // Around the router rather than in it: before routing, and after it has said what it allows.
     let service = ServiceBuilder::new()
-        .map_request(edge::normalize)
+        .map_request(path::normalize)
         .layer(from_fn_with_state(live, edge::edge))
+        .layer(from_fn_with_state(routes.clone(), path::redirect))
         .service(routes);
     Router::new().fallback_service(service)
 }

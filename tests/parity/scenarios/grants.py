@@ -11,10 +11,10 @@ def grants():
     for target in targets:
         for actor in actors:
             inherits = () if target == "system" else ("OS-INHERIT/",)
-            for role in ("{user}", "{local}", NOTHING):
+            for role in ("{user}", "{local}", NOTHING if actor.startswith("users/{") else "{admin}"):
                 paths = [f"{target}/{actor}/roles/{role}"]
                 paths += [f"{inherit}{target}/{actor}/roles/{role}/inherited_to_projects" for inherit in inherits]
-                steps += [ask(method, path) for path in paths for method in ("PUT", "HEAD", "PUT")]
+                steps += [ask(method, path) for path in paths for method in ("PUT", "HEAD", "GET", "PUT")]
             steps += get(f"{target}/{actor}/roles")
             if target.startswith("domains"):
                 steps += get(f"OS-INHERIT/{target}/{actor}/roles/inherited_to_projects")
@@ -22,6 +22,12 @@ def grants():
                 paths = [f"{target}/{actor}/roles/{role}"]
                 paths += [f"{inherit}{target}/{actor}/roles/{role}/inherited_to_projects" for inherit in inherits]
                 steps += [ask("DELETE", path) for path in paths for _ in range(2)]
+    return steps
+
+
+@scenario
+def grants_by_caller():
+    steps = []
     for who in CALLERS[1:]:
         for target in ("projects/{demo}", "projects/{works}", "domains/{acme}", f"domains/{NOTHING}", "system"):
             for actor in ("users/{erin}", f"users/{NOTHING}"):

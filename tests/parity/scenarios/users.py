@@ -20,7 +20,7 @@ def users():
     made += ({"name": "b20", "options": {"multi_factor_auth_rules": [["password", "totp"]], "multi_factor_auth_enabled": True}},)
     made += ({"name": "b21", "options": {"multi_factor_auth_rules": ["password"]}}, {"name": "b22", "extra": {"a": 1}, "x-y": 1})
     changes = ({}, {"name": " renamed "}, {"name": "alice"}, {"name": None}, {"enabled": None}, {"enabled": False}, {"enabled": True})
-    changes += ({"domain_id": "default"}, {"domain_id": "{acme}"}, {"domain_id": None}, {"id": "{changed}"}, {"id": "x"})
+    changes += ({"domain_id": "default"}, {"domain_id": "{acme}"}, {"domain_id": None}, {"id": "{changed}"}, {"id": "x"}, {"id": None}, {"id": 5})
     changes += ({"password": "two"}, {"password": None}, {"password": ""}, {"password": 5}, {"default_project_id": "{demo}"})
     changes += ({"default_project_id": "default"}, {"default_project_id": None}, {"description": "d"}, {"email": None}, {"colour": "red"})
     changes += ({"options": {"lock_password": None}}, {"options": {"ignore_password_expiry": True}}, {"options": {"other": 1}})
