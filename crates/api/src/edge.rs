@@ -1,5 +1,6 @@
 //! What happens around every request: its id, its caller, its failure, its log line.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use axum::{Extension, Router};
 use chrono::Duration;
 use keystone_auth::{AuthToken, TokenError};
 use keystone_types::Error;
@@ -33,6 +35,27 @@ pub(crate) enum Caller {
 /// The URL of this server as the client sees it, without `/v3`.
 #[derive(Clone, Debug)]
 pub(crate) struct Base(pub(crate) String);
+
+/// The ends of the connection that a request came on: a server puts it among the request's
+/// extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Connection {
+    /// The client, or the proxy in front of this server.
+    pub remote: SocketAddr,
+    /// This server, as that reached it.
+    pub local: SocketAddr,
+}
+
+impl Connection {
+    /// The router for the requests of this connection.
+    pub fn on(self, router: &Router) -> Router {
+        router.clone().layer(Extension(self))
+    }
+}
+
+/// Of an answer that is the same for every token: it has no `Vary`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unvaried;
 
 /// Wraps the router; see the module.
 pub(crate) async fn edge(State(live): State<Live>, mut request: Request, next: Next) -> Response {
@@ -98,7 +121,8 @@ async fn serve(app: &App, mut request: Request, next: Next, base: &str) -> Respo
             render(&error, Origin::Middleware, base, settings.insecure_debug)
         }
     };
-    if response.status() != StatusCode::PAYLOAD_TOO_LARGE {
+    let unvaried = response.extensions().get::<Unvaried>().is_some();
+    if response.status() != StatusCode::PAYLOAD_TOO_LARGE && !unvaried {
         response
             .headers_mut()
             .insert(header::VARY, HeaderValue::from_static("X-Auth-Token"));
@@ -118,7 +142,9 @@ fn as_framework(method: &Method, path: &str, response: Response) -> Response {
         StatusCode::METHOD_NOT_ALLOWED if *method == Method::OPTIONS => html::options(&allow),
         // A handler's own, not the router's.
         StatusCode::METHOD_NOT_ALLOWED if finished => response,
-        StatusCode::METHOD_NOT_ALLOWED if matches!(path, "/" | "/v3") => {
+        StatusCode::METHOD_NOT_ALLOWED
+            if matches!(path, "/" | "/v3") || path.starts_with("/static/") =>
+        {
             html::method_not_allowed_html()
         }
         StatusCode::METHOD_NOT_ALLOWED => html::method_not_allowed_json(&allow),

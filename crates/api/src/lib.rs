@@ -8,6 +8,7 @@ mod context;
 mod discovery;
 mod edge;
 mod failure;
+mod health;
 mod html;
 mod iso8601;
 mod path;
@@ -23,13 +24,15 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{any, get};
 use keystone_auth::Auth;
 use keystone_catalog::Catalog;
 use keystone_identity::Identity;
 use keystone_policy::Enforcer;
 use tower::ServiceBuilder;
 
+pub use edge::Connection;
+pub use health::{Check, Health, Network};
 pub use settings::Settings;
 
 /// The services behind the routes.
@@ -73,7 +76,9 @@ pub fn router(live: Live) -> Router {
     let routes = Router::new()
         .route("/", get(versions))
         .route("/v3", get(version))
-        .route("/healthcheck", get(v3::health::show))
+        .route("/healthcheck", any(health::show))
+        .route("/healthcheck/{*below}", any(health::show))
+        .route("/static/{*file}", get(edge::no_route))
         .merge(v3::routes())
         .fallback(edge::no_route)
         .with_state(live.clone());

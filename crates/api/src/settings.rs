@@ -2,6 +2,8 @@
 
 use keystone_types::Secret;
 
+use crate::Health;
+
 /// Options of `[DEFAULT]`, `[oslo_middleware]` and `[eventlet_server]`'s successors.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -21,6 +23,10 @@ pub struct Settings {
     pub admin_token: Option<Secret>,
     /// `[identity] default_domain_id`
     pub default_domain_id: String,
+    /// `[token] revoke_by_id`
+    pub revoke_by_id: bool,
+    /// `[healthcheck]`
+    pub health: Health,
 }
 
 impl Default for Settings {
@@ -34,6 +40,8 @@ impl Default for Settings {
             insecure_debug: false,
             admin_token: None,
             default_domain_id: "default".to_owned(),
+            revoke_by_id: true,
+            health: Health::default(),
         }
     }
 }

@@ -8,8 +8,8 @@ mod endpoint_policy;
 mod endpoints;
 mod grants;
 mod groups;
-pub(crate) mod health;
 mod implied_roles;
+mod leftovers;
 mod limits;
 mod policies;
 mod projects;
@@ -37,6 +37,7 @@ pub(crate) fn routes() -> Router<Live> {
         .merge(grants::routes())
         .merge(groups::routes())
         .merge(implied_roles::routes())
+        .merge(leftovers::routes())
         .merge(limits::routes())
         .merge(policies::routes())
         .merge(projects::routes())

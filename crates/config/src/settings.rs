@@ -11,6 +11,7 @@ use keystone::{Keys, Settings};
 
 use crate::{Config, Finding, Problems, Sources};
 
+mod health;
 mod identity;
 #[cfg(test)]
 mod tests;
@@ -214,6 +215,8 @@ impl Reader<'_> {
             admin_token: admin_token.map(Into::into),
             default_domain_id: config.string("identity", "default_domain_id").to_owned(),
             proxy_headers: config.bool("oslo_middleware", "enable_proxy_headers_parsing"),
+            revoke_by_id: config.bool("token", "revoke_by_id"),
+            health: self.health(),
         }
     }
 

@@ -86,8 +86,8 @@ pub enum Error {
     },
 
     /// 410.
-    #[error("The service you have requested is no longer available on this server.")]
-    Gone,
+    #[error("{0}")]
+    Gone(String),
 
     /// 413.
     #[error("Request is too large.")]
@@ -191,7 +191,7 @@ impl Error {
             Self::ForbiddenAction { .. } | Self::Forbidden { .. } | Self::Refused(_) => 403,
             Self::NotFound { .. } | Self::Missing(_) => 404,
             Self::Conflict { .. } => 409,
-            Self::Gone => 410,
+            Self::Gone(_) => 410,
             Self::TooLarge => 413,
             Self::Internal(_) => 500,
             Self::NotImplemented => 501,

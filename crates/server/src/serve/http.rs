@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use keystone::Keystone;
+use keystone::api::Connection;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -81,17 +82,17 @@ impl Listeners {
 
 /// Takes connections until the end of `stopped`, and ends with the last of them.
 async fn accept(listener: TcpListener, keystone: Keystone, mut stopped: watch::Receiver<()>) {
-    let service = TowerToHyperService::new(keystone.router());
+    let router = keystone.router();
     let connections = GracefulShutdown::new();
     let mut protocol = http1::Builder::new();
     protocol
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT);
     loop {
-        let stream = tokio::select! {
+        let (stream, remote) = tokio::select! {
             _ = stopped.changed() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(taken) => taken,
                 Err(error) => {
                     survive(&error).await;
                     continue;
@@ -100,7 +101,12 @@ async fn accept(listener: TcpListener, keystone: Keystone, mut stopped: watch::R
         };
         // Answers are written whole: waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
-        let connection = protocol.serve_connection(TokioIo::new(stream), service.clone());
+        let router = match stream.local_addr() {
+            Ok(local) => Connection { remote, local }.on(&router),
+            Err(_) => router.clone(),
+        };
+        let service = TowerToHyperService::new(router);
+        let connection = protocol.serve_connection(TokioIo::new(stream), service);
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

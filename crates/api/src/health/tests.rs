@@ -1,0 +1,158 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use axum::http::{HeaderMap, HeaderValue};
+use serde_json::json;
+
+use super::{Check, Finding, Health, Network, page, pretty, report};
+use crate::edge::Connection;
+
+fn connection(remote: &str) -> Connection {
+    let remote = SocketAddr::new(remote.parse().unwrap(), 40000);
+    let local = "127.0.0.1:5000".parse().unwrap();
+    Connection { remote, local }
+}
+
+fn found(check: &Check, port: u16) -> (bool, &'static str, String) {
+    let Finding {
+        available,
+        reason,
+        details,
+    } = check.look(Some(port));
+    (available, reason, details)
+}
+
+#[test]
+fn a_file_says_for_which_port_it_is() {
+    let (here, nowhere) = (PathBuf::from("/"), PathBuf::from("/nowhere/at/all"));
+    let check = Check::DisableByFilesPorts(vec![(5000, here.clone()), (35357, nowhere.clone())]);
+    assert_eq!(
+        found(&check, 5000),
+        (false, "DISABLED BY FILE", String::new())
+    );
+    for port in [35357, 80] {
+        assert_eq!(found(&check, port), (true, "OK", String::new()));
+    }
+    let details = |details: &str| details.to_owned();
+    for (check, expected) in [
+        (
+            Check::DisableByFile(Some(here.clone())),
+            (false, "DISABLED BY FILE", details("Path '/' was found")),
+        ),
+        (
+            Check::DisableByFile(Some(nowhere.clone())),
+            (true, "OK", details("Path '/nowhere/at/all' was not found")),
+        ),
+        (
+            Check::DisableByFile(None),
+            (
+                true,
+                "OK",
+                details("No 'disable_by_file_path' configuration value specified"),
+            ),
+        ),
+        (
+            Check::EnableByFiles(vec![here.clone(), nowhere]),
+            (
+                false,
+                "FILE PATH MISSING",
+                details("File path /nowhere/at/all is missing"),
+            ),
+        ),
+        (
+            Check::EnableByFiles(vec![here]),
+            (true, "OK", details("Specified file paths are available")),
+        ),
+    ] {
+        assert_eq!(found(&check, 5000), expected);
+    }
+}
+
+#[test]
+fn who_is_outside_of_the_ranges_is_not_answered() {
+    let health = Health {
+        allowed_source_ranges: ["10.0.0.0/8", "::1", "192.168.7.0/24"]
+            .map(|range| Network::parse(range).unwrap())
+            .to_vec(),
+        ..Health::default()
+    };
+    let headers = HeaderMap::new();
+    for inside in ["10.1.2.3", "::1", "192.168.7.255", "::ffff:10.0.0.1"] {
+        assert!(
+            health.answers(Some(connection(inside)), &headers),
+            "{inside}"
+        );
+    }
+    for outside in ["11.0.0.1", "::2", "192.168.8.0"] {
+        assert!(
+            !health.answers(Some(connection(outside)), &headers),
+            "{outside}"
+        );
+    }
+    // Nobody knows where from.
+    assert!(!health.answers(None, &headers));
+    assert!(Health::default().answers(None, &headers));
+    for wrong in ["10.0.0.1/8", "10.0.0.0/33", "::/129", "x", "10.0.0.0/x", ""] {
+        assert_eq!(Network::parse(wrong), None, "{wrong}");
+    }
+    let everywhere = Network::parse("0.0.0.0/0").unwrap();
+    let health = Health {
+        allowed_source_ranges: vec![everywhere, Network::parse("::/0").unwrap()],
+        ..Health::default()
+    };
+    assert!(health.answers(Some(connection("8.8.8.8")), &headers));
+    assert!(health.answers(Some(connection("fe80::1")), &headers));
+}
+
+#[test]
+fn who_asks_through_a_proxy_may_be_ignored() {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-forwarded-for", HeaderValue::from_static("10.0.0.1"));
+    assert!(Health::default().answers(None, &headers));
+    let health = Health {
+        ignore_proxied_requests: true,
+        ..Health::default()
+    };
+    assert!(!health.answers(None, &headers));
+    assert!(health.answers(None, &HeaderMap::new()));
+}
+
+#[test]
+fn details_have_the_keys_of_the_reference() {
+    let found = [Check::DisableByFile(Some("/nowhere/<'x'>".into())).look(None)];
+    let mut report = report(&found, true);
+    for varying in ["now", "platform", "python_version"] {
+        assert!(
+            report
+                .as_object_mut()
+                .unwrap()
+                .shift_remove(varying)
+                .is_some()
+        );
+    }
+    assert_eq!(
+        report,
+        json!({
+            "detailed": true,
+            "gc": { "counts": [0, 0, 0], "threshold": [0, 0, 0] },
+            "greenthreads": [],
+            "reasons": [{
+                "class": "HealthcheckResult",
+                "details": "Path '/nowhere/<'x'>' was not found",
+                "reason": "OK",
+            }],
+            "threads": [],
+        })
+    );
+    let short = super::report(&found, false);
+    assert_eq!(
+        pretty(&short).unwrap(),
+        "{\n    \"detailed\": false,\n    \"reasons\": [\n        \"OK\"\n    ]\n}"
+    );
+    let page = page::render(&found, true);
+    assert!(page.contains(
+        "<TR>\n<TD>HealthcheckResult</TD>\n    <TD>OK</TD>\n\
+         <TD>Path &#39;/nowhere/&lt;&#39;x&#39;&gt;&#39; was not found</TD>\n</TR>\n</TBODY>"
+    ));
+    assert!(page.ends_with("<HR></HR>\n\n\n</BODY>\n</HTML>"), "{page}");
+}

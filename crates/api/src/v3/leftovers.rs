@@ -1,0 +1,30 @@
+//! Routes of what Keystone no longer does, for clients that still ask.
+
+use axum::Router;
+use axum::routing::get;
+use keystone_types::Error;
+
+use crate::Live;
+use crate::context::Context;
+use crate::failure::Failure;
+
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route("/v3/OS-SIMPLE-CERT/ca", get(certificate))
+        .route("/v3/OS-SIMPLE-CERT/certificates", get(certificate))
+        .route("/v3/auth/tokens/OS-PKI/revoked", get(revoked))
+}
+
+async fn certificate() -> Failure {
+    let text = "This API is no longer available due to the removal of support for PKI tokens.";
+    Error::Gone(text.to_owned()).into()
+}
+
+async fn revoked(cx: Context) -> Failure {
+    if cx.unchecked().settings.revoke_by_id {
+        let detail = "tokens are not kept, so that no list has the revoked ones".to_owned();
+        return Error::Forbidden { detail }.into();
+    }
+    let text = "The service you have requested is no longer available on this server.";
+    Error::Gone(text.to_owned()).into()
+}
