@@ -147,6 +147,17 @@ impl Context {
         }
     }
 
+    /// The same where the reference looks before it asks: 404 for everybody with a token.
+    pub(crate) async fn allow_found<R: Resource>(
+        &self,
+        rule: &'static str,
+        found: impl Future<Output = Result<R>>,
+    ) -> Result<&App> {
+        self.authenticated()?;
+        let target = Target::new().with(R::MEMBER, &found.await?)?;
+        self.allow(rule, target).await
+    }
+
     /// The services without a question: to load what a rule is to be asked about, and for what
     /// anybody may do.
     pub(crate) fn unchecked(&self) -> &App {

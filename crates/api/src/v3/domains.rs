@@ -64,17 +64,19 @@ async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
 }
 
 async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx.allow("identity:update_domain", Target::new()).await?;
     let id = cx.path("domain_id");
-    app.identity.domain(id).await?;
+    let found = cx.unchecked().identity.domain(id);
+    let app = cx.allow_found("identity:update_domain", found).await?;
     let mut patch = body.changes("domain")?;
     patch.shift_remove("id");
     cx.member(&app.identity.update_domain(id, patch).await?)
 }
 
 async fn delete(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:delete_domain", Target::new()).await?;
-    app.identity.delete_domain(cx.path("domain_id")).await?;
+    let id = cx.path("domain_id");
+    let found = cx.unchecked().identity.domain(id);
+    let app = cx.allow_found("identity:delete_domain", found).await?;
+    app.identity.delete_domain(id).await?;
     Ok(no_content())
 }
 

@@ -77,16 +77,10 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
 }
 
 async fn delete(cx: Context) -> Result<Response, Failure> {
-    cx.authenticated()?;
-    // Here the reference looks before it asks: 404 for everybody with a token.
-    let group = cx.unchecked().identity.group(cx.path("group_id")).await?;
-    let app = cx
-        .allow(
-            "identity:delete_group",
-            Target::new().with("group", &group)?,
-        )
-        .await?;
-    app.identity.delete_group(&group.id).await?;
+    let id = cx.path("group_id");
+    let found = cx.unchecked().identity.group(id);
+    let app = cx.allow_found("identity:delete_group", found).await?;
+    app.identity.delete_group(id).await?;
     Ok(no_content())
 }
 

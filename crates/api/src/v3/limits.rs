@@ -63,15 +63,18 @@ async fn show(cx: Context) -> Result<Response, Failure> {
 }
 
 async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx.allow("identity:update_limit", Target::new()).await?;
     let id = cx.path("limit_id");
+    let found = cx.unchecked().identity.limit(id);
+    let app = cx.allow_found("identity:update_limit", found).await?;
     let patch = body.patch("limit", id)?;
     cx.member(&app.identity.update_limit(id, &patch).await?)
 }
 
 async fn delete(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:delete_limit", Target::new()).await?;
-    app.identity.delete_limit(cx.path("limit_id")).await?;
+    let id = cx.path("limit_id");
+    let found = cx.unchecked().identity.limit(id);
+    let app = cx.allow_found("identity:delete_limit", found).await?;
+    app.identity.delete_limit(id).await?;
     Ok(no_content())
 }
 
