@@ -2,8 +2,10 @@
 
 mod auth;
 mod bad_input;
+mod credentials;
 mod implied_roles;
 mod library;
+mod limits;
 mod listings;
 mod revocation_events;
 mod role_assignments;

@@ -25,6 +25,8 @@ macro_rules! recordings {
 recordings! {
     bad_input
     catalog
+    credential_lists
+    credentials
     discovery
     discovery_at_a_public_endpoint
     domains

@@ -1,5 +1,6 @@
 """What is made through one is seen by the other."""
 
+import json
 import time
 
 from cloud import made
@@ -13,6 +14,8 @@ def tell(run, both, things):
         here, there = both.admin(one), both.admin(other)
         print(f"  -- made through {one.name}, seen by {other.name}")
         people(run, both, things, here, there)
+        secrets(run, here, there)
+        quotas(run, here, there)
         grants(run, things, here, there)
         passwords(run, here, there)
         revocations(run, things, here, there)
@@ -58,6 +61,41 @@ def people(run, both, things, here, there):
         made(there.delete(f"/v3/endpoints/{endpoint}"), 204)
         made(there.delete(f"/v3/services/{service}"), 204)
         seen_alike(here, there, "/v3/auth/catalog")
+
+
+def secrets(run, here, there):
+    user, project = find(here, "users", "shared"), find(here, "projects", "shared")
+    keys = json.dumps({"access": "shared", "secret": "Schlüssel"})
+    for kind, blob, changed in (("totp", "GEZDGNBV", "MFRGGZDF"), ("ec2", keys, keys.replace("access", "other\": 1, \"access"))):
+        with run.check(f"a credential of the type {kind}"):
+            fields = {"user_id": user, "project_id": project, "type": kind, "blob": blob, "purpose": "both ways"}
+            credential = made(here.post("/v3/credentials", {"credential": fields}))
+            equal(there.get(f"/v3/credentials/{credential}").json["credential"]["blob"], blob, "the blob there")
+            seen_alike(here, there, f"/v3/credentials/{credential}")
+            made(there.patch(f"/v3/credentials/{credential}", {"credential": {"blob": changed}}), 200)
+            equal(here.get(f"/v3/credentials/{credential}").json["credential"]["blob"], changed, "the changed blob here")
+            seen_alike(here, there, f"/v3/credentials?user_id={user}")
+            if kind == "ec2":
+                made(there.delete(f"/v3/credentials/{credential}"), 204)
+                seen_alike(here, there, f"/v3/credentials?user_id={user}")
+
+
+def quotas(run, here, there):
+    project, service = find(here, "projects", "shared"), find(here, "services", "keystone")
+    with run.check("a registered limit, and a project's own"):
+        of = {"service_id": service, "resource_name": "shared"}
+        answer = here.post("/v3/registered_limits", {"registered_limits": [{**of, "default_limit": 10}]})
+        equal(answer.status, 201, "the status")
+        registered = answer.json["registered_limits"][0]["id"]
+        answer = there.post("/v3/limits", {"limits": [{**of, "resource_limit": 5, "project_id": project}]})
+        equal(answer.status, 201, "the status there")
+        limit = answer.json["limits"][0]["id"]
+        for path in ("/v3/limits", f"/v3/limits/{limit}", "/v3/registered_limits", f"/v3/limits?project_id={project}"):
+            seen_alike(here, there, path)
+        equal(here.delete(f"/v3/registered_limits/{registered}").status, 403, "the status of a deletion while in use")
+        made(here.delete(f"/v3/limits/{limit}"), 204)
+        made(there.delete(f"/v3/registered_limits/{registered}"), 204)
+        seen_alike(here, there, "/v3/limits")
 
 
 def grants(run, things, here, there):

@@ -50,6 +50,51 @@ pub enum Authority<'a> {
     Unknown,
 }
 
+impl<'a> Authority<'a> {
+    /// On whose authority a token was made: a method that nobody knows to be a user's own lends.
+    ///
+    /// A match without a wildcard: a new kind of token must be decided upon.
+    pub fn of(token: &'a Token, settings: &Settings) -> Self {
+        match &token.payload {
+            Payload::Trust { trust_id, .. } => Self::Trust(trust_id),
+            Payload::ApplicationCredential { app_cred_id, .. } => {
+                Self::ApplicationCredential(app_cred_id)
+            }
+            Payload::OAuth1 {
+                access_token_id, ..
+            } => Self::AccessToken(access_token_id),
+            Payload::OAuth2Mtls { .. } => Self::Unknown,
+            Payload::Unscoped
+            | Payload::Domain { .. }
+            | Payload::Project { .. }
+            | Payload::FederatedUnscoped(_)
+            | Payload::FederatedProject { .. }
+            | Payload::FederatedDomain { .. }
+            | Payload::System => {
+                if are_primary(&token.methods, settings) {
+                    Self::Own
+                } else {
+                    Self::Unknown
+                }
+            }
+        }
+    }
+}
+
+/// Whether each of the methods is known to be a user's own.
+fn are_primary(methods: &[String], settings: &Settings) -> bool {
+    const PRIMARY: [&str; 9] = [
+        "external", "kerberos", "mapped", "openid", "password", "saml2", "token", "totp", "x509",
+    ];
+    let is_primary = |method: &String| {
+        method != "ec2credential"
+            && (PRIMARY.contains(&method.as_str())
+                || settings.additional_primary_methods.contains(method))
+    };
+    // A method that is not configured leaves no bit: no method at all is one of those.
+    !methods.is_empty() && methods.iter().all(is_primary)
+}
+
 impl AuthToken {
     /// The project in scope.
     pub fn project(&self) -> Option<&ProjectRef> {
@@ -78,48 +123,9 @@ impl AuthToken {
         }
     }
 
-    /// On whose authority it was made: a method that nobody knows to be a user's own lends.
-    ///
-    /// A match without a wildcard: a new kind of token must be decided upon.
+    /// On whose authority it was made.
     pub fn authority(&self, settings: &Settings) -> Authority<'_> {
-        match &self.token.payload {
-            Payload::Trust { trust_id, .. } => Authority::Trust(trust_id),
-            Payload::ApplicationCredential { app_cred_id, .. } => {
-                Authority::ApplicationCredential(app_cred_id)
-            }
-            Payload::OAuth1 {
-                access_token_id, ..
-            } => Authority::AccessToken(access_token_id),
-            Payload::OAuth2Mtls { .. } => Authority::Unknown,
-            Payload::Unscoped
-            | Payload::Domain { .. }
-            | Payload::Project { .. }
-            | Payload::FederatedUnscoped(_)
-            | Payload::FederatedProject { .. }
-            | Payload::FederatedDomain { .. }
-            | Payload::System => {
-                if self.has_primary_methods_only(settings) {
-                    Authority::Own
-                } else {
-                    Authority::Unknown
-                }
-            }
-        }
-    }
-
-    fn has_primary_methods_only(&self, settings: &Settings) -> bool {
-        const PRIMARY: [&str; 9] = [
-            "external", "kerberos", "mapped", "openid", "password", "saml2", "token", "totp",
-            "x509",
-        ];
-        let methods = &self.token.methods;
-        // A method that is not configured leaves no bit: no method at all is one of those.
-        !methods.is_empty()
-            && methods.iter().all(|method| {
-                method != "ec2credential"
-                    && (PRIMARY.contains(&method.as_str())
-                        || settings.additional_primary_methods.contains(method))
-            })
+        Authority::of(&self.token, settings)
     }
 
     /// What the payload no longer tells, its methods do.
@@ -216,4 +222,58 @@ impl AuthToken {
 
 fn named(domain: &DomainRef) -> Value {
     json!({ "id": domain.id, "name": domain.name })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(methods: &[&str], payload: Payload) -> Token {
+        Token {
+            user_id: "u".to_owned(),
+            methods: methods.iter().map(ToString::to_string).collect(),
+            issued_at: chrono::NaiveDateTime::default(),
+            expires_at: chrono::NaiveDateTime::default(),
+            audit_ids: Vec::new(),
+            payload,
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_a_users_own_is_lent() {
+        let settings = Settings {
+            additional_primary_methods: vec!["sso".to_owned(), "ec2credential".to_owned()],
+            ..Settings::default()
+        };
+        for (methods, expected) in [
+            (["password"].as_slice(), Authority::Own),
+            (&["password", "token", "totp"], Authority::Own),
+            (&["sso"], Authority::Own),
+            (&["mapped"], Authority::Own),
+            (&[], Authority::Unknown),
+            (&["other"], Authority::Unknown),
+            (&["password", "application_credential"], Authority::Unknown),
+            (&["oauth1", "token"], Authority::Unknown),
+            (&["ec2credential"], Authority::Unknown),
+            (&["oauth2_credential"], Authority::Unknown),
+        ] {
+            for payload in [
+                Payload::Unscoped,
+                Payload::System,
+                Payload::Project {
+                    project_id: "p".to_owned(),
+                },
+            ] {
+                let token = token(methods, payload);
+                assert_eq!(Authority::of(&token, &settings), expected, "{methods:?}");
+            }
+        }
+        // Whatever the methods say.
+        let trust = Payload::Trust {
+            project_id: None,
+            trust_id: "t".to_owned(),
+        };
+        let token = token(&["password"], trust);
+        assert_eq!(Authority::of(&token, &settings), Authority::Trust("t"));
+    }
 }

@@ -73,6 +73,43 @@ fn check_strings_parse_and_answer_alike() {
 }
 
 #[test]
+fn a_rule_about_owners_is_told_from_one_about_more() {
+    let (key, owner) = ("user_id", "target.credential.user_id");
+    for (rule, expected) in [
+        ("", true),
+        ("!", true),
+        ("role:admin or user_id:%(target.credential.user_id)s", true),
+        ("not user_id:%(target.credential.user_id)s", true),
+        ("rule:other and system_scope:all", true),
+        ("user_id:%(target.credential.project_id)s", false),
+        ("project_id:%(target.credential.user_id)s", false),
+        ("user_id:x%(target.credential.user_id)s", false),
+        ("role:%(target.credential.type)s", false),
+        ("'cert':%(target.credential.type)s", false),
+        ("role:admin and (role:x or rule:more)", false),
+        ("http://policy.test/ask", false),
+    ] {
+        let rules = Map::from_iter([
+            ("case".to_owned(), rule.into()),
+            (
+                "other".to_owned(),
+                "user_id:%(target.credential.user_id)s".into(),
+            ),
+            (
+                "more".to_owned(),
+                "project_id:%(target.credential.project_id)s".into(),
+            ),
+        ]);
+        let loaded = Rules::over(&[], &Overrides::from(rules), &Settings::default());
+        let found = loaded.rules.asks_only_for_owner("case", key, owner);
+        assert_eq!(found, expected, "{rule}");
+    }
+    for rule in ["identity:get_credential", "identity:list_credentials"] {
+        assert!(Rules::defaults().asks_only_for_owner(rule, key, owner));
+    }
+}
+
+#[test]
 fn mixtures_of_words_make_the_same_trees() {
     for row in rows("mixtures") {
         let rules = Map::from_iter([("case".to_owned(), row[0].clone())]);
