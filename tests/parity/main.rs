@@ -33,8 +33,13 @@ recordings! {
     grants
     groups
     heads
+    health
+    leftovers
     odd_requests
     projects
     roles
+    tokens_asked_for
+    tokens_looked_at
     users
+    users_listed
 }

@@ -74,7 +74,8 @@ class Recorder:
                 save = {save: f"{envelope}/id"}
             for name, path in save.items():
                 self.ids[name] = found = at(body, path)
-                self.names[found] = name
+                if not step.get("count"):
+                    self.names.setdefault(found, name)
         except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
             raise SystemExit(f"nothing to save: {step}\n{answer}\n{error!r}") from error
 

@@ -42,7 +42,7 @@ pub(crate) struct Step {
     /// Only the lengths of lists are the same.
     #[serde(default)]
     pub(crate) count: bool,
-    /// The reference drops the connection; here it is refused.
+    /// The reference drops the connection; here there is an answer.
     #[serde(default)]
     pub(crate) dropped: bool,
     #[serde(default)]

@@ -91,6 +91,11 @@ impl Identity {
             held.entry(id).or_default().push(role);
         }
         let held = projects().within("p.id", with_effect(held, &graph));
+        // Here, unlike among all projects, the reference compares names itself, by case.
+        let held = held.filter(
+            "LENGTH(REPLACE(p.name, ?, '')) = 0",
+            listing.exact("name").map(str::to_owned),
+        );
         self.page_of(held, listing).await
     }
 

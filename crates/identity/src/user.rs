@@ -280,11 +280,18 @@ fn expiry_condition(value: &str) -> Result<(&'static str, NaiveDateTime)> {
     Ok((condition, time))
 }
 
-/// A time in ISO 8601: of the day's beginning without a clock, in UTC without an offset.
+/// A time in ISO 8601: of the beginning of its day, month or year without more, in UTC without an
+/// offset.
 fn iso_time(text: &str) -> Option<NaiveDateTime> {
-    DateTime::parse_from_rfc3339(text)
+    let text = text.replacen(' ', "T", 1);
+    let day = match text.len() {
+        4 => format!("{text}-01-01"),
+        7 => format!("{text}-01"),
+        _ => text.clone(),
+    };
+    DateTime::parse_from_rfc3339(&text)
         .map(|time| time.naive_utc())
-        .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f"))
-        .or_else(|_| text.parse::<NaiveDate>().map(NaiveDateTime::from))
+        .or_else(|_| NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f"))
+        .or_else(|_| day.parse::<NaiveDate>().map(NaiveDateTime::from))
         .ok()
 }

@@ -78,10 +78,14 @@ impl Select {
     }
 
     fn compare_text(self, sql: &'static str, comparison: Comparison, value: &str) -> Self {
-        let escaped = value
-            .replace('!', "!!")
-            .replace('%', "!%")
-            .replace('_', "!_");
+        let exact = value.replace('!', "!!");
+        let escaped = match comparison {
+            // The reference leaves the wildcards of SQL in a text whose case does not matter.
+            Comparison::Contains(Case::Insensitive)
+            | Comparison::StartsWith(Case::Insensitive)
+            | Comparison::EndsWith(Case::Insensitive) => exact,
+            _ => exact.replace('%', "!%").replace('_', "!_"),
+        };
         let (pattern, case) = match comparison {
             Comparison::Equals => return self.piece(&[sql, " = ?"], [value]),
             Comparison::Contains(case) => (format!("%{escaped}%"), case),

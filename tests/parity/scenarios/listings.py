@@ -3,7 +3,8 @@
 from .cast import CALLERS, NOTHING, ask, delete, get, head, post, scenario
 
 SUFFIXES = ("contains", "icontains", "startswith", "istartswith", "endswith", "iendswith", "equals", "in", "")
-LIMITS = ("0", "-1", "1", "2", "1000", "99999999999999999999", "abc", "", "1.5", " 1", "%2B1")
+# What the reference makes of a negative one is chance, or no answer at all.
+LIMITS = ("0", "1", "2", "1000", "99999999999999999999", "abc", "", "1.5", " 1", "%2B1")
 
 
 def inexact(path, key, *values, suffixes=SUFFIXES):
@@ -36,7 +37,7 @@ def users_listed():
     both += ("enabled=no", "enabled=1", "enabled=x", "domain_id=", "domain_id={off}", "domain_id=default&name__contains=o")
     both += ("unique_id=x", "idp_id=x", "protocol_id=x", "idp_id=x&protocol_id=y", "unique_id=x&idp_id=x&name=alice", "idp_id=")
     both += ("sort_key=name", "sort_key=name&sort_dir=desc", "sort_dir=x", "email__contains=x", "default_project_id={demo}", "id={alice}")
-    both += ("password_expires_at__contains=2", "domain_id__contains=a", "enabled__contains=a", "extra=1", "name=alice&unknown", "Name=alice")
+    both += ("password_expires_at__contains=2", "domain_id__contains=a", "extra=1", "name=alice&unknown", "Name=alice")
     return [
         *get(*(f"users?{query}" for query in both)),
         *inexact("users", "name", "ali", "ALI", "ce", "%25", "_", "x"),
@@ -91,7 +92,7 @@ def groups_listed():
 def domains_listed():
     asked = ("name=", "name=Acme&enabled=true", "name=Acme&enabled=false", "enabled=", "enabled", "enabled=True", "enabled=x", "enabled=0")
     asked += ("id=default", "id={acme}", "description=x", "parent_id=default", "is_domain=true", "domain_id=default", "tags=a", "unknown")
-    asked += ("name=Acme&name=Default", "enabled__contains=t", "description__contains=s")
+    asked += ("name=Acme&name=Default", "description__contains=s")
     return [
         *(post("domain", name=f"more {number}") for number in range(2)),
         *get(*(f"domains?{query}" for query in asked)),
@@ -133,20 +134,22 @@ def projects_listed():
     ]
 
 
-@scenario(config={"DEFAULT": {"list_limit": 3, "max_db_limit": 4}})
+@scenario(config={"DEFAULT": {"list_limit": 6, "max_db_limit": 8}})
 def list_limits():
     """What the operator allows at once."""
     listed = ("users", "groups", "projects", "domains", "roles", "services", "endpoints", "regions", "role_assignments", "credentials")
     listed += ("policies", "users/{alice}/projects", "users/{alice}/groups", "groups/{staff}/users", "auth/projects", "OS-REVOKE/events")
-    more = [post("user", name=f"user {number}", domain_id="default") for number in range(3)]
-    more += [post("group", name=f"group {number}", domain_id="default") for number in range(4)]
-    more += [post("service", type=f"type {number}") for number in range(3)]
-    more += [post("endpoint", service_id="{compute}", interface="public", url=f"http://c{number}") for number in range(3)]
-    more += [post("region", id=f"region {number}") for number in range(3)]
+    more = [post("user", name=f"user {number}", domain_id="default") for number in range(7)]
+    more += [post("group", name=f"group {number}", domain_id="default") for number in range(7)]
+    more += [post("service", type=f"type {number}") for number in range(7)]
+    more += [post("endpoint", service_id="{compute}", interface="public", url=f"http://c{number}") for number in range(7)]
+    more += [post("region", id=f"region {number}") for number in range(7)]
+    more += [post("project", name=f"project {number}", domain_id="default") for number in range(5)]
+    more += [post("domain", name=f"domain {number}") for number in range(7)]
     more += [ask("PUT", f"groups/{{staff}}/users/{user}") for user in ("{bob}", "{carol}", "{dave}", "{erin}", "{frank}")]
     return more + [
         ask("GET", f"{path}{query}", count=True)
         for path in listed
-        for query in ("", "?limit=1", "?limit=2", "?limit=4", "?limit=9", "?name=x&limit=1")
+        for query in ("", "?limit=1", "?limit=7", "?limit=9", "?name=x&limit=1")
         if not (path == "regions" and "limit" in query)
     ]

@@ -6,7 +6,7 @@ use axum::response::Response;
 use axum::routing::get;
 use keystone_identity::NewUser;
 use keystone_types::{Error, Result, Secret};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::body::{Body, parse_member};
 use crate::context::{Context, Target, no_content};
@@ -66,7 +66,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     {
         user.insert("domain_id".to_owned(), cx.default_domain()?.into());
     }
-    if user.get("options").is_some_and(serde_json::Value::is_null) {
+    if user.get("options").is_some_and(Value::is_null) {
         user.shift_remove("options");
     }
     let user: NewUser = parse_member(user)?;
@@ -84,6 +84,9 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:update_user", target).await?;
     let id = cx.path("user_id");
     app.identity.user(id).await?;
+    if body.0.get("user").and_then(|user| user.get("id")) == Some(&Value::Null) {
+        return Err(Error::Validation("Cannot change user ID".to_owned()).into());
+    }
     let user = app
         .identity
         .update_user(id, body.patch("user", id)?)
@@ -145,7 +148,7 @@ async fn change_password(cx: Context, Body(body): Body) -> Result<Response, Fail
     let text = |name: &str| {
         Secret::from(
             user.get(name)
-                .and_then(serde_json::Value::as_str)
+                .and_then(Value::as_str)
                 .unwrap_or_default(),
         )
     };
