@@ -37,6 +37,8 @@ recordings! {
     leftovers
     odd_requests
     projects
+    registered_limit_conflicts
+    registered_limits
     roles
     tokens_asked_for
     tokens_looked_at
