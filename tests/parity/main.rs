@@ -35,6 +35,7 @@ recordings! {
     heads
     health
     leftovers
+    limits
     odd_requests
     projects
     registered_limit_conflicts
