@@ -36,10 +36,12 @@ recordings! {
     health
     leftovers
     limits
+    no_longer_served
     odd_requests
     projects
     registered_limit_conflicts
     registered_limits
+    revoked_by_event
     roles
     tokens_asked_for
     tokens_looked_at

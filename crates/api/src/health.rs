@@ -1,5 +1,8 @@
 //! `/healthcheck`: whether the process answers and its operator lets it, for load balancers.
 //!
+//! Python Keystone reads `[healthcheck]` from `/etc/keystone/keystone.conf`, whichever file it was
+//! started with; here it is read from the same files as the rest.
+//!
 //! What Python Keystone says of its interpreter in detail is answered with what holds here: no
 //! garbage collector, no stacks.
 

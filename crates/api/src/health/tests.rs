@@ -156,3 +156,24 @@ fn details_have_the_keys_of_the_reference() {
     ));
     assert!(page.ends_with("<HR></HR>\n\n\n</BODY>\n</HTML>"), "{page}");
 }
+
+#[test]
+fn a_page_has_the_lines_of_the_reference() {
+    let found = [
+        Check::DisableByFile(None).look(None),
+        Check::EnableByFiles(vec![]).look(None),
+    ];
+    let row = "<TR>\n\n    <TD>OK</TD>\n\n</TR>";
+    let page = |count: usize, rows: &str| {
+        format!(
+            "<HTML>\n<HEAD><TITLE>Healthcheck Status</TITLE></HEAD>\n<BODY>\n\n\
+             <H2>Result of {count} checks:</H2>\n<TABLE bgcolor=\"#ffffff\" border=\"1\">\n\
+             <TBODY>\n<TR>\n\n<TH>\nReason\n</TH>\n</TR>\n{rows}\n</TBODY>\n</TABLE>\n\
+             <HR></HR>\n\n</BODY>\n</HTML>"
+        )
+    };
+    assert_eq!(page::render(&[], false), page(0, ""));
+    assert_eq!(page::render(&found[..1], false), page(1, row));
+    assert_eq!(page::render(&found, false), page(2, &row.repeat(2)));
+    assert_eq!(super::plain(&found), "OK\nOK");
+}
