@@ -35,6 +35,7 @@ recordings! {
     heads
     health
     leftovers
+    limit_lists
     limits
     no_longer_served
     odd_requests

@@ -137,11 +137,12 @@ def limit_lists():
         create(*(limit(name, project_id="{demo}") for name in ("cores", "ram", "Random"))),
         create(limit("cores", domain_id="{acme}"), limit("cores", project_id="{works}"), limit("ports", project_id="{works}", region_id="north")),
     ]
+    # Not `__contains` of what may be null: the reference answers that with the interpreter's words.
     queries = [
         "service_id={images}", "service_id={compute}", "service_id=x", "service_id=", "region_id=north", "region_id=NORTH", "region_id=nowhere",
         "region_id=", f"region_id={'x' * 65}", f"region_id={'x' * 256}", "resource_name=cores", "resource_name=CORES", "resource_name=", "resource_name=no",
         f"resource_name={'x' * 256}", "resource_name__contains=r", "resource_name__contains=R", "resource_name__icontains=R", "resource_name__startswith=ra",
-        "resource_name__istartswith=RA", "resource_name__endswith=s", "resource_name__iendswith=S", "resource_name__unknown=x", "region_id__contains=or",
+        "resource_name__istartswith=RA", "resource_name__endswith=s", "resource_name__iendswith=S", "resource_name__unknown=x",
         "service_id__icontains=x", "resource_name=cores&service_id={images}", "resource_name=cores&region_id=north", "default_limit=10", "description=x",
         "limit=100", "limit=", "resource_name=ports&limit=1", "marker=", "sort_key=resource_name",
     ]  # fmt: skip
@@ -150,7 +151,7 @@ def limit_lists():
     steps += [ask("GET", "registered_limits?limit=1&resource_name__icontains=r", count=True)]
     queries += [
         "project_id={demo}", "project_id={works}", "project_id=x", "project_id=", "project_id=no_such!", "domain_id={acme}", "domain_id=x", "domain_id=",
-        f"domain_id={'x' * 65}", "project_id={works}&resource_name=cores", "project_id={works}&domain_id={acme}", "project_id__contains=x",
+        f"domain_id={'x' * 65}", "project_id={works}&resource_name=cores", "project_id={works}&domain_id={acme}",
         "resource_limit=5",
     ]  # fmt: skip
     steps += get(*(f"limits?{query}" for query in queries))
