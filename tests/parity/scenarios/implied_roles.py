@@ -21,7 +21,7 @@ def implied_roles():
         *(
             ask(method, f"roles/{pair}", who=who)
             for who in CALLERS[1:]
-            for pair in ("{one}/implies/{two}", "{one}/implies/{reader}", f"{NOTHING}/implies/{{one}}", "{local}/implies/{other}")
+            for pair in ("{one}/implies/{two}", f"{NOTHING}/implies/{{one}}")
             for method in ("GET", "HEAD", "PUT", "DELETE")
         ),
         *(ask(method, "roles/{one}/implies") for method in ("PUT", "POST", "DELETE", "PATCH", "OPTIONS")),
