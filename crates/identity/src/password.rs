@@ -27,6 +27,7 @@ mod bcrypt;
 mod hasher;
 mod phc;
 mod recipe;
+mod regex;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,8 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use hasher::Hasher;
+pub(crate) use regex::Undecided;
+pub use regex::{InvalidPattern, PasswordRegex};
 
 /// How new passwords are hashed: `[identity] password_hash_algorithm`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +101,8 @@ pub struct Options {
     pub salt_bytesize: Option<u32>,
     /// `max_password_length`, in bytes.
     pub max_password_length: usize,
+    /// `[DEFAULT] strict_password_check`: what bcrypt would cut can't be set.
+    pub strict: bool,
     /// How many passwords are hashed at once.
     pub threads: usize,
     /// How many more may wait before callers are turned away.
@@ -113,6 +118,7 @@ impl Default for Options {
             scrypt_parallelism: None,
             salt_bytesize: None,
             max_password_length: 4096,
+            strict: false,
             threads,
             queue: 16 * threads,
         }

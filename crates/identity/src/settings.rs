@@ -3,7 +3,7 @@
 use chrono::Duration;
 
 use crate::EnforcementModel;
-use crate::password::{Algorithm, Options};
+use crate::password::{Algorithm, Options, PasswordRegex};
 
 /// Options of `[identity]`, `[resource]`, `[security_compliance]`, `[token]` and `[revoke]` that
 /// govern users, projects and roles.
@@ -52,6 +52,10 @@ pub struct Compliance {
     pub unique_last_password_count: usize,
     /// `minimum_password_age`
     pub minimum_password_age_days: i64,
+    /// `password_regex`
+    pub password_regex: Option<PasswordRegex>,
+    /// `password_regex_description`
+    pub password_regex_description: Option<String>,
     /// `change_password_upon_first_use`
     pub change_password_upon_first_use: bool,
 }

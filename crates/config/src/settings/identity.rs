@@ -2,10 +2,10 @@
 
 use std::str::FromStr;
 
-use keystone::identity::password::{Algorithm, Options};
+use keystone::identity::password::{Algorithm, Options, PasswordRegex};
 use keystone::identity::{Compliance, EnforcementModel, Settings};
 
-use super::Reader;
+use super::{Reader, text};
 
 impl Reader<'_> {
     pub(super) fn identity(&mut self) -> Settings {
@@ -57,6 +57,7 @@ impl Reader<'_> {
             scrypt_parallelism: self.optional_count("identity", "scrypt_parallelism"),
             salt_bytesize: self.optional_count("identity", "salt_bytesize"),
             max_password_length: self.count("identity", "max_password_length"),
+            strict: self.config.bool("DEFAULT", "strict_password_check"),
             ..Options::default()
         }
     }
@@ -75,8 +76,22 @@ impl Reader<'_> {
             minimum_password_age_days: self
                 .days("security_compliance", "minimum_password_age")
                 .unwrap_or_default(),
+            password_regex: self.password_regex(),
+            password_regex_description: config
+                .optional_string("security_compliance", "password_regex_description")
+                .map(str::to_owned),
             change_password_upon_first_use: config
                 .bool("security_compliance", "change_password_upon_first_use"),
         }
+    }
+
+    /// A pattern that can't be applied stops the start: a check that never runs would let every password through.
+    fn password_regex(&mut self) -> Option<PasswordRegex> {
+        let (group, name) = ("security_compliance", "password_regex");
+        let pattern = text(self.config.optional_string(group, name))?;
+        let regex = PasswordRegex::new(&pattern);
+        regex
+            .map_err(|error| self.problem(group, name, error.to_string()))
+            .ok()
     }
 }

@@ -64,11 +64,13 @@ fn defaults_are_those_of_the_parts() {
 fn options_reach_their_parts() {
     let settings = good(
         "[DEFAULT]\npublic_endpoint = https://id.example\nlist_limit = 20\nadmin_token = s3cret\n\
+         strict_password_check = true\n\
          [database]\nconnection = mysql+pymysql://k:p@db/keystone?charset=utf8\nmax_pool_size = 0\n\
          max_overflow = -1\nconnection_recycle_time = -1\n\
          [token]\nexpiration = 60\n[revoke]\nexpiration_buffer = 40\n\
          [identity]\npassword_hash_algorithm = scrypt\npassword_hash_rounds = 12\n\
          [security_compliance]\nlockout_failure_attempts = 3\nlockout_duration = 90\n\
+         password_regex = ^(?=.*\\d)(?=.*[a-zA-Z]).{7,}$\npassword_regex_description = Letters and digits\n\
          [catalog]\nlist_limit = 7\ndriver = keystone.catalog.backends.sql.Catalog\n\
          [resource]\nadmin_project_name = admin\nadmin_project_domain_name = Default\n\
          [fernet_tokens]\nkey_repository = /keys\nmax_active_keys = 4\n\
@@ -90,6 +92,11 @@ fn options_reach_their_parts() {
     let compliance = settings.identity.compliance;
     assert_eq!(compliance.lockout_failure_attempts, Some(3));
     assert_eq!(compliance.lockout_duration, Some(Duration::seconds(90)));
+    let regex = compliance.password_regex.map(|it| it.pattern().to_owned());
+    assert_eq!(regex.unwrap(), r"^(?=.*\d)(?=.*[a-zA-Z]).{7,}$");
+    let description = compliance.password_regex_description;
+    assert_eq!(description.unwrap(), "Letters and digits");
+    assert!(settings.identity.passwords.strict);
     assert_eq!(settings.catalog.list_limit, Some(7));
     assert_eq!(settings.api.list_limit, Some(20));
     assert_eq!(settings.api.admin_token.unwrap().reveal(), "s3cret");
@@ -117,6 +124,11 @@ fn what_can_not_be_is_a_problem_at_its_line() {
     assert_eq!(
         problems("[oslo_middleware]\nmax_request_body_size = -1\n"),
         "keystone.conf:2: [oslo_middleware] max_request_body_size: expected a whole number, 0 or more"
+    );
+    let regex = problems("[security_compliance]\npassword_regex = (?a)[a-z]+\n");
+    assert_eq!(
+        regex,
+        "keystone.conf:2: [security_compliance] password_regex: the flag a is not supported here"
     );
     let secret = problems("[database]\nconnection = postgresql://k:hidden@db/keystone\n");
     assert!(

@@ -6,6 +6,7 @@ use keystone_types::Secret;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use super::bcrypt::KEY_BYTES;
 use super::recipe::{Recipe, verify};
 use super::{Algorithm, Error, Options};
 
@@ -17,6 +18,7 @@ const RETRY_AFTER: u32 = 3;
 pub struct Hasher {
     recipe: Arc<Recipe>,
     max_password_length: usize,
+    max_new_password_length: usize,
     places: Arc<Semaphore>,
     threads: Arc<Semaphore>,
 }
@@ -26,9 +28,15 @@ impl Hasher {
     pub fn new(algorithm: Algorithm, options: &Options) -> Result<Self, Error> {
         let threads = options.threads.clamp(1, Semaphore::MAX_PERMITS / 2);
         let queue = options.queue.min(Semaphore::MAX_PERMITS / 2);
+        let max = options.max_password_length;
+        let max_new = match algorithm {
+            Algorithm::Bcrypt if options.strict => max.min(KEY_BYTES),
+            _ => max,
+        };
         Ok(Self {
             recipe: Arc::new(Recipe::new(algorithm, options)?),
-            max_password_length: options.max_password_length,
+            max_password_length: max,
+            max_new_password_length: max_new,
             places: Arc::new(Semaphore::new(threads + queue)),
             threads: Arc::new(Semaphore::new(threads)),
         })
@@ -36,10 +44,9 @@ impl Hasher {
 
     /// Hashes a new password.
     pub async fn hash(&self, password: Secret) -> Result<String, Error> {
-        if self.is_too_long(&password) {
-            return Err(Error::TooLong {
-                max: self.max_password_length,
-            });
+        let max = self.max_new_password_length;
+        if password.reveal().len() > max {
+            return Err(Error::TooLong { max });
         }
         let recipe = Arc::clone(&self.recipe);
         self.run(move || recipe.write(password.reveal().as_bytes()))
