@@ -15,10 +15,12 @@
 
 mod account;
 mod assignments;
+mod compliance;
 mod credential;
 mod domain;
 mod effective;
 mod enforcement;
+mod federated;
 mod grant;
 mod group;
 mod hierarchy;
@@ -40,7 +42,7 @@ mod user;
 use keystone_storage::Db;
 use keystone_types::{Clock, Error, Result};
 
-pub use account::NewUser;
+pub use account::{NewPassword, NewUser};
 pub use assignments::{
     Assignment, AssignmentQuery, AssignmentScope, Assignments, Named, Names, Source,
 };
@@ -48,6 +50,7 @@ pub use credential::{Credential, SealedBlob};
 pub use domain::Domain;
 pub use effective::Holder;
 pub use enforcement::EnforcementModel;
+pub use federated::{FederatedAccount, FederatedIdentity};
 pub use grant::{Actor, Grant, Reach, Target};
 pub use group::{Group, Membership};
 pub use inference::Inference;

@@ -1,13 +1,13 @@
 //! Passwords put to the test: lockout, verification, expiry, and a user's own change of password.
 
 use chrono::NaiveDateTime;
-use keystone_storage::{Db, sql};
+use keystone_storage::sql;
 use keystone_types::{Error, Result, Secret};
 
 use crate::password;
 use crate::stored_password::{Expiry, SetBy};
 use crate::user::User;
-use crate::{Identity, RevocationEvent, revoke};
+use crate::{Identity, NewPassword, RevocationEvent, revoke};
 
 #[derive(Debug, sqlx::FromRow)]
 struct LocalAccount {
@@ -76,7 +76,10 @@ impl Identity {
             )));
         }
         if !user.enabled {
-            return Err(Error::unauthorized(format!("user {user_id} is disabled")));
+            return Err(Error::Authentication {
+                message: format!("The account is disabled for user: {user_id}."),
+                identity: None,
+            });
         }
         let exempt = user.options.is_on("ignore_password_expiry");
         if !exempt && expires_at.is_some_and(|end| self.clock.precise() >= end) {
@@ -95,7 +98,12 @@ impl Identity {
         Ok(Verified::Current(user))
     }
 
-    async fn matches(&self, user_id: &str, password: Secret, hash: Option<String>) -> Result<bool> {
+    pub(crate) async fn matches(
+        &self,
+        user_id: &str,
+        password: Secret,
+        hash: Option<String>,
+    ) -> Result<bool> {
         let Some(hash) = hash else {
             self.hasher.verify_dummy(password).await?;
             return Ok(false);
@@ -178,6 +186,7 @@ impl Identity {
             }
             Err(error) => return Err(error),
         };
+        self.check_strength(&NewPassword::Set(new.clone()))?;
         if user.options.is_on("lock_password") {
             return Err(Error::Validation(
                 "You cannot change your password at this time due to password policy disallowing password changes. Please \
@@ -204,61 +213,4 @@ impl Identity {
         .await?;
         Ok(tx.commit().await?)
     }
-
-    async fn check_age(&self, user_id: &str) -> Result<()> {
-        let days = self.settings.compliance.minimum_password_age_days;
-        let current = recent(&self.db, user_id).await?.into_iter().next();
-        let Some(current) = current.filter(|current| days > 0 && current.self_service) else {
-            return Ok(());
-        };
-        let created = crate::user::from_micros(current.created_at_int).unwrap_or_default();
-        let left = created + chrono::Duration::days(days) - self.clock.precise();
-        if left <= chrono::Duration::zero() {
-            return Ok(());
-        }
-        Err(Error::Validation(format!(
-            "You cannot change your password at this time due to the minimum password age. Once you change your password, it \
-             must be used for {days} day(s) before it can be changed. Please try again in {} day(s) or contact your \
-             administrator to reset your password.",
-            left.num_days()
-        )))
-    }
-
-    async fn check_history(&self, user_id: &str, new: &Secret) -> Result<()> {
-        let count = self.settings.compliance.unique_last_password_count;
-        if count == 0 {
-            return Ok(());
-        }
-        let used = recent(&self.db, user_id).await?;
-        for password in used.into_iter().take(count) {
-            if self
-                .matches(user_id, new.clone(), password.password_hash)
-                .await?
-            {
-                return Err(Error::Validation(format!(
-                    "The new password cannot be identical to a previous password. The total number which includes the new \
-                     password must be unique is {count}."
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
-#[derive(Debug, sqlx::FromRow)]
-struct StoredPassword {
-    password_hash: Option<String>,
-    created_at_int: i64,
-    self_service: bool,
-}
-
-/// The passwords of a user, newest first.
-async fn recent(db: &Db, user_id: &str) -> Result<Vec<StoredPassword>> {
-    Ok(sql("\
-        SELECT p.password_hash, p.created_at_int, p.self_service \
-          FROM password p JOIN local_user l ON l.id = p.local_user_id \
-         WHERE l.user_id = ? ORDER BY p.created_at_int DESC, p.id DESC")
-    .bind(user_id)
-    .fetch_all(db)
-    .await?)
 }

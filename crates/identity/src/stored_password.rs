@@ -15,7 +15,7 @@ pub(crate) enum SetBy {
 }
 
 /// What a user's options say about a new password.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Expiry {
     /// `ignore_password_expiry`
     pub(crate) exempt: bool,

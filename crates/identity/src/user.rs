@@ -3,9 +3,12 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use keystone_storage::{Column, Select, select, sql};
-use keystone_types::{Error, Extra, Listing, Page, Resource, Result, render_time};
+use keystone_types::{
+    Comparison, Error, Extra, Filter, Listing, Page, Resource, Result, render_time,
+};
 use serde::Serialize;
 
+use crate::federated::{FederatedAccount, grouped};
 use crate::options::Options;
 use crate::{DomainRef, Identity, Settings};
 
@@ -13,7 +16,7 @@ use crate::{DomainRef, Identity, Settings};
 #[derive(Clone, Debug, Serialize)]
 pub struct User {
     /// What no column holds: `email`, `description` …
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "as_attributes")]
     pub extra: Extra,
     /// The id.
     pub id: String,
@@ -31,6 +34,17 @@ pub struct User {
     pub password_expires_at: Option<NaiveDateTime>,
     /// What is decided for this user alone.
     pub options: Options,
+    /// Who the user is at identity providers; lists do not tell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub federated: Vec<FederatedAccount>,
+}
+
+/// Attributes that users had once: the reference keeps them and does not show them.
+const HIDDEN: [&str; 3] = ["tenants", "groups", "domains"];
+
+fn as_attributes<S: serde::Serializer>(extra: &Extra, serializer: S) -> Result<S::Ok, S::Error> {
+    let shown = extra.0.iter();
+    serializer.collect_map(shown.filter(|(name, _)| !HIDDEN.contains(&name.as_str())))
 }
 
 #[expect(clippy::ref_option, reason = "the signature that serde calls")]
@@ -87,11 +101,21 @@ pub struct Subject {
     pub domain: DomainRef,
 }
 
-const USERS: &str = "\
+/// The name that is served, which may be one of federation.
+macro_rules! shown_name {
+    () => {
+        "COALESCE(l.name, n.name, (SELECT f.display_name FROM federated_user f WHERE f.user_id = u.id \
+                                    ORDER BY f.id LIMIT 1))"
+    };
+}
+
+const USERS: &str = concat!(
+    "\
     SELECT u.id, u.domain_id, u.extra, u.enabled, u.default_project_id, u.created_at, u.last_active_at, \
            l.id AS local_id, \
-           COALESCE(l.name, n.name, (SELECT f.display_name FROM federated_user f WHERE f.user_id = u.id \
-                                      ORDER BY f.id LIMIT 1)) AS name, \
+           ",
+    shown_name!(),
+    " AS name, \
            p.expires_at, p.expires_at_int, \
            (SELECT GROUP_CONCAT(o.option_id || HEX(o.option_value)) FROM user_option o \
              WHERE o.user_id = u.id) AS options, \
@@ -101,11 +125,13 @@ const USERS: &str = "\
       LEFT JOIN local_user l ON l.user_id = u.id \
       LEFT JOIN nonlocal_user n ON n.user_id = u.id \
       LEFT JOIN password p ON p.id = (SELECT q.id FROM password q WHERE q.local_user_id = l.id \
-                                       ORDER BY q.created_at_int DESC, q.id DESC LIMIT 1)";
+                                       ORDER BY q.created_at_int DESC, q.id DESC LIMIT 1)"
+);
 
-const COLUMNS: [Column; 4] = [
+const NAME: Column = Column::text("name", shown_name!(), 255);
+
+const COLUMNS: [Column; 3] = [
     Column::text("id", "u.id", 64),
-    Column::text("name", "l.name", 255),
     Column::text("domain_id", "u.domain_id", 64),
     Column::flag("enabled", "u.enabled"),
 ];
@@ -133,6 +159,7 @@ impl UserRow {
             enabled,
             default_project_id: self.default_project_id,
             options: self.options,
+            federated: Vec::new(),
         }
     }
 
@@ -180,26 +207,17 @@ impl Identity {
     async fn list_users(&self, select: Select, listing: &Listing) -> Result<Page<User>> {
         let mut select = select.narrow(listing, &COLUMNS);
         for filter in &listing.filters {
-            let value = Some(filter.value.as_str());
             select = match filter.name.as_str() {
                 "password_expires_at" => {
                     let (condition, time) = expiry_condition(&filter.value)?;
                     select.filter(condition, Some(time))
                 }
-                "idp_id" => select.filter(
-                    "u.id IN (SELECT f.user_id FROM federated_user f WHERE f.idp_id = ?)",
-                    value,
-                ),
-                "protocol_id" => select.filter(
-                    "u.id IN (SELECT f.user_id FROM federated_user f WHERE f.protocol_id = ?)",
-                    value,
-                ),
-                "unique_id" => select.filter(
-                    "u.id IN (SELECT f.user_id FROM federated_user f WHERE f.unique_id = ?)",
-                    value,
-                ),
+                "name" => narrow_name(select, filter),
                 _ => select,
             };
+        }
+        if let Some(linked) = linked(listing) {
+            select = select.within_query("u.id", linked);
         }
         let rows: Vec<UserRow> = select.page(listing, "u.id").fetch_all(&self.db).await?;
         let today = self.clock.now().date();
@@ -220,6 +238,15 @@ impl Identity {
 
     /// One user.
     pub async fn user(&self, id: &str) -> Result<User> {
+        let user = self.bare_user(id).await?;
+        Ok(User {
+            federated: grouped(self.federated_of(id).await?),
+            ..user
+        })
+    }
+
+    /// One user without the accounts at identity providers.
+    pub(crate) async fn bare_user(&self, id: &str) -> Result<User> {
         Ok(self
             .user_row(id)
             .await?
@@ -247,6 +274,38 @@ impl Identity {
         let row = row.ok_or_else(|| Error::not_found::<User>(name))?;
         Ok(row.into_subject(&self.settings, self.clock.now().date()))
     }
+}
+
+/// Users by name: exact through the indices, otherwise by the name that is served.
+fn narrow_name(select: Select, filter: &Filter) -> Select {
+    let value = filter.value.as_str();
+    if filter.comparison == Comparison::Equals && value.chars().count() <= 255 {
+        let named = "l.name = ? OR u.id IN (SELECT f.user_id FROM federated_user f WHERE f.display_name = ?)";
+        return select.filter_all(named, [value, value]);
+    }
+    let listing = Listing {
+        filters: vec![filter.clone()],
+        ..Listing::default()
+    };
+    select.narrow(&listing, &[NAME])
+}
+
+/// The users whose link to an identity provider has all that the filters name.
+fn linked(listing: &Listing) -> Option<Select> {
+    let filters = listing.filters.iter().filter_map(|filter| {
+        let condition = match filter.name.as_str() {
+            "idp_id" => "f.idp_id = ?",
+            "protocol_id" => "f.protocol_id = ?",
+            "unique_id" => "f.unique_id = ?",
+            _ => return None,
+        };
+        Some((condition, filter.value.as_str()))
+    });
+    let users = "SELECT f.user_id FROM federated_user f";
+    filters.fold(None, |linked, (condition, value)| {
+        let linked = linked.unwrap_or_else(|| select(users));
+        Some(linked.filter(condition, Some(value)))
+    })
 }
 
 /// Reads `lt:2030-01-01T00:00:00Z`, or a time alone.

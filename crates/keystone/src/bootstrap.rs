@@ -5,7 +5,9 @@
 //! administrator in again who was disabled or whose password was lost.
 
 use keystone_catalog::{Endpoint, Region, Service};
-use keystone_identity::{Actor, Grant, NewUser, Options, Project, Reach, Role, Target};
+use keystone_identity::{
+    Actor, Grant, NewPassword, NewUser, Options, Project, Reach, Role, Target,
+};
 use keystone_storage::sql;
 use keystone_types::{Error, Extra, Listing, Result, Secret, new_id};
 use serde_json::{Map, Value};
@@ -200,9 +202,10 @@ impl Keystone {
                 let created = identity.create_user(NewUser {
                     name: wanted.username.clone(),
                     domain_id: domain_id.to_owned(),
-                    password: Some(wanted.password.clone()),
+                    password: NewPassword::Set(wanted.password.clone()),
                     enabled: Some(true),
                     default_project_id: None,
+                    federated: Vec::new(),
                     options: Options::default(),
                     extra: Extra::default(),
                 });

@@ -74,6 +74,15 @@ impl Select {
         self
     }
 
+    /// Adds `column IN (SELECT …)`.
+    #[must_use]
+    pub fn within_query(mut self, column: &'static str, query: Self) -> Self {
+        self.args.extend(query.args);
+        self.glue();
+        self.text.extend([column, " IN (", &query.text, ")"]);
+        self
+    }
+
     /// Ends the `WHERE` clause with a literal tail, such as ` ORDER BY id LIMIT ?`.
     pub fn then(mut self, tail: &'static str) -> Query {
         self.text.push_str(tail);

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{self, get};
 use keystone_identity::NewUser;
 use keystone_types::{Error, Result, Secret};
 use serde_json::{Value, json};
@@ -36,6 +36,7 @@ pub(crate) fn routes() -> Router<Live> {
             get(no_password).post(change_password),
         )
         .route("/v3/users/{user_id}/projects", get(projects))
+        .route("/v3/users/{user_id}/tokens", routing::delete(revoke_tokens))
 }
 
 async fn list(cx: Context) -> Result<Response, Failure> {
@@ -84,16 +85,18 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:update_user", target).await?;
     let id = cx.path("user_id");
     app.identity.user(id).await?;
-    if body.0.get("user").and_then(|user| user.get("id")) == Some(&Value::Null) {
-        return Err(Error::Validation("Cannot change user ID".to_owned()).into());
+    let null_id = body.0.get("user").and_then(|user| user.get("id")) == Some(&Value::Null);
+    let mut patch = body.patch("user", id)?;
+    if null_id {
+        // Here the reference takes it for another id.
+        patch.insert("id".to_owned(), Value::Null);
     }
-    let user = app
-        .identity
-        .update_user(id, body.patch("user", id)?)
-        .await?;
+    let user = app.identity.update_user(id, patch).await?;
     let mut member = cx.linked(&user)?;
     // The reference repeats what no column holds.
-    member["extra"] = json!(user.extra);
+    let mut extra = user.extra;
+    extra.0.shift_remove("tenants");
+    member["extra"] = json!(extra);
     Ok(json_line(StatusCode::OK, &json!({ "user": member })))
 }
 
@@ -131,6 +134,14 @@ async fn projects(cx: Context) -> Result<Response, Failure> {
     cx.collection(&projects, &listing)
 }
 
+async fn revoke_tokens(cx: Context) -> Result<Response, Failure> {
+    let target = target(&cx).await?;
+    let rule = "identity:revoke_tokens_for_user";
+    let app = cx.allow(rule, target).await?;
+    app.identity.revoke_tokens(cx.path("user_id")).await?;
+    Ok(no_content())
+}
+
 /// A password can't be asked for; of the methods there are, the reference names one.
 async fn no_password() -> Response {
     html::method_not_allowed_json("POST")
@@ -145,13 +156,8 @@ async fn change_password(cx: Context, Body(body): Body) -> Result<Response, Fail
         &user,
     )
     .map_err(Error::Validation)?;
-    let text = |name: &str| {
-        Secret::from(
-            user.get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default(),
-        )
-    };
+    let text =
+        |name: &str| Secret::from(user.get(name).and_then(Value::as_str).unwrap_or_default());
     let identity = &cx.unchecked().identity;
     identity
         .change_password(
