@@ -10,3 +10,4 @@ mod listings;
 mod revocation_events;
 mod role_assignments;
 mod scopes;
+mod users;

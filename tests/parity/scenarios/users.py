@@ -67,3 +67,95 @@ def passwords():
         *(ask("POST", "users/{fickle}/password", body, None) for body in wrong),
         ask("POST", f"users/{NOTHING}/password", {"user": {"password": "n", "original_password": "two"}}, None),
     ]
+
+
+def federated(*accounts):
+    """Identity providers, each with pairs of a protocol and an id."""
+    return [
+        {"idp_id": idp, "protocols": [{"protocol_id": protocol, "unique_id": unique} for protocol, unique in pairs]}
+        for idp, pairs in accounts
+    ]
+
+
+@scenario
+def user_attributes():
+    """Ids, default projects, links to identity providers, and names that the reference hides."""
+    ids = ({"id": None}, {"id": ""}, {"id": None, "domain_id": "{acme}"}, {"id": "x", "domain_id": "{acme}"}, {"id": None, "password": 5})
+    homes = tuple({"default_project_id": value} for value in ("", "{demo}", "{closed}", "{acme}", NOTHING, None, 5, "x" * 65, "default"))
+    links = ([], None, "x", [5], [{}], [{"idp_id": "a"}], federated(("a", [])), federated(("nowhere", [("saml2", "u")])))
+    links += ([{"idp_id": "a", "protocols": [{"protocol_id": "p"}]}], [{"idp_id": 5, "protocols": [{"protocol_id": "p", "unique_id": "u"}]}])
+    hidden = {"tenants": [1], "groups": [2], "domains": {"a": 3}, "created_at": "x", "last_active_at": 5, "password_expires_at": "2030"}
+    queries = ("?idp_id=a", "?protocol_id=a", "?unique_id=a", "?idp_id=a&protocol_id=b&unique_id=c", "?idp_id=", "?name=alice&idp_id=a")
+    queries += ("?idp_id__contains=a", "?idp_id=a&domain_id=default", "?unique_id=a%40b", "?name=alice&name__contains=zz", "?enabled=true&name=bob")
+    scopeless = {"auth": {"identity": {"methods": ["password"], "password": {"user": {"id": "{alice}", "password": "alice"}}}}}
+    homeless = ({"default_project_id": project} for project in ("{works}", "{closed}", NOTHING, "", "{demo}"))
+    return [
+        post("user", "plain", name="plain", domain_id="default", password="plain"),
+        *patch("user", "users/{plain}", *ids, *homes, hidden, *({"federated": link} for link in links)),
+        *(ask("POST", "users", {"user": {"name": f"f{n}", "federated": link}}) for n, link in enumerate(links)),
+        *(ask("POST", "users", {"user": {"name": f"d{n}", **home}}) for n, home in enumerate(homes)),
+        post("user", name="hidden", domain_id="default", **hidden),
+        *get(*(f"users{query}" for query in queries)),
+        *(
+            step
+            for change in homeless
+            for step in (
+                ask("PATCH", "users/{alice}", {"user": change}),
+                {"wait": 1},
+                ask("POST", "auth/tokens?nocatalog", scopeless, None),
+            )
+        ),
+        *get(*(f"users/{{alice}}/projects{query}" for query in ("", "?limit=1", "?name__icontains=DEM", "?enabled=true&name=demo"))),
+    ]
+
+
+@scenario
+def user_options():
+    """The options and their values; what each does is in the scenarios of passwords."""
+    flags = ("ignore_change_password_upon_first_use", "ignore_password_expiry", "ignore_lockout_failure_attempts", "lock_password")
+    flags += ("ignore_user_inactivity", "multi_factor_auth_enabled")
+    values = [{flag: value} for flag in flags for value in (True, False, None, 1, "yes", [])]
+    rules = ([], [[]], ["password"], [["password"]], [["password", "totp"]], [["a", "a"]], [["a"], ["a"]], [["a", "b"], ["b", "a"]], [[5]], "x", 5, None, {})
+    values += [{"multi_factor_auth_rules": rule} for rule in rules]
+    values += [{}, {"other": 1}, {"lock_password": True, "other": None}, {"immutable": True}]
+    two = {"multi_factor_auth_rules": [["password", "totp"]]}
+    off = {"multi_factor_auth_enabled": False}
+
+    def tried():
+        user = {"id": "{cautious}", "password": "cautious"}
+        return ask("POST", "auth/tokens", {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}}, None)
+
+    return [
+        *(ask("POST", "users", {"user": {"name": f"o{n}", "options": value}}) for n, value in enumerate(values)),
+        post("user", "cautious", name="cautious", domain_id="default", password="cautious"),
+        *patch("user", "users/{cautious}", *({"options": value} for value in values)),
+        *(step for options in (two, off, {"multi_factor_auth_enabled": None}, {"multi_factor_auth_rules": [["nothing"]]}, {"multi_factor_auth_rules": None})
+          for step in (ask("PATCH", "users/{cautious}", {"user": {"options": options}}), tried())),
+    ]
+
+
+@scenario
+def user_tokens():
+    """All tokens of a user at once: by the user, and by administrators."""
+    return [
+        post("user", "pat", name="pat", domain_id="default", password="pat"),
+        post("user", "quinn", name="quinn", domain_id="{acme}", password="quinn"),
+        login("pat", "{pat}", "pat", "unscoped"),
+        login("pat too", "{pat}", "pat", "unscoped"),
+        login("quinn", "{quinn}", "quinn", "unscoped"),
+        {"wait": 1},
+        *(ask("DELETE", f"users/{NOTHING}/tokens", who=who) for who in CALLERS),
+        *(ask("DELETE", "users/{quinn}/tokens", who=who) for who in (*CALLERS[3:], "pat")),
+        *get("users/{quinn}", who="quinn"),
+        ask("DELETE", "users/{pat}/tokens", who="pat"),
+        *(ask("GET", "users/{pat}", who=who) for who in ("pat", "pat too", "admin")),
+        {"wait": 1},
+        login("pat", "{pat}", "pat", "unscoped"),
+        *get("users/{pat}", who="pat"),
+        ask("DELETE", "users/{quinn}/tokens", who="domain admin"),
+        *get("users/{quinn}", who="quinn"),
+        ask("DELETE", "users/{pat}/tokens"),
+        *get("users/{pat}", who="pat"),
+        *(ask(method, "users/{pat}/tokens") for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "OPTIONS")),
+        *get("OS-REVOKE/events"),
+    ]
