@@ -15,8 +15,32 @@ const ASSIGNMENTS: &str = "SELECT DISTINCT a.role_id FROM assignment a";
 /// implies.
 #[derive(Debug)]
 pub struct Holder {
-    actors: Vec<String>,
+    actors: Actors,
     graph: RoleGraph,
+}
+
+/// A user, and the groups that the user is in.
+#[derive(Debug)]
+struct Actors {
+    user: String,
+    groups: Vec<String>,
+}
+
+impl Actors {
+    /// Narrows assignments to those of the user and of the groups. The id alone does not tell: an
+    /// identity backend may give a group the id of a user.
+    fn narrow(&self, assignments: Select) -> Select {
+        let ids = self.groups.iter().chain([&self.user]);
+        let held = assignments.within("a.actor_id", ids);
+        if self.groups.contains(&self.user) {
+            return held;
+        }
+        held.filter(
+            "CASE WHEN a.actor_id = ? THEN a.type IN ('UserProject', 'UserDomain', 'UserSystem') \
+                  ELSE a.type IN ('GroupProject', 'GroupDomain', 'GroupSystem') END",
+            Some(&self.user),
+        )
+    }
 }
 
 impl Identity {
@@ -69,7 +93,7 @@ impl Identity {
     }
 
     async fn roles_held(&self, holder: &Holder, assignments: Select) -> Result<Vec<RoleRef>> {
-        let query = assignments.within("a.actor_id", &holder.actors);
+        let query = holder.actors.narrow(assignments);
         let held: Vec<(String,)> = query
             .then(" ORDER BY a.role_id")
             .fetch_all(&self.db)
@@ -110,14 +134,14 @@ impl Identity {
 
     /// Narrows to what a user holds directly or through a group.
     async fn held_by(&self, user_id: &str, select: Select) -> Result<Select> {
-        Ok(select.within("a.actor_id", self.actors(user_id).await?))
+        Ok(self.actors(user_id).await?.narrow(select))
     }
 
-    /// A user and the groups that the user is in.
-    async fn actors(&self, user_id: &str) -> Result<Vec<String>> {
-        let mut actors = self.group_ids(user_id).await?;
-        actors.push(user_id.to_owned());
-        Ok(actors)
+    async fn actors(&self, user_id: &str) -> Result<Actors> {
+        Ok(Actors {
+            user: user_id.to_owned(),
+            groups: self.group_ids(user_id).await?,
+        })
     }
 
     /// The roles that a user holds on each target of these types, not inherited ones.
