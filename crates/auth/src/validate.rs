@@ -156,7 +156,12 @@ impl Auth {
             return Ok(Scope::Project(project));
         }
         if let Some(domain_id) = token.payload.domain_id() {
-            return Ok(Scope::Domain(self.identity.domain_ref(domain_id).await?));
+            let domain = self.identity.domain_ref(domain_id).await?;
+            // The reference asks only about the user's own domain.
+            if !domain.enabled {
+                return Err(disabled("domain", &domain.id));
+            }
+            return Ok(Scope::Domain(domain));
         }
         Ok(if token.payload == Payload::System {
             Scope::System
