@@ -61,8 +61,11 @@ pub(crate) struct Unvaried;
 pub(crate) async fn edge(State(live): State<Live>, mut request: Request, next: Next) -> Response {
     let app = live.app();
     let id = format!("req-{}", Uuid::new_v4());
-    let span =
-        tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    // The client's part of the line has its bounds, and all of a refusal stands on one.
+    let shown = request.uri().path();
+    let shown = &shown[..shown.floor_char_boundary(120)];
+    let span = tracing::info_span!("request", id, method = %request.method(), path = shown,
+        token = tracing::field::Empty, reason = tracing::field::Empty);
     let base = base_url(&app, &request);
     request.extensions_mut().insert(Base(base.clone()));
     request.extensions_mut().insert(Arc::clone(&app));
@@ -187,7 +190,7 @@ async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Error> {
         Err(TokenError::NotFound(text)) => {
             // Some of the texts for clients repeat the token.
             let reason = text.replace(token, "[token]");
-            tracing::info!(reason, "the caller's token is no good");
+            tracing::Span::current().record("token", reason);
             Ok(Caller::Nobody)
         }
         Err(TokenError::Failed(error)) => Err(error),

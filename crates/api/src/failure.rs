@@ -113,7 +113,8 @@ fn message(error: &Error, insecure_debug: bool) -> String {
     }
 }
 
-/// One line for the operator about a failure that is not the client's.
+/// One line for the operator about a failure that is not the client's; why somebody was refused is
+/// told in the line about the answer.
 pub(crate) fn log(error: &Error) {
     match error {
         Error::Internal(_) => tracing::error!(cause = chain(error), "a request failed"),
@@ -124,9 +125,11 @@ pub(crate) fn log(error: &Error) {
             );
         }
         Error::Unauthorized { detail } | Error::Forbidden { detail } => {
-            tracing::info!(reason = detail, "a request was refused");
+            tracing::Span::current().record("reason", detail);
         }
-        Error::ForbiddenAction { action } => tracing::info!(action, "a request was refused"),
+        Error::ForbiddenAction { action } => {
+            tracing::Span::current().record("reason", action);
+        }
         // Not the text: it may repeat a token, a receipt or what the client sent.
         _ => tracing::debug!(status = error.status(), "a request was refused"),
     }

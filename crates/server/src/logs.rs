@@ -7,6 +7,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -146,7 +147,9 @@ impl LogFile {
 }
 
 fn append(path: &Path) -> Result<File> {
-    let file = OpenOptions::new().create(true).append(true).open(path);
+    let mut options = OpenOptions::new();
+    // Names of users and projects are for the operator's group, not for everybody.
+    let file = options.create(true).append(true).mode(0o640).open(path);
     file.map_err(|error| {
         Failure::new(format!(
             "the log file {} can't be opened: {error}",

@@ -9,6 +9,10 @@
 //! The reference does not enforce them there, `MariaDB` does; here both do, so that
 //! cascades and refusals are the same on both.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::{
@@ -86,6 +90,7 @@ impl Db {
                 Ok(Self::new(Pools::MySql(pool(connect, options)), Some(read)))
             }
             Place::File(path) => {
+                make_private(path).map_err(|error| failed(error.into()))?;
                 let connect = sqlite().filename(path).create_if_missing(true);
                 let connect = connect.journal_mode(SqliteJournalMode::Wal);
                 let pool = SqlitePoolOptions::new()
@@ -115,6 +120,17 @@ impl Db {
             .connect_with(sqlite().in_memory(true))
             .await?;
         Ok(Self::new(Pools::Sqlite(pool), None))
+    }
+}
+
+/// Makes the file of a new database for its owner alone: it will hold password hashes. What
+/// `SQLite` puts beside it has the same permissions.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
 use chrono::Duration;
@@ -174,7 +174,10 @@ fn token_target(token: Option<&AuthToken>) -> Result<Target> {
 fn token_response(status: StatusCode, id: &str, body: &Value) -> Result<Response, Failure> {
     let mut response = json_response(status, body.to_string());
     let id = HeaderValue::from_str(id).map_err(Error::internal)?;
-    response.headers_mut().insert("x-subject-token", id);
+    let headers = response.headers_mut();
+    headers.insert("x-subject-token", id);
+    // A revocation must be seen by who asks next: nothing between may remember this.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 

@@ -95,6 +95,11 @@ pub(super) async fn run(mut arguments: Arguments, configuration: &Configuration)
     let variables = environment::variables();
     let given = arguments.bootstrap_password.take();
     let given = given.filter(|password| !password.is_empty());
+    if given.is_some() {
+        tracing::warn!(
+            "everybody on this machine could read the password on the command line: OS_BOOTSTRAP_PASSWORD hides it"
+        );
+    }
     let password = match variable(&variables, "PASSWORD").or(given) {
         Some(password) => Some(password.into()),
         None => ask_for_new_password("Password of the administrator")?,
