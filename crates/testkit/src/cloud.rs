@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::{Duration, NaiveDateTime};
+use keystone::storage::Db;
 use keystone::token::KeySet;
 use keystone::types::Clock;
 use keystone::{Bootstrap, Keystone, Settings};
@@ -19,6 +20,8 @@ pub struct Cloud {
     /// The library.
     pub keystone: Keystone,
     now: Arc<Mutex<NaiveDateTime>>,
+    settings: Settings,
+    key: String,
 }
 
 impl Cloud {
@@ -33,27 +36,8 @@ impl Cloud {
             .parse::<NaiveDateTime>()
             .expect("a literal time");
         let now = Arc::new(Mutex::new(start));
-        let clock = {
-            let now = Arc::clone(&now);
-            Clock::from_fn(move || *now.lock().expect("no test panics while it moves the clock"))
-        };
-        // Those that a test has set up are used.
-        let has_credential_keys = settings.keys.credentials.load().is_ok();
-        let builder = Keystone::builder()
-            .settings(settings)
-            .db(database::fresh().await)
-            .clock(clock);
-        let keys = || KeySet::generate().expect("the system gives random bytes");
-        let builder = if has_credential_keys {
-            builder
-        } else {
-            builder.credential_keys(keys())
-        };
-        let keystone = builder
-            .keys(keys())
-            .build()
-            .await
-            .expect("a fresh database makes a Keystone");
+        let key = key();
+        let keystone = node(&settings, database::fresh().await, &now, &key).await;
         let bootstrap = Bootstrap {
             region_id: Some("RegionOne".to_owned()),
             ..Bootstrap::new(ADMIN_PASSWORD).url("http://keystone.test:5000/v3")
@@ -62,7 +46,21 @@ impl Cloud {
             .bootstrap(&bootstrap)
             .await
             .expect("an empty cloud can be bootstrapped");
-        Self { keystone, now }
+        Self {
+            keystone,
+            now,
+            settings,
+            key,
+        }
+    }
+
+    /// Another node of the same cloud: its database, keys and time, and nothing else in common.
+    pub async fn neighbour(&self) -> Self {
+        let db = self.keystone.db().clone();
+        Self {
+            keystone: node(&self.settings, db, &self.now, &self.key).await,
+            ..self.clone()
+        }
     }
 
     /// Lets time pass.
@@ -150,6 +148,34 @@ impl Cloud {
         let path = format!("/v3/projects/{project_id}/users/{user_id}/roles/{role_id}");
         self.admin().await.put(&path).await.no_content();
     }
+}
+
+async fn node(settings: &Settings, db: Db, now: &Arc<Mutex<NaiveDateTime>>, key: &str) -> Keystone {
+    let now = Arc::clone(now);
+    let clock =
+        Clock::from_fn(move || *now.lock().expect("no test panics while it moves the clock"));
+    let keys = || KeySet::new([key]).expect("the text of a key makes a set");
+    let builder = Keystone::builder()
+        .settings(settings.clone())
+        .db(db)
+        .clock(clock)
+        .keys(keys());
+    // Those that a test has set up are used.
+    let builder = if settings.keys.credentials.load().is_ok() {
+        builder
+    } else {
+        builder.credential_keys(keys())
+    };
+    builder
+        .build()
+        .await
+        .expect("a database with the schema makes a Keystone")
+}
+
+/// A new fernet key: the digits of two ids, as many as make 32 bytes of base64.
+fn key() -> String {
+    let digits = keystone::types::new_id() + &keystone::types::new_id();
+    format!("{}=", &digits[..43])
 }
 
 fn id(body: &Value, member: &str) -> String {

@@ -11,5 +11,6 @@ mod database;
 mod dev;
 mod keys;
 mod policy;
+mod security;
 mod serve;
 mod world;

@@ -199,6 +199,14 @@ impl Server {
         self.log.recv_timeout(moment) == Err(RecvTimeoutError::Timeout)
     }
 
+    /// How much memory the server has, in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let text = line.unwrap().trim().trim_end_matches(" kB");
+        text.parse().unwrap()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).unwrap();
         kill(Pid::from_raw(id), signal).unwrap();

@@ -1,0 +1,236 @@
+//! Logins: what they cost, what they tell, and what they insist on.
+
+use keystone::Settings;
+use keystone_testkit::Answer;
+use serde_json::{Map, Value, json};
+
+use crate::together::all;
+use crate::world::{World, on_project, subject};
+
+const REFUSED: &str = "The request you have made requires authentication.";
+
+#[tokio::test]
+async fn sec_01_a_very_long_password_is_a_wrong_one() {
+    let world = World::new().await;
+    for length in [4097, 5_000, 100_000] {
+        let password = "A".repeat(length);
+        for user in ["alice", "nobody"] {
+            let answer = world.try_login(user, &password, &Value::Null).await;
+            assert_eq!(answer.refused(401), REFUSED);
+        }
+    }
+    let body = "A".repeat(120_000);
+    let answer = world.try_login("alice", &body, &Value::Null).await;
+    assert_eq!(answer.status, 413);
+    world
+        .try_login("alice", "alice", &Value::Null)
+        .await
+        .created();
+}
+
+/// One password at a time, and nobody waits: who comes second to the hasher is turned away.
+async fn one_at_a_time() -> World {
+    let mut settings = Settings::default();
+    settings.identity.passwords.threads = 1;
+    settings.identity.passwords.queue = 0;
+    World::with(settings).await
+}
+
+/// How many of eight logins at the same time were turned away because passwords were being hashed.
+async fn turned_away(world: &World, user: &Value, password: &str) -> usize {
+    let nobody = world.cloud.nobody();
+    let answers = all((0..8).map(|_| nobody.log_in(user, password, &Value::Null))).await;
+    let busy = |answer: &&Answer| answer.status == 503;
+    let away: Vec<&Answer> = answers.iter().filter(busy).collect();
+    assert!(
+        away.iter()
+            .all(|answer| answer.header("retry-after").is_some())
+    );
+    let refused = answers.iter().filter(|answer| answer.status == 401).count();
+    assert_eq!(away.len() + refused, 8);
+    away.len()
+}
+
+#[tokio::test]
+async fn sec_01_a_password_over_the_limit_is_never_hashed() {
+    let world = one_at_a_time().await;
+    for user in ["alice", "nobody"] {
+        let user = json!({ "name": user, "domain": { "id": "default" } });
+        assert_eq!(turned_away(&world, &user, &"A".repeat(4097)).await, 0);
+        assert_ne!(turned_away(&world, &user, &"A".repeat(4096)).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn sec_37_an_unknown_user_costs_the_hash_that_a_known_one_does() {
+    let world = one_at_a_time().await;
+    let fields =
+        json!({ "name": "closed", "domain_id": "default", "password": "x", "enabled": false });
+    world.make("/v3/users", "user", &fields).await;
+    let fields = json!({ "name": "keyless", "domain_id": "default" });
+    let keyless = world.make("/v3/users", "user", &fields).await;
+    let named = |name: &str| json!({ "name": name, "domain": { "id": "default" } });
+    for user in [
+        named("bob"),
+        named("nobody"),
+        named("closed"),
+        named("keyless"),
+        json!({ "id": world.bob }),
+        json!({ "id": "0".repeat(32) }),
+        json!({ "id": keyless }),
+        json!({ "name": "bob", "domain": { "id": "nowhere" } }),
+    ] {
+        assert_ne!(turned_away(&world, &user, "wrong").await, 0, "{user}");
+    }
+}
+
+#[tokio::test]
+async fn sec_19_an_empty_or_missing_password_is_no_login() {
+    let world = World::new().await;
+    let fields = json!({ "name": "keyless", "domain_id": "default" });
+    world.make("/v3/users", "user", &fields).await;
+    for user in ["alice", "keyless"] {
+        let answer = world.try_login(user, "", &Value::Null).await;
+        assert_eq!(answer.refused(401), REFUSED);
+        let named = json!({ "name": user, "domain": { "id": "default" } });
+        let auth =
+            json!({ "identity": { "methods": ["password"], "password": { "user": named } } });
+        let nobody = world.cloud.nobody();
+        let answer = nobody
+            .post("/v3/auth/tokens", &json!({ "auth": auth }))
+            .await;
+        answer.refused(401);
+    }
+}
+
+fn lockout(attempts: i64) -> Settings {
+    let mut settings = Settings::default();
+    settings.identity.compliance.lockout_failure_attempts = Some(attempts);
+    settings
+}
+
+#[tokio::test]
+async fn sec_27_a_method_named_fifty_times_is_worked_once() {
+    let world = World::with(lockout(2)).await;
+    let log_in = async |password: &str| {
+        let user = json!({ "id": world.bob, "password": password });
+        let identity = json!({ "methods": vec!["password"; 50], "password": { "user": user } });
+        let auth = json!({ "auth": { "identity": identity } });
+        world.cloud.nobody().post("/v3/auth/tokens", &auth).await
+    };
+    let issued = log_in("bob").await.created();
+    assert_eq!(issued["token"]["methods"], json!(["password"]));
+    log_in("wrong").await.refused(401);
+    log_in("bob").await.created();
+    log_in("wrong").await.refused(401);
+    log_in("wrong").await.refused(401);
+    log_in("bob").await.refused(401);
+}
+
+#[tokio::test]
+async fn sec_44_a_locked_account_answers_like_one_that_is_not_there() {
+    let world = World::with(lockout(2)).await;
+    for _ in 0..2 {
+        world
+            .try_login("bob", "wrong", &Value::Null)
+            .await
+            .refused(401);
+    }
+    let right = world.try_login("bob", "bob", &Value::Null).await;
+    let wrong = world.try_login("bob", "wrong", &Value::Null).await;
+    let unknown = world.try_login("nobody", "wrong", &Value::Null).await;
+    let by_id = json!({ "id": world.bob });
+    let nobody = world.cloud.nobody();
+    let id = nobody.log_in(&by_id, "bob", &Value::Null).await;
+    for answer in [&right, &wrong, &id] {
+        assert_eq!(answer.status, 401);
+        assert_eq!(answer.body, unknown.body);
+        let header = |answer: &Answer| {
+            let mut headers = answer.headers.clone();
+            headers.remove("x-openstack-request-id");
+            headers
+        };
+        assert_eq!(header(answer), header(&unknown));
+    }
+}
+
+#[tokio::test]
+async fn sec_56_no_password_is_cut() {
+    use keystone::identity::password::Algorithm;
+    for algorithm in [
+        Algorithm::Argon2id,
+        Algorithm::Bcrypt,
+        Algorithm::BcryptSha256,
+    ] {
+        let mut settings = Settings::default();
+        settings.identity.password_algorithm = Some(algorithm);
+        settings.identity.passwords.rounds = Some(4).filter(|_| algorithm != Algorithm::Argon2id);
+        let world = World::with(settings).await;
+        let long = |last: &str| "A".repeat(72) + last;
+        let change = json!({ "password": long("B") });
+        world
+            .patch(&format!("/v3/users/{}", world.bob), "user", &change)
+            .await;
+        for wrong in [long("C"), long(""), long("BX"), "A".repeat(71)] {
+            let answer = world.try_login("bob", &wrong, &Value::Null).await;
+            assert_eq!(answer.refused(401), REFUSED, "{algorithm:?} {wrong}");
+        }
+        world
+            .try_login("bob", &long("B"), &Value::Null)
+            .await
+            .created();
+    }
+}
+
+#[tokio::test]
+async fn sec_65_rules_of_unknown_methods_do_not_open_a_way_around_the_others() {
+    let mut settings = Settings::default();
+    settings.auth.methods.push("totp".to_owned());
+    let world = World::with(settings).await;
+    let user = format!("/v3/users/{}", world.bob);
+    let set = async |rules: Value| {
+        let options =
+            json!({ "multi_factor_auth_enabled": true, "multi_factor_auth_rules": rules });
+        world
+            .patch(&user, "user", &json!({ "options": options }))
+            .await;
+    };
+    set(json!([["foo", "bar"], ["password", "totp"]])).await;
+    let answer = world.try_login("bob", "bob", &Value::Null).await;
+    assert!(answer.header("openstack-auth-receipt").is_some());
+    assert_eq!(answer.header("x-subject-token"), None);
+    let body = answer.with(401);
+    assert_eq!(body["required_auth_methods"], json!([["password", "totp"]]));
+    // The documented way out of rules that nobody can meet: they do not count.
+    set(json!([["foo", "bar"]])).await;
+    world.try_login("bob", "bob", &Value::Null).await.created();
+}
+
+#[tokio::test]
+async fn sec_66_all_methods_of_a_login_are_one_users() {
+    let world = World::new().await;
+    let bob = world.on("bob", &world.p1).await;
+    let log_in = async |token: &str, order: [&str; 2]| {
+        let mut identity = Map::new();
+        identity.insert("methods".to_owned(), json!(order));
+        let user = json!({ "id": world.alice, "password": "alice" });
+        identity.insert("password".to_owned(), json!({ "user": user }));
+        identity.insert("token".to_owned(), json!({ "id": token }));
+        let auth = json!({ "identity": identity, "scope": on_project(&world.p1) });
+        let nobody = world.cloud.nobody();
+        nobody
+            .post("/v3/auth/tokens", &json!({ "auth": auth }))
+            .await
+    };
+    let orders = [["password", "token"], ["token", "password"]];
+    for order in orders {
+        let answer = log_in(bob.token(), order).await;
+        assert_eq!(answer.refused(401), REFUSED, "{order:?}");
+    }
+    let alice = world.on("alice", &world.p2).await;
+    for order in orders {
+        let token = subject(&log_in(alice.token(), order).await);
+        let body = world.admin.validate(&token).await.ok();
+        assert_eq!(body["token"]["user"]["id"], json!(world.alice));
+    }
+}
