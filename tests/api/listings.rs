@@ -181,3 +181,54 @@ async fn no_page_is_larger_than_the_database_may_give() {
     assert_eq!(names.len(), 1);
     assert!(next.unwrap().contains("limit=1&"));
 }
+
+#[tokio::test]
+async fn sections_have_limits_of_their_own() {
+    let mut settings = Settings::default();
+    settings.api.list_limit = Some(1);
+    settings.api.list_limits.identity = Some(2);
+    settings.api.list_limits.resource = Some(3);
+    settings.api.list_limits.role = Some(4);
+    let cloud = Cloud::with(settings).await;
+    let mut members = Vec::new();
+    for name in ["a", "b", "c"] {
+        members.push(cloud.user(name).await);
+        cloud.project(name).await;
+    }
+    let admin = cloud.admin().await;
+    let group = json!({ "group": { "name": "g" } });
+    let group = admin.post("/v3/groups", &group).await.created();
+    let group = group["group"]["id"].as_str().unwrap();
+    for user in members {
+        let member = format!("/v3/groups/{group}/users/{user}");
+        admin.put(&member).await.no_content();
+    }
+    let size =
+        async |path: &str, collection: &str| page(&admin.get(path).await.ok(), collection).0.len();
+    assert_eq!(size("/v3/projects", "projects").await, 3);
+    assert_eq!(size("/v3/users", "users").await, 2);
+    assert_eq!(size(&format!("/v3/groups/{group}/users"), "users").await, 2);
+    assert_eq!(size("/v3/roles", "roles").await, 4);
+    for id in ["r1", "r2"] {
+        let region = json!({ "region": { "id": id } });
+        admin.post("/v3/regions", &region).await.created();
+    }
+    let regions = admin.get("/v3/regions").await.ok();
+    assert_eq!(regions["regions"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_page_of_nothing_is_everything_and_more_to_come() {
+    let cloud = Cloud::new().await;
+    cloud.project("a").await;
+    let admin = cloud.admin().await;
+    let body = admin.get("/v3/projects?limit=0").await.ok();
+    let projects = body["projects"].as_array().unwrap();
+    assert_eq!(projects.len(), 2);
+    assert_eq!(body["truncated"], true);
+    let last = projects[1]["id"].as_str().unwrap();
+    let next = format!("http://keystone.test:5000/v3/projects?limit=0&marker={last}");
+    assert_eq!(body["links"]["next"], next);
+    let body = admin.get("/v3/roles?limit=0").await.ok();
+    assert_eq!(body["roles"], json!([]));
+}

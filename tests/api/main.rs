@@ -3,10 +3,12 @@
 mod auth;
 mod bad_input;
 mod credentials;
+mod domain_config;
 mod implied_roles;
 mod library;
 mod limits;
 mod listings;
+mod removal;
 mod revocation_events;
 mod role_assignments;
 mod scopes;

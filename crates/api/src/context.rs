@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::edge::{Base, Caller};
 use crate::failure::{Failure, json_line};
-use crate::{App, Live, query, schema};
+use crate::{App, Live, Settings, query, schema};
 
 /// The context of a request. Services are reached through [`Context::allow`], which asks the
 /// policy, or through the loud [`Context::unchecked`].
@@ -27,6 +27,7 @@ pub(crate) struct Context {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     uri: Uri,
+    route: String,
     query: Vec<(String, String)>,
     path: Map<String, Value>,
 }
@@ -84,6 +85,7 @@ impl FromRequestParts<Live> for Context {
             method: parts.method.clone(),
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
+            route: template(matched).to_owned(),
             query,
             path,
         })
@@ -98,11 +100,14 @@ pub(crate) fn extension<T: Clone + Send + Sync + 'static>(parts: &Parts, what: &
 
 /// The key of a route among the request schemas: `POST /v3/users`.
 pub(crate) fn route_key(method: &Method, matched: &str) -> String {
-    // A router that is nested elsewhere has a longer path.
-    let path = matched
+    format!("{method} {}", template(matched))
+}
+
+/// The route of this API: a router that is nested elsewhere has a longer path.
+fn template(matched: &str) -> &str {
+    matched
         .find("/v3")
-        .map_or(matched, |start| &matched[start..]);
-    format!("{method} {path}")
+        .map_or(matched, |start| &matched[start..])
 }
 
 impl Context {
@@ -234,50 +239,19 @@ impl Context {
         self.query(name).is_some_and(|value| value != "0")
     }
 
-    /// What the query asks of a collection that can be filtered by these attributes, with
-    /// `[DEFAULT] list_limit` where it names no limit.
-    pub(crate) fn listing(&self, attributes: &[&str]) -> Result<Listing> {
-        let mut listing = self.asked(attributes)?;
-        let standard = self.app.settings.list_limit;
-        let standard = standard.map(|limit| limit.min(self.app.settings.max_db_limit));
-        listing.limit = listing.limit.or(standard);
-        Ok(listing)
+    /// The decoded pairs of the query.
+    pub(crate) fn query_pairs(&self) -> &[(String, String)] {
+        &self.query
     }
 
-    /// The same, of a collection that has a limit of its own, or none.
-    pub(crate) fn asked(&self, attributes: &[&str]) -> Result<Listing> {
-        let filters = self
-            .query
-            .iter()
-            .filter_map(|(key, value)| query::filter(attributes, key, value).transpose())
-            .collect::<Result<_>>()?;
-        let limit = self.query("limit").filter(|limit| !limit.is_empty());
-        let limit = limit.map(query::page_size).transpose()?;
-        let limit = limit.map(|limit| limit.min(self.app.settings.max_db_limit));
-        let marker = self
-            .query("marker")
-            .filter(|marker| !marker.is_empty())
-            .map(str::to_owned);
-        Ok(Listing {
-            filters,
-            limit,
-            marker,
-        })
+    /// The route without what a router may stand below: `/v3/users/{user_id}`.
+    pub(crate) fn route(&self) -> &str {
+        &self.route
     }
 
-    /// The same for users and groups, where `[DEFAULT] list_limit` wins over any `?limit`.
-    pub(crate) fn bounded_listing(&self, attributes: &[&str]) -> Result<Listing> {
-        let mut listing = self.listing(attributes)?;
-        listing.limit = self.app.settings.list_limit.or(listing.limit);
-        Ok(listing)
-    }
-
-    /// The same for the collections on which the reference sets no limit but the one in the query.
-    pub(crate) fn unbounded_listing(&self, attributes: &[&str]) -> Result<Listing> {
-        let mut listing = self.listing(attributes)?;
-        let asked = self.query("limit").is_some_and(|limit| !limit.is_empty());
-        listing.limit = listing.limit.filter(|_| asked);
-        Ok(listing)
+    /// What the operator decided about HTTP.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.app.settings
     }
 
     /// `{"user": {…}}`
@@ -308,14 +282,15 @@ impl Context {
             .iter()
             .map(|item| self.linked(item))
             .collect::<Result<_>>()?;
+        let more = page.more || self.pages_of_zero();
         let next = page
             .items
             .last()
-            .filter(|_| page.more)
+            .filter(|_| more)
             .map(|last| self.next_url(last.id(), listing));
         let links = json!({ "next": next, "self": self.self_url(), "previous": null });
         let mut body = json!({ R::COLLECTION: items, "links": links });
-        if page.more {
+        if more {
             body["truncated"] = true.into();
         }
         Ok(json_line(StatusCode::OK, &body))
@@ -328,7 +303,7 @@ impl Context {
 
     /// A collection that was gathered whole, cut to the page that was asked for.
     pub(crate) fn gathered<R: Resource>(&self, mut items: Vec<R>) -> Result<Response, Failure> {
-        let listing = self.asked(&[])?;
+        let listing = self.listing(&[])?;
         items.sort_by(|one, other| one.id().cmp(other.id()));
         if let Some(marker) = &listing.marker {
             items.retain(|item| item.id() > marker.as_str());
@@ -355,13 +330,26 @@ impl Context {
 
     /// The URL that was asked for.
     pub(crate) fn self_url(&self) -> String {
+        format!("{}{}{}", self.base, self.uri.path(), self.query_text())
+    }
+
+    /// The URL of `/v3` with the query that was asked, which tags have as theirs.
+    pub(crate) fn root_url(&self) -> String {
+        format!("{}/v3{}", self.base, self.query_text())
+    }
+
+    fn query_text(&self) -> String {
         let query = self.uri.query().filter(|query| !query.is_empty());
-        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        format!("{}{}{query}", self.base, self.uri.path())
+        query.map(|query| format!("?{query}")).unwrap_or_default()
     }
 
     fn next_url(&self, marker: &str, listing: &Listing) -> String {
-        let query = query::following(&self.query, marker, listing.limit);
+        let limit = if self.pages_of_zero() {
+            Some(0)
+        } else {
+            listing.limit
+        };
+        let query = query::following(&self.query, marker, limit);
         format!("{}{}?{}", self.base, self.uri.path(), query)
     }
 }

@@ -11,6 +11,7 @@ mod failure;
 mod health;
 mod html;
 mod iso8601;
+mod listing;
 mod path;
 mod query;
 mod schema;
@@ -33,6 +34,7 @@ use tower::ServiceBuilder;
 
 pub use edge::Connection;
 pub use health::{Check, Health, Network};
+pub use listing::ListLimits;
 pub use settings::Settings;
 
 /// The services behind the routes.

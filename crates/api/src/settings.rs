@@ -3,6 +3,7 @@
 use keystone_types::Secret;
 
 use crate::Health;
+use crate::ListLimits;
 
 /// Options of `[DEFAULT]`, `[oslo_middleware]` and `[eventlet_server]`'s successors.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Settings {
     pub proxy_headers: bool,
     /// `[DEFAULT] list_limit`
     pub list_limit: Option<u32>,
+    /// `list_limit` of other sections
+    pub list_limits: ListLimits,
     /// `[DEFAULT] max_db_limit`
     pub max_db_limit: u32,
     /// `[DEFAULT] insecure_debug`
@@ -36,6 +39,7 @@ impl Default for Settings {
             max_request_body_size: 114_688,
             proxy_headers: false,
             list_limit: None,
+            list_limits: ListLimits::default(),
             max_db_limit: 1000,
             insecure_debug: false,
             admin_token: None,

@@ -2,6 +2,7 @@
 
 mod auth;
 mod credentials;
+mod domain_config;
 mod domains;
 mod endpoint_filter;
 mod endpoint_policy;
@@ -12,6 +13,7 @@ mod implied_roles;
 mod leftovers;
 mod limits;
 mod policies;
+mod project_tags;
 mod projects;
 mod regions;
 mod registered_limits;
@@ -30,6 +32,7 @@ pub(crate) fn routes() -> Router<Live> {
     Router::new()
         .merge(auth::routes())
         .merge(credentials::routes())
+        .merge(domain_config::routes())
         .merge(domains::routes())
         .merge(endpoint_filter::routes())
         .merge(endpoint_policy::routes())
@@ -40,6 +43,7 @@ pub(crate) fn routes() -> Router<Live> {
         .merge(leftovers::routes())
         .merge(limits::routes())
         .merge(policies::routes())
+        .merge(project_tags::routes())
         .merge(projects::routes())
         .merge(regions::routes())
         .merge(registered_limits::routes())

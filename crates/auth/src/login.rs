@@ -60,7 +60,7 @@ impl Auth {
         Ok(match scope {
             RequestedScope::Default | RequestedScope::Unscoped => Scope::Unscoped,
             RequestedScope::System => Scope::System,
-            RequestedScope::Domain(choice) => Scope::Domain(self.find_domain(choice).await?),
+            RequestedScope::Domain(choice) => Scope::Domain(self.scope_domain(choice).await?),
             RequestedScope::ProjectId(id) => {
                 let project = masked(self.identity.project_ref(id).await)?;
                 if project.is_domain {
@@ -71,7 +71,17 @@ impl Auth {
                 Scope::Project(usable(project)?)
             }
             RequestedScope::ProjectName(name, domain) => {
-                let domain = self.find_domain(domain).await?;
+                if !self
+                    .identity
+                    .settings()
+                    .project_name_url_safe
+                    .allows_scope(name)
+                {
+                    return Err(Error::unauthorized(
+                        "the project's name holds reserved characters",
+                    ));
+                }
+                let domain = self.scope_domain(domain).await?;
                 Scope::Project(usable(masked(
                     self.identity.project_ref_by_name(name, &domain.id).await,
                 )?)?)
@@ -80,6 +90,16 @@ impl Auth {
                 return Err(Error::unauthorized("trusts are not supported yet"));
             }
         })
+    }
+
+    async fn scope_domain(&self, choice: &DomainChoice) -> Result<DomainRef> {
+        let rule = self.identity.settings().domain_name_url_safe;
+        if matches!(choice, DomainChoice::Name(name) if !rule.allows_scope(name)) {
+            return Err(Error::unauthorized(
+                "the domain's name holds reserved characters",
+            ));
+        }
+        self.find_domain(choice).await
     }
 
     async fn find_domain(&self, choice: &DomainChoice) -> Result<DomainRef> {

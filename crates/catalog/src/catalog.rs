@@ -1,9 +1,7 @@
 //! The catalog of one deployment, and what can be set about it.
 
-use std::borrow::Cow;
-
 use keystone_storage::{Db, sql};
-use keystone_types::{Listing, Result};
+use keystone_types::Result;
 
 /// Regions, services, endpoints, and what is associated with them; clones share the database.
 #[derive(Clone, Debug)]
@@ -15,10 +13,6 @@ pub struct Catalog {
 /// What `keystone.conf` says about the catalog.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `[catalog] list_limit`, or the one of `[DEFAULT]`.
-    pub list_limit: Option<u32>,
-    /// `[policy] list_limit`, or the one of `[DEFAULT]`.
-    pub policy_list_limit: Option<u32>,
     /// `[endpoint_filter] return_all_endpoints_if_no_filter`.
     pub return_all_endpoints_if_no_filter: bool,
     /// `[DEFAULT] public_endpoint`, which a URL template may name.
@@ -28,8 +22,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            list_limit: None,
-            policy_list_limit: None,
             return_all_endpoints_if_no_filter: true,
             public_endpoint: None,
         }
@@ -54,21 +46,5 @@ impl Catalog {
             .execute(&mut tx)
             .await?;
         Ok(tx.commit().await?)
-    }
-
-    /// The listing, with the configured limit where the client named none.
-    pub(crate) fn limited<'a>(&self, listing: &'a Listing) -> Cow<'a, Listing> {
-        Self::at_most(listing, self.settings.list_limit)
-    }
-
-    /// The listing, with `limit` where the client named none.
-    pub(crate) fn at_most(listing: &Listing, limit: Option<u32>) -> Cow<'_, Listing> {
-        match (listing.limit, limit) {
-            (None, Some(limit)) if limit > 0 => Cow::Owned(Listing {
-                limit: Some(limit),
-                ..listing.clone()
-            }),
-            _ => Cow::Borrowed(listing),
-        }
     }
 }

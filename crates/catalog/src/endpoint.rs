@@ -109,11 +109,10 @@ const FILTERS: [FilterColumn; 5] = [
 impl Catalog {
     /// The endpoints; filters: `interface`, `service_id` and `region_id`, and the other columns.
     pub async fn endpoints(&self, listing: &Listing) -> Result<Page<Endpoint>> {
-        let listing = self.limited(listing);
         let query = select(ENDPOINTS)
-            .narrow(&listing, &FILTERS)
-            .page(&listing, "id");
-        Ok(Page::cut(query.fetch_all(&self.db).await?, &listing))
+            .narrow(listing, &FILTERS)
+            .page(listing, "id");
+        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
     }
 
     /// All of them, whatever the limits.

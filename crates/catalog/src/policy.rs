@@ -71,23 +71,22 @@ const FILTERS: [FilterColumn; 1] = [FilterColumn::text("type", "type", 255)];
 impl Catalog {
     /// The policies; filter: `type`, in which upper and lower case differ.
     pub async fn policies(&self, listing: &Listing) -> Result<Page<Policy>> {
-        let listing = Self::at_most(listing, self.settings.policy_list_limit);
-        let query = select(POLICIES).narrow(&listing, &FILTERS);
+        let query = select(POLICIES).narrow(listing, &FILTERS);
         if listing.filters.is_empty() {
-            let policies = query.page(&listing, "id").fetch_all(&self.db).await?;
-            return Ok(Page::cut(policies, &listing));
+            let policies = query.page(listing, "id").fetch_all(&self.db).await?;
+            return Ok(Page::cut(policies, listing));
         }
         // The database may find more: by its collation `Text` can be `text`.
         let unlimited = Listing {
             limit: None,
-            ..listing.clone().into_owned()
+            ..listing.clone()
         };
         let mut policies: Vec<Policy> = query.page(&unlimited, "id").fetch_all(&self.db).await?;
         policies.retain(|policy| {
             let mut filters = listing.filters.iter();
             filters.all(|filter| text_passes(&policy.policy_type, filter))
         });
-        Ok(Page::cut(policies, &listing))
+        Ok(Page::cut(policies, listing))
     }
 
     /// One policy.

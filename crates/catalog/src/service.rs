@@ -78,15 +78,14 @@ const FILTERS: [FilterColumn; 3] = [
 impl Catalog {
     /// The services; filters: `type` and `name`, and the other attributes.
     pub async fn services(&self, listing: &Listing) -> Result<Page<Service>> {
-        let listing = self.limited(listing);
-        let query = select(SERVICES).narrow(&listing, &FILTERS);
+        let query = select(SERVICES).narrow(listing, &FILTERS);
         let (columns, free): (Vec<_>, Vec<_>) = listing
             .filters
             .iter()
             .partition(|filter| FILTERS.iter().any(|column| column.name == filter.name));
         if free.is_empty() {
-            let services = query.page(&listing, "id").fetch_all(&self.db).await?;
-            return Ok(Page::cut(services, &listing));
+            let services = query.page(listing, "id").fetch_all(&self.db).await?;
+            return Ok(Page::cut(services, listing));
         }
         // A name is not a column: the page is cut after the rows are read.
         let unlimited = Listing {
@@ -96,7 +95,7 @@ impl Catalog {
         };
         let mut services: Vec<Service> = query.page(&unlimited, "id").fetch_all(&self.db).await?;
         services.retain(|service| free.iter().all(|filter| passes(&service.extra, filter)));
-        Ok(Page::cut(services, &listing))
+        Ok(Page::cut(services, listing))
     }
 
     /// One service.

@@ -218,6 +218,13 @@ impl Config {
         }
     }
 
+    /// An option of any type; none where it has no value or is not known.
+    pub fn json(&self, group: &str, name: &str) -> serde_json::Value {
+        let index = table().find(group, name);
+        let value = index.and_then(|index| self.entries[index].value.as_ref());
+        value.map_or(serde_json::Value::Null, Value::json)
+    }
+
     fn value(&self, group: &str, name: &str, kinds: &[Kind]) -> Option<&Value> {
         let index = position(group, name);
         let kind = table().definitions[index].kind;

@@ -20,6 +20,21 @@ pub(crate) enum Value {
 }
 
 impl Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Text(text) => text.as_str().into(),
+            Self::Bool(truth) => (*truth).into(),
+            Self::Int(number) => (*number).into(),
+            Self::Float(number) => (*number).into(),
+            Self::List(items) => items.as_slice().into(),
+            Self::Dict(map) => map.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
+            Self::Lists(map) => map
+                .iter()
+                .map(|(k, v)| (k.as_str(), v.as_slice()))
+                .collect(),
+        }
+    }
+
     /// The text a reference to the option is replaced by: Python's `str()` of the value.
     pub(crate) fn interpolated(&self) -> String {
         let quoted = |text: &String| format!("'{text}'");

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration as StdDuration;
 
 use chrono::Duration;
+use keystone::api::ListLimits;
 use keystone::policy::{RemoteFormat, RemoteSettings};
 use keystone::storage::{DatabaseUrl, PoolOptions};
 use keystone::token::{Credentials, KeyRepository};
@@ -166,13 +167,7 @@ impl Reader<'_> {
 
     fn catalog(&mut self) -> keystone::catalog::Settings {
         let config = self.config;
-        let limit = |group| {
-            let own = config.optional_int(group, "list_limit").and_then(page);
-            own.or_else(|| config.optional_int("DEFAULT", "list_limit").and_then(page))
-        };
         keystone::catalog::Settings {
-            list_limit: limit("catalog"),
-            policy_list_limit: limit("policy"),
             return_all_endpoints_if_no_filter: config
                 .bool("endpoint_filter", "return_all_endpoints_if_no_filter"),
             public_endpoint: text(config.optional_string("DEFAULT", "public_endpoint")),
@@ -203,13 +198,20 @@ impl Reader<'_> {
 
     fn api(&mut self) -> keystone::api::Settings {
         let config = self.config;
-        let limit = config.optional_int("DEFAULT", "list_limit");
+        let limit = |group| config.optional_int(group, "list_limit").and_then(page);
         let most = config.int("DEFAULT", "max_db_limit");
         let admin_token = text(config.optional_string("DEFAULT", "admin_token"));
         keystone::api::Settings {
             public_endpoint: text(config.optional_string("DEFAULT", "public_endpoint")),
             max_request_body_size: self.count("oslo_middleware", "max_request_body_size"),
-            list_limit: limit.and_then(page),
+            list_limit: limit("DEFAULT"),
+            list_limits: ListLimits {
+                catalog: limit("catalog"),
+                identity: limit("identity"),
+                policy: limit("policy"),
+                resource: limit("resource"),
+                role: limit("role"),
+            },
             max_db_limit: u32::try_from(most).unwrap_or(u32::MAX),
             insecure_debug: config.bool("DEFAULT", "insecure_debug"),
             admin_token: admin_token.map(Into::into),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::options::Options;
-use crate::project::{ROOT, check_delete};
+use crate::project::{ROOT, check_delete, check_url_safe};
 use crate::tags::Tags;
 use crate::{Identity, Project};
 
@@ -114,6 +114,7 @@ impl Identity {
 
     /// Creates a domain.
     pub async fn create_domain(&self, mut project: Project) -> Result<Domain> {
+        check_url_safe(self.settings.domain_name_url_safe, "Domain", &project.name)?;
         project.is_domain = true;
         project.domain_id = None;
         project.parent_id = None;
@@ -145,8 +146,9 @@ impl Identity {
             ));
         }
         let mut tx = self.db.begin().await?;
-        self.remove_owned(&mut tx, id).await?;
-        self.remove_project(&mut tx, id).await?;
+        check_owned(&mut tx, &project.id).await?;
+        self.remove_owned(&mut tx, &project.id).await?;
+        self.remove_projects(&mut tx, &[project.id]).await?;
         Ok(tx.commit().await?)
     }
 
@@ -157,47 +159,41 @@ impl Identity {
             .bind(id)
             .execute(&mut *tx)
             .await?;
-        for project in owned(
+        let projects = ids(
             &mut *tx,
             "SELECT id FROM project WHERE domain_id = ? ORDER BY id",
             id,
         )
-        .await?
-        {
-            self.remove_project(&mut *tx, &project).await?;
-        }
-        for group in owned(
+        .await?;
+        self.remove_projects(&mut *tx, &projects).await?;
+        let groups = ids(
             &mut *tx,
             "SELECT id FROM `group` WHERE domain_id = ? ORDER BY id",
             id,
         )
-        .await?
-        {
-            self.remove_group(&mut *tx, &group).await?;
-        }
-        for user in owned(
+        .await?;
+        self.remove_groups(&mut *tx, &groups).await?;
+        let users = ids(
             &mut *tx,
             "SELECT id FROM user WHERE domain_id = ? ORDER BY id",
             id,
         )
-        .await?
-        {
-            self.remove_user(&mut *tx, &user).await?;
-        }
+        .await?;
+        self.remove_users(&mut *tx, &users).await?;
         // Python Keystone leaves the roles of a deleted domain behind, where nothing can use them.
-        for role in owned(
+        let roles = ids(
             &mut *tx,
             "SELECT id FROM role WHERE domain_id = ? ORDER BY id",
             id,
         )
-        .await?
-        {
-            self.remove_role(&mut *tx, &role).await?;
-        }
+        .await?;
+        self.remove_roles(&mut *tx, &roles).await?;
         for statement in [
             "DELETE FROM whitelisted_config WHERE domain_id = ?",
             "DELETE FROM sensitive_config WHERE domain_id = ?",
             "DELETE FROM config_register WHERE domain_id = ?",
+            "DELETE FROM id_mapping WHERE domain_id = ?",
+            "DELETE FROM identity_provider WHERE domain_id = ?",
             "DELETE FROM `limit` WHERE domain_id = ?",
         ] {
             sql(statement).bind(id).execute(&mut *tx).await?;
@@ -217,7 +213,22 @@ impl Identity {
     }
 }
 
-async fn owned(tx: &mut Tx, query: &'static str, domain_id: &str) -> Result<Vec<String>> {
+/// An immutable project keeps its domain.
+async fn check_owned(tx: &mut Tx, domain_id: &str) -> Result<()> {
+    let query = sql("\
+        SELECT p.id FROM project p JOIN project_option o ON o.project_id = p.id \
+         WHERE p.domain_id = ? AND o.option_id = 'IMMU' AND o.option_value = 'true' ORDER BY p.id LIMIT 1");
+    match query
+        .bind(domain_id)
+        .fetch_optional::<(String,)>(tx)
+        .await?
+    {
+        Some((id,)) => Err(crate::immutable("delete", Project::MEMBER, &id)),
+        None => Ok(()),
+    }
+}
+
+async fn ids(tx: &mut Tx, query: &'static str, domain_id: &str) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = sql(query).bind(domain_id).fetch_all(tx).await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }

@@ -1,7 +1,7 @@
 //! Groups of users, and who is in them.
 
 use chrono::{Duration, NaiveDateTime};
-use keystone_storage::{Column, OrConflict, Tx, select, sql};
+use keystone_storage::{Column, OrConflict, select, sql};
 use keystone_types::{
     Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay, render_time,
 };
@@ -142,49 +142,10 @@ impl Identity {
 
     /// Deletes a group; if it had roles, its members' tokens end.
     pub async fn delete_group(&self, id: &str) -> Result<()> {
-        self.group(id).await?;
+        let group = self.group(id).await?;
         let mut tx = self.db.begin().await?;
-        let granted: Option<(String,)> = sql("\
-            SELECT role_id FROM assignment WHERE actor_id = ? AND type IN ('GroupProject', 'GroupDomain') \
-             UNION SELECT role_id FROM system_assignment WHERE actor_id = ? AND type = 'GroupSystem'")
-        .bind(id)
-        .bind(id)
-        .fetch_optional(&mut tx)
-        .await?;
-        if granted.is_some() {
-            let members: Vec<(String,)> = sql("\
-                SELECT user_id FROM user_group_membership WHERE group_id = ? \
-                 UNION SELECT user_id FROM expiring_user_group_membership WHERE group_id = ?")
-            .bind(id)
-            .bind(id)
-            .fetch_all(&mut tx)
-            .await?;
-            for (user_id,) in members {
-                revoke(
-                    &mut tx,
-                    &self.settings,
-                    RevocationEvent::user(&user_id),
-                    self.clock.now(),
-                )
-                .await?;
-            }
-        }
-        self.remove_group(&mut tx, id).await?;
+        self.remove_groups(&mut tx, &[group.id]).await?;
         Ok(tx.commit().await?)
-    }
-
-    pub(crate) async fn remove_group(&self, tx: &mut Tx, id: &str) -> Result<()> {
-        for statement in [
-            "DELETE FROM user_group_membership WHERE group_id = ?",
-            "DELETE FROM expiring_user_group_membership WHERE group_id = ?",
-            "DELETE FROM assignment WHERE actor_id = ? AND type IN ('GroupProject', 'GroupDomain')",
-            "DELETE FROM system_assignment WHERE actor_id = ? AND type = 'GroupSystem'",
-            "DELETE FROM id_mapping WHERE public_id = ?",
-            "DELETE FROM `group` WHERE id = ?",
-        ] {
-            sql(statement).bind(id).execute(&mut *tx).await?;
-        }
-        Ok(())
     }
 
     /// Puts a user into a group; one who is in it already stays.

@@ -95,21 +95,16 @@ impl Identity {
     }
 
     /// The rules about what stands above and below when a project is enabled or disabled.
-    pub(crate) async fn check_enabled_change(&self, from: &Project, to: &Project) -> Result<()> {
-        if !from.is_enabled() && to.is_enabled() {
-            if self
-                .parents(&from.id)
-                .await?
-                .iter()
-                .any(|parent| !parent.is_enabled())
-            {
-                return Err(Error::Refused(format!(
-                    "Cannot enable project {} since it has disabled parents",
-                    from.id
-                )));
-            }
-        } else if from.is_enabled()
-            && !to.is_enabled()
+    pub(crate) async fn check_enabled_change(
+        &self,
+        from: &Project,
+        to: Option<bool>,
+    ) -> Result<()> {
+        if !from.is_enabled() && to == Some(true) {
+            return self.check_not_enabled_alone(from).await;
+        }
+        let disabled = from.is_enabled() && to != Some(true);
+        if disabled
             && !from.is_domain
             && self
                 .subtree(&from.id)
@@ -123,5 +118,22 @@ impl Identity {
             )));
         }
         Ok(())
+    }
+
+    /// Any change that does not say otherwise counts as enabling, in the reference too: not below what is disabled.
+    pub(crate) async fn check_not_enabled_alone(&self, project: &Project) -> Result<()> {
+        if project.is_enabled()
+            || self
+                .parents(&project.id)
+                .await?
+                .iter()
+                .all(Project::is_enabled)
+        {
+            return Ok(());
+        }
+        Err(Error::Refused(format!(
+            "Cannot enable project {} since it has disabled parents",
+            project.id
+        )))
     }
 }

@@ -1,13 +1,13 @@
 //! Projects: the tree of what resources belong to. A domain is a project that acts as one.
 
-use keystone_storage::{Column, OrConflict, Select, Tx, select, sql};
+use keystone_storage::{Column, OrConflict, Select, select, sql};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::options::{Options, Table, store};
 use crate::tags::{Tags, store_tags, tagged};
-use crate::{Identity, RevocationEvent, revoke};
+use crate::{Identity, UrlSafe};
 
 /// The `domain_id` of a project that acts as a domain, as stored.
 pub(crate) const ROOT: &str = "<<keystone.domain.root>>";
@@ -155,12 +155,12 @@ impl Identity {
 
     /// Creates a project or a domain.
     pub async fn create_project(&self, mut project: Project) -> Result<Project> {
-        let url_safe = if project.is_domain {
-            self.settings.domain_name_url_safe
-        } else {
-            self.settings.project_name_url_safe
-        };
-        check_url_safe(url_safe, &project)?;
+        // A domain is held to the rule about projects too.
+        check_url_safe(
+            self.settings.project_name_url_safe,
+            "Project",
+            &project.name,
+        )?;
         project.name = project.name.trim().to_owned();
         if project.parent_id.as_deref().is_none_or(str::is_empty) {
             project.parent_id.clone_from(&project.domain_id);
@@ -190,6 +190,8 @@ impl Identity {
     pub async fn update_project(&self, id: &str, mut patch: Map<String, Value>) -> Result<Project> {
         let current = self.project(id).await?;
         check_update(&current, &patch)?;
+        // A change that does not mention it counts as enabling.
+        let enabled = patch.get("enabled").map_or(Some(true), Value::as_bool);
         let options = match patch.shift_remove("options") {
             Some(Value::Object(options)) => options,
             _ => Map::new(),
@@ -197,15 +199,18 @@ impl Identity {
         let mut project = overlay(&current, patch)?;
         project.options.apply(&options);
         if project.name != current.name {
-            let url_safe = if project.is_domain {
-                self.settings.domain_name_url_safe
+            if project.is_domain {
+                check_url_safe(self.settings.domain_name_url_safe, "Domain", &project.name)?;
             } else {
-                self.settings.project_name_url_safe
-            };
-            check_url_safe(url_safe, &project)?;
+                check_url_safe(
+                    self.settings.project_name_url_safe,
+                    "Project",
+                    &project.name,
+                )?;
+            }
             project.name = project.name.trim().to_owned();
         }
-        self.check_enabled_change(&current, &project).await?;
+        self.check_enabled_change(&current, enabled).await?;
         let mut tx = self.db.begin().await?;
         sql("UPDATE project SET name = ?, extra = ?, description = ?, enabled = ? WHERE id = ?")
             .bind(&project.name)
@@ -232,43 +237,21 @@ impl Identity {
         }
         check_delete(&project)?;
         let mut tx = self.db.begin().await?;
-        let children = sql("SELECT id FROM project WHERE parent_id = ?").bind(id);
+        let children =
+            sql("SELECT id FROM project WHERE parent_id = ? ORDER BY id LIMIT 1").bind(&project.id);
         if children
             .fetch_optional::<(String,)>(&mut tx)
             .await?
             .is_some()
         {
             return Err(Error::Refused(format!(
-                "Cannot delete the project {id} since it is not a leaf in the hierarchy. Use the cascade option if you want \
-                 to delete a whole subtree."
+                "Cannot delete the project {} since it is not a leaf in the hierarchy. Use the cascade option if you want \
+                 to delete a whole subtree.",
+                project.id
             )));
         }
-        self.remove_project(&mut tx, id).await?;
+        self.remove_projects(&mut tx, &[project.id]).await?;
         Ok(tx.commit().await?)
-    }
-
-    /// Deletes the row of a project and everything that refers to it.
-    pub(crate) async fn remove_project(&self, tx: &mut Tx, id: &str) -> Result<()> {
-        let now = self.clock.now();
-        for statement in [
-            "DELETE FROM assignment WHERE target_id = ?",
-            "DELETE FROM credential WHERE project_id = ?",
-            "DELETE FROM `limit` WHERE project_id = ?",
-            "DELETE FROM project_endpoint WHERE project_id = ?",
-            "DELETE FROM project_endpoint_group WHERE project_id = ?",
-            "UPDATE user SET default_project_id = NULL WHERE default_project_id = ?",
-            "DELETE FROM project_tag WHERE project_id = ?",
-            "DELETE FROM project_option WHERE project_id = ?",
-            "DELETE FROM project WHERE id = ?",
-        ] {
-            sql(statement).bind(id).execute(&mut *tx).await?;
-        }
-        sql("UPDATE trust SET deleted_at = ? WHERE project_id = ? AND deleted_at IS NULL")
-            .bind(now)
-            .bind(id)
-            .execute(&mut *tx)
-            .await?;
-        revoke(tx, &self.settings, RevocationEvent::project(id), now).await
     }
 }
 
@@ -286,23 +269,13 @@ pub(crate) fn name_taken(project: &Project) -> Error {
     })
 }
 
-fn check_url_safe(required: bool, project: &Project) -> Result<()> {
-    const RESERVED: &str = ":/?#[]@!$&'()*+,;=";
-    if !required || !project.name.contains(|c| RESERVED.contains(c)) {
-        return Ok(());
+pub(crate) fn check_url_safe(rule: UrlSafe, kind: &str, name: &str) -> Result<()> {
+    match rule.reserved_in_new(name) {
+        None => Ok(()),
+        Some(found) => Err(Error::Validation(format!(
+            "{kind} name cannot contain the following reserved characters: {found}"
+        ))),
     }
-    let found: String = RESERVED
-        .chars()
-        .filter(|c| project.name.contains(*c))
-        .collect();
-    let kind = if project.is_domain {
-        "Domain"
-    } else {
-        "Project"
-    };
-    Err(Error::Validation(format!(
-        "{kind} name cannot contain the following reserved characters: {found}"
-    )))
 }
 
 fn check_update(current: &Project, patch: &Map<String, Value>) -> Result<()> {

@@ -44,8 +44,7 @@ impl RevocationEvent {
     }
 }
 
-/// Stores an event that revokes what was issued up to `now`, and drops those that no token can
-/// outlive.
+/// Stores an event that revokes what was issued up to `now`, and drops old ones.
 pub async fn revoke(
     tx: &mut Tx,
     settings: &Settings,
@@ -62,6 +61,11 @@ pub async fn revoke(
     .bind(now)
     .execute(&mut *tx)
     .await?;
+    prune(tx, settings, now).await
+}
+
+/// Drops the events that no token can outlive.
+pub(crate) async fn prune(tx: &mut Tx, settings: &Settings, now: NaiveDateTime) -> Result<()> {
     sql("DELETE FROM revocation_event WHERE revoked_at < ?")
         .bind(now - settings.revocation_lifetime)
         .execute(tx)

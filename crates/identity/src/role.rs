@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keystone_storage::{Column, OrConflict, Select, Tx, select, sql};
+use keystone_storage::{Column, OrConflict, Select, select, sql};
 use keystone_types::{
     Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
 };
@@ -208,35 +208,8 @@ impl Identity {
             return Err(crate::immutable("delete", Role::MEMBER, id));
         }
         let mut tx = self.db.begin().await?;
-        self.remove_role(&mut tx, id).await?;
+        self.remove_roles(&mut tx, &[id.to_owned()]).await?;
         Ok(tx.commit().await?)
-    }
-
-    pub(crate) async fn remove_role(&self, tx: &mut Tx, id: &str) -> Result<()> {
-        // Application credentials go with the role their owner holds on the project.
-        const HELD: &str = "SELECT c.internal_id, c.id FROM application_credential c JOIN assignment a \
-               ON a.actor_id = c.user_id AND a.target_id = c.project_id AND a.type = 'UserProject' WHERE a.role_id = ?";
-        let held: Vec<(i64, String)> = sql(HELD).bind(id).fetch_all(&mut *tx).await?;
-        for (internal_id, _) in held {
-            for statement in [
-                "DELETE FROM application_credential_access_rule WHERE application_credential_id = ?",
-                "DELETE FROM application_credential_role WHERE application_credential_id = ?",
-                "DELETE FROM application_credential WHERE internal_id = ?",
-            ] {
-                sql(statement).bind(internal_id).execute(&mut *tx).await?;
-            }
-        }
-        for statement in [
-            "DELETE FROM assignment WHERE role_id = ?",
-            "DELETE FROM system_assignment WHERE role_id = ?",
-            "DELETE FROM implied_role WHERE prior_role_id = ?",
-            "DELETE FROM implied_role WHERE implied_role_id = ?",
-            "DELETE FROM role_option WHERE role_id = ?",
-            "DELETE FROM role WHERE id = ?",
-        ] {
-            sql(statement).bind(id).execute(&mut *tx).await?;
-        }
-        Ok(())
     }
 
     pub(crate) async fn role_graph(&self) -> Result<RoleGraph> {

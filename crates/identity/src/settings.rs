@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 
+use crate::ConfigOptions;
 use crate::EnforcementModel;
 use crate::password::{Algorithm, Options, PasswordRegex};
 
@@ -13,10 +14,10 @@ pub struct Settings {
     pub default_domain_id: String,
     /// `[DEFAULT] max_project_tree_depth`
     pub max_project_tree_depth: usize,
-    /// `[resource] project_name_url_safe` is not `off`
-    pub project_name_url_safe: bool,
-    /// `[resource] domain_name_url_safe` is not `off`
-    pub domain_name_url_safe: bool,
+    /// `[resource] project_name_url_safe`
+    pub project_name_url_safe: UrlSafe,
+    /// `[resource] domain_name_url_safe`
+    pub domain_name_url_safe: UrlSafe,
     /// `[federation] federated_domain_name`
     pub federated_domain_name: String,
     /// `[assignment] prohibited_implied_role`
@@ -35,6 +36,41 @@ pub struct Settings {
     pub enforcement_model: EnforcementModel,
     /// `[security_compliance]`
     pub compliance: Compliance,
+    /// Which options a domain may have for itself, and what they are where it does not.
+    pub config_options: ConfigOptions,
+}
+
+/// Whether names may hold characters that mean something in a URL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UrlSafe {
+    /// They may.
+    #[default]
+    Off,
+    /// New ones may not.
+    New,
+    /// Nor does a token find those that are there.
+    Strict,
+}
+
+impl UrlSafe {
+    /// The reserved characters that keep a name from being given to something.
+    pub(crate) fn reserved_in_new(self, name: &str) -> Option<String> {
+        if self == Self::Off {
+            return None;
+        }
+        Some(reserved(name)).filter(|found| !found.is_empty())
+    }
+
+    /// Whether a token may be scoped to something of this name.
+    pub fn allows_scope(self, name: &str) -> bool {
+        self != Self::Strict || reserved(name).is_empty()
+    }
+}
+
+fn reserved(name: &str) -> String {
+    name.chars()
+        .filter(|c| ":/?#[]@!$&'()*+,;=".contains(*c))
+        .collect()
 }
 
 /// Rules about passwords and idle users: options of `[security_compliance]`.
@@ -65,8 +101,8 @@ impl Default for Settings {
         Self {
             default_domain_id: "default".to_owned(),
             max_project_tree_depth: 5,
-            project_name_url_safe: false,
-            domain_name_url_safe: false,
+            project_name_url_safe: UrlSafe::Off,
+            domain_name_url_safe: UrlSafe::Off,
             federated_domain_name: "Federated".to_owned(),
             prohibited_implied_roles: vec!["admin".to_owned()],
             revocation_lifetime: Duration::seconds(3600 + 1800),
@@ -76,6 +112,7 @@ impl Default for Settings {
             credential_user_limit: None,
             enforcement_model: EnforcementModel::default(),
             compliance: Compliance::default(),
+            config_options: ConfigOptions::default(),
         }
     }
 }

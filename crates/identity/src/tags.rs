@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use keystone_storage::{Arg, OrConflict, Select, Tx, sql};
-use keystone_types::{Comparison, Filter, Listing, Result};
+use keystone_types::{Comparison, Error, Filter, Listing, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::Project;
 use crate::project::name_taken;
+use crate::{Identity, Project};
 
 /// The labels of a project, in order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,79 @@ impl From<Option<String>> for Tags {
             .collect();
         tags.sort();
         Self(tags)
+    }
+}
+
+impl Identity {
+    /// The labels of a project or domain.
+    pub async fn project_tags(&self, id: &str) -> Result<Vec<String>> {
+        Ok(self.project(id).await?.tags.0)
+    }
+
+    /// Replaces the labels of a project or domain.
+    pub async fn set_project_tags(&self, id: &str, tags: Vec<String>) -> Result<Vec<String>> {
+        let mut project = self.changeable(id, "update").await?;
+        self.check_not_enabled_alone(&project).await?;
+        project.tags = Tags(tags.iter().map(|tag| tag.trim().to_owned()).collect());
+        let mut tx = self.db.begin().await?;
+        store_tags(&mut tx, &project).await?;
+        tx.commit().await?;
+        Ok(project.tags.0)
+    }
+
+    /// 404 unless a project has exactly this label.
+    pub async fn check_project_tag(&self, id: &str, tag: &str) -> Result<()> {
+        let tags = self.project_tags(id).await?;
+        if tags.iter().any(|known| known == tag) {
+            Ok(())
+        } else {
+            Err(no_tag(tag))
+        }
+    }
+
+    /// Labels a project or domain.
+    pub async fn add_project_tag(&self, id: &str, tag: &str) -> Result<()> {
+        let project = self.changeable(id, "create").await?;
+        self.check_not_enabled_alone(&project).await?;
+        let done = sql("INSERT INTO project_tag (project_id, name) VALUES (?, ?)")
+            .bind(&project.id)
+            .bind(tag.trim())
+            .execute(&self.db)
+            .await;
+        done.or_conflict(|| name_taken(&project))?;
+        Ok(())
+    }
+
+    /// Takes a label from a project or domain.
+    pub async fn delete_project_tag(&self, id: &str, tag: &str) -> Result<()> {
+        let project = self.changeable(id, "delete").await?;
+        if project.tags.0.iter().all(|known| known != tag) {
+            return Err(no_tag(tag));
+        }
+        sql("DELETE FROM project_tag WHERE project_id = ? AND name = ?")
+            .bind(&project.id)
+            .bind(tag)
+            .execute(&self.db)
+            .await?;
+        Ok(())
+    }
+
+    async fn changeable(&self, id: &str, verb: &str) -> Result<Project> {
+        let project = self.project(id).await?;
+        if project.options.immutable() {
+            return Err(Error::Refused(format!(
+                "Cannot {verb} project tags for {id}, project is immutable. Set \"immutable\" option to false before \
+                 creating project tags."
+            )));
+        }
+        Ok(project)
+    }
+}
+
+fn no_tag(tag: &str) -> Error {
+    Error::NotFound {
+        kind: "project tag",
+        id: tag.to_owned(),
     }
 }
 

@@ -149,7 +149,7 @@ impl Keystone {
         if let Some(region) = &wanted.region_id {
             listing = listing.with("region_id", region);
         }
-        let endpoints = self.catalog().endpoints(&unlimited(listing)).await?.items;
+        let endpoints = self.catalog().endpoints(&listing).await?.items;
         for (interface, url) in urls {
             let found = endpoints.iter().rfind(|it| it.interface == interface);
             match found {
@@ -282,14 +282,14 @@ impl Keystone {
             }
             return Ok(role.id);
         }
-        let listing = unlimited(Listing::default().with("name", name));
+        let listing = Listing::default().with("name", name);
         let found = self.identity().global_roles(&listing).await?;
         let role = found.items.into_iter().next();
         Ok(role.ok_or_else(|| Error::not_found::<Role>(name))?.id)
     }
 
     async fn identity_service(&self, name: &str) -> Result<String> {
-        let listing = unlimited(Listing::default().with("type", "identity"));
+        let listing = Listing::default().with("type", "identity");
         let found = self.catalog().services(&listing).await?;
         if let Some(service) = found.items.into_iter().next() {
             return Ok(service.id);
@@ -307,14 +307,6 @@ fn unless_there<T>(created: Result<T>) -> Result<Option<T>> {
         Ok(it) => Ok(Some(it)),
         Err(Error::Conflict { .. }) => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-/// No configured limit may hide what is looked for.
-fn unlimited(listing: Listing) -> Listing {
-    Listing {
-        limit: Some(u32::MAX),
-        ..listing
     }
 }
 

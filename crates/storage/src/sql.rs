@@ -54,6 +54,19 @@ impl Query {
         self
     }
 
+    /// Binds the next `(?)` to a list, for `IN`: an empty one matches nothing.
+    #[must_use]
+    pub fn bind_all<T: Into<Arg>>(mut self, values: impl IntoIterator<Item = T>) -> Self {
+        let before = self.args.len();
+        self.args.extend(values.into_iter().map(Into::into));
+        let places = match self.args.len() - before {
+            0 => "(NULL)".to_owned(),
+            n => format!("(?{})", ", ?".repeat(n - 1)),
+        };
+        self.text = self.text.replacen("(?)", &places, 1).into();
+        self
+    }
+
     /// Fetches every row.
     pub async fn fetch_all<T: Record>(self, exec: impl Into<Exec<'_>>) -> Result<Vec<T>> {
         let exec = exec.into();

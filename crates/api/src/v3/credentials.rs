@@ -30,7 +30,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
         _ => Target::new(),
     };
     let app = cx.allow("identity:list_credentials", target).await?;
-    let listing = cx.unbounded_listing(&["user_id", "type"])?;
+    let listing = cx.listing(&["user_id", "type"])?;
     let page = Page::cut(visible(&cx, &listing).await?, &listing);
     let ids: Vec<String> = page.items.into_iter().map(|found| found.id).collect();
     let items = app.auth.credentials().open_all(&ids).await?;

@@ -55,7 +55,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     let app = cx
         .allow("identity:list_endpoint_groups", Target::new())
         .await?;
-    let listing = cx.asked(&["name"])?;
+    let listing = cx.listing(&["name"])?;
     cx.collection(&app.catalog.endpoint_groups(&listing).await?, &listing)
 }
 

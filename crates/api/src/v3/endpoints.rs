@@ -22,7 +22,7 @@ pub(crate) fn routes() -> Router<Live> {
 
 async fn list(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:list_endpoints", Target::new()).await?;
-    let listing = cx.asked(&["interface", "service_id", "region_id"])?;
+    let listing = cx.listing(&["interface", "service_id", "region_id"])?;
     cx.collection(&app.catalog.endpoints(&listing).await?, &listing)
 }
 

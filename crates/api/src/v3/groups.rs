@@ -33,7 +33,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
         None => Target::new(),
     };
     let app = cx.allow("identity:list_groups", target).await?;
-    let listing = cx.bounded_listing(&["domain_id", "name"])?;
+    let listing = cx.listing(&["domain_id", "name"])?;
     let narrowed = match scope {
         Some(id) => listing.clone().with("domain_id", id),
         None => listing.clone(),
@@ -87,7 +87,7 @@ async fn delete(cx: Context) -> Result<Response, Failure> {
 async fn users(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:list_users_in_group", target).await?;
-    let listing = cx.bounded_listing(&["domain_id", "enabled", "name", "password_expires_at"])?;
+    let listing = cx.listing(&["domain_id", "enabled", "name", "password_expires_at"])?;
     let narrowed = match cx.domain_scope() {
         Some(id) => listing.clone().with("domain_id", id),
         None => listing.clone(),

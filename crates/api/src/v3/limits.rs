@@ -34,7 +34,7 @@ pub(crate) fn routes() -> Router<Live> {
 
 async fn list(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:list_limits", Target::new()).await?;
-    let listing = cx.unbounded_listing(&FILTERS)?;
+    let listing = cx.listing(&FILTERS)?;
     cx.collection(&visible(&cx, app, &listing).await?, &listing)
 }
 

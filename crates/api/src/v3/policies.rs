@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Router<Live> {
 
 async fn list(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:list_policies", Target::new()).await?;
-    let listing = cx.asked(&["type"])?;
+    let listing = cx.listing(&["type"])?;
     cx.collection(&app.catalog.policies(&listing).await?, &listing)
 }
 

@@ -136,7 +136,8 @@ async fn delete(cx: Context) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-async fn target(cx: &Context) -> Result<Target> {
+/// The project in the path, for rules about it.
+pub(super) async fn target(cx: &Context) -> Result<Target> {
     cx.authenticated()?;
     let found = cx.unchecked().identity.project(cx.path("project_id")).await;
     Target::new().maybe("project", found)

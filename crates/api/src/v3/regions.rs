@@ -22,7 +22,7 @@ pub(crate) fn routes() -> Router<Live> {
 
 async fn list(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:list_regions", Target::new()).await?;
-    let listing = cx.asked(&["parent_region_id"])?;
+    let listing = cx.listing(&["parent_region_id"])?;
     cx.collection(&app.catalog.regions(&listing).await?, &listing)
 }
 

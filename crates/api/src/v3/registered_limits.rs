@@ -26,7 +26,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     let app = cx
         .allow("identity:list_registered_limits", Target::new())
         .await?;
-    let listing = cx.unbounded_listing(&["service_id", "region_id", "resource_name"])?;
+    let listing = cx.listing(&["service_id", "region_id", "resource_name"])?;
     cx.collection(&app.identity.registered_limits(&listing).await?, &listing)
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn routes() -> Router<Live> {
 
 async fn list(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:list_services", Target::new()).await?;
-    let listing = cx.asked(&["type", "name"])?;
+    let listing = cx.listing(&["type", "name"])?;
     cx.collection(&app.catalog.services(&listing).await?, &listing)
 }
 

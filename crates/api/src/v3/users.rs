@@ -45,7 +45,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
         Some(id) => Target::new().with("domain_id", &id)?,
         None => Target::new(),
     };
-    let listing = cx.bounded_listing(&FILTERS)?;
+    let listing = cx.listing(&FILTERS)?;
     let app = cx.allow("identity:list_users", target).await?;
     let narrowed = match scope {
         Some(id) => listing.clone().with("domain_id", id),
@@ -110,7 +110,7 @@ async fn delete(cx: Context) -> Result<Response, Failure> {
 async fn groups(cx: Context) -> Result<Response, Failure> {
     let target = target(&cx).await?;
     let app = cx.allow("identity:list_groups_for_user", target).await?;
-    let listing = cx.bounded_listing(&["name"])?;
+    let listing = cx.listing(&["name"])?;
     let narrowed = match cx.domain_scope() {
         Some(id) => listing.clone().with("domain_id", id),
         None => listing.clone(),

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::Policy;
 use crate::{
-    Catalog, Settings,
+    Catalog,
     fixture::{catalog, count, failure, ids, object, run},
 };
 
@@ -68,11 +68,7 @@ async fn what_an_older_client_stored_need_not_be_a_text() {
 
 #[tokio::test]
 async fn types_are_compared_letter_by_letter() {
-    let settings = Settings {
-        policy_list_limit: Some(2),
-        ..Settings::default()
-    };
-    let catalog = Catalog::new(catalog().await.db, settings);
+    let catalog = catalog().await;
     let mut policies = Vec::new();
     for policy_type in ["text/x", "Text/x", "text/x"] {
         policies.push(policy(&catalog, policy_type).await);
@@ -85,7 +81,11 @@ async fn types_are_compared_letter_by_letter() {
             .filter(|policy| policy.policy_type == policy_type);
         found.map(|policy| policy.id.as_str()).collect::<Vec<_>>()
     };
-    let page = catalog.policies(&Listing::default()).await.unwrap();
+    let two = Listing {
+        limit: Some(2),
+        ..Listing::default()
+    };
+    let page = catalog.policies(&two).await.unwrap();
     assert_eq!((ids(&page), page.more), (all[..2].to_vec(), true));
     let exact = Listing::default().with("type", "text/x");
     assert_eq!(ids(&catalog.policies(&exact).await.unwrap()), of("text/x"));

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use keystone::identity::password::{Algorithm, Options, PasswordRegex};
-use keystone::identity::{Compliance, EnforcementModel, Settings};
+use keystone::identity::{Compliance, ConfigOptions, EnforcementModel, Settings, UrlSafe};
 
 use super::{Reader, text};
 
@@ -15,8 +15,8 @@ impl Reader<'_> {
         Settings {
             default_domain_id: config.string("identity", "default_domain_id").to_owned(),
             max_project_tree_depth: self.count("DEFAULT", "max_project_tree_depth"),
-            project_name_url_safe: config.string("resource", "project_name_url_safe") != "off",
-            domain_name_url_safe: config.string("resource", "domain_name_url_safe") != "off",
+            project_name_url_safe: url_safe(config.string("resource", "project_name_url_safe")),
+            domain_name_url_safe: url_safe(config.string("resource", "domain_name_url_safe")),
             federated_domain_name: config
                 .string("federation", "federated_domain_name")
                 .to_owned(),
@@ -33,6 +33,7 @@ impl Reader<'_> {
                 _ => EnforcementModel::Flat,
             },
             compliance: self.compliance(),
+            config_options: self.config_options(),
         }
     }
 
@@ -60,6 +61,33 @@ impl Reader<'_> {
             strict: self.config.bool("DEFAULT", "strict_password_check"),
             ..Options::default()
         }
+    }
+
+    /// What domains may have for themselves, with the values that those have who don't.
+    fn config_options(&self) -> ConfigOptions {
+        let config = self.config;
+        let mut options = ConfigOptions::default();
+        for (group, names) in config.lists("domain_config", "additional_whitelisted_options") {
+            let names = names
+                .into_iter()
+                .map(|name| (name, serde_json::Value::Null));
+            options.whitelisted.insert(group, names.collect());
+        }
+        let sensitive = config.lists("domain_config", "additional_sensitive_options");
+        options.sensitive.extend(sensitive);
+        for (group, names) in &mut options.whitelisted {
+            for (name, value) in names {
+                *value = config.json(group, name);
+            }
+        }
+        let text = |name| {
+            config
+                .optional_string("security_compliance", name)
+                .map(str::to_owned)
+        };
+        options.password_regex = text("password_regex");
+        options.password_regex_description = text("password_regex_description");
+        options
     }
 
     fn compliance(&mut self) -> Compliance {
@@ -93,5 +121,13 @@ impl Reader<'_> {
         regex
             .map_err(|error| self.problem(group, name, error.to_string()))
             .ok()
+    }
+}
+
+fn url_safe(rule: &str) -> UrlSafe {
+    match rule {
+        "new" => UrlSafe::New,
+        "strict" => UrlSafe::Strict,
+        _ => UrlSafe::Off,
     }
 }

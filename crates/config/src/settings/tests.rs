@@ -97,7 +97,7 @@ fn options_reach_their_parts() {
     let description = compliance.password_regex_description;
     assert_eq!(description.unwrap(), "Letters and digits");
     assert!(settings.identity.passwords.strict);
-    assert_eq!(settings.catalog.list_limit, Some(7));
+    assert_eq!(settings.api.list_limits.catalog, Some(7));
     assert_eq!(settings.api.list_limit, Some(20));
     assert_eq!(settings.api.admin_token.unwrap().reveal(), "s3cret");
     assert_eq!(

@@ -1,0 +1,136 @@
+//! `/v3/projects/{project_id}/tags`
+
+use axum::Router;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use keystone_types::{Error, Result};
+use serde_json::{Value, json};
+
+use super::projects::target;
+use crate::Live;
+use crate::body::Body;
+use crate::context::{Context, no_content};
+use crate::failure::{Failure, json_line};
+use crate::schema;
+
+pub(crate) fn routes() -> Router<Live> {
+    Router::new()
+        .route(
+            "/v3/projects/{project_id}/tags",
+            get(list).put(replace).delete(clear),
+        )
+        .route(
+            "/v3/projects/{project_id}/tags/{value}",
+            get(check).put(add).delete(remove),
+        )
+}
+
+async fn list(cx: Context) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:list_project_tags", target(&cx).await?)
+        .await?;
+    let tags = app.identity.project_tags(cx.path("project_id")).await?;
+    Ok(answer(&cx, &tags))
+}
+
+async fn replace(cx: Context, Body(mut body): Body) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:update_project_tags", target(&cx).await?)
+        .await?;
+    let tags = body.shift_remove("tags").unwrap_or_else(|| json!({}));
+    schema::inline(
+        "PUT /v3/projects/{project_id}/tags",
+        "project_tags_update",
+        &tags,
+    )
+    .map_err(Error::Validation)?;
+    let tags = serde_json::from_value(tags).map_err(Error::internal)?;
+    let tags = app
+        .identity
+        .set_project_tags(cx.path("project_id"), tags)
+        .await?;
+    Ok(answer(&cx, &tags))
+}
+
+async fn clear(cx: Context) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:delete_project_tags", target(&cx).await?)
+        .await?;
+    app.identity
+        .set_project_tags(cx.path("project_id"), Vec::new())
+        .await?;
+    Ok(no_content())
+}
+
+async fn check(cx: Context) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:get_project_tag", target(&cx).await?)
+        .await?;
+    app.identity
+        .check_project_tag(cx.path("project_id"), cx.path("value"))
+        .await?;
+    Ok(no_content())
+}
+
+async fn add(cx: Context) -> Result<Response, Failure> {
+    const ROUTE: &str = "PUT /v3/projects/{project_id}/tags/{value}";
+    let app = cx
+        .allow("identity:create_project_tag", target(&cx).await?)
+        .await?;
+    let (id, tag) = (cx.path("project_id"), cx.path("value"));
+    schema::inline(ROUTE, "project_tag_create", &tag.into()).map_err(Error::Validation)?;
+    let mut tags = app.identity.project_tags(id).await?;
+    tags.push(tag.to_owned());
+    schema::inline(ROUTE, "project_tags_update", &tags.into()).map_err(Error::Validation)?;
+    app.identity.add_project_tag(id, tag).await?;
+    created(&cx.url(&format!("{id}/tags/{tag}")))
+}
+
+async fn remove(cx: Context) -> Result<Response, Failure> {
+    let app = cx
+        .allow("identity:delete_project_tag", target(&cx).await?)
+        .await?;
+    app.identity
+        .delete_project_tag(cx.path("project_id"), cx.path("value"))
+        .await?;
+    Ok(no_content())
+}
+
+fn answer(cx: &Context, tags: &[String]) -> Response {
+    let body: Value = json!({ "links": { "self": cx.root_url() }, "tags": tags });
+    json_line(StatusCode::OK, &body)
+}
+
+/// An empty page, and where the tag would be if the reference had not left out a part of the path.
+fn created(url: &str) -> Result<Response, Failure> {
+    let location = HeaderValue::from_str(&ascii(url)).map_err(Error::internal)?;
+    let mut response = StatusCode::CREATED.into_response();
+    response.headers_mut().insert(header::LOCATION, location);
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    Ok(response)
+}
+
+/// A URL as it is where it can be sent, else encoded.
+fn ascii(url: &str) -> String {
+    const ESCAPED: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
+        .add(b' ')
+        .add(b'"')
+        .add(b'<')
+        .add(b'>')
+        .add(b'[')
+        .add(b'\\')
+        .add(b']')
+        .add(b'^')
+        .add(b'`')
+        .add(b'{')
+        .add(b'|')
+        .add(b'}');
+    if url.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return url.to_owned();
+    }
+    percent_encoding::utf8_percent_encode(url, ESCAPED).to_string()
+}

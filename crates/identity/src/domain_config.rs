@@ -1,0 +1,243 @@
+//! Domain configuration: options of `keystone.conf` that a domain has for itself. Sensitive ones are kept apart, and never
+//! shown.
+
+mod rules;
+
+use keystone_storage::{Query, Tx, sql};
+use keystone_types::{Error, Result, to_python_json};
+use serde_json::{Map, Value};
+
+use crate::Identity;
+
+pub use rules::ConfigOptions;
+use rules::{check_patch, invalid, not_found};
+
+const FALSE: [&str; 7] = ["null", "false", "0", "0.0", "\"\"", "[]", "{}"];
+
+/// Groups of options with their values.
+pub type Config = Map<String, Value>;
+
+/// Which part of a configuration: all of it, a group, or an option in one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConfigPart<'a> {
+    /// The group.
+    pub group: Option<&'a str>,
+    /// The option; only in a group.
+    pub option: Option<&'a str>,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    group: String,
+    option: String,
+    value: String,
+}
+
+impl Identity {
+    /// What a domain has set, without what is sensitive.
+    pub async fn domain_config(&self, domain_id: &str, part: ConfigPart<'_>) -> Result<Config> {
+        let known = &self.settings.config_options;
+        known.check(part)?;
+        let rows = self.whitelisted(domain_id, part).await?;
+        if rows.is_empty() {
+            return Err(not_found(domain_id, part));
+        }
+        shown(rows, part.option.is_some())
+    }
+
+    /// Replaces the configuration of a domain; tells too whether there was none.
+    pub async fn create_domain_config(
+        &self,
+        domain_id: &str,
+        config: &Value,
+    ) -> Result<(Config, bool)> {
+        let known = &self.settings.config_options;
+        let config = known.check_config(config)?;
+        let mut tx = self.db.begin().await?;
+        let removed = remove(&mut tx, domain_id, ConfigPart::default()).await?;
+        self.insert(&mut tx, domain_id, config).await?;
+        tx.commit().await?;
+        let rows = self.whitelisted(domain_id, ConfigPart::default()).await?;
+        Ok((shown(rows, false)?, removed == 0))
+    }
+
+    /// Lays options over the configuration of a domain; of a part only what is there already.
+    pub async fn update_domain_config(
+        &self,
+        domain_id: &str,
+        config: &Value,
+        part: ConfigPart<'_>,
+    ) -> Result<Config> {
+        let known = &self.settings.config_options;
+        let wrapped = match part {
+            ConfigPart {
+                group: Some(group),
+                option: Some(_),
+            } => &Value::Object(Map::from_iter([(group.to_owned(), config.clone())])),
+            _ => config,
+        };
+        let config = known.check_config(wrapped)?;
+        known.check(part)?;
+        check_patch(config, part)?;
+        if part.group.is_some() && self.first_value(domain_id, part).await?.is_none() {
+            return Err(not_found(domain_id, part));
+        }
+        let mut tx = self.db.begin().await?;
+        for (group, options) in config {
+            for option in options.as_object().into_iter().flat_map(Map::keys) {
+                let part = ConfigPart {
+                    group: Some(group),
+                    option: Some(option),
+                };
+                remove(&mut tx, domain_id, part).await?;
+            }
+        }
+        self.insert(&mut tx, domain_id, config).await?;
+        tx.commit().await?;
+        self.domain_config(domain_id, ConfigPart::default()).await
+    }
+
+    /// Deletes the configuration of a domain, or a part that is there.
+    pub async fn delete_domain_config(&self, domain_id: &str, part: ConfigPart<'_>) -> Result<()> {
+        self.settings.config_options.check(part)?;
+        if let Some(group) = part.group {
+            let whole = ConfigPart {
+                group: Some(group),
+                option: None,
+            };
+            if self.first_value(domain_id, whole).await?.is_none() {
+                return Err(not_found(domain_id, whole));
+            }
+            let value = self.first_value(domain_id, part).await?;
+            // The reference does not see what Python takes for false.
+            let seen = value.is_some_and(|value| !FALSE.contains(&value.as_str()));
+            if part.option.is_some() && !seen {
+                return Err(not_found(domain_id, part));
+            }
+        }
+        let mut tx = self.db.begin().await?;
+        remove(&mut tx, domain_id, part).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// The rules about passwords that users of the default domain may read.
+    pub fn security_compliance_config(
+        &self,
+        domain_id: &str,
+        option: Option<&str>,
+    ) -> Result<Config> {
+        if domain_id != self.settings.default_domain_id {
+            return Err(invalid(
+                "Reading security compliance information for any domain other than the default domain is not allowed or \
+                 supported.",
+            ));
+        }
+        self.settings.config_options.security_compliance(option)
+    }
+
+    /// What `keystone.conf` says for those who have set nothing.
+    pub fn default_domain_config(&self, part: ConfigPart<'_>) -> Result<Config> {
+        self.settings.config_options.defaults(part)
+    }
+
+    async fn insert(&self, tx: &mut Tx, domain_id: &str, config: &Config) -> Result<()> {
+        for (group, options) in config {
+            for (option, value) in options.as_object().into_iter().flatten() {
+                let statement = if self.settings.config_options.is_sensitive(group, option) {
+                    "INSERT INTO sensitive_config (domain_id, `group`, `option`, value) VALUES (?, ?, ?, ?)"
+                } else {
+                    "INSERT INTO whitelisted_config (domain_id, `group`, `option`, value) VALUES (?, ?, ?, ?)"
+                };
+                let query = sql(statement).bind(domain_id).bind(group).bind(option);
+                query.bind(to_python_json(value)).execute(&mut *tx).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn whitelisted(&self, domain_id: &str, part: ConfigPart<'_>) -> Result<Vec<Row>> {
+        const TEXTS: [&str; 3] = [
+            "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? ORDER BY `group`, `option`",
+            "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? ORDER BY `option`",
+            "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
+        ];
+        Ok(of_part(TEXTS, domain_id, part).fetch_all(&self.db).await?)
+    }
+
+    /// The first value of a part, sensitive or not, as it is stored.
+    async fn first_value(&self, domain_id: &str, part: ConfigPart<'_>) -> Result<Option<String>> {
+        const TEXTS: [[&str; 3]; 2] = [
+            [
+                "SELECT value FROM whitelisted_config WHERE domain_id = ?",
+                "SELECT value FROM whitelisted_config WHERE domain_id = ? AND `group` = ?",
+                "SELECT value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
+            ],
+            [
+                "SELECT value FROM sensitive_config WHERE domain_id = ?",
+                "SELECT value FROM sensitive_config WHERE domain_id = ? AND `group` = ?",
+                "SELECT value FROM sensitive_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
+            ],
+        ];
+        for texts in TEXTS {
+            let found = of_part(texts, domain_id, part)
+                .fetch_optional(&self.db)
+                .await?;
+            if let Some((value,)) = found {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Deletes a part, sensitive or not, and tells how many options that were.
+async fn remove(tx: &mut Tx, domain_id: &str, part: ConfigPart<'_>) -> Result<u64> {
+    const TEXTS: [[&str; 3]; 2] = [
+        [
+            "DELETE FROM whitelisted_config WHERE domain_id = ?",
+            "DELETE FROM whitelisted_config WHERE domain_id = ? AND `group` = ?",
+            "DELETE FROM whitelisted_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
+        ],
+        [
+            "DELETE FROM sensitive_config WHERE domain_id = ?",
+            "DELETE FROM sensitive_config WHERE domain_id = ? AND `group` = ?",
+            "DELETE FROM sensitive_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
+        ],
+    ];
+    let mut removed = 0;
+    for texts in TEXTS {
+        removed += of_part(texts, domain_id, part).execute(&mut *tx).await?;
+    }
+    Ok(removed)
+}
+
+/// The statement for as much as the part names.
+fn of_part(texts: [&'static str; 3], domain_id: &str, part: ConfigPart<'_>) -> Query {
+    match (part.group, part.option) {
+        (None, _) => sql(texts[0]).bind(domain_id),
+        (Some(group), None) => sql(texts[1]).bind(domain_id).bind(group),
+        (Some(group), Some(option)) => sql(texts[2]).bind(domain_id).bind(group).bind(option),
+    }
+}
+
+/// Rows as they are shown: an option that was asked for stands without its group.
+fn shown(rows: Vec<Row>, alone: bool) -> Result<Config> {
+    let mut config = Config::new();
+    for Row {
+        group,
+        option,
+        value,
+    } in rows
+    {
+        let value: Value = serde_json::from_str(&value).map_err(Error::internal)?;
+        if alone {
+            config.insert(option, value);
+        } else if let Value::Object(options) = config
+            .entry(group)
+            .or_insert_with(|| Value::Object(Map::new()))
+        {
+            options.insert(option, value);
+        }
+    }
+    Ok(config)
+}
