@@ -126,24 +126,24 @@ impl Identity {
                 .filter("a.actor_id = ?", query.actor.as_ref().map(Actor::id))
                 .filter("a.role_id = ?", query.role_id.as_ref())
         };
-        let mut items = Vec::new();
-        if query.scope != Some(AssignmentScope::System) {
-            let targets = match &query.scope {
-                Some(AssignmentScope::Project(id) | AssignmentScope::Domain(id)) => {
-                    Some(BTreeSet::from([id.clone()]))
-                }
-                Some(AssignmentScope::Tree(id)) => Some(Below::tree(&self.db, id).await?.projects),
-                Some(AssignmentScope::System) | None => None,
-            };
-            let select = narrow(select(ASSIGNMENTS)).filter("a.inherited = ?", query.inherited);
-            let found = self.assignments_on(select, targets.as_ref()).await?;
-            items.extend(found.into_iter().filter(|item| fits(query, item)));
-        }
-        if matches!(query.scope, None | Some(AssignmentScope::System)) {
-            let select = narrow(select(SYSTEM)).and("a.target_id = 'system'");
-            let found = self.assignments_on(select, None).await?;
-            items.extend(found.into_iter().filter(|item| fits(query, item)));
-        }
+        let targets = match &query.scope {
+            Some(AssignmentScope::Project(id) | AssignmentScope::Domain(id)) => {
+                Some(BTreeSet::from([id.clone()]))
+            }
+            Some(AssignmentScope::Tree(id)) => Some(Below::tree(&self.db, id).await?.projects),
+            Some(AssignmentScope::System) | None => None,
+        };
+        let select = match &query.scope {
+            Some(AssignmentScope::System) => on_system(narrow(select(SYSTEM))),
+            Some(_) => narrow(select(ASSIGNMENTS)).filter("a.inherited = ?", query.inherited),
+            None => {
+                let select = narrow(select(ASSIGNMENTS)).filter("a.inherited = ?", query.inherited);
+                on_system(narrow(select.union_all(SYSTEM)))
+            }
+        };
+        let mut items = self.assignments_on(select, targets.as_ref()).await?;
+        items.retain(|item| fits(query, item));
+        items.sort_by_key(|item| item.target == Target::System);
         Ok(items)
     }
 
@@ -156,7 +156,7 @@ impl Identity {
         if let Some(targets) = targets.filter(|targets| targets.len() <= LONG) {
             select = select.within("a.target_id", targets);
         }
-        let tail = " ORDER BY a.type, a.actor_id, a.target_id, a.role_id, a.inherited";
+        let tail = " ORDER BY `type`, actor_id, target_id, role_id, inherited";
         let rows: Vec<Row> = select.then(tail).fetch_all(&self.db).await?;
         rows.into_iter()
             .filter(|(_, _, target, ..)| targets.is_none_or(|targets| targets.contains(target)))
@@ -171,6 +171,10 @@ impl Identity {
             .await?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
+}
+
+fn on_system(select: Select) -> Select {
+    select.and("a.target_id = 'system'")
 }
 
 /// Users and groups, projects and domains share columns: an id must be of the kind asked for.

@@ -83,6 +83,15 @@ impl Select {
         self
     }
 
+    /// Begins another `SELECT`, like the first, whose rows are added to what was found so far.
+    #[must_use]
+    pub fn union_all(mut self, text: &'static str) -> Self {
+        self.text.push_str(" UNION ALL ");
+        self.text.push_str(text);
+        self.glue = " WHERE ";
+        self
+    }
+
     /// Ends the `WHERE` clause with a literal tail, such as ` ORDER BY id LIMIT ?`.
     pub fn then(mut self, tail: &'static str) -> Query {
         self.text.push_str(tail);

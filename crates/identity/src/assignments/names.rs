@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use keystone_storage::select;
+use keystone_storage::{Select, select};
 use keystone_types::Result;
 
 use super::{Assignment, LONG};
@@ -33,10 +33,17 @@ pub struct Named {
     pub domain_name: Option<String>,
 }
 
-type Row = (String, Option<String>, Option<String>, Option<String>);
+/// Of what kind, its id, name and domain, and the domain's name.
+type Row = (
+    String,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
 
 const USERS: &str = "\
-    SELECT u.id, COALESCE(l.name, n.name, (SELECT f.display_name FROM federated_user f WHERE f.user_id = u.id \
+    SELECT 'user', u.id, COALESCE(l.name, n.name, (SELECT f.display_name FROM federated_user f WHERE f.user_id = u.id \
                                             ORDER BY f.id LIMIT 1)), \
            u.domain_id, d.name \
       FROM `user` u \
@@ -45,17 +52,17 @@ const USERS: &str = "\
       LEFT JOIN nonlocal_user n ON n.user_id = u.id";
 
 const GROUPS: &str = "\
-    SELECT g.id, g.name, g.domain_id, d.name FROM `group` g LEFT JOIN project d ON d.id = g.domain_id";
+    SELECT 'group', g.id, g.name, g.domain_id, d.name FROM `group` g LEFT JOIN project d ON d.id = g.domain_id";
 
 const PROJECTS: &str = "\
-    SELECT p.id, p.name, p.domain_id, d.name FROM project p LEFT JOIN project d ON d.id = p.domain_id";
+    SELECT 'project', p.id, p.name, p.domain_id, d.name FROM project p LEFT JOIN project d ON d.id = p.domain_id";
 
 const ROLES: &str = "\
-    SELECT r.id, r.name, NULLIF(r.domain_id, '<<null>>'), d.name \
+    SELECT 'role', r.id, r.name, NULLIF(r.domain_id, '<<null>>'), d.name \
       FROM role r LEFT JOIN project d ON d.id = r.domain_id";
 
 impl Identity {
-    /// The names of everything that assignments mention.
+    /// The names of everything that assignments mention, in one statement.
     pub(super) async fn names(&self, items: &[Assignment]) -> Result<Names> {
         let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
         let (mut projects, mut roles) = (BTreeSet::new(), BTreeSet::new());
@@ -69,12 +76,27 @@ impl Identity {
             }
             roles.insert(item.role_id.as_str());
         }
-        let mut names = Names {
-            users: self.named(USERS, "u.id", users).await?,
-            groups: self.named(GROUPS, "g.id", groups).await?,
-            projects: self.named(PROJECTS, "p.id", projects).await?,
-            roles: self.named(ROLES, "r.id", roles).await?,
-        };
+        let select = some(select(USERS), "u.id", users);
+        let select = some(select.union_all(GROUPS), "g.id", groups);
+        let select = some(select.union_all(PROJECTS), "p.id", projects);
+        let select = some(select.union_all(ROLES), "r.id", roles);
+        let rows: Vec<Row> = select.then(" ORDER BY 1, 2").fetch_all(&self.db).await?;
+        let mut names = Names::default();
+        for (kind, id, name, domain_id, domain_name) in rows {
+            let of_kind = match kind.as_str() {
+                "user" => &mut names.users,
+                "group" => &mut names.groups,
+                "project" => &mut names.projects,
+                _ => &mut names.roles,
+            };
+            let name = name.unwrap_or_default();
+            let found = Named {
+                name,
+                domain_id,
+                domain_name,
+            };
+            of_kind.insert(id, found);
+        }
         // What acts as a domain is in no other.
         for (id, project) in &mut names.projects {
             if project.domain_id.as_deref() == Some(ROOT) {
@@ -84,30 +106,13 @@ impl Identity {
         }
         Ok(names)
     }
+}
 
-    async fn named(
-        &self,
-        text: &'static str,
-        column: &'static str,
-        ids: BTreeSet<&str>,
-    ) -> Result<HashMap<String, Named>> {
-        if ids.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let mut select = select(text);
-        if ids.len() <= LONG {
-            select = select.within(column, ids);
-        }
-        let rows: Vec<Row> = select.then("").fetch_all(&self.db).await?;
-        let named = rows.into_iter().map(|(id, name, domain_id, domain_name)| {
-            let name = name.unwrap_or_default();
-            let named = Named {
-                name,
-                domain_id,
-                domain_name,
-            };
-            (id, named)
-        });
-        Ok(named.collect())
+/// Those with these ids, or all where the ids are too many for a statement.
+fn some(select: Select, column: &'static str, ids: BTreeSet<&str>) -> Select {
+    if ids.len() <= LONG {
+        select.within(column, ids)
+    } else {
+        select
     }
 }
