@@ -5,7 +5,6 @@ use axum::response::Response;
 use axum::routing::get;
 use keystone_identity::Role;
 use keystone_types::Result;
-use serde_json::json;
 
 use crate::Live;
 use crate::body::{Body, resource};
@@ -22,9 +21,10 @@ pub(crate) fn routes() -> Router<Live> {
 }
 
 async fn list(cx: Context) -> Result<Response, Failure> {
-    if let Some(id) = cx.query("domain_id").filter(|id| !id.is_empty()) {
-        let target = Target::new().with("role", &json!({ "domain_id": id }))?;
-        let app = cx.allow("identity:list_domain_roles", target).await?;
+    if cx.query("domain_id").is_some_and(|id| !id.is_empty()) {
+        let app = cx
+            .allow("identity:list_domain_roles", Target::new())
+            .await?;
         let listing = cx.listing(&["name", "domain_id"])?;
         return cx.collection(&app.identity.roles(&listing).await?, &listing);
     }
@@ -36,7 +36,12 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let role: Role = resource(body.member("role")?)?;
     let action = rule(&role, "identity:create_role", "identity:create_domain_role");
-    let app = cx.allow(action, Target::new().with("role", &role)?).await?;
+    let target = if role.domain_id.is_some() {
+        target(&role)?
+    } else {
+        Target::new()
+    };
+    let app = cx.allow(action, target).await?;
     cx.created(&app.identity.create_role(role).await?)
 }
 
