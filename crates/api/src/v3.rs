@@ -23,6 +23,9 @@ mod roles;
 mod services;
 mod users;
 
+#[cfg(test)]
+mod tests;
+
 use axum::Router;
 use axum::middleware::from_fn;
 
