@@ -1,7 +1,6 @@
 //! `/v3/role_assignments`
 
 mod effective;
-mod statements;
 
 use keystone_testkit::{Cloud, Session};
 use serde_json::{Value, json};

@@ -9,6 +9,7 @@ use keystone::types::Clock;
 use keystone::{Bootstrap, Keystone, Settings};
 use serde_json::{Value, json};
 
+use crate::statements::Statements;
 use crate::{Session, database};
 
 /// The password of the user `admin`.
@@ -22,6 +23,7 @@ pub struct Cloud {
     now: Arc<Mutex<NaiveDateTime>>,
     settings: Settings,
     key: String,
+    statements: Statements,
 }
 
 impl Cloud {
@@ -37,7 +39,9 @@ impl Cloud {
             .expect("a literal time");
         let now = Arc::new(Mutex::new(start));
         let key = key();
-        let keystone = node(&settings, database::fresh().await, &now, &key).await;
+        let statements = Statements::default();
+        let db = statements.hear(database::fresh().await);
+        let keystone = node(&settings, db, &now, &key).await;
         let bootstrap = Bootstrap {
             region_id: Some("RegionOne".to_owned()),
             ..Bootstrap::new(ADMIN_PASSWORD).url("http://keystone.test:5000/v3")
@@ -51,7 +55,13 @@ impl Cloud {
             now,
             settings,
             key,
+            statements,
         }
+    }
+
+    /// What `work` is done with, and the SQL that it took.
+    pub async fn statements<T>(&self, work: impl Future<Output = T>) -> (T, Vec<String>) {
+        self.statements.during(work).await
     }
 
     /// Another node of the same cloud: its database, keys and time, and nothing else in common.

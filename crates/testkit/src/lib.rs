@@ -2,12 +2,13 @@
 //! go through the whole router.
 //!
 //! `KEYSTONE_TEST_DATABASE=mysql://…` runs the same tests on a MariaDB server: each cloud then
-//! gets a database of its own there.
+//! gets a database of its own there. `KEYSTONE_TEST_STATEMENTS=file` lists there what SQL ran.
 
 mod answer;
 mod cloud;
 mod database;
 mod session;
+mod statements;
 
 pub use answer::Answer;
 pub use cloud::{ADMIN_PASSWORD, Cloud};

@@ -1,0 +1,117 @@
+//! The whole interface at once: every route, every rule, every listing.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may panic, also in what its cases share"
+)]
+
+mod injection;
+mod policies;
+mod routes;
+mod statements;
+mod unauthenticated;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A route of the reference.
+#[derive(Debug, Deserialize)]
+struct Route {
+    path: String,
+    methods: Vec<String>,
+    family: String,
+}
+
+/// What is not served yet; a family leaves this list with its last route.
+const LATER: [&str; 6] = [
+    "application credentials",
+    "ec2",
+    "federation",
+    "oauth1",
+    "oauth2",
+    "trusts",
+];
+
+/// What the reference is yet to be asked with a well-formed body.
+const UNRECORDED: [&str; 1] = ["POST /v3/credentials"];
+
+/// An id that nothing has.
+const UNKNOWN: &str = "11111111111111111111111111111111";
+
+static ROUTES: LazyLock<Vec<Route>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../parity/routes.json")).unwrap());
+
+/// A well-formed body for each call that wants one.
+static BODIES: LazyLock<BTreeMap<String, Value>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("bodies.json")).unwrap());
+
+/// What the reference answers nobody without a body, nobody with a well-formed one, and the
+/// administrator with it, where the path's ids are unknown; 0 where it drops the connection.
+static STATUSES: LazyLock<BTreeMap<String, [u16; 3]>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("statuses.json")).unwrap());
+
+/// One method of one route.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    method: &'static str,
+    path: &'static str,
+}
+
+impl Call {
+    /// Every call that is to be served.
+    fn all() -> impl Iterator<Item = Self> {
+        let routes = ROUTES.iter();
+        let routes = routes
+            .filter(|route| route.family != "static" && !LATER.contains(&route.family.as_str()));
+        routes.flat_map(|route| {
+            route.methods.iter().map(|method| Self {
+                method,
+                path: &route.path,
+            })
+        })
+    }
+
+    fn key(self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// The reference's statuses, where it was asked.
+    fn recorded(self) -> Option<[u16; 3]> {
+        let key = self.key();
+        let found = STATUSES.get(&key).copied();
+        assert_ne!(found.is_some(), UNRECORDED.contains(&key.as_str()), "{key}");
+        found
+    }
+
+    fn body(self) -> Option<&'static Value> {
+        BODIES.get(&self.key())
+    }
+
+    /// The path with its parameters filled in.
+    fn url(self, value: impl Fn(&str) -> String) -> String {
+        filled(self.path, value)
+    }
+}
+
+fn filled(template: &str, value: impl Fn(&str) -> String) -> String {
+    let segments = template.split('/').map(|segment| {
+        let name = segment
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
+        name.map_or_else(|| segment.to_owned(), &value)
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// Ids of nothing, and what is no id.
+fn unknown(parameter: &str) -> String {
+    let value = match parameter {
+        "group" => "identity",
+        "option" => "driver",
+        "value" => "blue",
+        _ => UNKNOWN,
+    };
+    value.to_owned()
+}

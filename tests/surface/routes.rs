@@ -1,0 +1,101 @@
+//! Every route and every method of the reference is served, and no other.
+
+use keystone_testkit::{Answer, Cloud};
+
+use crate::{Call, LATER, ROUTES, filled, unknown};
+
+/// Where the administrator's answer differs from the reference's, and why.
+const DIFFERENT: [(&str, u16, &str); 0] = [];
+
+/// The page that the reference's framework answers where it has no route.
+fn is_unrouted(answer: &Answer) -> bool {
+    answer.status == 404
+        && answer
+            .header("content-type")
+            .is_some_and(|kind| kind.starts_with("text/html"))
+}
+
+#[tokio::test]
+async fn every_route_and_method_is_served() {
+    let cloud = Cloud::new().await;
+    let admin = cloud.admin().await;
+    let mut wrong = Vec::new();
+    for call in Call::all() {
+        let answer = admin
+            .request(call.method, &call.url(unknown), call.body())
+            .await;
+        let expected = call.recorded().map_or(200, |[.., status]| status);
+        if is_unrouted(&answer) {
+            wrong.push(format!("{}: no such route", call.key()));
+        } else if (answer.status == 405) != (expected == 405) {
+            wrong.push(format!("{}: {}, not {expected}", call.key(), answer.status));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn the_administrator_gets_the_status_that_the_reference_gives() {
+    let cloud = Cloud::new().await;
+    let admin = cloud.admin().await;
+    let mut wrong = Vec::new();
+    for call in Call::all() {
+        let answer = admin
+            .request(call.method, &call.url(unknown), call.body())
+            .await;
+        let Some([.., theirs]) = call.recorded() else {
+            continue;
+        };
+        let ours = DIFFERENT.iter().find(|(key, ..)| *key == call.key());
+        let expected = ours.map_or(theirs, |(_, status, _)| *status);
+        // Where the reference drops the connection, an error that says why is better.
+        let good = if expected == 0 {
+            400..500
+        } else {
+            expected..expected + 1
+        };
+        if !good.contains(&answer.status) {
+            wrong.push(format!("{}: {}, not {theirs}", call.key(), answer.status));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn every_path_allows_the_reference_s_methods_and_no_other() {
+    let cloud = Cloud::new().await;
+    let nobody = cloud.nobody();
+    let mut wrong = Vec::new();
+    let served = ROUTES
+        .iter()
+        .filter(|route| route.path.starts_with("/v3/") && !LATER.contains(&route.family.as_str()));
+    for route in served {
+        let answer = nobody
+            .request("OPTIONS", &filled(&route.path, unknown), None)
+            .await;
+        let allow = answer.header("allow").unwrap_or_default();
+        let mut allowed: Vec<_> = allow.split(", ").collect();
+        allowed.sort_unstable();
+        let mut expected: Vec<_> = route.methods.iter().map(String::as_str).collect();
+        expected.push("OPTIONS");
+        expected.sort_unstable();
+        if allowed != expected {
+            wrong.push(format!("{}: {allowed:?}, not {expected:?}", route.path));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_family_that_is_served_is_no_longer_listed_as_missing() {
+    let cloud = Cloud::new().await;
+    let nobody = cloud.nobody();
+    for family in LATER {
+        let mut missing = false;
+        for route in ROUTES.iter().filter(|route| route.family == family) {
+            let answer = nobody.get(&filled(&route.path, unknown)).await;
+            missing |= is_unrouted(&answer);
+        }
+        assert!(missing, "{family} is served: take it out of the list");
+    }
+}
