@@ -35,8 +35,11 @@ recordings! {
     heads
     health
     leftovers
+    limit_clean_up
+    limit_input
     limit_lists
     limits
+    limits_strict
     no_longer_served
     odd_requests
     projects

@@ -4,8 +4,8 @@
 use keystone_storage::{Tx, sql};
 use keystone_types::{Error, Result};
 
-use crate::Limit;
 use crate::registered_limit::registered_for;
+use crate::{Limit, RegisteredLimit};
 
 /// `[unified_limit] enforcement_model`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,45 +90,40 @@ async fn fits_below(
     if let Some(above) = together.iter().find(same) {
         return Ok(limit.resource_limit <= above.resource_limit);
     }
-    let stored: Option<(i64,)> = sql("\
-        SELECT l.resource_limit FROM `limit` l JOIN registered_limit r ON r.id = l.registered_limit_id \
-         WHERE l.domain_id = ? AND r.service_id = ? AND r.resource_name = ? \
-           AND COALESCE(r.region_id, '') = ? \
-         ORDER BY l.internal_id LIMIT 1")
-    .bind(&parent)
-    .bind(&limit.service_id)
-    .bind(&limit.resource_name)
-    .bind(limit.region_id.as_deref().unwrap_or(""))
-    .fetch_optional(&mut *tx)
-    .await?;
-    let above = match stored {
-        Some((value,)) => Some(value),
-        None => registered_default(tx, limit).await?,
+    let Some(registered) = registered(tx, limit).await? else {
+        return Ok(true);
     };
-    Ok(above.is_none_or(|above| above == 0 || limit.resource_limit <= above))
+    let stored: Option<(i64,)> = sql("\
+        SELECT resource_limit FROM `limit` WHERE domain_id = ? AND registered_limit_id = ? \
+         ORDER BY internal_id LIMIT 1")
+    .bind(&parent)
+    .bind(&registered.id)
+    .fetch_optional(tx)
+    .await?;
+    let above = stored.map_or(registered.default_limit, |(value,)| value);
+    Ok(above == 0 || limit.resource_limit <= above)
 }
 
-async fn registered_default(tx: &mut Tx, limit: &Limit) -> Result<Option<i64>> {
+async fn registered(tx: &mut Tx, limit: &Limit) -> Result<Option<RegisteredLimit>> {
     let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
-    let registered = registered_for(tx, service, region, limit.resource_name.as_deref()).await?;
-    Ok(registered.map(|registered| registered.default_limit))
+    registered_for(tx, service, region, limit.resource_name.as_deref()).await
 }
 
 /// Whether a project below a domain has more than the domain's limit.
 async fn has_greater_below(tx: &mut Tx, limit: &Limit, domain_id: &str) -> Result<bool> {
+    let Some(registered) = registered(tx, limit).await? else {
+        return Ok(false);
+    };
     let greater: Option<(String,)> = sql("\
         WITH RECURSIVE down (id) AS (\
             SELECT id FROM project WHERE parent_id = ? \
             UNION SELECT p.id FROM project p JOIN down ON p.parent_id = down.id) \
-        SELECT l.id FROM `limit` l JOIN registered_limit r ON r.id = l.registered_limit_id \
-         WHERE l.project_id IN (SELECT id FROM down) \
-           AND r.service_id = ? AND r.resource_name = ? AND COALESCE(r.region_id, '') = ? \
+        SELECT l.id FROM `limit` l \
+         WHERE l.project_id IN (SELECT id FROM down) AND l.registered_limit_id = ? \
            AND l.resource_limit <> 0 AND l.resource_limit > ? \
          LIMIT 1")
     .bind(domain_id)
-    .bind(&limit.service_id)
-    .bind(&limit.resource_name)
-    .bind(limit.region_id.as_deref().unwrap_or(""))
+    .bind(&registered.id)
     .bind(limit.resource_limit)
     .fetch_optional(tx)
     .await?;

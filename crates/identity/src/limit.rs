@@ -166,17 +166,23 @@ fn missing(id: &str) -> Error {
 async fn check_owner(tx: &mut Tx, limit: &mut Limit) -> Result<()> {
     let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
     check_place(tx, service, region, "limit").await?;
-    let kind = "SELECT is_domain FROM project WHERE id = ?";
     if let Some(id) = &limit.project_id {
-        let found: Option<(bool,)> = sql(kind).bind(id).fetch_optional(&mut *tx).await?;
+        let found: Option<(bool,)> = sql("SELECT is_domain FROM project WHERE id = ?")
+            .bind(id)
+            .fetch_optional(&mut *tx)
+            .await?;
         let (is_domain,) = found.ok_or_else(|| Error::expecting("project_id", "limit"))?;
         if is_domain {
             limit.domain_id = limit.project_id.take();
         }
     }
     if let Some(id) = &limit.domain_id {
-        let found: Option<(bool,)> = sql(kind).bind(id).fetch_optional(&mut *tx).await?;
-        if !found.is_some_and(|(is_domain,)| is_domain) {
+        // A domain's id counts as it is spelt.
+        let found: Option<(bool, String)> = sql("SELECT is_domain, id FROM project WHERE id = ?")
+            .bind(id)
+            .fetch_optional(&mut *tx)
+            .await?;
+        if !found.is_some_and(|(is_domain, found)| is_domain && found == *id) {
             return Err(Error::expecting("domain_id", "limit"));
         }
     }

@@ -164,8 +164,11 @@ pub(crate) async fn registered_for(
 ) -> Result<Option<RegisteredLimit>> {
     let query = select(REGISTERED_LIMITS)
         .filter_all("service_id = ?", [service_id])
-        .filter_all("COALESCE(region_id, '') = ?", [region_id.unwrap_or("")])
         .filter_all("resource_name = ?", [resource_name]);
+    let query = match region_id {
+        Some(id) => query.filter("region_id = ?", Some(id)),
+        None => query.and("region_id IS NULL"),
+    };
     Ok(query
         .then(" ORDER BY internal_id LIMIT 1")
         .fetch_optional(tx)

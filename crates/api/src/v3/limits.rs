@@ -25,7 +25,6 @@ const FILTERS: [&str; 5] = [
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
         .route("/v3/limits", get(list).post(create))
-        .route("/v3/limits/model", get(model))
         .route(
             "/v3/limits/{limit_id}",
             get(show).patch(update).delete(delete),
@@ -57,6 +56,10 @@ async fn model(cx: Context) -> Result<Response, Failure> {
 }
 
 async fn show(cx: Context) -> Result<Response, Failure> {
+    // One route for both: to other methods the word is an id like any other.
+    if cx.path("limit_id") == "model" {
+        return model(cx).await;
+    }
     let target = target(&cx).await?;
     let app = cx.allow("identity:get_limit", target).await?;
     cx.member(&app.identity.limit(cx.path("limit_id")).await?)
