@@ -41,13 +41,12 @@ impl Cloud {
         let key = key();
         let statements = Statements::default();
         let db = statements.hear(database::fresh().await);
-        let keystone = node(&settings, db, &now, &key).await;
+        let keystone = Box::pin(node(&settings, db, &now, &key)).await;
         let bootstrap = Bootstrap {
             region_id: Some("RegionOne".to_owned()),
             ..Bootstrap::new(ADMIN_PASSWORD).url("http://keystone.test:5000/v3")
         };
-        keystone
-            .bootstrap(&bootstrap)
+        Box::pin(keystone.bootstrap(&bootstrap))
             .await
             .expect("an empty cloud can be bootstrapped");
         Self {
