@@ -119,7 +119,7 @@ def main(run):
     directory = processes.scratch("tempest")
     run.section("The servers")
     with run.check("Keystone on MariaDB", needed=True):
-        config = cloud.start(directory)
+        servers, config = cloud.start(directory)
     os.environ["TEMPEST_CONFIG_DIR"], os.environ["TEMPEST_CONFIG"] = str(config.parent), config.name
     classes = suites.discover()
     # The reference has everything: what is left to later holds for this server only.
@@ -131,6 +131,9 @@ def main(run):
     outcomes = run_all(selection, names("serial.txt"), options.workers)
     if options.record:
         record(classes, outcomes)
+    for server in servers:
+        with run.check(f"{server.name} is still there"):
+            checks.expect(server.alive(), f"it ended; it last wrote\n{server.tail(80)}")
     judge(run, outcomes, selection)
 
 

@@ -84,7 +84,7 @@ swift = false
 
 
 def start(directory):
-    """Starts both servers and gives the path of tempest.conf."""
+    """Starts both servers; gives them and the path of tempest.conf."""
     config = directory / "keystone.conf"
     mariadb = services.MariaDb(directory)
     connection = mariadb.database("keystone", "KEYSTONE_DBPASS")
@@ -105,7 +105,7 @@ def start(directory):
     (directory / "locks").mkdir()
     path = directory / "tempest.conf"
     path.write_text(TEMPEST_CONF.format(directory=directory, password=ADMIN_PASSWORD, url=url))
-    return path
+    return [mariadb.daemon, keystone.daemon], path
 
 
 def manage(keystone, *arguments):

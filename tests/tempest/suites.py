@@ -87,7 +87,7 @@ def text_of(details, key):
 
 def failure(error, details):
     if details is None:
-        return "".join(traceback.format_exception(*error)).strip()
+        return essence("".join(traceback.format_exception(*error)).strip())
     traces = [content.as_text() for name, content in details.items() if name.startswith("traceback")]
     said = CONVERSATION.findall(text_of(details, "pythonlogging:''"))
     return "\n".join([essence(trace) for trace in traces] + said[-12:])
