@@ -23,6 +23,7 @@ macro_rules! recordings {
 
 // One a line and in order, so that several can be added at once.
 recordings! {
+    auth_lists
     bad_input
     catalog
     credential_lists
@@ -34,6 +35,7 @@ recordings! {
     groups
     heads
     health
+    implied_roles
     leftovers
     limit_clean_up
     limit_input
