@@ -48,8 +48,11 @@ recordings! {
     registered_limit_conflicts
     registered_limits
     revoked_by_event
+    role_assignments
+    role_assignments_narrowed
     roles
     tokens_asked_for
+    tokens_ended
     tokens_looked_at
     users
     users_listed

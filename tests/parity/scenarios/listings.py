@@ -37,7 +37,7 @@ def users_listed():
     both += ("enabled=no", "enabled=1", "enabled=x", "domain_id=", "domain_id={off}", "domain_id=default&name__contains=o")
     both += ("unique_id=x", "idp_id=x", "protocol_id=x", "idp_id=x&protocol_id=y", "unique_id=x&idp_id=x&name=alice", "idp_id=")
     both += ("sort_key=name", "sort_key=name&sort_dir=desc", "sort_dir=x", "email__contains=x", "default_project_id={demo}", "id={alice}")
-    both += ("password_expires_at__contains=2", "domain_id__contains=a", "extra=1", "name=alice&unknown", "Name=alice")
+    both += ("password_expires_at__contains=2", "extra=1", "name=alice&unknown", "Name=alice")
     return [
         *get(*(f"users?{query}" for query in both)),
         *inexact("users", "name", "ali", "ALI", "ce", "%25", "_", "x"),
@@ -65,7 +65,7 @@ def users_listed():
 @scenario
 def groups_listed():
     asked = ("name=", "name=staff&domain_id=default", "name=staff&domain_id={acme}", "domain_id=", "domain_id=nowhere", "description=Everybody")
-    asked += ("sort_key=name&sort_dir=desc", "name=staff&name=crew", "unknown", "domain_id__contains=a", "description__contains=a")
+    asked += ("sort_key=name&sort_dir=desc", "name=staff&name=crew", "unknown", "description__contains=a")
     within = ("name=alice", "name=ALICE", "name=bob", "enabled=true", "enabled=false", "enabled=0", "domain_id=default", "domain_id={acme}")
     within += ("unknown=1", "password_expires_at=gt:2001-01-01T00:00:00Z", "password_expires_at=x", "name__contains=li", "name__foo=x")
     within += ("email=alice@x", "idp_id=x", "unique_id=x", "sort_key=name", "password_expires_at=lt:2030-01-01T00:00:00Z")
@@ -114,7 +114,7 @@ def projects_listed():
     asked = ("name=demo&domain_id=default", "name=demo&domain_id={acme}", "name=demo&name=child", "enabled=True", "enabled=x", "enabled=")
     asked += ("domain_id=", "domain_id=default&parent_id={demo}", "parent_id=", "parent_id={acme}", f"parent_id={NOTHING}", "parent_id=None")
     asked += ("is_domain=", "is_domain", "is_domain=false", "is_domain=0&name=demo", "is_domain=x", "is_domain=true&domain_id=default", "id={demo}")
-    asked += ("description=x", "description__contains=m", "domain_id__contains=d", "parent_id__contains=d", "name=demo&unknown=1")
+    asked += ("description=x", "description__contains=m", "domain_id__startswith={acme}", "parent_id__startswith={demo}", "name=demo&unknown=1")
     return [
         *get(*(f"projects?{query}" for query in asked)),
         *inexact("projects", "name", "de", "DE", "ild", "%25", "_"),

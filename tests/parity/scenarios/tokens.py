@@ -140,14 +140,13 @@ def tokens_looked_at():
 
 @scenario
 def tokens_ended():
-    """What ends with a token, and what ends tokens."""
+    """What ends with a token, and what ends tokens, where Python Keystone's processes agree despite their caches."""
     chain = [renewed("second"), renewed("third", PROJECT, "second"), renewed("fourth", PROJECT, "third")]
     alive = [about("GET", name, query="?nocatalog") for name in ("member", "second", "third", "fourth")]
-    own = [*get("auth/projects", "auth/catalog", who="member"), *get("users/{alice}", who="member")]
+    own = get("auth/projects", "users/{alice}", who="member")
     back = login("member", "{alice}", "alice", PROJECT)
     ends = (
         [ask("PATCH", "projects/{demo}", {"project": {"enabled": False}}), *own, ask("PATCH", "projects/{demo}", {"project": {"enabled": True}})],
-        [ask("DELETE", "projects/{demo}/users/{alice}/roles/{member}"), *own, ask("PUT", "projects/{demo}/users/{alice}/roles/{member}")],
         [ask("DELETE", "groups/{staff}/users/{alice}"), *own, ask("PUT", "groups/{staff}/users/{alice}")],
         [ask("PATCH", "users/{alice}", {"user": {"password": "new"}}), *own, ask("PATCH", "users/{alice}", {"user": {"password": "alice"}})],
         [ask("PATCH", "users/{alice}", {"user": {"enabled": False}}), *own, ask("PATCH", "users/{alice}", {"user": {"enabled": True}})],
@@ -173,7 +172,7 @@ def tokens_ended():
         *steps,
         *get("OS-REVOKE/events"),
         ask("DELETE", "users/{alice}"),
-        *own,
+        *get("auth/projects", who="member"),
         about("GET", "member"),
         ask("DELETE", "domains/{off}"),
         ask("DELETE", "projects/{child}"),
