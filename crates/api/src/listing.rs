@@ -61,8 +61,7 @@ impl Context {
 
     /// Whether a page of no members is asked of a collection where that means all of them, and yet more to come.
     pub(crate) fn pages_of_zero(&self) -> bool {
-        let pages =
-            ["/v3/domains", "/v3/groups", "/v3/projects", "/v3/users"].contains(&self.route());
+        let pages = ["/v3/domains", "/v3/projects"].contains(&self.route());
         let asked = self
             .query("limit")
             .and_then(|limit| query::page_size(limit).ok());
