@@ -152,7 +152,7 @@ impl Catalog {
             .await?;
         let query = sql("DELETE FROM endpoint_group WHERE id = ?").bind(id);
         if query.execute(&mut tx).await? == 0 {
-            return Err(Error::not_found::<EndpointGroup>(id));
+            return Err(missing(id));
         }
         Ok(tx.commit().await?)
     }
@@ -171,12 +171,17 @@ fn no_filters() -> Error {
     Error::Validation("filters field is required and cannot be empty".to_owned())
 }
 
+/// The reference calls it so in this text alone.
+fn missing(id: &str) -> Error {
+    Error::NotFound {
+        kind: "Endpoint Group",
+        id: id.to_owned(),
+    }
+}
+
 async fn endpoint_group(id: &str, exec: impl Into<Exec<'_>>) -> Result<EndpointGroup> {
     let query = select(GROUPS).filter("id = ?", Some(id)).then("");
-    query
-        .fetch_optional(exec)
-        .await?
-        .ok_or_else(|| Error::not_found::<EndpointGroup>(id))
+    query.fetch_optional(exec).await?.ok_or_else(|| missing(id))
 }
 
 #[cfg(test)]

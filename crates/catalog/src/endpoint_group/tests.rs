@@ -50,7 +50,7 @@ async fn a_group_lives_as_the_reference_stores_it() {
         count(&catalog, "SELECT COUNT(*) FROM project_endpoint_group").await,
         0
     );
-    let missing = (404, format!("Could not find endpoint_group: {}.", west.id));
+    let missing = (404, format!("Could not find Endpoint Group: {}.", west.id));
     assert_eq!(failure(catalog.endpoint_group(&west.id).await), missing);
     assert_eq!(
         failure(catalog.delete_endpoint_group(&west.id).await),
