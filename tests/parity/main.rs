@@ -26,11 +26,18 @@ recordings! {
     auth_lists
     bad_input
     catalog
+    catalog_listed
     credential_lists
     credentials
     discovery
     discovery_at_a_public_endpoint
     domains
+    endpoint_filter
+    endpoint_groups
+    endpoint_policy
+    endpoint_policy_search
+    filtered_catalogs
+    filtered_catalogs_only
     grants
     groups
     heads
@@ -44,6 +51,8 @@ recordings! {
     limits_strict
     no_longer_served
     odd_requests
+    policies
+    policies_limited
     projects
     registered_limit_conflicts
     registered_limits

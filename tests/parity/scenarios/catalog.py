@@ -1,6 +1,7 @@
 """Regions, services, endpoints, and the catalog made of them."""
 
-from .cast import CALLERS, NOTHING, ask, get, patch, post, scenario
+from .cast import CALLERS, NOTHING, ask, get, head, patch, post, scenario
+from .listings import inexact, limits, pages
 
 
 @scenario
@@ -49,4 +50,44 @@ def catalog():
         *(ask("DELETE", path, who=who) for who in CALLERS[::-1] for path in ("endpoints/{turned}", "services/{images}", "regions/r1", f"services/{NOTHING}")),
         *(ask("DELETE", path) for path in ("regions/north", "regions/RegionOne", "regions/nowhere", f"endpoints/{NOTHING}")),
         *get("endpoints"),
+    ]
+
+
+@scenario
+def catalog_listed():
+    """Filters, inexact ones and pages, and the changes that each caller may not make."""
+    services = ("type=image&name=glance", "type=image&name=nova", "type=image&type=compute", "type=", "name=", "name=&type=image", "enabled=true")
+    services += ("id={images}", "description=Images", "description__contains=mag", "unknown", "type__contains=mag", "type__icontains=MAG", "sort_key=name")
+    endpoints = ("interface=", "interface=PUBLIC", "service_id=", f"service_id={NOTHING}", "region_id=", "region_id=NORTH", "region=north", "enabled=false")
+    endpoints += ("interface=public&region_id=north", "interface=public&service_id={compute}", "url=http://i", "url__contains=i", "id={public}", "unknown")
+    endpoints += ("interface__contains=ub", "region_id__startswith=n", "region_id__icontains=ORT", "interface=public&interface=admin")
+    regions = ("parent_region_id=", "parent_region_id=nowhere", "parent_region_id=REGIONONE", "parent_region_id=RegionOne&parent_region_id=x", "id=north")
+    regions += ("description=Up", "parent_region_id__contains=e", "description__contains=U", "limit=1", "marker=north", "sort_key=id", "unknown")
+    shown = ("regions/north", "services/{images}", "endpoints/{public}")
+    changed = (("region", "regions/north"), ("service", "services/{images}"), ("endpoint", "endpoints/{public}"))
+    missing = (("region", "regions/nowhere"), ("service", f"services/{NOTHING}"), ("endpoint", f"endpoints/{NOTHING}"))
+    return [
+        *(post("service", type=f"type {number}", name=f"Service {number}") for number in range(2)),
+        *(post("endpoint", service_id="{compute}", interface="internal", url=f"http://c{number}") for number in range(2)),
+        *get(*(f"services?{query}" for query in services)),
+        *inexact("services", "name", "gl", "GL", "ce", "%25", "_"),
+        *limits("services"),
+        # The reference takes no notice of the marker here, so that only full pages are alike.
+        *pages("services", 2, 2),
+        *pages("services?type=image", 2),
+        *get(f"services?marker={NOTHING}", "services?marker="),
+        *get(*(f"endpoints?{query}" for query in endpoints)),
+        *inexact("endpoints", "url", "http", "HTTP", suffixes=("contains", "istartswith", "endswith", "bogus")),
+        *limits("endpoints"),
+        *pages("endpoints", 3, 3),
+        *pages("endpoints?interface=internal", 2),
+        *get(f"endpoints?marker={NOTHING}", "endpoints?marker="),
+        *get(*(f"regions?{query}" for query in regions)),
+        *(step for who in CALLERS for step in get("regions", "services?type=image", "endpoints?interface=public", who=who)),
+        *(ask("PATCH", path, {kind: {"description": f"by {who}"}}, who) for who in CALLERS for kind, path in (*changed, *missing)),
+        *(ask("PATCH", path, body, who) for who in ("admin", "member") for _, path in changed for body in ({}, {"other": {}}, None)),
+        *(ask("PUT", "regions/put", {"region": {}}, who) for who in CALLERS[1:]),
+        *head("regions", "services", "endpoints", *shown, "regions/nowhere", f"services/{NOTHING}", f"endpoints/{NOTHING}"),
+        *(ask(method, path) for path in shown for method in ("PUT", "POST") if (path, method) != ("regions/north", "PUT")),
+        *(ask("DELETE", path, who=who) for who in CALLERS[1:] for path in shown),
     ]

@@ -49,7 +49,7 @@ def policies():
     ]
 
 
-@scenario(config={"policy": {"list_limit": 2}, "DEFAULT": {"list_limit": 3}})
+@scenario(config={"policy": {"list_limit": 2}, "DEFAULT": {"list_limit": 6}})
 def policies_limited():
     made = [policy(blob="{}", type=f"text/{number}") for number in range(4)]
     asked = ("", "?limit=1", "?limit=3", "?limit=9", "?type__contains=text", "?unknown=1")

@@ -1,4 +1,6 @@
 //! `/v3/OS-EP-FILTER`: endpoint groups, and which project sees which endpoints.
+//!
+//! The groups are listed whole: the schema of the query has no limit and no marker.
 
 use axum::Router;
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! `/v3/regions`
+//! `/v3/regions`, which are listed whole: the schema of the query has no limit and no marker.
 
 use axum::Router;
 use axum::response::Response;
