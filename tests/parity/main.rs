@@ -40,6 +40,7 @@ recordings! {
     filtered_catalogs_only
     grants
     groups
+    groups_listed
     heads
     health
     implied_roles
