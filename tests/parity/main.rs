@@ -39,6 +39,7 @@ recordings! {
     filtered_catalogs
     filtered_catalogs_only
     grants
+    group_members
     groups
     groups_listed
     heads
@@ -50,8 +51,11 @@ recordings! {
     limit_lists
     limits
     limits_strict
+    lockout
     no_longer_served
     odd_requests
+    password_change
+    password_rules
     policies
     policies_limited
     projects
@@ -61,9 +65,13 @@ recordings! {
     role_assignments
     role_assignments_narrowed
     roles
+    strict_passwords
     tokens_asked_for
     tokens_ended
     tokens_looked_at
+    user_attributes
+    user_options
+    user_tokens
     users
     users_listed
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::{Duration, NaiveDateTime};
+use keystone::identity::Compliance;
 use keystone::storage::Db;
 use keystone::token::KeySet;
 use keystone::types::Clock;
@@ -32,7 +33,7 @@ impl Cloud {
         Self::with(Settings::default()).await
     }
 
-    /// A cloud with other settings.
+    /// A cloud with other settings; the rules of `[security_compliance]` begin after bootstrap.
     pub async fn with(settings: Settings) -> Self {
         let start = "2026-01-01T12:00:00"
             .parse::<NaiveDateTime>()
@@ -41,16 +42,18 @@ impl Cloud {
         let key = key();
         let statements = Statements::default();
         let db = statements.hear(database::fresh().await);
-        let keystone = Box::pin(node(&settings, db, &now, &key)).await;
+        let mut lenient = settings.clone();
+        lenient.identity.compliance = Compliance::default();
         let bootstrap = Bootstrap {
             region_id: Some("RegionOne".to_owned()),
             ..Bootstrap::new(ADMIN_PASSWORD).url("http://keystone.test:5000/v3")
         };
-        Box::pin(keystone.bootstrap(&bootstrap))
+        let lenient = Box::pin(node(&lenient, db.clone(), &now, &key)).await;
+        Box::pin(lenient.bootstrap(&bootstrap))
             .await
             .expect("an empty cloud can be bootstrapped");
         Self {
-            keystone,
+            keystone: Box::pin(node(&settings, db, &now, &key)).await,
             now,
             settings,
             key,

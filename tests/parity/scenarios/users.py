@@ -105,7 +105,7 @@ def user_attributes():
                 ask("POST", "auth/tokens?nocatalog", scopeless, None),
             )
         ),
-        *get(*(f"users/{{alice}}/projects{query}" for query in ("", "?limit=1", "?name__icontains=DEM", "?enabled=true&name=demo"))),
+        *get(*(f"users/{{alice}}/projects{query}" for query in ("", "?name__icontains=DEM", "?enabled=true&name=demo"))),
     ]
 
 
