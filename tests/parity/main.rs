@@ -23,6 +23,7 @@ macro_rules! recordings {
 
 // One a line and in order, so that several can be added at once.
 recordings! {
+    acting_as_domains
     auth_lists
     bad_input
     catalog
@@ -31,6 +32,7 @@ recordings! {
     credentials
     discovery
     discovery_at_a_public_endpoint
+    domain_config
     domains
     endpoint_filter
     endpoint_groups
@@ -44,6 +46,7 @@ recordings! {
     groups_listed
     heads
     health
+    immutable_domains
     implied_roles
     leftovers
     limit_clean_up
@@ -58,7 +61,9 @@ recordings! {
     password_rules
     policies
     policies_limited
+    project_tags
     projects
+    projects_by_tag
     registered_limit_conflicts
     registered_limits
     revoked_by_event

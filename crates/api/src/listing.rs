@@ -65,7 +65,7 @@ impl Context {
         let asked = self
             .query("limit")
             .and_then(|limit| query::page_size(limit).ok());
-        pages && asked == Some(0) && !matches!(self.limited(), Limited::Always(Some(_)))
+        pages && asked == Some(0)
     }
 
     fn limited(&self) -> Limited {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use keystone_storage::{Arg, OrConflict, Select, Tx, sql};
-use keystone_types::{Comparison, Error, Filter, Listing, Result};
+use keystone_types::{Error, Listing, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::project::name_taken;
@@ -100,35 +100,38 @@ fn no_tag(tag: &str) -> Error {
     }
 }
 
-/// Narrows to the projects with all or any of some tags, or without.
+/// Narrows to the projects with all or any of some tags, or without: of a repeated filter the first counts, and letter
+/// case only where all are asked for.
 pub(crate) fn tagged(select: Select, listing: &Listing) -> Select {
-    let exact = |filter: &&Filter| filter.comparison == Comparison::Equals;
-    listing.filters.iter().filter(exact).fold(select, |select, filter| {
-        // How many of the tags asked for it has, against how many are asked for. No tag holds a comma.
-        let condition = match filter.name.as_str() {
-            "tags" => {
-                "(SELECT COUNT(*) FROM project_tag t \
-                   WHERE t.project_id = p.id AND INSTR(?, ',' || t.name || ',') > 0) = ?"
+    // How many of the tags asked for a project has. No tag holds a comma, and REPLACE minds the case of letters.
+    const ALL: &str = "(SELECT COUNT(*) FROM project_tag t \
+         WHERE t.project_id = p.id AND LENGTH(REPLACE(?, ',' || t.name || ',', '')) < LENGTH(?)) = ?";
+    const NOT_ALL: &str = "(SELECT COUNT(*) FROM project_tag t \
+         WHERE t.project_id = p.id AND LENGTH(REPLACE(?, ',' || t.name || ',', '')) < LENGTH(?)) < ?";
+    const ANY: &str =
+        "EXISTS (SELECT 1 FROM project_tag t WHERE t.project_id = p.id AND t.name IN (?))";
+    const NONE: &str =
+        "NOT EXISTS (SELECT 1 FROM project_tag t WHERE t.project_id = p.id AND t.name IN (?))";
+    ["tags", "tags-any", "not-tags", "not-tags-any"]
+        .into_iter()
+        .fold(select, |select, name| {
+            let Some(value) = listing.exact(name) else {
+                return select;
+            };
+            let wanted: BTreeSet<&str> = value.split(',').collect();
+            let joined = || Arg::from(format!(",{value},"));
+            let counted = [
+                joined(),
+                joined(),
+                Arg::Int(i64::try_from(wanted.len()).ok()),
+            ];
+            match name {
+                "tags" => select.filter_all(ALL, counted),
+                "not-tags" => select.filter_all(NOT_ALL, counted),
+                "tags-any" => select.among(ANY, wanted),
+                _ => select.among(NONE, wanted),
             }
-            "not-tags" => {
-                "(SELECT COUNT(*) FROM project_tag t \
-                   WHERE t.project_id = p.id AND INSTR(?, ',' || t.name || ',') > 0) < ?"
-            }
-            "tags-any" => {
-                "(SELECT COUNT(*) FROM project_tag t \
-                   WHERE t.project_id = p.id AND INSTR(?, ',' || t.name || ',') > 0) BETWEEN 1 AND ?"
-            }
-            "not-tags-any" => {
-                "(SELECT COUNT(*) FROM project_tag t \
-                   WHERE t.project_id = p.id AND INSTR(?, ',' || t.name || ',') > 0) = 0 * ?"
-            }
-            _ => return select,
-        };
-        let wanted: BTreeSet<&str> = filter.value.split(',').collect();
-        let joined = format!(",{},", filter.value);
-        let count = Arg::Int(i64::try_from(wanted.len()).ok());
-        select.filter_all(condition, [joined.into(), count])
-    })
+        })
 }
 
 pub(crate) async fn store_tags(tx: &mut Tx, project: &Project) -> Result<()> {

@@ -42,6 +42,24 @@ impl Select {
         self.and(condition)
     }
 
+    /// Adds `condition`, whose `(?)` takes as many values as there are.
+    #[must_use]
+    pub fn among<T: Into<Arg>>(
+        mut self,
+        condition: &'static str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let before = self.args.len();
+        self.args.extend(values.into_iter().map(Into::into));
+        let places = match self.args.len() - before {
+            0 => "(NULL)".to_owned(),
+            n => format!("(?{})", ", ?".repeat(n - 1)),
+        };
+        self.glue();
+        self.text.push_str(&condition.replacen("(?)", &places, 1));
+        self
+    }
+
     /// Adds `condition`, which holds no `?`.
     #[must_use]
     pub fn and(mut self, condition: &'static str) -> Self {

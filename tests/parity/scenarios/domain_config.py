@@ -58,7 +58,7 @@ def domain_config():
     config={
         "identity": {"list_limit": 7},
         "ldap": {"url": "ldap://here", "user": "me", "password": "s3cret", "use_tls": True, "page_size": 3, "user_attribute_ignore": "a,b"},
-        "security_compliance": {"password_regex": "^x$$", "password_regex_description": "An x"},
+        "security_compliance": {"password_regex": "^.*$$", "password_regex_description": "Any"},
     }
 )
 def domain_config_defaults():

@@ -28,7 +28,6 @@ def acting_as_domains():
         *delete("projects/{realm}", "domains/{realm}"),
         ask("PATCH", "projects/{realm}", {"project": {"options": {"immutable": False}}}),
         ask("PATCH", "domains/{realm}", {"domain": {"name": "Federated"}}),
-        ask("PATCH", "projects/{realm}", {"project": {"name": "Federated"}}),
         *delete("projects/{realm}", "projects/{inside}"),
         ask("PATCH", "projects/{realm}", {"project": {"enabled": False}}),
         *get("projects/{inside}", "domains/{realm}"),

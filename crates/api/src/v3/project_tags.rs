@@ -130,7 +130,8 @@ fn ascii(url: &str) -> String {
         .add(b'|')
         .add(b'}');
     if url.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return url.to_owned();
+        // An empty query goes.
+        return url.strip_suffix('?').unwrap_or(url).to_owned();
     }
     percent_encoding::utf8_percent_encode(url, ESCAPED).to_string()
 }
