@@ -2,7 +2,7 @@
 
 use keystone_identity::{DomainRef, ProjectRef, RoleRef, Subject};
 use keystone_token::{Payload, Token};
-use keystone_types::render_time;
+use keystone_types::{render_time, render_zoneless_time};
 use serde_json::{Map, Value, json};
 
 use crate::Settings;
@@ -180,7 +180,7 @@ impl AuthToken {
                 "domain": named(&self.subject.domain),
                 "id": user.id,
                 "name": user.name(),
-                "password_expires_at": user.password_expires_at.map(render_time),
+                "password_expires_at": user.password_expires_at.map(render_zoneless_time),
             }),
         );
         token.insert("audit_ids".to_owned(), json!(self.token.audit_ids));

@@ -3,7 +3,8 @@
 use chrono::{Duration, NaiveDateTime};
 use keystone_storage::{Column, OrConflict, select, sql};
 use keystone_types::{
-    Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay, render_time,
+    Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
+    render_zoneless_time,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -226,7 +227,7 @@ impl Identity {
                 .and_then(|(_, end)| *end)
         };
         Ok(Page::cut(groups, listing).map(|group| Membership {
-            membership_expires_at: expiry(&group.id).map(render_time),
+            membership_expires_at: expiry(&group.id).map(render_zoneless_time),
             group,
         }))
     }

@@ -4,7 +4,7 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use keystone_storage::{Column, Select, select, sql};
 use keystone_types::{
-    Comparison, Error, Extra, Filter, Listing, Page, Resource, Result, render_time,
+    Comparison, Error, Extra, Filter, Listing, Page, Resource, Result, render_zoneless_time,
 };
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ fn as_time<S: serde::Serializer>(
     time: &Option<NaiveDateTime>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    time.map(render_time).serialize(serializer)
+    time.map(render_zoneless_time).serialize(serializer)
 }
 
 impl Resource for User {

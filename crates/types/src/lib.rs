@@ -10,7 +10,7 @@ mod overlay;
 mod resource;
 mod secret;
 
-pub use clock::{Clock, render_time};
+pub use clock::{Clock, render_time, render_zoneless_time};
 pub use error::{Error, Result, check_length};
 pub use extra::{Extra, to_python_json};
 pub use listing::{Case, Comparison, Filter, Listing, Page, filter_is_true};

@@ -80,7 +80,9 @@ async fn passwords_expire_and_can_still_be_changed() {
     .await;
     let id = cloud.user("ann").await;
     cloud.advance(Duration::days(30) - Duration::seconds(1));
-    tried(&cloud, &id, "ann").await.created();
+    let body = tried(&cloud, &id, "ann").await.created();
+    let end = "2026-01-31T12:00:00.000000";
+    assert_eq!(body["token"]["user"]["password_expires_at"], end);
     cloud.advance(Duration::seconds(1));
     assert_eq!(
         tried(&cloud, &id, "ann").await.refused(401),
