@@ -42,16 +42,7 @@ impl Cloud {
         let key = key();
         let statements = Statements::default();
         let db = statements.hear(database::fresh().await);
-        let mut lenient = settings.clone();
-        lenient.identity.compliance = Compliance::default();
-        let bootstrap = Bootstrap {
-            region_id: Some("RegionOne".to_owned()),
-            ..Bootstrap::new(ADMIN_PASSWORD).url("http://keystone.test:5000/v3")
-        };
-        let lenient = Box::pin(node(&lenient, db.clone(), &now, &key)).await;
-        Box::pin(lenient.bootstrap(&bootstrap))
-            .await
-            .expect("an empty cloud can be bootstrapped");
+        Box::pin(bootstrap(settings.clone(), db.clone(), &now, &key)).await;
         Self {
             keystone: Box::pin(node(&settings, db, &now, &key)).await,
             now,
@@ -160,6 +151,20 @@ impl Cloud {
         let path = format!("/v3/projects/{project_id}/users/{user_id}/roles/{role_id}");
         self.admin().await.put(&path).await.no_content();
     }
+}
+
+/// Fills an empty cloud; what is asked of passwords is asked of nobody yet.
+async fn bootstrap(mut settings: Settings, db: Db, now: &Arc<Mutex<NaiveDateTime>>, key: &str) {
+    settings.identity.compliance = Compliance::default();
+    let wanted = Bootstrap {
+        region_id: Some("RegionOne".to_owned()),
+        ..Bootstrap::new(ADMIN_PASSWORD).url("http://keystone.test:5000/v3")
+    };
+    let keystone = node(&settings, db, now, key).await;
+    keystone
+        .bootstrap(&wanted)
+        .await
+        .expect("an empty cloud can be bootstrapped");
 }
 
 async fn node(settings: &Settings, db: Db, now: &Arc<Mutex<NaiveDateTime>>, key: &str) -> Keystone {
