@@ -233,6 +233,27 @@ async fn sec_62_a_victim_ends_what_was_bought_with_a_stolen_token() {
 }
 
 #[tokio::test]
+async fn sec_62_a_user_ends_all_tokens_at_once_and_nobody_elses() {
+    let world = World::new().await;
+    let path = format!("/v3/users/{}/tokens", world.alice);
+    let (parent, bob) = (
+        world.on("alice", &world.p1).await,
+        world.on("bob", &world.p1).await,
+    );
+    let child = subject(&world.rescope(parent.token(), &on_project(&world.p2)).await);
+    let eve = world.on("eve", &world.p1).await;
+    eve.delete(&path).await.refused(403);
+    world.lives(&child).await;
+    parent.delete(&path).await.no_content();
+    world.gone(parent.token()).await;
+    world.gone(&child).await;
+    world.lives(bob.token()).await;
+    world.cloud.advance(Duration::seconds(1));
+    let new = world.on("alice", &world.p1).await;
+    world.lives(new.token()).await;
+}
+
+#[tokio::test]
 async fn sec_74_no_cache_between_may_answer_for_another_caller() {
     let world = World::new().await;
     let bob = world.on("bob", &world.p1).await;
