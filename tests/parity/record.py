@@ -74,8 +74,7 @@ class Recorder:
                 save = {save: f"{envelope}/id"}
             for name, path in save.items():
                 self.ids[name] = found = at(body, path)
-                if not step.get("count"):
-                    self.names.setdefault(found, name)
+                self.names[found] = name
         except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
             raise SystemExit(f"nothing to save: {step}\n{answer}\n{error!r}") from error
 
@@ -191,4 +190,5 @@ def main(names):
         print(f"{name}: {len(recorded)} steps", flush=True)
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,12 +1,17 @@
 //! Published weaknesses of Keystone as tests, each named after its row of README.md.
 
 mod credentials;
+mod deliberate;
 mod endings;
 mod grants;
 mod input;
+mod lifecycle;
 mod load;
 mod logins;
 mod logs;
+mod matrix;
+mod snapshot;
+mod suites;
 mod together;
 mod tokens;
 mod world;

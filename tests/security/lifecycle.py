@@ -1,0 +1,117 @@
+"""Everything that can happen to what a token stands for, and which tokens outlive it."""
+
+from people import PASSWORD, SYSTEM, UNSCOPED, group, holder, on_domain, on_project, post, project, put, user
+
+MEMBER = "roles/{member}"
+INHERITED = f"users/{{alice}}/{MEMBER}/inherited_to_projects"
+GRANTS = {
+    "project": f"projects/{{direct}}/users/{{alice}}/{MEMBER}",
+    "group's on a project": f"projects/{{shared}}/groups/{{crew}}/{MEMBER}",
+    "project's inherited": f"OS-INHERIT/projects/{{above}}/{INHERITED}",
+    "domain's inherited": f"OS-INHERIT/domains/{{isle}}/{INHERITED}",
+    "domain": f"domains/{{land}}/users/{{alice}}/{MEMBER}",
+    "group's on a domain": f"domains/{{isle}}/groups/{{crew}}/{MEMBER}",
+    "system": f"system/users/{{alice}}/{MEMBER}",
+    "prior role's": "projects/{implied}/users/{alice}/roles/{prior}",
+}
+MEMBERSHIP = "groups/{crew}/users/{alice}"
+
+CAST = [
+    *(post("domains", name, name=name) for name in ("home", "land", "isle")),
+    user("alice", "{home}"),
+    group("crew", "{home}"),
+    put(MEMBERSHIP),
+    *(project(name, "{land}") for name in ("direct", "shared", "above", "implied")),
+    project("below", "{land}", parent_id="{above}"),
+    project("beach", "{isle}"),
+    post("roles", "prior", name="prior"),
+    put("roles/{prior}/implies/{reader}"),
+    *(put(path) for path in GRANTS.values()),
+]
+
+SCOPES = {
+    "unscoped": UNSCOPED,
+    "direct": on_project("direct"),
+    "shared": on_project("shared"),
+    "below": on_project("below"),
+    "beach": on_project("beach"),
+    "implied": on_project("implied"),
+    "land": on_domain("land"),
+    "isle": on_domain("isle"),
+    "system": SYSTEM,
+}
+RESCOPED = ("direct", "land")
+HOLDERS = [
+    *(holder("alice", scope, f"{name} by password") for name, scope in SCOPES.items()),
+    *(holder("alice", SCOPES[name], f"{name} by token", rescoped=True) for name in RESCOPED),
+]
+
+
+def patch(path, **fields):
+    kind = path.split("/")[0][:-1]
+    return {"method": "PATCH", "path": f"/v3/{path}", "body": {kind: fields}}
+
+
+def delete(path, **more):
+    return {"method": "DELETE", "path": f"/v3/{path}", **more}
+
+
+def things():
+    for kind, name in (
+        ("users", "alice"),
+        *(("projects", name) for name in ("direct", "above", "below", "beach")),
+        *(("domains", name) for name in ("home", "land", "isle")),
+    ):
+        path = f"{kind}/{{{name}}}"
+        leaf = [patch("projects/{below}", enabled=False)] if name == "above" else []
+        off = patch(path, enabled=False)
+        yield f"{kind} {name}: disable", [*leaf, off]
+        yield f"{kind} {name}: disable and enable", [*leaf, off, patch(path, enabled=True)]
+        yield f"{kind} {name}: rename", [patch(path, name="renamed")]
+        leaf = [delete("projects/{below}")] if name == "above" else []
+        yield f"{kind} {name}: delete", [*leaf, *([off] if kind == "domains" else []), delete(path)]
+
+
+def passwords():
+    path = "users/{alice}"
+    change = {"user": {"original_password": PASSWORD, "password": "new"}}
+    yield "user: password by an administrator", [patch(path, password="new")]
+    yield "user: the same password by an administrator", [patch(path, password=PASSWORD)]
+    yield "user: own password", [{"method": "POST", "path": f"/v3/{path}/password", "body": change, "as": "nobody"}]
+    yield "user: default project", [patch(path, default_project_id="{direct}")]
+    yield "user: a rule of methods", [
+        patch(path, options={"multi_factor_auth_enabled": True, "multi_factor_auth_rules": [["password", "totp"]]})
+    ]
+    yield "user: a locked password", [patch(path, options={"lock_password": True})]
+
+
+def roles():
+    for name in ("member", "reader", "prior"):
+        path = f"roles/{{{name}}}"
+        changeable = patch(path, options={"immutable": None})
+        yield f"role {name}: rename", [changeable, patch(path, name="renamed")]
+        yield f"role {name}: delete", [changeable, delete(path)]
+    yield "inference: delete", [delete("roles/{prior}/implies/{reader}")]
+    yield "inference: of more", [put("roles/{prior}/implies/{member}")]
+    for name, path in GRANTS.items():
+        yield f"grant, {name}: delete", [delete(path)]
+        yield f"grant, {name}: delete and grant", [delete(path), put(path)]
+    yield "grant: replaced", [put("projects/{direct}/users/{alice}/roles/{reader}"), delete(GRANTS["project"])]
+
+
+def groups():
+    yield "group: rename", [patch("groups/{crew}", name="renamed")]
+    yield "group: delete", [delete("groups/{crew}")]
+    yield "membership: end", [delete(MEMBERSHIP)]
+    yield "membership: end and begin", [delete(MEMBERSHIP), put(MEMBERSHIP)]
+
+
+def revocations():
+    for whole in ("unscoped by password", "direct by password", "direct by token", "land by token", "system by password"):
+        yield f"token {whole}: revoke", [delete("auth/tokens", subject=whole)]
+
+
+def events():
+    yield "nothing", []
+    for source in (things, passwords, roles, groups, revocations):
+        yield from source()

@@ -1,0 +1,91 @@
+//! Everything that happens to what tokens stand for, and which tokens outlive it: as the reference
+//! has it, at the node that did it and at another, asked before or not.
+
+use serde::Deserialize;
+
+use crate::deliberate;
+use crate::suites::{Question, Recording, Stage};
+
+/// An event, and for each token whether it lives on.
+#[derive(Debug, Deserialize)]
+struct Row {
+    event: String,
+    steps: Vec<Question>,
+    answers: String,
+}
+
+fn recording() -> Recording<Row> {
+    let text = include_str!("recorded/lifecycle.json");
+    serde_json::from_str(text).expect("a recording is well-formed")
+}
+
+/// What each token gets at a node now; an administrator who asks about it must hear the same.
+async fn outcomes(stage: &Stage, recording: &Recording<Row>, node: usize) -> Vec<String> {
+    let admin = stage.session(&stage.nodes[node], "admin");
+    let mut outcomes = Vec::new();
+    for holder in &recording.holders {
+        let token = &stage.tokens[&holder.name];
+        let used = admin.with_token(token).validate(token).await.status;
+        let asked = admin.validate(token).await.status;
+        outcomes.push(match (used, asked) {
+            (200, 200) => "lives".to_owned(),
+            (401 | 404, 404) => "ended".to_owned(),
+            _ => format!("{used}, and {asked} for an administrator"),
+        });
+    }
+    outcomes
+}
+
+async fn play(warm: bool) {
+    let recording = recording();
+    let stage = Box::pin(Stage::set(&recording)).await;
+    let mut different = Vec::new();
+    for row in &recording.rows {
+        stage.restore().await;
+        if warm {
+            for node in 0..2 {
+                outcomes(&stage, &recording, node).await;
+            }
+        }
+        for step in &row.steps {
+            let who = step.who.as_deref().unwrap_or("admin");
+            let answer = stage.ask(&stage.nodes[0], who, step).await;
+            assert!(
+                answer.status < 300,
+                "{}: {step:?}: {}",
+                row.event,
+                answer.body
+            );
+        }
+        // The other node first, which saw nothing of it.
+        for node in [1, 0] {
+            let found = outcomes(&stage, &recording, node).await;
+            let holders = recording.holders.iter().zip(row.answers.split(' '));
+            for ((holder, wanted), found) in holders.zip(&found) {
+                if wanted != found && !deliberate::outlives(&row.event, &holder.name, wanted, found)
+                {
+                    let (event, name) = (&row.event, &holder.name);
+                    different.push(format!(
+                        "{event}, {name}, node {node}: {found} instead of {wanted}"
+                    ));
+                }
+            }
+        }
+    }
+    let count = different.len();
+    assert!(
+        different.is_empty(),
+        "{count} differ\n{}",
+        different.join("\n")
+    );
+}
+
+#[tokio::test]
+async fn tokens_that_nobody_asked_about() {
+    play(false).await;
+}
+
+#[tokio::test]
+async fn tokens_that_both_nodes_were_asked_about() {
+    play(true).await;
+}

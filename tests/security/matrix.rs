@@ -1,0 +1,119 @@
+//! Every route and method with every kind of token, about one's own things, another project's and
+//! another user's: the statuses are the reference's, and so are the lengths of the lists.
+
+use keystone_testkit::Answer;
+use serde::Deserialize;
+
+use crate::deliberate;
+use crate::suites::{Holder, Question, Recording, Stage};
+
+/// A question, and an answer for each holder.
+#[derive(Debug, Deserialize)]
+struct Row {
+    #[serde(flatten)]
+    question: Question,
+    answers: String,
+}
+
+fn recording() -> Recording<Row> {
+    let text = include_str!("recorded/matrix.json");
+    serde_json::from_str(text).expect("a recording is well-formed")
+}
+
+/// The status, and the length of a list.
+fn outcome(question: &Question, answer: &Answer) -> String {
+    let body = answer.body.as_object().filter(|_| question.method == "GET");
+    let list = body
+        .filter(|_| answer.status == 200)
+        .and_then(|body| body.values().find_map(|value| value.as_array()));
+    match list {
+        Some(list) => format!("{}/{}", answer.status, list.len()),
+        None => answer.status.to_string(),
+    }
+}
+
+/// Asks everything for one holder; tells what differs.
+async fn differences(stage: &mut Stage, recording: &Recording<Row>, place: usize) -> Vec<String> {
+    let holder = &recording.holders[place];
+    stage.take_part(holder);
+    let mut different = Vec::new();
+    for row in &recording.rows {
+        let question = &row.question;
+        let node = &stage.nodes[0];
+        let answer = stage.ask(node, &holder.name, question).await;
+        let reads = matches!(question.method.as_str(), "GET" | "HEAD");
+        let issues = question.method == "POST" && question.path == "/v3/auth/tokens";
+        if !reads && !issues && answer.status < 300 {
+            stage.restore().await;
+        }
+        let found = outcome(question, &answer);
+        let wanted = row
+            .answers
+            .split(' ')
+            .nth(place)
+            .expect("an answer for each holder");
+        if found != wanted && !deliberate::allows(question, &holder.name, wanted, &found) {
+            different.push(format!(
+                "{} {} {:?} about {:?} as {}: {found} instead of {wanted}",
+                question.method, question.path, question.body, question.subject, holder.name
+            ));
+        }
+    }
+    different
+}
+
+impl Stage {
+    /// Lets `me`, `mine` and `token` stand for what is the holder's.
+    fn take_part(&mut self, holder: &Holder) {
+        let credential = self.ids[&format!("{}s", holder.user)].clone();
+        let user = self.ids[&holder.user].clone();
+        let token = self.tokens[&holder.name].clone();
+        for (name, value) in [("me", user), ("mine", credential), ("token", token)] {
+            self.ids.insert(name.to_owned(), value);
+        }
+    }
+}
+
+async fn play(names: &[&str]) {
+    let recording = recording();
+    let mut stage = Box::pin(Stage::set(&recording)).await;
+    let mut different = Vec::new();
+    for (place, holder) in recording.holders.iter().enumerate() {
+        if names.contains(&holder.name.as_str()) {
+            different.extend(differences(&mut stage, &recording, place).await);
+        }
+    }
+    let count = different.len();
+    assert!(
+        different.is_empty(),
+        "{count} differ\n{}",
+        different.join("\n")
+    );
+}
+
+macro_rules! holders {
+    ($($test:ident: $($name:literal),*;)*) => {
+        $(
+            #[tokio::test]
+            async fn $test() {
+                play(&[$($name),*]).await;
+            }
+        )*
+
+        #[test]
+        fn every_holder_is_played() {
+            let recording = recording();
+            let asked = recording.rows[0].answers.split(' ').count();
+            let names = recording.holders[..asked].iter().map(|holder| holder.name.as_str());
+            assert_eq!(names.collect::<Vec<_>>(), [$($($name),*),*]);
+        }
+    };
+}
+
+holders! {
+    members_on_projects: "a member on a project";
+    admins_on_domains: "an admin on a domain";
+    members_on_domains: "a member on a domain";
+    admins_on_the_system: "an admin on the system";
+    unscoped_members: "a member, unscoped";
+}

@@ -1,0 +1,177 @@
+"""Asks Python Keystone the generated questions, each of a database as the cast left it."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import lifecycle
+import matrix
+import people
+from harness import wire
+
+HERE = pathlib.Path(__file__).parent
+sys.path[:0] = [str(HERE.parent / "parity"), str(HERE.parent / "swap")]
+import record as parity  # noqa: E402
+
+# Nothing is kept from one request to the next: the database is put back behind the reference's back.
+OPTIONS = {
+    "cache": {"enabled": "true", "backend": "dogpile.cache.null"},
+    "identity": {"password_hash_rounds": 4},
+    "token": {"expiration": 36000},
+}
+
+
+class Restorer:
+    """Puts every table back in one go, with a client that stays."""
+
+    def __init__(self, client):
+        self.process = subprocess.Popen(
+            ["mariadb", *client, "-N", "-B", "--unbuffered"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        tables = [name for name in self.run("SHOW TABLES;") if not name.startswith("saved_")]
+        copies = (f"DROP TABLE IF EXISTS saved_{name}; CREATE TABLE saved_{name} AS SELECT * FROM `{name}`;" for name in tables)
+        self.run("".join(copies))
+        undo = "".join(f"DELETE FROM `{name}`;" for name in tables)
+        undo += "".join(f"INSERT INTO `{name}` SELECT * FROM saved_{name};" for name in tables)
+        self.script = f"SET FOREIGN_KEY_CHECKS = 0; BEGIN; {undo} COMMIT;"
+
+    def run(self, statements):
+        self.process.stdin.write(f"{statements}\nSELECT 'done';\n")
+        self.process.stdin.flush()
+        lines = []
+        while (line := self.process.stdout.readline().rstrip("\n")) != "done":
+            if not line and self.process.poll() is not None:
+                raise RuntimeError(f"the client ended after {statements}")
+            lines.append(line)
+        return lines
+
+    def restore(self):
+        self.run(self.script)
+
+
+class Cloud:
+    def __init__(self, stage, cast, holders):
+        subprocess.run(["mariadb", *stage.client], input=stage.fresh, check=True)
+        stage.configure(OPTIONS)
+        stage.reference.processes = stage.reference.threads = 1
+        stage.reference.serve()
+        self.url, self.ids, self.tokens = stage.reference.url, {}, {"nobody": None}
+        self.tokens["admin"] = wire.token(self.url, wire.password("admin", "000000", "admin"))[0]
+        for role in self.client().get("/v3/roles").json["roles"]:
+            self.ids[role["name"]] = role["id"]
+        for step in cast:
+            self.make(step)
+        for holder in holders:
+            self.tokens[holder["name"]] = self.log_in(holder)
+        self.restorer = Restorer(stage.client)
+
+    def make(self, step):
+        answer = self.ask("admin", step)
+        if answer.status >= 300:
+            raise SystemExit(f"{step}: {answer}")
+        if "save" in step:
+            made = next(iter(answer.json.values()))
+            self.ids[step["save"]] = (made[0] if isinstance(made, list) else made)["id"]
+
+    def log_in(self, holder):
+        scope = self.fill(holder["scope"])
+        who = {"user": {"id": self.ids[holder["user"]], "password": people.PASSWORD}}
+        first = people.UNSCOPED if holder["rescoped"] else scope
+        token, _ = wire.token(self.url, wire.auth({"methods": ["password"], "password": who}, first))
+        return wire.token(self.url, wire.rescope(token, scope))[0] if holder["rescoped"] else token
+
+    def client(self, who="admin"):
+        return wire.Client(self.url, self.tokens[who])
+
+    def ask(self, who, step):
+        subject = {"self": who}.get(step.get("subject"), step.get("subject"))
+        headers = {"Host": parity.HOST, **({"X-Subject-Token": self.tokens[subject]} if subject else {})}
+        path = self.fill(step["path"])
+        return self.client(who)(step["method"], path, self.fill(step.get("body")), headers=headers)
+
+    def fill(self, value):
+        if isinstance(value, dict):
+            return {key: self.fill(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.fill(inner) for inner in value]
+        if isinstance(value, str):
+            return parity.NAME.sub(lambda found: self.ids.get(found[1], found[0]), value)
+        return value
+
+    def state(self, holder):
+        """Whether a token is good for asking about itself."""
+        answer = self.ask(holder, {"method": "GET", "path": "/v3/auth/tokens", "subject": holder})
+        return {200: "lives", 401: "ended", 404: "ended"}[answer.status]
+
+    def restore(self):
+        self.restorer.restore()
+        self.forget()
+
+    def forget(self):
+        """Until it has accepted a token, the reference's thread still knows what its previous request has read."""
+        self.client().get("/v3/regions")
+
+    def outcome(self, who, question):
+        """The status, and the length of a list."""
+        try:
+            answer = self.ask(who, question)
+        except ConnectionError:
+            return "dropped"
+        if question["method"] not in ("GET", "HEAD") and answer.status < 300 and "/auth/tokens" not in question["path"]:
+            self.restore()
+        elif question["method"] == "DELETE":
+            self.restore()
+        lists = []
+        if answer.status == 200 and question["method"] == "GET" and answer.text.startswith("{"):
+            lists = [value for value in answer.json.values() if isinstance(value, list)]
+        return f"{answer.status}/{len(lists[0])}" if lists else str(answer.status)
+
+
+def record_matrix(stage):
+    bob = people.holder("bob", people.on_project("other"), "bob")
+    cloud = Cloud(stage, matrix.CAST, [*matrix.HOLDERS, bob])
+    rows = [{**question, "answers": []} for question in matrix.questions()]
+    for number, holder in enumerate(matrix.HOLDERS):
+        who = holder["name"]
+        mine = {"me": cloud.ids[holder["user"]], "mine": cloud.ids[f"{holder['user']}s"], "token": cloud.tokens[who]}
+        cloud.ids.update(mine)
+        for row in rows:
+            row["answers"].append(cloud.outcome(who, row))
+        print(f"{number + 1} of {len(matrix.HOLDERS)}: {who}", flush=True)
+        done = [{**row, "answers": " ".join(row["answers"])} for row in rows]
+        write("matrix", {"cast": matrix.CAST, "holders": [*matrix.HOLDERS[: number + 1], bob]}, done)
+
+
+def record_lifecycle(stage):
+    cloud = Cloud(stage, lifecycle.CAST, lifecycle.HOLDERS)
+    rows = []
+    for name, steps in lifecycle.events():
+        cloud.restore()
+        answers = [cloud.ask(step.get("as", "admin"), step) for step in steps]
+        if any(answer.status >= 300 for answer in answers):
+            print(f"left out, for it is refused: {name}: {answers}", flush=True)
+            continue
+        cloud.forget()
+        found = [cloud.state(holder["name"]) for holder in lifecycle.HOLDERS]
+        rows.append({"event": name, "steps": steps, "answers": " ".join(found)})
+        print(name, flush=True)
+    write("lifecycle", {"cast": lifecycle.CAST, "holders": lifecycle.HOLDERS}, rows)
+
+
+def write(name, head, rows):
+    parts = [f'"{key}": [\n' + ",\n".join(json.dumps(item) for item in items) + "\n]" for key, items in head.items()]
+    parts.append('"rows": [\n' + ",\n".join(json.dumps(row) for row in rows) + "\n]")
+    (HERE / f"recorded/{name}.json").write_text("{" + ", ".join(parts) + "}\n")
+    print(f"{name}: {len(rows)} rows", flush=True)
+
+
+def main(names):
+    suites = {"matrix": record_matrix, "lifecycle": record_lifecycle}
+    stage = parity.Stage()
+    for name in names or suites:
+        suites[name](stage)
+        stage.reference.stop()
+
+
+main(sys.argv[1:])
