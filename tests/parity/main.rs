@@ -33,6 +33,7 @@ recordings! {
     discovery
     discovery_at_a_public_endpoint
     domain_config
+    domain_config_defaults
     domains
     endpoint_filter
     endpoint_groups
@@ -53,6 +54,7 @@ recordings! {
     limit_input
     limit_lists
     limits
+    limits_in_trees
     limits_strict
     lockout
     no_longer_served
@@ -70,10 +72,13 @@ recordings! {
     role_assignments
     role_assignments_narrowed
     roles
+    safe_project_names
+    strict_names
     strict_passwords
     tokens_asked_for
     tokens_ended
     tokens_looked_at
+    trees_of_two
     user_attributes
     user_options
     user_tokens

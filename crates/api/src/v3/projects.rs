@@ -143,24 +143,34 @@ pub(super) async fn target(cx: &Context) -> Result<Target> {
     Target::new().maybe("project", found)
 }
 
-/// The projects among these on which the caller has a role, each as a member.
-async fn visible(cx: &Context, projects: Vec<Project>) -> Result<Value> {
-    let caller = cx
-        .token()
-        .map(|token| token.subject.user.id.as_str())
-        .unwrap_or_default();
-    let held = cx
-        .unchecked()
-        .identity
-        .projects_for_user(caller, &Listing::default())
-        .await?
-        .items;
-    let shown = projects
-        .into_iter()
-        .filter(|project| held.iter().any(|held| held.id == project.id));
-    shown
-        .map(|project| Ok(json!({ "project": cx.linked(&project)? })))
-        .collect()
+/// The projects among these on which the caller has a role, each as a member; with their limits, where those are asked for.
+async fn visible(cx: &Context, mut projects: Vec<Project>) -> Result<Value> {
+    let identity = &cx.unchecked().identity;
+    if let Some(token) = cx.token() {
+        let caller = &token.subject.user.id;
+        let held = identity
+            .projects_for_user(caller, &Listing::default())
+            .await?
+            .items;
+        projects.retain(|project| held.iter().any(|held| held.id == project.id));
+    }
+    let limits = if cx.flag("include_limits") {
+        let ids: Vec<String> = projects.iter().map(|project| project.id.clone()).collect();
+        Some(identity.limits_of_projects(&ids).await?)
+    } else {
+        None
+    };
+    let members = projects.iter().map(|project| {
+        let mut member = cx.linked(project)?;
+        if let Some(limits) = &limits {
+            let own = limits
+                .iter()
+                .filter(|limit| limit.project_id.as_deref() == Some(&project.id));
+            member["limits"] = json!(own.collect::<Vec<_>>());
+        }
+        Ok(json!({ "project": member }))
+    });
+    members.collect()
 }
 
 /// The tree below a project, as nested ids.
