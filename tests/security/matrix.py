@@ -1,4 +1,4 @@
-"""Every route and method, asked with every kind of token about one's own things, another project's and another user's."""
+"""Every route and method but HEAD, asked with every kind of token about one's own things, another project's and another user's."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-//! Every route and method with every kind of token, about one's own things, another project's and
+//! Every route and method but HEAD with every kind of token, about one's own things, another project's and
 //! another user's: the statuses are the reference's, and so are the lengths of the lists.
 
 use keystone_testkit::Answer;
@@ -116,4 +116,7 @@ holders! {
     members_on_domains: "a member on a domain";
     admins_on_the_system: "an admin on the system";
     unscoped_members: "a member, unscoped";
+    admins_on_projects: "an admin on a project";
+    members_on_the_system: "a member on the system";
+    rescoped_members_on_projects: "a member on a project, rescoped";
 }
