@@ -28,13 +28,18 @@ recordings! {
     bad_input
     catalog
     catalog_listed
+    cleaned_up
+    credential_clean_up
+    credential_input
     credential_lists
+    credential_user_limit
     credentials
     discovery
     discovery_at_a_public_endpoint
     domain_config
     domain_config_defaults
     domains
+    domains_cleaned_up
     endpoint_filter
     endpoint_groups
     endpoint_policy
@@ -42,6 +47,7 @@ recordings! {
     filtered_catalogs
     filtered_catalogs_only
     grants
+    grants_by_caller
     group_members
     groups
     groups_listed
@@ -72,6 +78,8 @@ recordings! {
     role_assignments
     role_assignments_narrowed
     roles
+    roles_listed
+    roles_not_implied
     safe_project_names
     strict_names
     strict_passwords

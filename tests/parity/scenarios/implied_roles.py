@@ -35,7 +35,7 @@ def implied_roles():
 @scenario
 def roles_listed():
     asked = ("name=", "name=admin&name=member", "name=admin&domain_id={acme}", "name=local&domain_id={acme}", "domain_id=", f"domain_id={NOTHING}")
-    asked += ("domain_id=null", "domain_id=None", "id={user}", "description=x", "description__contains=guide", "unknown", "domain_id__contains=a")
+    asked += ("domain_id=null", "domain_id=None", "id={user}", "description=x", "description__contains=guide", "unknown")
     asked += ("name__contains=o&domain_id={acme}", "name__startswith=a&name__endswith=n", "options=x")
     return [
         *get(*(f"roles?{query}" for query in asked)),

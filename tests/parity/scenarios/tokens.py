@@ -8,12 +8,12 @@ PROJECT = {"project": {"id": "{demo}"}}
 ALICE = {"id": "{alice}", "password": "alice"}
 
 
-def attempt(user=None, scope=None, query="", methods=("password",), who=None, token=None, **identity):
+def attempt(user=None, scope=None, query="", methods=("password",), who=None, **identity):
     """A login of which everything counts."""
     if user is not None:
         identity["password"] = {"user": user}
     body = wire.auth({"methods": list(methods), **identity}, scope)
-    return ask("POST", f"auth/tokens{query}", body, who, **({"token": token} if token else {}))
+    return ask("POST", f"auth/tokens{query}", body, who)
 
 
 def rescope(name, scope=None, **more):
