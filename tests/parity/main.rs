@@ -62,6 +62,7 @@ recordings! {
     limits
     limits_in_trees
     limits_strict
+    list_limits
     lockout
     no_longer_served
     odd_requests
@@ -80,12 +81,17 @@ recordings! {
     roles
     roles_listed
     roles_not_implied
+    safe_domain_names
     safe_project_names
+    shallow_trees
     strict_names
     strict_passwords
     tokens_asked_for
     tokens_ended
+    tokens_expired
     tokens_looked_at
+    tokens_not_rescoped
+    tokens_scoped
     trees_of_two
     user_attributes
     user_options
