@@ -64,21 +64,6 @@ def domains_cleaned_up():
     ]
 
 
-@scenario(config={"DEFAULT": {"max_project_tree_depth": 2}, "resource": {"project_name_url_safe": "new", "domain_name_url_safe": "new"}})
-def projects_confined():
-    """A tree of two levels, and names that fit a URL."""
-    names = ("a b", "a/b", "a%20b", "é", "a-b_c.d~e", "a;b", "a:b", "a@b", "a&b", "a=b", "a+b", "a,b", "a$b", "a?b", "a#b", "a'b", "a(b)", "a!b", "a*b")
-    return [
-        *(post("project", name=name, domain_id="default") for name in names),
-        *(post("domain", name=name) for name in names),
-        *patch("project", "projects/{demo}", {"name": "de/mo"}, {"name": "demo"}),
-        *patch("domain", "domains/{acme}", {"name": "ac/me"}, {"name": "acme"}),
-        post("project", "deep", name="deep", domain_id="default", parent_id="{demo}"),
-        post("project", name="deeper", domain_id="default", parent_id="{deep}"),
-        *get("projects"),
-    ]
-
-
 @scenario(config={"assignment": {"prohibited_implied_role": ["admin", "user"]}, "identity": {"default_domain_id": "default"}})
 def roles_not_implied():
     return [

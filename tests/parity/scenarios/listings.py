@@ -1,6 +1,6 @@
 """Filters, inexact ones and pages of users, groups, domains and projects."""
 
-from .cast import CALLERS, NOTHING, ask, delete, get, head, post, scenario
+from .cast import CALLERS, NOTHING, ask, get, head, post, scenario
 
 SUFFIXES = ("contains", "icontains", "startswith", "istartswith", "endswith", "iendswith", "equals", "in", "")
 # What the reference makes of a negative one is chance, or no answer at all.
@@ -85,52 +85,6 @@ def groups_listed():
         *(step for who in CALLERS for step in get("groups/{staff}/users", "groups/{crew}/users?name=carol", who=who)),
         *(step for who in CALLERS for step in get("groups/{staff}/users/{alice}", "groups/{crew}/users/{carol}", "groups/{crew}/users/{alice}", who=who)),
         *head("groups", "groups/{staff}", "groups/{staff}/users", "groups/{staff}/users/{alice}", f"groups/{NOTHING}", "groups/{crew}/users/{bob}"),
-    ]
-
-
-@scenario
-def domains_listed():
-    asked = ("name=", "name=Acme&enabled=true", "name=Acme&enabled=false", "enabled=", "enabled", "enabled=True", "enabled=x", "enabled=0")
-    asked += ("id=default", "id={acme}", "description=x", "parent_id=default", "is_domain=true", "domain_id=default", "tags=a", "unknown")
-    asked += ("name=Acme&name=Default", "description__contains=s")
-    return [
-        *(post("domain", name=f"more {number}") for number in range(2)),
-        *get(*(f"domains?{query}" for query in asked)),
-        *inexact("domains", "name", "Ac", "AC", "me", "%25", "_"),
-        *limits("domains"),
-        *pages("domains", 2, 2, 1),
-        *pages("domains?enabled=true", 3, 1),
-        *get(f"domains?marker={NOTHING}", "domains?marker=", "domains?marker={demo}"),
-        *(step for who in CALLERS for step in get("domains?name=Acme", "domains?enabled=false", "domains?name__contains=c", who=who)),
-        *(ask("PATCH", "domains/{acme}", {"domain": {"description": f"by {who}"}}, who) for who in CALLERS),
-        *(ask("PATCH", f"domains/{NOTHING}", {"domain": {"description": "d"}}, who) for who in CALLERS),
-        *head("domains", "domains/{acme}", f"domains/{NOTHING}"),
-        *(step for who in CALLERS[1:] for step in delete("domains/{acme}", f"domains/{NOTHING}", who=who)),
-    ]
-
-
-@scenario
-def projects_listed():
-    asked = ("name=demo&domain_id=default", "name=demo&domain_id={acme}", "name=demo&name=child", "enabled=True", "enabled=x", "enabled=")
-    asked += ("domain_id=", "domain_id=default&parent_id={demo}", "parent_id=", "parent_id={acme}", f"parent_id={NOTHING}", "parent_id=None")
-    asked += ("is_domain=", "is_domain", "is_domain=false", "is_domain=0&name=demo", "is_domain=x", "is_domain=true&domain_id=default", "id={demo}")
-    asked += ("description=x", "description__contains=m", "domain_id__startswith={acme}", "parent_id__startswith={demo}", "name=demo&unknown=1")
-    return [
-        *get(*(f"projects?{query}" for query in asked)),
-        *inexact("projects", "name", "de", "DE", "ild", "%25", "_"),
-        *limits("projects"),
-        *pages("projects", 2, 2, 2),
-        *pages("projects?domain_id=default", 3, 1),
-        *get(f"projects?marker={NOTHING}", "projects?marker=", "projects?marker={alice}", "projects?limit=1&marker=x"),
-        *(step for who in CALLERS for step in get("projects?name=works", "projects?domain_id={acme}", "projects?name__contains=o", who=who)),
-        *(step for who in CALLERS for step in get("projects/{works}?subtree_as_list", "projects/{demo}?parents_as_list", who=who)),
-        *(ask("PATCH", f"projects/{project}", {"project": {"description": f"by {who}"}}, who) for who in CALLERS for project in ("{works}", "{demo}", NOTHING)),
-        *get("projects/{demo}?include_limits", "projects/{demo}?include_limits&subtree_as_list", "projects/{child}?include_limits=0&parents_as_list"),
-        *get("projects/{demo}?unknown=1", "projects/{demo}?subtree_as_list=false", f"projects/{NOTHING}?subtree_as_ids", "projects/default", "projects/"),
-        *head("projects", "projects/{demo}", f"projects/{NOTHING}"),
-        *(step for who in CALLERS[1:] for step in delete("projects/{works}", f"projects/{NOTHING}", who=who)),
-        *delete("projects/{works}", "projects/{works}", "projects/{closed}", "projects/{demo}"),
-        *get("projects?domain_id={acme}"),
     ]
 
 

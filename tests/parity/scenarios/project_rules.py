@@ -1,6 +1,6 @@
 """What an operator decides about projects and domains, and what binds the two."""
 
-from .cast import NOTHING, ask, delete, get, head, login, patch, post, scenario
+from .cast import ask, delete, get, login, patch, post, scenario
 
 
 @scenario
@@ -84,11 +84,6 @@ def trees(deepest):
         *get(*(f"projects/{parents[1]}?{view}" for view in views), *(f"projects/{parents[deepest]}?{view}" for view in views)),
         *delete(f"projects/{parents[1]}", f"projects/{parents[deepest]}"),
     ]
-
-
-@scenario(config={"DEFAULT": {"max_project_tree_depth": 1}})
-def flat_tree():
-    return trees(1)[1:]
 
 
 @scenario(config={"DEFAULT": {"max_project_tree_depth": 3}}, on_stage=False)
