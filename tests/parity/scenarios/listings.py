@@ -1,4 +1,4 @@
-"""Filters, inexact ones and pages of users, groups, domains and projects."""
+"""Filters, inexact ones and pages of users and groups, and the limits of lists."""
 
 from .cast import CALLERS, NOTHING, ask, get, head, post, scenario
 
