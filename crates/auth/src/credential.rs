@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use keystone_identity::{Credential, Identity, SealedBlob};
+use keystone_identity::{Credential, Identity, SealedBlob, SealedCredential};
 use keystone_token::KeyRing;
 use keystone_types::{Error, Resource, Result, to_python_json};
 use serde::Serialize;
@@ -62,18 +62,14 @@ impl Credentials {
 
     /// One credential.
     pub async fn open(&self, id: &str) -> Result<OpenCredential> {
-        let found = self.open_all(&[id.to_owned()]).await?.pop();
-        found.ok_or_else(|| Error::not_found::<Credential>(id))
+        self.unseal(self.identity.sealed_credential(id).await?)
     }
 
-    /// These credentials, in the order of their ids.
-    pub async fn open_all(&self, ids: &[String]) -> Result<Vec<OpenCredential>> {
-        let sealed = self.identity.sealed_credentials(ids).await?;
-        let opened = sealed.into_iter().map(|(credential, blob)| {
-            let blob = self.decrypt(&credential, &blob)?;
-            Ok(OpenCredential { credential, blob })
-        });
-        opened.collect()
+    /// A credential with its blob in the clear.
+    pub fn unseal(&self, sealed: SealedCredential) -> Result<OpenCredential> {
+        let SealedCredential { credential, blob } = sealed;
+        let blob = self.decrypt(&credential, &blob)?;
+        Ok(OpenCredential { credential, blob })
     }
 
     /// Stores a credential that its user makes, or somebody else on the user's authority: which of

@@ -64,15 +64,21 @@ impl fmt::Debug for SealedBlob {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
+/// A credential as stored.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct SealedCredential {
+    /// All but the secret.
     #[sqlx(flatten)]
-    credential: Credential,
+    pub credential: Credential,
+    /// The secret.
     #[sqlx(flatten)]
-    blob: SealedBlob,
+    pub blob: SealedBlob,
 }
 
 const CREDENTIALS: &str = "SELECT id, user_id, project_id, type, extra FROM credential";
+
+const SEALED: &str =
+    "SELECT id, user_id, project_id, type, extra, encrypted_blob, key_hash FROM credential";
 
 const COLUMNS: [Column; 2] = [
     Column::text("user_id", "user_id", 64),
@@ -80,9 +86,9 @@ const COLUMNS: [Column; 2] = [
 ];
 
 impl Identity {
-    /// The credentials, without their blobs; filters: `user_id`, `type`.
-    pub async fn credentials(&self, listing: &Listing) -> Result<Page<Credential>> {
-        let query = select(CREDENTIALS).narrow(listing, &COLUMNS);
+    /// The credentials; filters: `user_id`, `type`.
+    pub async fn sealed_credentials(&self, listing: &Listing) -> Result<Page<SealedCredential>> {
+        let query = select(SEALED).narrow(listing, &COLUMNS);
         let rows = query.page(listing, "id").fetch_all(&self.db).await?;
         Ok(Page::cut(rows, listing))
     }
@@ -96,22 +102,13 @@ impl Identity {
             .ok_or_else(|| Error::not_found::<Credential>(id))
     }
 
-    /// These credentials with their sealed blobs, in the order of their ids.
-    pub async fn sealed_credentials(
-        &self,
-        ids: &[String],
-    ) -> Result<Vec<(Credential, SealedBlob)>> {
-        let rows: Vec<Row> = select(
-            "SELECT id, user_id, project_id, type, extra, encrypted_blob, key_hash FROM credential",
-        )
-        .within("id", ids)
-        .then(" ORDER BY id")
-        .fetch_all(&self.db)
-        .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| (row.credential, row.blob))
-            .collect())
+    /// One credential.
+    pub async fn sealed_credential(&self, id: &str) -> Result<SealedCredential> {
+        let query = select(SEALED).filter("id = ?", Some(id)).then("");
+        query
+            .fetch_optional(&self.db)
+            .await?
+            .ok_or_else(|| Error::not_found::<Credential>(id))
     }
 
     /// Stores a credential, unless its user has as many as `[credential] user_limit` allows.

@@ -48,7 +48,7 @@ pub use account::{NewPassword, NewUser};
 pub use assignments::{
     Assignment, AssignmentQuery, AssignmentScope, Assignments, Named, Names, Source,
 };
-pub use credential::{Credential, SealedBlob};
+pub use credential::{Credential, SealedBlob, SealedCredential};
 pub use domain::Domain;
 pub use domain_config::{Config, ConfigOptions, ConfigPart};
 pub use effective::Holder;

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
 use keystone_auth::{Authority, Scope};
-use keystone_identity::Credential;
+use keystone_identity::{Credential, SealedCredential};
 use keystone_types::{Error, Listing, Page, Result};
 use serde_json::Value;
 
@@ -31,10 +31,9 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     };
     let app = cx.allow("identity:list_credentials", target).await?;
     let listing = cx.listing(&["user_id", "type"])?;
-    let page = Page::cut(visible(&cx, &listing).await?, &listing);
-    let ids: Vec<String> = page.items.into_iter().map(|found| found.id).collect();
-    let items = app.auth.credentials().open_all(&ids).await?;
-    let more = page.more;
+    let Page { items, more } = Page::cut(visible(&cx, &listing).await?, &listing);
+    let unseal = |sealed| app.auth.credentials().unseal(sealed);
+    let items = items.into_iter().map(unseal).collect::<Result<_>>()?;
     cx.collection(&Page { items, more }, &listing)
 }
 
@@ -99,7 +98,7 @@ async fn allowed(cx: &Context, rule: &'static str) -> Result<Credential> {
 }
 
 /// What the listing asks for as far as the caller may see it, from its marker on.
-async fn visible(cx: &Context, listing: &Listing) -> Result<Vec<Credential>> {
+async fn visible(cx: &Context, listing: &Listing) -> Result<Vec<SealedCredential>> {
     const RULE: &str = "identity:get_credential";
     let reach = reach(cx).await;
     if reach == Reach::Nothing {
@@ -113,10 +112,11 @@ async fn visible(cx: &Context, listing: &Listing) -> Result<Vec<Credential>> {
     if let Some(id) = cx.confined_to_own(RULE, owner, stranger).await? {
         narrowed = narrowed.with("user_id", id);
     }
-    let found = cx.unchecked().identity.credentials(&narrowed).await?.items;
-    let target = |credential: &Credential| Target::new().with("credential", credential);
+    let identity = &cx.unchecked().identity;
+    let found = identity.sealed_credentials(&narrowed).await?.items;
+    let target = |sealed: &SealedCredential| Target::new().with("credential", &sealed.credential);
     let mut seen = cx.reachable(RULE, found, target).await?;
-    seen.retain(|credential| reach.check(credential).is_ok());
+    seen.retain(|sealed| reach.check(&sealed.credential).is_ok());
     Ok(seen)
 }
 
