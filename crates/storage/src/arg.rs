@@ -2,7 +2,9 @@
 
 use chrono::{NaiveDate, NaiveDateTime};
 use keystone_types::Extra;
-use sqlx::{Arguments, Database, Encode, Type};
+use sqlx::{Arguments, Database, Encode, MySql, Sqlite, Type};
+
+use crate::Dialect;
 
 /// A bound value; each variant carries its own `Option`, so that NULL keeps a type.
 #[derive(Clone, Debug)]
@@ -23,10 +25,39 @@ pub enum Arg {
 
 /// A driver that can encode every [`Arg`].
 pub(crate) trait Encodes: Database {
+    const DIALECT: Dialect;
+
     fn arguments(args: Vec<Arg>) -> Result<Self::Arguments, sqlx::Error>;
+
+    /// How many rows a statement matched.
+    fn matched(done: &Self::QueryResult) -> u64;
 }
 
-impl<DB: Database> Encodes for DB
+impl Encodes for MySql {
+    const DIALECT: Dialect = Dialect::MySql;
+
+    fn arguments(args: Vec<Arg>) -> Result<Self::Arguments, sqlx::Error> {
+        encoded::<Self>(args)
+    }
+
+    fn matched(done: &Self::QueryResult) -> u64 {
+        done.rows_affected()
+    }
+}
+
+impl Encodes for Sqlite {
+    const DIALECT: Dialect = Dialect::Sqlite;
+
+    fn arguments(args: Vec<Arg>) -> Result<Self::Arguments, sqlx::Error> {
+        encoded::<Self>(args)
+    }
+
+    fn matched(done: &Self::QueryResult) -> u64 {
+        done.rows_affected()
+    }
+}
+
+fn encoded<DB: Database>(args: Vec<Arg>) -> Result<DB::Arguments, sqlx::Error>
 where
     for<'q> Option<bool>: Encode<'q, DB> + Type<DB>,
     for<'q> Option<i64>: Encode<'q, DB> + Type<DB>,
@@ -35,21 +66,19 @@ where
     for<'q> Option<NaiveDateTime>: Encode<'q, DB> + Type<DB>,
     for<'q> Option<Vec<u8>>: Encode<'q, DB> + Type<DB>,
 {
-    fn arguments(args: Vec<Arg>) -> Result<DB::Arguments, sqlx::Error> {
-        let mut out = DB::Arguments::default();
-        for arg in args {
-            match arg {
-                Arg::Bool(value) => out.add(value),
-                Arg::Int(value) => out.add(value),
-                Arg::Text(value) => out.add(value),
-                Arg::Date(value) => out.add(value),
-                Arg::Time(value) => out.add(value),
-                Arg::Bytes(value) => out.add(value),
-            }
-            .map_err(sqlx::Error::Encode)?;
+    let mut out = DB::Arguments::default();
+    for arg in args {
+        match arg {
+            Arg::Bool(value) => out.add(value),
+            Arg::Int(value) => out.add(value),
+            Arg::Text(value) => out.add(value),
+            Arg::Date(value) => out.add(value),
+            Arg::Time(value) => out.add(value),
+            Arg::Bytes(value) => out.add(value),
         }
-        Ok(out)
+        .map_err(sqlx::Error::Encode)?;
     }
+    Ok(out)
 }
 
 impl From<&str> for Arg {

@@ -16,16 +16,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row,
-    mysql::{MySqlConnectOptions, MySqlPoolOptions},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row, SqliteConnection,
+    mysql::MySqlConnectOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tracing::warn;
 
 use crate::{
     DatabaseUrl, Db, Error, Result,
-    db::{Pools, bounded},
-    pool::{Limits, MySqlPool, Suspicion},
+    db::Pools,
+    pool::{Limits, Pool, Work, bounded},
     url::Place,
 };
 
@@ -63,6 +63,12 @@ impl Default for PoolOptions {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// The most connections that are of any use.
+const MOST: usize = 10_000;
+
+/// How many bytes `GROUP_CONCAT` may put together.
+const LONGEST_ROW: u32 = 16_000_000;
+
 /// Idle connections are closed long before a server's `wait_timeout` would do it.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 
@@ -87,19 +93,25 @@ impl Db {
                 let first = bounded(Some(limit), connect.connect()).await;
                 first.map_err(failed)?.close().await.map_err(failed)?;
                 let read = server.read_timeout()?.unwrap_or(READ_TIMEOUT);
-                Ok(Self::new(Pools::MySql(pool(connect, options)), Some(read)))
+                let pool = server_pool(connect, limit, options);
+                Ok(Self::new(Pools::MySql(pool), Some(read)))
             }
             Place::File(path) => {
                 make_private(path).map_err(|error| failed(error.into()))?;
                 let connect = sqlite().filename(path).create_if_missing(true);
                 let connect = connect.journal_mode(SqliteJournalMode::Wal);
-                let pool = SqlitePoolOptions::new()
-                    .max_connections(8)
-                    .acquire_timeout(options.timeout)
-                    .test_before_acquire(false)
-                    .connect_with(connect)
-                    .await;
-                Ok(Self::new(Pools::Sqlite(pool.map_err(failed)?), None))
+                let pool = Pool::new(
+                    Limits {
+                        size: 8,
+                        wait: options.timeout,
+                        connect: CONNECT_TIMEOUT,
+                        idle: None,
+                        life: None,
+                    },
+                    opener(connect),
+                );
+                drop(pool.lease().await.map_err(failed)?);
+                Ok(Self::new(Pools::Sqlite(pool), None))
             }
             Place::Memory => Self::memory().await,
         }
@@ -110,16 +122,25 @@ impl Db {
     /// It has one connection: a statement that escapes its transaction waits for
     /// it in vain and fails after two seconds.
     pub async fn memory() -> Result<Self> {
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .min_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .acquire_timeout(Duration::from_secs(2))
-            .test_before_acquire(false)
-            .connect_with(sqlite().in_memory(true))
-            .await?;
+        let pool = Pool::new(
+            Limits {
+                size: 1,
+                wait: Duration::from_secs(2),
+                connect: CONNECT_TIMEOUT,
+                idle: None,
+                life: None,
+            },
+            opener(sqlite().in_memory(true)),
+        );
+        drop(pool.lease().await?);
         Ok(Self::new(Pools::Sqlite(pool), None))
+    }
+}
+
+fn opener(connect: SqliteConnectOptions) -> impl Fn() -> Work<sqlx::Result<SqliteConnection>> {
+    move || {
+        let connect = connect.clone();
+        Box::pin(async move { connect.connect().await })
     }
 }
 
@@ -142,32 +163,29 @@ fn sqlite() -> SqliteConnectOptions {
         .statement_cache_capacity(512)
 }
 
-fn pool(connect: MySqlConnectOptions, options: &PoolOptions) -> MySqlPool {
-    let suspicion = Suspicion::new();
-    let suspected = suspicion.clone();
+fn server_pool(
+    connect: MySqlConnectOptions,
+    limit: Duration,
+    options: &PoolOptions,
+) -> Pool<MySqlConnection> {
+    let size = options.size.saturating_add(options.overflow).max(1);
+    let limits = Limits {
+        size: usize::try_from(size).map_or(MOST, |size| size.min(MOST)),
+        wait: options.timeout,
+        connect: limit,
+        idle: Some(IDLE_TIMEOUT),
+        life: Some(options.recycle),
+    };
     let mode = options.sql_mode.clone();
     let wait = options.wsrep_sync_wait;
-    let pool = MySqlPoolOptions::new()
-        .max_connections(options.size.saturating_add(options.overflow).max(1))
-        .acquire_timeout(options.timeout)
-        .max_lifetime(options.recycle)
-        .idle_timeout(IDLE_TIMEOUT)
-        .test_before_acquire(false)
-        .after_connect(move |connection, _| {
-            let mode = mode.clone();
-            Box::pin(async move { prepare(connection, &mode, wait).await })
+    Pool::new(limits, move || {
+        let (connect, mode) = (connect.clone(), mode.clone());
+        Box::pin(async move {
+            let mut connection = connect.connect().await?;
+            prepare(&mut connection, &mode, wait).await?;
+            Ok(connection)
         })
-        .before_acquire(move |connection, about| {
-            let suspected = suspected.covers(about.age);
-            Box::pin(async move { Ok(!suspected || connection.ping().await.is_ok()) })
-        })
-        .connect_lazy_with(connect);
-    let limits = Limits {
-        spare: usize::try_from(options.size).unwrap_or(usize::MAX),
-        idle: IDLE_TIMEOUT,
-        life: options.recycle,
-    };
-    MySqlPool::new(pool, suspicion, limits)
+    })
 }
 
 async fn prepare(connection: &mut MySqlConnection, mode: &str, wait: u8) -> sqlx::Result<()> {
@@ -195,7 +213,10 @@ async fn prepare(connection: &mut MySqlConnection, mode: &str, wait: u8) -> sqlx
     } else {
         String::new()
     };
-    let text = format!("SET sql_mode = CONCAT({base}, ',PIPES_AS_CONCAT'){galera}");
+    // As much as one row of an answer may be, whatever the server's own limit is: what is cut would be taken for whole.
+    let text = format!(
+        "SET sql_mode = CONCAT({base}, ',PIPES_AS_CONCAT'), SESSION group_concat_max_len = {LONGEST_ROW}{galera}"
+    );
     sqlx::raw_sql(AssertSqlSafe(text))
         .execute(&mut *connection)
         .await?;

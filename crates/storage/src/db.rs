@@ -1,12 +1,21 @@
-//! The database, open transactions, and where a statement runs.
+//! The database, transactions, and where a statement runs.
 
-use std::{fmt, sync::Arc, time::Duration};
-
-use sqlx::{
-    MySql, MySqlConnection, Pool, Sqlite, SqliteConnection, Transaction, pool::PoolConnection,
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use crate::{Result, pool::MySqlPool};
+use keystone_types::Error as KeystoneError;
+use sqlx::{Executor, MySqlConnection, SqliteConnection};
+use tokio::time::sleep;
+use tracing::warn;
+
+use crate::{
+    Result,
+    error::{Rerun, is_lost, is_timeout},
+    pool::{Kept, Lease, Pool},
+};
 
 /// The two databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +29,7 @@ pub enum Dialect {
 /// Sees the text of every statement before it runs.
 pub type Observer = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// A connection pool to whichever database the deployment uses; clones share it.
+/// The connections to whichever database the deployment uses; clones share them.
 #[derive(Clone)]
 pub struct Db {
     pub(crate) pools: Pools,
@@ -30,11 +39,11 @@ pub struct Db {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Pools {
-    MySql(MySqlPool),
-    Sqlite(Pool<Sqlite>),
+    MySql(Pool<MySqlConnection>),
+    Sqlite(Pool<SqliteConnection>),
 }
 
-/// An open transaction; rolled back unless [`Tx::commit`] is called.
+/// An open transaction, as [`Db::transaction`] hands it out.
 ///
 /// On `MariaDB` it reads `READ COMMITTED`: each statement sees what is committed
 /// when it starts, as statements outside a transaction do.
@@ -46,28 +55,20 @@ pub struct Tx {
 
 #[derive(Debug)]
 pub(crate) enum Session {
-    MySql(Transaction<'static, MySql>),
-    Sqlite(Transaction<'static, Sqlite>),
-    /// A connection that `db_sync` holds, with transactions of its own making.
-    HeldMySql(PoolConnection<MySql>),
-    HeldSqlite(PoolConnection<Sqlite>),
+    MySql(Lease<MySqlConnection>),
+    Sqlite(Lease<SqliteConnection>),
 }
 
-pub(crate) enum Line<'c> {
-    MySql(&'c mut MySqlConnection),
-    Sqlite(&'c mut SqliteConnection),
-}
+/// How often a transaction is run at most, and after which pause at first; each further pause is up to twice as long.
+pub(crate) const RUNS: u32 = 12;
+const FIRST_PAUSE: Duration = Duration::from_millis(4);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-impl Session {
-    pub(crate) fn line(&mut self) -> Line<'_> {
-        match self {
-            Self::MySql(tx) => Line::MySql(tx),
-            Self::Sqlite(tx) => Line::Sqlite(tx),
-            Self::HeldMySql(connection) => Line::MySql(connection),
-            Self::HeldSqlite(connection) => Line::Sqlite(connection),
-        }
-    }
-}
+/// How often one is run again because of a constraint: the first time another writer may have been in between.
+const CONSTRAINT_RUNS: u32 = 3;
+
+/// For how long a transaction is run again, where statements have no limit.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Db {
     pub(crate) fn new(pools: Pools, limit: Option<Duration>) -> Self {
@@ -78,40 +79,77 @@ impl Db {
         }
     }
 
+    /// Runs `work` in a transaction and commits what it did, or, where it fails, nothing of it.
+    ///
+    /// It is run again from its start where the database says that another writer was in the way (a deadlock, a lock
+    /// that was waited for too long, a conflict that Galera found when it was to be committed), and where a constraint
+    /// refused what `work` had found in order: it then sees what the other has done. So it must have no effect besides
+    /// the transaction's, and what takes long, such as hashing, comes before.
+    pub async fn transaction<T>(
+        &self,
+        mut work: impl AsyncFnMut(&mut Tx) -> Result<T, KeystoneError>,
+    ) -> Result<T, KeystoneError> {
+        let started = Instant::now();
+        let mut runs = 0;
+        loop {
+            let mut tx = self.begin().await?;
+            let done = match work(&mut tx).await {
+                Ok(value) => tx.commit().await.map(|()| value).map_err(Into::into),
+                Err(error) => {
+                    tx.rollback().await;
+                    Err(error)
+                }
+            };
+            runs += 1;
+            let Err(error) = done else { return done };
+            let Some(rerun) = Rerun::of(&error) else {
+                return Err(error);
+            };
+            let most = match rerun {
+                Rerun::Contention => RUNS,
+                Rerun::Constraint => CONSTRAINT_RUNS,
+            };
+            if runs >= most || started.elapsed() >= self.limit.unwrap_or(PATIENCE) {
+                warn!(runs, cause = %chain(&error), "a transaction was given up: other writers were in the way each time");
+                return Err(rerun.given_up(error));
+            }
+            sleep(pause(runs)).await;
+        }
+    }
+
     /// Begins a transaction.
     ///
     /// On `SQLite` it takes the write lock at once: a deferred transaction that
     /// reads and then writes can fail as busy without waiting.
-    pub async fn begin(&self) -> Result<Tx> {
+    pub(crate) async fn begin(&self) -> Result<Tx> {
         let session = match &self.pools {
-            Pools::MySql(pool) => Session::MySql(
-                // Boxed: callers' futures stay small.
-                bounded(
-                    self.limit,
-                    Box::pin(async {
-                        match pool.pool.begin().await {
-                            Err(e) if pool.lost(&e) => pool.pool.begin().await,
-                            other => other,
-                        }
-                    }),
-                )
-                .await?,
-            ),
-            Pools::Sqlite(pool) => Session::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            // The first statement shows whether the connection is alive; nothing was done before.
+            Pools::MySql(pool) => match begun(pool, "START TRANSACTION", self.limit).await {
+                Err(error) if is_lost(&error) && !is_timeout(&error) => {
+                    Session::MySql(begun(pool, "START TRANSACTION", self.limit).await?)
+                }
+                lease => Session::MySql(lease?),
+            },
+            Pools::Sqlite(pool) => {
+                Session::Sqlite(begun(pool, "BEGIN IMMEDIATE", self.limit).await?)
+            }
         };
         Ok(self.tx(session, self.limit))
     }
 
-    /// A connection of one's own, without a transaction and without a time limit.
+    /// A connection of one's own, without a transaction and without a time limit. It is not given back as it is.
     pub(crate) async fn hold(&self) -> Result<Tx> {
         let session = match &self.pools {
             Pools::MySql(pool) => {
-                let mut connection = pool.live().await?;
-                // Locks and settings of the session end with it.
-                connection.close_on_drop();
-                Session::HeldMySql(connection)
+                let mut lease = pool.live().await?;
+                lease.open();
+                Session::MySql(lease)
             }
-            Pools::Sqlite(pool) => Session::HeldSqlite(pool.acquire().await?),
+            Pools::Sqlite(pool) => {
+                let mut lease = pool.lease().await?;
+                lease.open();
+                Session::Sqlite(lease)
+            }
         };
         Ok(self.tx(session, None))
     }
@@ -139,7 +177,15 @@ impl Db {
         self
     }
 
-    /// Closes every connection once it is idle.
+    /// How many connections are in use.
+    pub fn connections_in_use(&self) -> usize {
+        match &self.pools {
+            Pools::MySql(pool) => pool.in_use(),
+            Pools::Sqlite(pool) => pool.in_use(),
+        }
+    }
+
+    /// Closes the connections, those in use once they are given back. It does not wait for them.
     pub async fn close(&self) {
         match &self.pools {
             Pools::MySql(pool) => pool.close().await,
@@ -148,23 +194,71 @@ impl Db {
     }
 }
 
+async fn begun<C: Kept>(
+    pool: &Pool<C>,
+    text: &'static str,
+    limit: Option<Duration>,
+) -> sqlx::Result<Lease<C>>
+where
+    for<'c> &'c mut C: Executor<'c, Database = C::Database>,
+{
+    let mut lease = pool.lease().await?;
+    ran(&mut lease, text, limit).await?;
+    lease.open();
+    Ok(lease)
+}
+
+async fn ran<C: Kept>(
+    lease: &mut Lease<C>,
+    text: &'static str,
+    limit: Option<Duration>,
+) -> sqlx::Result<()>
+where
+    for<'c> &'c mut C: Executor<'c, Database = C::Database>,
+{
+    let run = async |on: &mut C| on.execute(text).await.map(drop);
+    lease.work(limit, run).await
+}
+
+/// Up to twice as long as the last one, by chance, so that those who met do not meet again.
+pub(crate) fn pause(runs: u32) -> Duration {
+    let longest = FIRST_PAUSE
+        .saturating_mul(1 << runs.min(10))
+        .min(LONGEST_PAUSE);
+    let chance = getrandom::u32().unwrap_or(u32::MAX / 2);
+    longest.mul_f64(f64::from(chance) / f64::from(u32::MAX))
+}
+
+fn chain(error: &KeystoneError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
 impl Tx {
     /// Makes the changes durable.
-    pub async fn commit(self) -> Result<()> {
-        match self.session {
-            Session::MySql(tx) => bounded(self.limit, tx.commit()).await?,
-            Session::Sqlite(tx) => tx.commit().await?,
-            Session::HeldMySql(_) | Session::HeldSqlite(_) => {}
+    pub(crate) async fn commit(mut self) -> Result<()> {
+        let done = self.end("COMMIT").await;
+        if done.is_err() {
+            // Where the server has refused it, the transaction may still be there.
+            self.rollback().await;
         }
-        Ok(())
+        Ok(done?)
     }
 
-    /// Undoes the changes now, instead of when the value is dropped.
-    pub async fn rollback(self) -> Result<()> {
-        match self.session {
-            Session::MySql(tx) => bounded(self.limit, tx.rollback()).await?,
-            Session::Sqlite(tx) => tx.rollback().await?,
-            Session::HeldMySql(_) | Session::HeldSqlite(_) => {}
+    /// Undoes the changes. Where that fails the connection is closed, which undoes them too.
+    async fn rollback(mut self) {
+        self.end("ROLLBACK").await.ok();
+    }
+
+    async fn end(&mut self, text: &'static str) -> sqlx::Result<()> {
+        match &mut self.session {
+            Session::MySql(lease) => {
+                ran(lease, text, self.limit).await?;
+                lease.rest();
+            }
+            Session::Sqlite(lease) => {
+                ran(lease, text, self.limit).await?;
+                lease.rest();
+            }
         }
         Ok(())
     }
@@ -172,8 +266,8 @@ impl Tx {
     /// Which database this is.
     pub fn dialect(&self) -> Dialect {
         match self.session {
-            Session::MySql(_) | Session::HeldMySql(_) => Dialect::MySql,
-            Session::Sqlite(_) | Session::HeldSqlite(_) => Dialect::Sqlite,
+            Session::MySql(_) => Dialect::MySql,
+            Session::Sqlite(_) => Dialect::Sqlite,
         }
     }
 }
@@ -243,22 +337,5 @@ impl<'c> From<&'c Db> for Exec<'c> {
 impl<'c> From<&'c mut Tx> for Exec<'c> {
     fn from(tx: &'c mut Tx) -> Self {
         Self::Tx(tx)
-    }
-}
-
-/// Waits for a server that no longer answers only as long as `limit`.
-pub(crate) async fn bounded<T>(
-    limit: Option<Duration>,
-    work: impl Future<Output = sqlx::Result<T>>,
-) -> sqlx::Result<T> {
-    let Some(limit) = limit else {
-        return work.await;
-    };
-    match tokio::time::timeout(limit, work).await {
-        Ok(done) => done,
-        Err(_) => Err(sqlx::Error::Io(std::io::Error::new(
-            std::io::ErrorKind::TimedOut,
-            format!("no answer within {limit:?}"),
-        ))),
     }
 }

@@ -76,10 +76,7 @@ impl Error {
     /// Whether the same transaction, run again from its start, may succeed:
     /// deadlocks, lock timeouts, Galera certification failures, a busy `SQLite` file.
     pub fn is_retriable(&self) -> bool {
-        self.driver().is_some_and(|source| {
-            matches!(mysql_number(source), Some(1205 | 1213))
-                || matches!(sqlite_code(source), Some(5 | 6))
-        })
+        self.driver().is_some_and(is_contention)
     }
 
     /// Whether a unique constraint refused the row.
@@ -121,6 +118,40 @@ impl From<Error> for KeystoneError {
     }
 }
 
+/// Why a transaction may succeed when it is run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rerun {
+    /// Another writer was in the way.
+    Contention,
+    /// A constraint refused what had been found in order: another writer was in between.
+    Constraint,
+}
+
+impl Rerun {
+    pub(crate) fn of(error: &KeystoneError) -> Option<Self> {
+        let (KeystoneError::Unavailable { source, .. } | KeystoneError::Internal(source)) = error
+        else {
+            return None;
+        };
+        match source.downcast_ref()? {
+            Error::Duplicate(_) | Error::ForeignKey(_) => Some(Self::Constraint),
+            error if error.is_retriable() => Some(Self::Contention),
+            _ => None,
+        }
+    }
+
+    /// What the client is told in the end.
+    pub(crate) fn given_up(self, error: KeystoneError) -> KeystoneError {
+        match self {
+            Self::Contention => error,
+            Self::Constraint => KeystoneError::Conflict {
+                kind: "resource",
+                detail: "another request changed what it depends on".to_owned(),
+            },
+        }
+    }
+}
+
 /// Turns a duplicate into the answer that the caller's resource gives.
 pub trait OrConflict<T> {
     /// Replaces [`Error::Duplicate`] by `conflict`; other errors convert as usual.
@@ -136,7 +167,34 @@ impl<T> OrConflict<T> for Result<T> {
     }
 }
 
-/// Whether `error` means that the connection it came from is dead.
+/// Whether the server has answered, so that the connection can be used on.
+pub(crate) fn is_answer(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(_)) && !is_lost(error)
+}
+
+/// Whether the server did not answer in time.
+pub(crate) fn is_timeout(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut)
+}
+
+/// Whether the server takes no more connections, of anybody or of this user.
+pub(crate) fn is_full(error: &sqlx::Error) -> bool {
+    matches!(mysql_number(error), Some(1040 | 1203 | 1226))
+}
+
+/// Whether another transaction was in the way, and this one was undone.
+fn is_contention(error: &sqlx::Error) -> bool {
+    // WSREP not ready, failed during COMMIT, lock waits, deadlocks and lost certifications, a row that changed under a
+    // snapshot, a prepared statement whose tables changed.
+    matches!(
+        mysql_number(error),
+        Some(1020 | 1047 | 1180 | 1205 | 1213 | 1615)
+    )
+        // Busy, locked.
+        || matches!(sqlite_code(error), Some(5 | 6))
+}
+
+/// Whether `error` means that the connection it came from is dead, or may as well be.
 pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_))
         // Shutdown in progress, connection killed, server gone, lost during query.
@@ -172,17 +230,15 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(_) => {
             is_lost(error)
-                // Too many connections, WSREP not ready, network trouble, lock
-                // waits, deadlocks, query killed, a read-only replica, host blocked.
+                || is_full(error)
+                || is_contention(error)
+                // Network trouble, query killed, a read-only replica, host blocked.
                 || matches!(
                     mysql_number(error),
-                    Some(
-                        1040 | 1047 | 1129 | 1152 | 1158..=1161 | 1184 | 1203 | 1205 | 1213 | 1226
-                            | 1290 | 1317 | 1792 | 1836
-                    )
+                    Some(1129 | 1152 | 1158..=1161 | 1184 | 1290 | 1317 | 1792 | 1836)
                 )
-                // Busy, locked, read-only, I/O error, disk full, cannot open.
-                || matches!(sqlite_code(error), Some(5 | 6 | 8 | 10 | 13 | 14))
+                // Read-only, I/O error, disk full, cannot open.
+                || matches!(sqlite_code(error), Some(8 | 10 | 13 | 14))
         }
         _ => false,
     }

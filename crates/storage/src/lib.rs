@@ -9,6 +9,7 @@ mod pool;
 pub mod schema;
 mod select;
 mod sql;
+mod update;
 mod url;
 
 pub use arg::Arg;
@@ -18,4 +19,5 @@ pub use error::{Error, OrConflict, Result};
 pub use listing::{Column, ColumnKind};
 pub use select::{Select, select};
 pub use sql::{Query, Record, sql};
+pub use update::{Update, update};
 pub use url::DatabaseUrl;

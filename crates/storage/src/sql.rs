@@ -7,14 +7,16 @@
 use std::{borrow::Cow, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, Database, Executor, FromRow, IntoArguments, MySql, Sqlite, mysql::MySqlRow,
-    sqlite::SqliteRow,
+    AssertSqlSafe, Database, Executor, FromRow, IntoArguments, mysql::MySqlRow, sqlite::SqliteRow,
 };
+use tokio::time::sleep;
 
 use crate::{
-    Arg, Error, Exec, Result,
+    Arg, Dialect, Error, Exec, Result,
     arg::Encodes,
-    db::{Line, Pools, bounded},
+    db::{Pools, RUNS, Session, pause},
+    error::{is_lost, is_timeout},
+    pool::{Kept, Lease, Pool},
 };
 
 /// A row type that both drivers can read: `#[derive(sqlx::FromRow)]` is enough.
@@ -35,6 +37,7 @@ impl<T> Record for T where
 pub struct Query {
     text: Cow<'static, str>,
     args: Vec<Arg>,
+    locks: bool,
 }
 
 /// Starts a statement from literal SQL.
@@ -44,7 +47,11 @@ pub fn sql(text: &'static str) -> Query {
 
 impl Query {
     pub(crate) fn new(text: Cow<'static, str>, args: Vec<Arg>) -> Self {
-        Self { text, args }
+        Self {
+            text,
+            args,
+            locks: false,
+        }
     }
 
     /// Binds the next `?`.
@@ -67,64 +74,26 @@ impl Query {
         self
     }
 
+    /// Keeps the rows that it reads from changing until the transaction ends: `FOR UPDATE`, which ends the text. On
+    /// `SQLite` a transaction is the only writer anyway.
+    #[must_use]
+    pub fn locking(mut self) -> Self {
+        self.locks = true;
+        self
+    }
+
     /// Fetches every row.
     pub async fn fetch_all<T: Record>(self, exec: impl Into<Exec<'_>>) -> Result<Vec<T>> {
-        let exec = exec.into();
-        let (text, limit) = self.announce(&exec);
-        let work = Box::pin(async {
-            match exec {
-                Exec::Db(db) => match &db.pools {
-                    Pools::MySql(pool) if self.reads() => {
-                        let mut reader = pool.reader().await?;
-                        let rows = self.clone().all(&mut *reader.connection).await;
-                        match rows {
-                            Err(e) if pool.lost(&e) => {
-                                drop(reader);
-                                Box::pin(self.all(&pool.pool)).await
-                            }
-                            rows => rows.inspect(|_| pool.keep(reader)),
-                        }
-                    }
-                    Pools::MySql(pool) => self.all(&mut *pool.live().await?).await,
-                    Pools::Sqlite(pool) => self.all(pool).await,
-                },
-                Exec::Tx(tx) => match tx.session.line() {
-                    Line::MySql(connection) => self.all(connection).await,
-                    Line::Sqlite(connection) => self.all(connection).await,
-                },
-            }
-        });
-        bounded(limit, work).await.map_err(|e| Error::of(e, &text))
+        let (text, rows) = self.rows::<T>(exec.into()).await;
+        let rows = rows.and_then(|rows| rows.into_iter().collect());
+        rows.map_err(|e| Error::of(e, &text))
     }
 
     /// Fetches the first row, if there is one.
     pub async fn fetch_optional<T: Record>(self, exec: impl Into<Exec<'_>>) -> Result<Option<T>> {
-        let exec = exec.into();
-        let (text, limit) = self.announce(&exec);
-        let work = Box::pin(async {
-            match exec {
-                Exec::Db(db) => match &db.pools {
-                    Pools::MySql(pool) if self.reads() => {
-                        let mut reader = pool.reader().await?;
-                        let row = self.clone().first(&mut *reader.connection).await;
-                        match row {
-                            Err(e) if pool.lost(&e) => {
-                                drop(reader);
-                                Box::pin(self.first(&pool.pool)).await
-                            }
-                            row => row.inspect(|_| pool.keep(reader)),
-                        }
-                    }
-                    Pools::MySql(pool) => self.first(&mut *pool.live().await?).await,
-                    Pools::Sqlite(pool) => self.first(pool).await,
-                },
-                Exec::Tx(tx) => match tx.session.line() {
-                    Line::MySql(connection) => self.first(connection).await,
-                    Line::Sqlite(connection) => self.first(connection).await,
-                },
-            }
-        });
-        bounded(limit, work).await.map_err(|e| Error::of(e, &text))
+        let (text, rows) = self.rows::<T>(exec.into()).await;
+        let first = rows.and_then(|rows| rows.into_iter().next().transpose());
+        first.map_err(|e| Error::of(e, &text))
     }
 
     /// Fetches the first row; no row is an error.
@@ -135,83 +104,145 @@ impl Query {
     }
 
     /// Runs a statement that returns no rows; yields the number of rows matched.
+    ///
+    /// Outside a transaction it is run again where another writer was in the way, as transactions are.
     pub async fn execute(self, exec: impl Into<Exec<'_>>) -> Result<u64> {
-        let exec = exec.into();
-        let (text, limit) = self.announce(&exec);
-        let work = Box::pin(async {
-            Ok(match exec {
+        let mut exec = exec.into();
+        let text = self.announce(&exec);
+        for runs in 1.. {
+            let alone = matches!(exec, Exec::Db(_));
+            let done = Box::pin(self.clone().run(exec.reborrow())).await;
+            match done.map_err(|e| Error::of(e, &text)) {
+                Err(error) if alone && runs < RUNS && error.is_retriable() => {
+                    sleep(pause(runs)).await;
+                }
+                done => return done,
+            }
+        }
+        unreachable!("the last run returns")
+    }
+
+    async fn run(self, exec: Exec<'_>) -> sqlx::Result<u64> {
+        let limit = exec.limit();
+        match exec {
+            Exec::Db(db) => match &db.pools {
+                Pools::MySql(pool) => self.affected(&mut pool.live().await?, limit).await,
+                Pools::Sqlite(pool) => self.affected(&mut pool.lease().await?, limit).await,
+            },
+            Exec::Tx(tx) => match &mut tx.session {
+                Session::MySql(lease) => self.affected(lease, limit).await,
+                Session::Sqlite(lease) => self.affected(lease, limit).await,
+            },
+        }
+    }
+
+    /// The rows, each decoded or not; and the text, once the statement is gone.
+    async fn rows<T: Record>(
+        self,
+        exec: Exec<'_>,
+    ) -> (Cow<'static, str>, sqlx::Result<Vec<sqlx::Result<T>>>) {
+        let text = self.announce(&exec);
+        let limit = exec.limit();
+        let work = async {
+            match exec {
                 Exec::Db(db) => match &db.pools {
-                    Pools::MySql(pool) => {
-                        let mut connection = pool.live().await?;
-                        let done = self.run::<MySql>()?.execute(&mut *connection).await;
-                        pool.heed(done)?.rows_affected()
-                    }
-                    Pools::Sqlite(pool) => {
-                        self.run::<Sqlite>()?.execute(pool).await?.rows_affected()
-                    }
+                    Pools::MySql(pool) => self.read(pool, limit).await,
+                    Pools::Sqlite(pool) => self.read(pool, limit).await,
                 },
-                Exec::Tx(tx) => match tx.session.line() {
-                    Line::MySql(on) => self.run::<MySql>()?.execute(on).await?.rows_affected(),
-                    Line::Sqlite(on) => self.run::<Sqlite>()?.execute(on).await?.rows_affected(),
+                Exec::Tx(tx) => match &mut tx.session {
+                    Session::MySql(lease) => self.all(lease, limit).await,
+                    Session::Sqlite(lease) => self.all(lease, limit).await,
                 },
-            })
-        });
-        bounded(limit, work).await.map_err(|e| Error::of(e, &text))
+            }
+        };
+        (text, Box::pin(work).await)
+    }
+
+    /// Reads on any connection. What found it dead is sent again on another.
+    async fn read<C, T>(
+        self,
+        pool: &Pool<C>,
+        limit: Option<Duration>,
+    ) -> sqlx::Result<Vec<sqlx::Result<T>>>
+    where
+        C: Kept,
+        for<'c> &'c mut C: Executor<'c, Database = C::Database>,
+        C::Database: Encodes,
+        <C::Database as Database>::Arguments: IntoArguments<C::Database>,
+        T: for<'r> FromRow<'r, <C::Database as Database>::Row> + Send + Unpin,
+    {
+        if !self.reads() {
+            return self.all(&mut pool.live().await?, limit).await;
+        }
+        let again = self.clone();
+        let rows = {
+            let mut lease = pool.lease().await?;
+            self.all(&mut lease, limit).await
+        };
+        match rows {
+            Err(error) if is_lost(&error) && !is_timeout(&error) => {
+                again.all(&mut pool.lease().await?, limit).await
+            }
+            rows => rows,
+        }
+    }
+
+    async fn all<C, T>(
+        self,
+        lease: &mut Lease<C>,
+        limit: Option<Duration>,
+    ) -> sqlx::Result<Vec<sqlx::Result<T>>>
+    where
+        C: Kept,
+        for<'c> &'c mut C: Executor<'c, Database = C::Database>,
+        C::Database: Encodes,
+        <C::Database as Database>::Arguments: IntoArguments<C::Database>,
+        T: for<'r> FromRow<'r, <C::Database as Database>::Row> + Send + Unpin,
+    {
+        let query = self.prepared::<C::Database>()?.map(|row| T::from_row(&row));
+        lease
+            .work(limit, async |on| query.fetch_all(on).await)
+            .await
+    }
+
+    async fn affected<C>(self, lease: &mut Lease<C>, limit: Option<Duration>) -> sqlx::Result<u64>
+    where
+        C: Kept,
+        for<'c> &'c mut C: Executor<'c, Database = C::Database>,
+        C::Database: Encodes,
+        <C::Database as Database>::Arguments: IntoArguments<C::Database>,
+    {
+        let query = self.prepared::<C::Database>()?;
+        let done = lease
+            .work(limit, async |on| query.execute(on).await)
+            .await?;
+        Ok(C::Database::matched(&done))
     }
 
     /// Tells the observer, and keeps what is needed once the statement is gone.
-    fn announce(&self, exec: &Exec<'_>) -> (Cow<'static, str>, Option<Duration>) {
+    fn announce(&self, exec: &Exec<'_>) -> Cow<'static, str> {
         exec.observe(&self.text);
-        (self.text.clone(), exec.limit())
+        self.text.clone()
     }
 
     /// Whether the statement can be sent twice without harm.
     fn reads(&self) -> bool {
-        self.text
-            .trim_start()
-            .get(..6)
-            .is_some_and(|verb| verb.eq_ignore_ascii_case("SELECT"))
+        let verb = self.text.trim_start().get(..4);
+        verb.is_some_and(|verb| ["SELE", "WITH"].contains(&verb))
     }
 
-    async fn all<'c, DB, T>(self, on: impl Executor<'c, Database = DB>) -> sqlx::Result<Vec<T>>
-    where
-        DB: Encodes,
-        DB::Arguments: IntoArguments<DB>,
-        T: for<'r> FromRow<'r, <DB as Database>::Row> + Send + Unpin,
-    {
-        let args = DB::arguments(self.args)?;
-        as_rows(self.text, args).fetch_all(on).await
-    }
-
-    async fn first<'c, DB, T>(self, on: impl Executor<'c, Database = DB>) -> sqlx::Result<Option<T>>
-    where
-        DB: Encodes,
-        DB::Arguments: IntoArguments<DB>,
-        T: for<'r> FromRow<'r, <DB as Database>::Row> + Send + Unpin,
-    {
-        let args = DB::arguments(self.args)?;
-        as_rows(self.text, args).fetch_optional(on).await
-    }
-
-    fn run<DB: Encodes>(self) -> sqlx::Result<sqlx::query::Query<'static, DB, DB::Arguments>>
+    /// The one place where a text assembled at run time is handed over; `sql` and
+    /// every method of `Select` accept only `&'static str`.
+    fn prepared<DB: Encodes>(
+        mut self,
+    ) -> sqlx::Result<sqlx::query::Query<'static, DB, DB::Arguments>>
     where
         DB::Arguments: IntoArguments<DB>,
     {
+        if self.locks && DB::DIALECT == Dialect::MySql {
+            self.text.to_mut().push_str(" FOR UPDATE");
+        }
         let args = DB::arguments(self.args)?;
         Ok(sqlx::query_with(AssertSqlSafe(self.text), args))
     }
-}
-
-/// The one place where a text assembled at run time is handed over; `sql` and
-/// every method of `Select` accept only `&'static str`.
-fn as_rows<DB, T>(
-    text: Cow<'static, str>,
-    args: DB::Arguments,
-) -> sqlx::query::QueryAs<'static, DB, T, DB::Arguments>
-where
-    DB: Encodes,
-    DB::Arguments: IntoArguments<DB>,
-    T: for<'r> FromRow<'r, <DB as Database>::Row>,
-{
-    sqlx::query_as_with(AssertSqlSafe(text), args)
 }

@@ -5,13 +5,12 @@
 
 mod statements;
 
-use std::time::Duration;
-
 use keystone_storage::{
-    DatabaseUrl, Db, Error, PoolOptions,
+    DatabaseUrl, Db, PoolOptions,
     schema::{self, Phase, SchemaState},
     sql,
 };
+use tokio::sync::Barrier;
 
 /// A database of the test's own; `None` where no server is named.
 struct Fresh {
@@ -126,9 +125,11 @@ async fn connections_that_the_server_closed_heal_unnoticed() {
     schema::sync(&db, Phase::All, |_| {}).await.unwrap();
     let kill = || async {
         // Several pooled connections, all of them dead afterwards.
-        let (a, b, c) = tokio::join!(db.begin(), db.begin(), db.begin());
-        drop((a.unwrap(), b.unwrap(), c.unwrap()));
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        let slow = || sql("SELECT SLEEP(0.01)").fetch_all::<(i64,)>(&db);
+        let (a, b, c) = tokio::join!(slow(), slow(), slow());
+        for slept in [a, b, c] {
+            slept.unwrap();
+        }
         let ids = "SELECT id FROM information_schema.processlist WHERE db = 'test_heal'";
         for (id,) in sql(ids).fetch_all::<(i64,)>(&fresh.server).await.unwrap() {
             sql("KILL ?").bind(id).execute(&fresh.server).await.ok();
@@ -146,13 +147,18 @@ async fn connections_that_the_server_closed_heal_unnoticed() {
             .await;
         assert_eq!(write.unwrap(), 1);
         kill().await;
-        db.begin().await.unwrap().commit().await.unwrap();
+        let both = db.transaction(async |tx| {
+            Ok(sql("UPDATE project SET description = 'y'")
+                .execute(tx)
+                .await?)
+        });
+        assert_eq!(both.await.unwrap(), 1);
     }
     fresh.end().await;
 }
 
 #[tokio::test]
-async fn a_deadlock_can_be_tried_again() {
+async fn a_deadlock_is_tried_again() {
     let fresh = fresh!("deadlock");
     let db = fresh.db().await;
     schema::sync(&db, Phase::All, |_| {}).await.unwrap();
@@ -163,20 +169,26 @@ async fn a_deadlock_can_be_tried_again() {
             .await
             .unwrap();
     }
-    let lock = "UPDATE region SET description = 'x' WHERE id = ?";
-    let (mut one, mut two) = (db.begin().await.unwrap(), db.begin().await.unwrap());
-    sql(lock).bind("a").execute(&mut one).await.unwrap();
-    sql(lock).bind("b").execute(&mut two).await.unwrap();
-    let (first, second) = tokio::join!(
-        sql(lock).bind("b").execute(&mut one),
-        sql(lock).bind("a").execute(&mut two),
-    );
-    let lost = first.err().or(second.err()).unwrap();
-    assert!(
-        lost.is_retriable() && matches!(lost, Error::Unavailable(_)),
-        "{lost:?}"
-    );
-    drop((one, two));
+    let lock = "UPDATE region SET description = description || 'x' WHERE id = ?";
+    let both = Barrier::new(2);
+    let crossing = async |first: &str, second: &str| {
+        let mut runs = 0;
+        let done = db.transaction(async |tx| {
+            runs += 1;
+            sql(lock).bind(first).execute(&mut *tx).await?;
+            if runs == 1 {
+                both.wait().await;
+            }
+            Ok(sql(lock).bind(second).execute(tx).await?)
+        });
+        done.await.unwrap();
+        runs
+    };
+    let (one, two) = tokio::join!(crossing("a", "b"), crossing("b", "a"));
+    assert_eq!(one + two, 3, "one of them was undone and run again");
+    let rows = sql("SELECT description FROM region");
+    let rows: Vec<(String,)> = rows.fetch_all(&db).await.unwrap();
+    assert_eq!(rows, [("xx".to_owned(),), ("xx".to_owned(),)]);
     fresh.end().await;
 }
 
@@ -186,14 +198,14 @@ async fn a_transaction_sees_what_others_committed_meanwhile() {
     let db = fresh.db().await;
     schema::sync(&db, Phase::All, |_| {}).await.unwrap();
     let count = "SELECT COUNT(*) FROM region";
-    let mut tx = db.begin().await.unwrap();
-    assert_eq!(sql(count).fetch_one::<(i64,)>(&mut tx).await.unwrap(), (0,));
-    sql("INSERT INTO region (id, description) VALUES ('a', '')")
-        .execute(&db)
-        .await
-        .unwrap();
-    assert_eq!(sql(count).fetch_one::<(i64,)>(&mut tx).await.unwrap(), (1,));
-    drop(tx);
+    let seen = db.transaction(async |tx| {
+        let before = sql(count).fetch_one::<(i64,)>(&mut *tx).await?;
+        sql("INSERT INTO region (id, description) VALUES ('a', '')")
+            .execute(&db)
+            .await?;
+        Ok((before, sql(count).fetch_one::<(i64,)>(tx).await?))
+    });
+    assert_eq!(seen.await.unwrap(), ((0,), (1,)));
     fresh.end().await;
 }
 

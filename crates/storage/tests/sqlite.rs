@@ -150,9 +150,10 @@ async fn a_file_is_created_and_shared() {
 #[tokio::test]
 async fn a_statement_that_escapes_its_transaction_fails() {
     let db = current().await;
-    let _tx = db.begin().await.unwrap();
-    let escaped = sql("SELECT id FROM project")
-        .fetch_all::<(String,)>(&db)
-        .await;
+    let escaped = db.transaction(async |_| {
+        let query = sql("SELECT id FROM project");
+        Ok(query.fetch_all::<(String,)>(&db).await)
+    });
+    let escaped = escaped.await.unwrap();
     assert!(matches!(escaped, Err(Error::Unavailable(_))), "{escaped:?}");
 }

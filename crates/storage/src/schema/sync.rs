@@ -6,7 +6,7 @@
 //! continued by the next. One connection holds a lock for the whole run, so that
 //! two runs follow each other; on Galera the lock is the node's own.
 
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, MySqlConnection, SqliteConnection};
 use tracing::info;
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     },
     state,
 };
-use crate::{Db, Dialect, Error, Result, Tx, db::Line, sql};
+use crate::{Db, Dialect, Error, Result, Tx, db::Session, sql};
 
 /// Which revisions to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,11 +204,11 @@ async fn lock(tx: &mut Tx) -> Result<()> {
     ))
 }
 
-/// Ends the run; on `MariaDB` the lock goes with the connection.
+/// Ends the run. The lock goes with the connection; on `SQLite` that is mended, which undoes what is not committed and
+/// brings the foreign keys back.
 async fn unlock(tx: &mut Tx, done: bool) -> Result<()> {
-    if tx.dialect() == Dialect::Sqlite {
-        raw(tx, if done { "COMMIT" } else { "ROLLBACK" }).await?;
-        raw(tx, "PRAGMA foreign_keys = ON").await?;
+    if tx.dialect() == Dialect::Sqlite && done {
+        raw(tx, "COMMIT").await?;
     }
     Ok(())
 }
@@ -216,9 +216,15 @@ async fn unlock(tx: &mut Tx, done: bool) -> Result<()> {
 /// Runs a text of the migrations as it is, unprepared.
 async fn raw(tx: &mut Tx, text: &str) -> Result<()> {
     let query = sqlx::raw_sql(AssertSqlSafe(text.to_owned()));
-    let done = match tx.session.line() {
-        Line::MySql(connection) => query.execute(connection).await.map(drop),
-        Line::Sqlite(connection) => query.execute(connection).await.map(drop),
+    let done = match &mut tx.session {
+        Session::MySql(lease) => {
+            let run = async |on: &mut MySqlConnection| query.execute(on).await.map(drop);
+            lease.work(None, run).await
+        }
+        Session::Sqlite(lease) => {
+            let run = async |on: &mut SqliteConnection| query.execute(on).await.map(drop);
+            lease.work(None, run).await
+        }
     };
     done.map_err(|e| Error::of(e, text))
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{NaiveDate, NaiveDateTime};
 use keystone_storage::{Db, Dialect, Error, OrConflict, select, sql};
-use keystone_types::Extra;
+use keystone_types::{Error as KeystoneError, Extra};
 
 #[derive(Debug, PartialEq, sqlx::FromRow)]
 struct User {
@@ -27,6 +27,7 @@ pub(crate) async fn all(db: &Db) {
     filters(db).await;
     errors(db).await;
     transactions(db).await;
+    broken_promises(db).await;
     portable_text(db).await;
     observed(db).await;
     letter_case(db).await;
@@ -119,16 +120,13 @@ async fn errors(db: &Db) {
     assert!(insert(db, &user("u1")).await.unwrap_err().is_duplicate());
     let conflict = insert(db, &user("u1"))
         .await
-        .or_conflict(|| keystone_types::Error::Refused("twice".into()));
+        .or_conflict(|| KeystoneError::Refused("twice".into()));
     assert_eq!(conflict.unwrap_err().to_string(), "twice");
     let orphan = sql("INSERT INTO user_option (user_id, option_id) VALUES ('nobody', '1000')")
         .execute(db)
         .await;
     assert!(matches!(orphan, Err(Error::ForeignKey(_))), "{orphan:?}");
-    assert_eq!(
-        keystone_types::Error::from(orphan.unwrap_err()).status(),
-        500
-    );
+    assert_eq!(KeystoneError::from(orphan.unwrap_err()).status(), 500);
 
     let set = "UPDATE `user` SET extra = ? WHERE id = 'u3'";
     assert_eq!(sql(set).bind("[broken").execute(db).await.unwrap(), 1);
@@ -152,26 +150,51 @@ async fn errors(db: &Db) {
 async fn transactions(db: &Db) {
     let touch = "UPDATE `user` SET enabled = ? WHERE id = 'u2'";
     let enabled = "SELECT enabled FROM `user` WHERE id = 'u2'";
-    let mut tx = db.begin().await.unwrap();
     // Matched rows count, changed or not.
-    assert_eq!(sql(touch).bind(true).execute(&mut tx).await.unwrap(), 1);
-    assert_eq!(sql(touch).bind(false).execute(&mut tx).await.unwrap(), 1);
+    let undone = db.transaction(async |tx| {
+        assert_eq!(sql(touch).bind(true).execute(&mut *tx).await?, 1);
+        assert_eq!(sql(touch).bind(false).execute(&mut *tx).await?, 1);
+        assert_eq!(sql(enabled).fetch_one::<(bool,)>(&mut *tx).await?, (false,));
+        Err::<(), _>(KeystoneError::Refused("changed my mind".to_owned()))
+    });
     assert_eq!(
-        sql(enabled).fetch_one::<(bool,)>(&mut tx).await.unwrap(),
-        (false,)
+        sendable(undone).await.unwrap_err().to_string(),
+        "changed my mind"
     );
-    drop(tx);
     assert_eq!(
         sql(enabled).fetch_one::<(bool,)>(db).await.unwrap(),
         (true,)
     );
-    let mut tx = db.begin().await.unwrap();
-    sql(touch).bind(false).execute(&mut tx).await.unwrap();
-    tx.commit().await.unwrap();
+    let done = db.transaction(async |tx| Ok(sql(touch).bind(false).execute(tx).await?));
+    assert_eq!(done.await.unwrap(), 1);
     assert_eq!(
         sql(enabled).fetch_one::<(bool,)>(db).await.unwrap(),
         (false,)
     );
+}
+
+/// Handlers' futures move between threads.
+fn sendable<F: Future + Send>(future: F) -> F {
+    future
+}
+
+/// What a constraint refuses is tried again, for the checks before it to see why, and is a conflict in the end.
+async fn broken_promises(db: &Db) {
+    let insert = "INSERT INTO user_option (user_id, option_id) VALUES (?, '1000')";
+    let mut runs = 0;
+    let refused = db.transaction(async |tx| {
+        runs += 1;
+        Ok(sql(insert).bind("nobody").execute(tx).await?)
+    });
+    assert_eq!(refused.await.unwrap_err().status(), 409);
+    assert_eq!(runs, 3);
+    let mut runs = 0;
+    let mended = db.transaction(async |tx| {
+        runs += 1;
+        let user = if runs == 1 { "nobody" } else { "u1" };
+        Ok(sql(insert).bind(user).execute(tx).await?)
+    });
+    assert_eq!(mended.await.unwrap(), 1);
 }
 
 async fn portable_text(db: &Db) {
@@ -202,11 +225,11 @@ async fn observed(db: &Db) {
         .fetch_all::<(String,)>(&db)
         .await
         .unwrap();
-    let mut tx = db.begin().await.unwrap();
-    sql("SELECT id FROM region")
-        .fetch_all::<(String,)>(&mut tx)
-        .await
-        .unwrap();
+    let read = db.transaction(async |tx| {
+        let query = sql("SELECT id FROM region").locking();
+        Ok(query.fetch_all::<(String,)>(tx).await?)
+    });
+    read.await.unwrap();
     assert_eq!(
         *seen.lock().unwrap(),
         ["SELECT id FROM role", "SELECT id FROM region"]

@@ -1,0 +1,47 @@
+//! An `UPDATE` of the columns that change, so that no write puts back what another has changed meanwhile.
+
+use crate::{Arg, Exec, Query, Result};
+
+/// An `UPDATE` under construction: only literals reach the text, every value is bound.
+#[derive(Debug)]
+pub struct Update {
+    text: String,
+    args: Vec<Arg>,
+}
+
+/// Starts an `UPDATE` of a table.
+pub fn update(table: &'static str) -> Update {
+    Update {
+        text: format!("UPDATE {table} SET "),
+        args: Vec::new(),
+    }
+}
+
+impl Update {
+    /// Sets a column, unless the value is the one that it has.
+    #[must_use]
+    pub fn set<T: PartialEq + Into<Arg>>(mut self, column: &'static str, old: T, new: T) -> Self {
+        if old != new {
+            let glue = if self.args.is_empty() { "" } else { ", " };
+            self.text.extend([glue, column, " = ?"]);
+            self.args.push(new.into());
+        }
+        self
+    }
+
+    /// Runs it on the rows for which `condition`, which holds one `?`, is true. Without a change nothing is run.
+    pub async fn apply(
+        mut self,
+        condition: &'static str,
+        value: impl Into<Arg>,
+        exec: impl Into<Exec<'_>>,
+    ) -> Result<()> {
+        if self.args.is_empty() {
+            return Ok(());
+        }
+        self.text.extend([" WHERE ", condition]);
+        self.args.push(value.into());
+        let query = Query::new(self.text.into(), self.args);
+        query.execute(exec).await.map(drop)
+    }
+}
