@@ -8,6 +8,7 @@ use chrono::NaiveDateTime;
 use keystone_identity::{RoleRef, Subject};
 use keystone_storage::sql;
 use keystone_token::{Payload, Token};
+use keystone_types::same_id;
 
 use crate::{Auth, TokenError};
 
@@ -97,13 +98,19 @@ impl Event {
         let is = |named: &Option<String>, value: Option<&str>| {
             named.as_deref().is_none_or(|named| Some(named) == value)
         };
+        // An event may name a thing in the spelling of a request.
+        let names = |named: &Option<String>, id: Option<&str>| {
+            named
+                .as_deref()
+                .is_none_or(|named| id.is_some_and(|id| same_id(named, id)))
+        };
         let trust = match &token.payload {
             Payload::Trust { trust_id, .. } => Some(trust_id.as_str()),
             _ => None,
         };
         let domain = &self.domain_id;
-        is(&self.user_id, Some(&token.user_id))
-            && is(&self.project_id, token.payload.project_id())
+        names(&self.user_id, Some(&token.user_id))
+            && names(&self.project_id, token.payload.project_id())
             && is(&self.audit_id, token.audit_ids.first().map(String::as_str))
             && is(
                 &self.audit_chain_id,
@@ -115,7 +122,7 @@ impl Event {
             && self
                 .role_id
                 .as_ref()
-                .is_none_or(|role| roles.iter().any(|held| held.id == *role))
-            && (is(domain, Some(&subject.domain.id)) || is(domain, token.payload.domain_id()))
+                .is_none_or(|role| roles.iter().any(|held| same_id(&held.id, role)))
+            && (names(domain, Some(&subject.domain.id)) || names(domain, token.payload.domain_id()))
     }
 }

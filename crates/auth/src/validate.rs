@@ -16,7 +16,7 @@ use crate::Auth;
 use crate::token::{AuthToken, Scope};
 
 /// Why a token can't be used.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum TokenError {
     /// The token itself is no good: 404 for a subject, as if absent for a caller.
     NotFound(String),
@@ -31,6 +31,11 @@ impl TokenError {
             Self::NotFound(text) => Error::Missing(text),
             Self::Failed(error) => error,
         }
+    }
+
+    /// Whether this server is in trouble, whatever the token is.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.status() >= 500)
     }
 }
 
@@ -80,22 +85,25 @@ impl Auth {
 
     /// Ends a token that was validated, and those derived from it where `cascade` says so.
     pub async fn revoke(&self, token: &AuthToken, cascade: bool) -> Result<()> {
-        let audit_id = token.token.audit_ids.first().cloned();
-        let (settings, now) = (self.identity.settings(), self.clock.now());
-        let mut tx = self.db.begin().await?;
+        let audit_id = token.token.audit_ids.first();
         let one = RevocationEvent {
-            audit_id: audit_id.clone(),
+            audit_id: audit_id.cloned(),
             ..RevocationEvent::default()
         };
-        revoke(&mut tx, settings, one, now).await?;
-        if cascade {
-            let chain = RevocationEvent {
-                audit_chain_id: audit_id,
-                ..RevocationEvent::default()
-            };
-            revoke(&mut tx, settings, chain, now).await?;
-        }
-        Ok(tx.commit().await?)
+        let chain = RevocationEvent {
+            audit_chain_id: audit_id.cloned(),
+            ..RevocationEvent::default()
+        };
+        let now = self.clock.now();
+        self.db
+            .transaction(async |tx| {
+                revoke(tx, one.clone(), now).await?;
+                if cascade {
+                    revoke(tx, chain.clone(), now).await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// Opens a token and finds what it names.
@@ -105,13 +113,14 @@ impl Auth {
         }
         let token = self.open(id)?;
         check_kind(&token)?;
-        let found = tokio::try_join!(
+        // All of them to the end: a statement that is cut off costs its connection.
+        let (scope, subject, holder, events) = tokio::join!(
             self.scope_of(&token),
-            async { Ok(self.identity.subject(&token.user_id).await?) },
-            async { Ok(self.identity.holder(&token.user_id).await?) },
+            self.identity.subject(&token.user_id),
+            self.identity.holder(&token.user_id),
             self.revocation_events(&token),
         );
-        let (scope, subject, holder, events) = found?;
+        let (scope, subject, holder, events) = (scope?, subject?, holder?, events?);
         if !subject.domain.enabled {
             return Err(disabled("domain", &subject.domain.id));
         }
@@ -189,15 +198,11 @@ impl Auth {
         if user.enabled {
             return Ok(());
         }
-        let mut tx = self.db.begin().await.map_err(Error::from)?;
-        revoke(
-            &mut tx,
-            self.identity.settings(),
-            RevocationEvent::user(&user.id),
-            self.clock.now(),
-        )
-        .await?;
-        tx.commit().await.map_err(Error::from)?;
+        let now = self.clock.now();
+        let event = RevocationEvent::user(&user.id);
+        self.db
+            .transaction(async |tx| revoke(tx, event.clone(), now).await)
+            .await?;
         Err(TokenError::NotFound(format!(
             "Could not find token: {}.",
             token.id

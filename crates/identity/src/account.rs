@@ -3,16 +3,19 @@
 mod changes;
 mod removal;
 
-use keystone_storage::{OrConflict, Tx, sql};
+use keystone_storage::{OrConflict, Tx, sql, update};
 use keystone_types::{Error, Extra, Result, check_length, new_id};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::federated::FederatedAccount;
+use crate::federated::{
+    FederatedAccount, check_federated, federated_of, grouped, remove_federated, store_federated,
+};
+use crate::login::forget_failures;
 use crate::options::{Options, Table, store};
 use crate::stored_password::{Expiry, SetBy};
-use crate::user::User;
-use crate::{Identity, RevocationEvent, revoke};
+use crate::user::{User, UserRow, locked, row};
+use crate::{Identity, RevocationEvent, held, revoke};
 
 pub use changes::NewPassword;
 use changes::{Changes, DERIVED};
@@ -56,26 +59,30 @@ impl Identity {
         for derived in DERIVED {
             user.extra.0.shift_remove(derived);
         }
+        // What would be refused is not hashed first; what decides is looked at again in the transaction.
         self.domain(&user.domain_id).await?;
         self.check_default_project(user.default_project_id.as_deref())
             .await?;
-        self.check_federated(&user.federated).await?;
+        check_federated(&self.db, &user.federated).await?;
         let hash = self.hash(&user.password).await?;
-        let mut tx = self.db.begin().await?;
-        self.insert_user(&mut tx, id, &user).await?;
-        store(&mut tx, Table::User, id, &user.options.0).await?;
-        if user.password.is_given() {
-            // The reference reads a user's options once they are stored: not yet.
-            let (expiry, by) = (Expiry::default(), SetBy::Administrator);
-            self.store_password(&mut tx, id, hash.as_deref(), expiry, by)
-                .await?;
-        }
-        self.store_federated(&mut tx, id, Some(&user.name), &user.federated)
-            .await?;
-        tx.commit().await?;
+        let stored = self.db.transaction(async |tx| {
+            held::domain(tx, &user.domain_id).await?;
+            check_federated(&mut *tx, &user.federated).await?;
+            self.insert_user(tx, id, &user).await?;
+            store(tx, Table::User, id, &user.options.0).await?;
+            if user.password.is_given() {
+                // The reference reads a user's options once they are stored: not yet.
+                let (expiry, by) = (Expiry::default(), SetBy::Administrator);
+                self.store_password(tx, id, hash.as_deref(), expiry, by)
+                    .await?;
+            }
+            store_federated(tx, id, Some(&user.name), &user.federated).await?;
+            row(tx, id).await
+        });
+        let stored = stored.await?;
         Ok(User {
             federated: user.federated,
-            ..self.bare_user(id).await?
+            ..stored.into_user(&self.settings, self.clock.now().date())
         })
     }
 
@@ -107,72 +114,98 @@ impl Identity {
 
     /// Changes a user; a new password or disabling ends the user's tokens.
     pub async fn update_user(&self, id: &str, patch: Map<String, Value>) -> Result<User> {
-        let row = self.user_row(id).await?;
-        let local = row.local_id.is_some();
-        let mut user = row.into_user(&self.settings, self.clock.now().date());
-        let was_enabled = user.enabled;
-        let changes = Changes::read(patch, id, &user.domain_id)?;
-        self.check_changes(id, &changes, local).await?;
+        // What would be refused is not hashed first; what decides is looked at again in the transaction.
+        let current = self.user_row(id).await?;
+        let changes = Changes::read(patch, &current)?;
+        self.check_changes(&current, &changes).await?;
         let hash = self.hash(&changes.password).await?;
-        let linked = self.federated_of(id).await?;
+        let stored = self.db.transaction(async |tx| {
+            let current = locked(tx, id).await?;
+            self.change_user(tx, &current, &changes, hash.as_deref())
+                .await?;
+            let links = federated_of(&mut *tx, &current.id).await?;
+            Ok((row(tx, &current.id).await?, links))
+        });
+        let (row, links) = stored.await?;
+        let user = row.into_user(&self.settings, self.clock.now().date());
+        let federated = if changes.federated.is_empty() {
+            grouped(links)
+        } else {
+            changes.federated
+        };
+        Ok(User { federated, ..user })
+    }
 
+    async fn change_user(
+        &self,
+        tx: &mut Tx,
+        current: &UserRow,
+        changes: &Changes,
+        hash: Option<&str>,
+    ) -> Result<()> {
+        let id = &current.id;
+        let mut user = current
+            .clone()
+            .into_user(&self.settings, self.clock.now().date());
+        let was_enabled = user.enabled;
+        check_federated(&mut *tx, &changes.federated).await?;
         user.name = changes.name.clone().or(user.name);
         user.enabled = changes.enabled.unwrap_or(user.enabled);
         if let Some(project) = &changes.default_project_id {
             user.default_project_id = project.as_str().map(str::to_owned);
         }
-        user.extra.0.extend(changes.extra);
+        user.extra.0.extend(changes.extra.clone());
         user.options.apply(&changes.options);
-
-        let mut tx = self.db.begin().await?;
-        self.update_row(&mut tx, &user).await?;
-        let name = user.name.as_deref();
-        if !changes.federated.is_empty() {
-            self.remove_federated(&mut tx, id).await?;
-        } else if let Some(first) = linked.first() {
-            // The first link has the name of the user, whether or not it changed.
-            first.rename(&mut tx, name).await?;
-        }
-        let renames_link = changes.federated.is_empty() && !linked.is_empty();
-        if let Some(name) = changes.name.filter(|_| local && !renames_link) {
-            rename(&mut tx, id, &name).await?;
-        }
-        self.store_federated(&mut tx, id, name, &changes.federated)
-            .await?;
-        store(&mut tx, Table::User, id, &changes.options).await?;
+        self.update_row(tx, current, &user).await?;
+        self.rename(tx, current, &user, changes).await?;
+        store(tx, Table::User, id, &changes.options).await?;
         if changes.password.is_given() {
             let (expiry, by) = (Expiry::of(&user.options), SetBy::Administrator);
-            self.store_password(&mut tx, id, hash.as_deref(), expiry, by)
-                .await?;
+            self.store_password(tx, id, hash, expiry, by).await?;
         }
         if hash.is_some() || (was_enabled && changes.enabled == Some(false)) {
-            let event = RevocationEvent::user(id);
-            revoke(&mut tx, &self.settings, event, self.clock.now()).await?;
+            revoke(tx, RevocationEvent::user(id), self.clock.now()).await?;
         }
-        tx.commit().await?;
-        let user = self.user(id).await?;
-        Ok(if changes.federated.is_empty() {
-            user
-        } else {
-            User {
-                federated: changes.federated,
-                ..user
-            }
-        })
+        Ok(())
     }
 
-    /// What can be refused without a look at the row, in the reference's order.
-    async fn check_changes(&self, id: &str, changes: &Changes, local: bool) -> Result<()> {
+    /// Stores the name, and who the user is at identity providers.
+    async fn rename(
+        &self,
+        tx: &mut Tx,
+        current: &UserRow,
+        user: &User,
+        changes: &Changes,
+    ) -> Result<()> {
+        let (id, name) = (&current.id, user.name.as_deref());
+        let links = federated_of(&mut *tx, id).await?;
+        let mut local = changes.name.as_ref().filter(|_| current.local_id.is_some());
+        if !changes.federated.is_empty() {
+            remove_federated(tx, id).await?;
+        } else if let Some(first) = links.first() {
+            // The first link has the name of the user, whether or not it changed.
+            first.rename(tx, name).await?;
+            local = None;
+        }
+        if let Some(name) = local {
+            rename(tx, id, name).await?;
+        }
+        store_federated(tx, id, name, &changes.federated).await
+    }
+
+    /// What can be refused before anything is stored, in the reference's order.
+    async fn check_changes(&self, current: &UserRow, changes: &Changes) -> Result<()> {
         self.check_strength(&changes.password)?;
         if changes.other_id {
             return Err(Error::Validation("Cannot change user ID".to_owned()));
         }
         let project = changes.default_project_id.as_ref().and_then(Value::as_str);
         self.check_default_project(project).await?;
-        self.check_federated(&changes.federated).await?;
-        if changes.password.is_given() && !local {
+        check_federated(&self.db, &changes.federated).await?;
+        if changes.password.is_given() && current.local_id.is_none() {
             return Err(Error::Validation(format!(
-                "User {id} logs in elsewhere and can have no password here."
+                "User {} logs in elsewhere and can have no password here.",
+                current.id
             )));
         }
         Ok(())
@@ -180,28 +213,24 @@ impl Identity {
 
     /// As in the reference, any change of a user who is enabled forgives failed attempts and idleness, and any
     /// change of one who was idle for too long disables that user for good.
-    async fn update_row(&self, tx: &mut Tx, user: &User) -> Result<()> {
-        sql("UPDATE user SET extra = ?, enabled = ?, default_project_id = ? WHERE id = ?")
-            .bind(&user.extra)
-            .bind(user.enabled)
-            .bind(&user.default_project_id)
-            .bind(&user.id)
-            .execute(&mut *tx)
-            .await?;
-        if !user.enabled {
-            return Ok(());
-        }
-        sql("UPDATE local_user SET failed_auth_count = 0, failed_auth_at = NULL WHERE user_id = ?")
-            .bind(&user.id)
-            .execute(&mut *tx)
-            .await?;
+    async fn update_row(&self, tx: &mut Tx, current: &UserRow, user: &User) -> Result<()> {
+        let (old, new) = (&current.default_project_id, &user.default_project_id);
         let days = self.settings.compliance.disable_after_days_inactive;
-        if days.is_some() {
-            sql("UPDATE user SET last_active_at = ? WHERE id = ?")
-                .bind(self.clock.now().date())
-                .bind(&user.id)
-                .execute(tx)
-                .await?;
+        let today = self.clock.now().date();
+        let active = if user.enabled && days.is_some() {
+            Some(today)
+        } else {
+            current.last_active_at
+        };
+        update("user")
+            .set("extra", &current.extra, &user.extra)
+            .set("enabled", current.enabled, Some(user.enabled))
+            .set("default_project_id", old, new)
+            .set("last_active_at", current.last_active_at, active)
+            .apply("id = ?", &user.id, &mut *tx)
+            .await?;
+        if user.enabled {
+            forget_failures(tx, &user.id).await?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use keystone_storage::{Column, OrConflict, select, sql};
+use keystone_storage::{Column, OrConflict, Tx, select, sql};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, check_length, new_id};
 use serde::{Deserialize, Serialize};
 
@@ -117,18 +117,6 @@ impl Identity {
         credential: &Credential,
         blob: &SealedBlob,
     ) -> Result<()> {
-        let mut tx = self.db.begin().await?;
-        if let Some(limit) = self.settings.credential_user_limit {
-            let (held,): (i64,) = sql("SELECT COUNT(*) FROM credential WHERE user_id = ?")
-                .bind(&credential.user_id)
-                .fetch_one(&mut tx)
-                .await?;
-            if held >= i64::from(limit) {
-                return Err(Error::Refused(format!(
-                    "Unable to create additional credentials, maximum of {limit} already exceeded for user."
-                )));
-            }
-        }
         check_length("user_id", &credential.user_id, 64)?;
         check_length(
             "project_id",
@@ -136,21 +124,47 @@ impl Identity {
             64,
         )?;
         check_length("type", &credential.credential_type, 255)?;
-        sql("INSERT INTO credential (id, user_id, project_id, type, extra, encrypted_blob, key_hash) \
-             VALUES (?, ?, ?, ?, ?, ?, ?)")
-        .bind(&credential.id)
-        .bind(&credential.user_id)
-        .bind(&credential.project_id)
-        .bind(&credential.credential_type)
-        .bind(&credential.extra)
-        .bind(&blob.encrypted_blob)
-        .bind(&blob.key_hash)
-        .execute(&mut tx)
-        .await
-        .or_conflict(|| {
-            Error::conflict::<Credential>(format!("Duplicate entry found with ID {}", credential.id))
-        })?;
-        Ok(tx.commit().await?)
+        self.db
+            .transaction(async |tx| {
+                self.check_room(tx, &credential.user_id).await?;
+                sql("INSERT INTO credential (id, user_id, project_id, type, extra, encrypted_blob, key_hash) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?)")
+                .bind(&credential.id)
+                .bind(&credential.user_id)
+                .bind(&credential.project_id)
+                .bind(&credential.credential_type)
+                .bind(&credential.extra)
+                .bind(&blob.encrypted_blob)
+                .bind(&blob.key_hash)
+                .execute(tx)
+                .await
+                .or_conflict(|| {
+                    let id = &credential.id;
+                    Error::conflict::<Credential>(format!("Duplicate entry found with ID {id}"))
+                })?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// 403 where a user has as many credentials as `[credential] user_limit` allows. Those who make more at the same
+    /// time follow each other.
+    async fn check_room(&self, tx: &mut Tx, user_id: &str) -> Result<()> {
+        let Some(limit) = self.settings.credential_user_limit else {
+            return Ok(());
+        };
+        let user = sql("SELECT id FROM user WHERE id = ?").bind(user_id);
+        user.locking().fetch_optional::<(String,)>(&mut *tx).await?;
+        let (held,): (i64,) = sql("SELECT COUNT(*) FROM credential WHERE user_id = ?")
+            .bind(user_id)
+            .fetch_one(tx)
+            .await?;
+        if held < i64::from(limit) {
+            return Ok(());
+        }
+        Err(Error::Refused(format!(
+            "Unable to create additional credentials, maximum of {limit} already exceeded for user."
+        )))
     }
 
     /// Replaces the blob of a credential.

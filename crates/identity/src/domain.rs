@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::options::Options;
-use crate::project::{ROOT, check_delete, check_url_safe};
+use crate::project::{ROOT, check_delete, check_url_safe, locked};
 use crate::tags::Tags;
 use crate::{Identity, Project};
 
@@ -79,18 +79,7 @@ impl Identity {
 
     /// One domain.
     pub async fn domain(&self, id: &str) -> Result<Domain> {
-        self.acting_project(id).await.map(Domain::from)
-    }
-
-    /// The project that acts as a domain.
-    async fn acting_project(&self, id: &str) -> Result<Project> {
-        match self.project(id).await {
-            // The database may find `DEFAULT` where `default` is: what belongs to the one would
-            // then not be in the other.
-            Ok(project) if project.is_domain && project.id == id => Ok(project),
-            Ok(_) | Err(Error::NotFound { .. }) => Err(Error::not_found::<Domain>(id)),
-            Err(error) => Err(error),
-        }
+        acting(self.project(id).await, id).map(Domain::from)
     }
 
     /// One domain by name.
@@ -138,18 +127,21 @@ impl Identity {
 
     /// Deletes a disabled domain and all that it owns.
     pub async fn delete_domain(&self, id: &str) -> Result<()> {
-        let project = self.acting_project(id).await?;
-        check_delete(&project)?;
-        if project.is_enabled() {
-            return Err(Error::Refused(
-                "Cannot delete a domain that is enabled, please disable it first.".to_owned(),
-            ));
-        }
-        let mut tx = self.db.begin().await?;
-        check_owned(&mut tx, &project.id).await?;
-        self.remove_owned(&mut tx, &project.id).await?;
-        self.remove_projects(&mut tx, &[project.id]).await?;
-        Ok(tx.commit().await?)
+        self.db
+            .transaction(async |tx| {
+                let project = acting(locked(tx, id).await, id)?;
+                check_delete(&project)?;
+                if project.is_enabled() {
+                    return Err(Error::Refused(
+                        "Cannot delete a domain that is enabled, please disable it first."
+                            .to_owned(),
+                    ));
+                }
+                check_owned(tx, &project.id).await?;
+                self.remove_owned(tx, &project.id).await?;
+                self.remove_projects(tx, &[project.id]).await
+            })
+            .await
     }
 
     /// Deletes what a domain owns.
@@ -210,6 +202,17 @@ impl Identity {
             return Err(Error::Validation(format!("Domain cannot have ID {id}")));
         }
         Ok(())
+    }
+}
+
+/// A project, if it acts as a domain.
+pub(crate) fn acting(found: Result<Project>, id: &str) -> Result<Project> {
+    match found {
+        // The database may find `DEFAULT` where `default` is: what belongs to the one would
+        // then not be in the other.
+        Ok(project) if project.is_domain && project.id == id => Ok(project),
+        Ok(_) | Err(Error::NotFound { .. }) => Err(Error::not_found::<Domain>(id)),
+        Err(error) => Err(error),
     }
 }
 

@@ -3,11 +3,11 @@
 
 mod rules;
 
-use keystone_storage::{Query, Tx, sql};
+use keystone_storage::{Exec, Query, Tx, sql};
 use keystone_types::{Error, Result, to_python_json};
 use serde_json::{Map, Value};
 
-use crate::Identity;
+use crate::{Identity, domain, project};
 
 pub use rules::ConfigOptions;
 use rules::{check_patch, invalid, not_found};
@@ -38,7 +38,7 @@ impl Identity {
     pub async fn domain_config(&self, domain_id: &str, part: ConfigPart<'_>) -> Result<Config> {
         let known = &self.settings.config_options;
         known.check(part)?;
-        let rows = self.whitelisted(domain_id, part).await?;
+        let rows = whitelisted(&self.db, domain_id, part).await?;
         if rows.is_empty() {
             return Err(not_found(domain_id, part));
         }
@@ -53,12 +53,15 @@ impl Identity {
     ) -> Result<(Config, bool)> {
         let known = &self.settings.config_options;
         let config = known.check_config(config)?;
-        let mut tx = self.db.begin().await?;
-        let removed = remove(&mut tx, domain_id, ConfigPart::default()).await?;
-        self.insert(&mut tx, domain_id, config).await?;
-        tx.commit().await?;
-        let rows = self.whitelisted(domain_id, ConfigPart::default()).await?;
-        Ok((shown(rows, false)?, removed == 0))
+        self.db
+            .transaction(async |tx| {
+                locked(tx, domain_id).await?;
+                let removed = remove(tx, domain_id, ConfigPart::default()).await?;
+                self.insert(tx, domain_id, config).await?;
+                let rows = whitelisted(tx, domain_id, ConfigPart::default()).await?;
+                Ok((shown(rows, false)?, removed == 0))
+            })
+            .await
     }
 
     /// Lays options over the configuration of a domain; of a part only what is there already.
@@ -79,45 +82,39 @@ impl Identity {
         let config = known.check_config(wrapped)?;
         known.check(part)?;
         check_patch(config, part)?;
-        if part.group.is_some() && self.first_value(domain_id, part).await?.is_none() {
-            return Err(not_found(domain_id, part));
-        }
-        let mut tx = self.db.begin().await?;
-        for (group, options) in config {
-            for option in options.as_object().into_iter().flat_map(Map::keys) {
-                let part = ConfigPart {
-                    group: Some(group),
-                    option: Some(option),
-                };
-                remove(&mut tx, domain_id, part).await?;
-            }
-        }
-        self.insert(&mut tx, domain_id, config).await?;
-        tx.commit().await?;
+        self.db
+            .transaction(async |tx| {
+                locked(tx, domain_id).await?;
+                if part.group.is_some() && first_value(tx, domain_id, part).await?.is_none() {
+                    return Err(not_found(domain_id, part));
+                }
+                for (group, options) in config {
+                    for option in options.as_object().into_iter().flat_map(Map::keys) {
+                        let part = ConfigPart {
+                            group: Some(group),
+                            option: Some(option),
+                        };
+                        remove(tx, domain_id, part).await?;
+                    }
+                }
+                self.insert(tx, domain_id, config).await
+            })
+            .await?;
         self.domain_config(domain_id, ConfigPart::default()).await
     }
 
     /// Deletes the configuration of a domain, or a part that is there.
     pub async fn delete_domain_config(&self, domain_id: &str, part: ConfigPart<'_>) -> Result<()> {
         self.settings.config_options.check(part)?;
-        if let Some(group) = part.group {
-            let whole = ConfigPart {
-                group: Some(group),
-                option: None,
-            };
-            if self.first_value(domain_id, whole).await?.is_none() {
-                return Err(not_found(domain_id, whole));
-            }
-            let value = self.first_value(domain_id, part).await?;
-            // The reference does not see what Python takes for false.
-            let seen = value.is_some_and(|value| !FALSE.contains(&value.as_str()));
-            if part.option.is_some() && !seen {
-                return Err(not_found(domain_id, part));
-            }
-        }
-        let mut tx = self.db.begin().await?;
-        remove(&mut tx, domain_id, part).await?;
-        Ok(tx.commit().await?)
+        self.db
+            .transaction(async |tx| {
+                locked(tx, domain_id).await?;
+                if let Some(group) = part.group {
+                    check_there(tx, domain_id, group, part).await?;
+                }
+                remove(tx, domain_id, part).await.map(drop)
+            })
+            .await
     }
 
     /// The rules about passwords that users of the default domain may read.
@@ -154,40 +151,74 @@ impl Identity {
         }
         Ok(())
     }
+}
 
-    async fn whitelisted(&self, domain_id: &str, part: ConfigPart<'_>) -> Result<Vec<Row>> {
-        const TEXTS: [&str; 3] = [
-            "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? ORDER BY `group`, `option`",
-            "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? ORDER BY `option`",
-            "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
-        ];
-        Ok(of_part(TEXTS, domain_id, part).fetch_all(&self.db).await?)
+/// Those who change the configuration of a domain follow each other.
+async fn locked(tx: &mut Tx, domain_id: &str) -> Result<()> {
+    let domain = project::locked(tx, domain_id).await;
+    domain::acting(domain, domain_id).map(drop)
+}
+
+/// 404 for a part that is not there.
+async fn check_there(
+    tx: &mut Tx,
+    domain_id: &str,
+    group: &str,
+    part: ConfigPart<'_>,
+) -> Result<()> {
+    let whole = ConfigPart {
+        group: Some(group),
+        option: None,
+    };
+    if first_value(tx, domain_id, whole).await?.is_none() {
+        return Err(not_found(domain_id, whole));
     }
+    if part.option.is_none() {
+        return Ok(());
+    }
+    let value = first_value(tx, domain_id, part).await?;
+    // The reference does not see what Python takes for false.
+    if value.is_some_and(|value| !FALSE.contains(&value.as_str())) {
+        Ok(())
+    } else {
+        Err(not_found(domain_id, part))
+    }
+}
 
-    /// The first value of a part, sensitive or not, as it is stored.
-    async fn first_value(&self, domain_id: &str, part: ConfigPart<'_>) -> Result<Option<String>> {
-        const TEXTS: [[&str; 3]; 2] = [
-            [
-                "SELECT value FROM whitelisted_config WHERE domain_id = ?",
-                "SELECT value FROM whitelisted_config WHERE domain_id = ? AND `group` = ?",
-                "SELECT value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
-            ],
-            [
-                "SELECT value FROM sensitive_config WHERE domain_id = ?",
-                "SELECT value FROM sensitive_config WHERE domain_id = ? AND `group` = ?",
-                "SELECT value FROM sensitive_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
-            ],
-        ];
-        for texts in TEXTS {
-            let found = of_part(texts, domain_id, part)
-                .fetch_optional(&self.db)
-                .await?;
-            if let Some((value,)) = found {
-                return Ok(Some(value));
-            }
+async fn whitelisted(
+    exec: impl Into<Exec<'_>>,
+    domain_id: &str,
+    part: ConfigPart<'_>,
+) -> Result<Vec<Row>> {
+    const TEXTS: [&str; 3] = [
+        "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? ORDER BY `group`, `option`",
+        "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? ORDER BY `option`",
+        "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
+    ];
+    Ok(of_part(TEXTS, domain_id, part).fetch_all(exec).await?)
+}
+
+/// The first value of a part, sensitive or not, as it is stored.
+async fn first_value(tx: &mut Tx, domain_id: &str, part: ConfigPart<'_>) -> Result<Option<String>> {
+    const TEXTS: [[&str; 3]; 2] = [
+        [
+            "SELECT value FROM whitelisted_config WHERE domain_id = ?",
+            "SELECT value FROM whitelisted_config WHERE domain_id = ? AND `group` = ?",
+            "SELECT value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
+        ],
+        [
+            "SELECT value FROM sensitive_config WHERE domain_id = ?",
+            "SELECT value FROM sensitive_config WHERE domain_id = ? AND `group` = ?",
+            "SELECT value FROM sensitive_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
+        ],
+    ];
+    for texts in TEXTS {
+        let query = of_part(texts, domain_id, part);
+        if let Some((value,)) = query.fetch_optional(&mut *tx).await? {
+            return Ok(Some(value));
         }
-        Ok(None)
     }
+    Ok(None)
 }
 
 /// Deletes a part, sensitive or not, and tells how many options that were.

@@ -46,8 +46,11 @@ impl Actors {
 impl Identity {
     /// Finds out what the roles of a user follow from, wherever they are.
     pub async fn holder(&self, user_id: &str) -> Result<Holder> {
-        let (actors, graph) = tokio::try_join!(self.actors(user_id), self.role_graph())?;
-        Ok(Holder { actors, graph })
+        let (actors, graph) = tokio::join!(self.actors(user_id), self.role_graph());
+        Ok(Holder {
+            actors: actors?,
+            graph: graph?,
+        })
     }
 
     /// The roles on a project, by id.

@@ -1,11 +1,9 @@
 //! Who a user is at identity providers: the attribute `federated`.
 
-use keystone_storage::{OrConflict, Tx, select, sql};
+use keystone_storage::{Exec, OrConflict, Tx, select, sql};
 use keystone_types::{Error, Result, check_length};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-use crate::Identity;
 
 /// A user's accounts at one identity provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,83 +70,85 @@ pub(crate) fn grouped(links: Vec<Link>) -> Vec<FederatedAccount> {
     accounts
 }
 
-impl Identity {
-    pub(crate) async fn federated_of(&self, user_id: &str) -> Result<Vec<Link>> {
-        Ok(sql("\
-            SELECT id, idp_id, protocol_id, unique_id FROM federated_user WHERE user_id = ? ORDER BY id")
+/// The links of a user, oldest first.
+pub(crate) async fn federated_of(exec: impl Into<Exec<'_>>, user_id: &str) -> Result<Vec<Link>> {
+    Ok(sql("\
+        SELECT id, idp_id, protocol_id, unique_id FROM federated_user WHERE user_id = ? ORDER BY id")
+    .bind(user_id)
+    .fetch_all(exec)
+    .await?)
+}
+
+/// Every identity provider and every protocol must be there.
+pub(crate) async fn check_federated(
+    exec: impl Into<Exec<'_>>,
+    accounts: &[FederatedAccount],
+) -> Result<()> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let mut exec = exec.into();
+    let ids = || accounts.iter().map(|account| account.idp_id.as_str());
+    let providers: Vec<(String,)> = select("SELECT id FROM identity_provider")
+        .within("id", ids())
+        .then(" ORDER BY id")
+        .fetch_all(exec.reborrow())
+        .await?;
+    let protocols: Vec<(String, String)> = select("SELECT idp_id, id FROM federation_protocol")
+        .within("idp_id", ids())
+        .then(" ORDER BY idp_id, id")
+        .fetch_all(exec)
+        .await?;
+    for account in accounts {
+        let idp = &account.idp_id;
+        if providers.iter().all(|(id,)| id != idp) {
+            let text = format!("Could not find Identity Provider: {idp}");
+            return Err(Error::Validation(text));
+        }
+        for identity in &account.protocols {
+            let protocol = &identity.protocol_id;
+            let known = |(of, id): &(String, String)| of == idp && id == protocol;
+            if !protocols.iter().any(known) {
+                return Err(Error::Validation(format!(
+                    "Could not find federated protocol {protocol} for Identity Provider: {idp}."
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn remove_federated(tx: &mut Tx, user_id: &str) -> Result<()> {
+    sql("DELETE FROM federated_user WHERE user_id = ?")
         .bind(user_id)
-        .fetch_all(&self.db)
-        .await?)
-    }
+        .execute(tx)
+        .await?;
+    Ok(())
+}
 
-    /// Every identity provider and every protocol must be there.
-    pub(crate) async fn check_federated(&self, accounts: &[FederatedAccount]) -> Result<()> {
-        if accounts.is_empty() {
-            return Ok(());
-        }
-        let ids = || accounts.iter().map(|account| account.idp_id.as_str());
-        let providers: Vec<(String,)> = select("SELECT id FROM identity_provider")
-            .within("id", ids())
-            .then(" ORDER BY id")
-            .fetch_all(&self.db)
-            .await?;
-        let protocols: Vec<(String, String)> = select("SELECT idp_id, id FROM federation_protocol")
-            .within("idp_id", ids())
-            .then(" ORDER BY idp_id, id")
-            .fetch_all(&self.db)
-            .await?;
-        for account in accounts {
-            let idp = &account.idp_id;
-            if providers.iter().all(|(id,)| id != idp) {
-                let text = format!("Could not find Identity Provider: {idp}");
-                return Err(Error::Validation(text));
-            }
-            for identity in &account.protocols {
-                let protocol = &identity.protocol_id;
-                let known = |(of, id): &(String, String)| of == idp && id == protocol;
-                if !protocols.iter().any(known) {
-                    return Err(Error::Validation(format!(
-                        "Could not find federated protocol {protocol} for Identity Provider: {idp}."
-                    )));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) async fn remove_federated(&self, tx: &mut Tx, user_id: &str) -> Result<()> {
-        sql("DELETE FROM federated_user WHERE user_id = ?")
+pub(crate) async fn store_federated(
+    tx: &mut Tx,
+    user_id: &str,
+    name: Option<&str>,
+    accounts: &[FederatedAccount],
+) -> Result<()> {
+    for account in accounts {
+        for identity in &account.protocols {
+            check_length("unique_id", &identity.unique_id, 255)?;
+            sql("INSERT INTO federated_user (user_id, idp_id, protocol_id, unique_id, display_name) \
+                 VALUES (?, ?, ?, ?, ?)")
             .bind(user_id)
-            .execute(tx)
-            .await?;
-        Ok(())
-    }
-
-    pub(crate) async fn store_federated(
-        &self,
-        tx: &mut Tx,
-        user_id: &str,
-        name: Option<&str>,
-        accounts: &[FederatedAccount],
-    ) -> Result<()> {
-        for account in accounts {
-            for identity in &account.protocols {
-                check_length("unique_id", &identity.unique_id, 255)?;
-                sql("INSERT INTO federated_user (user_id, idp_id, protocol_id, unique_id, display_name) \
-                     VALUES (?, ?, ?, ?, ?)")
-                .bind(user_id)
-                .bind(&account.idp_id)
-                .bind(&identity.protocol_id)
-                .bind(&identity.unique_id)
-                .bind(name)
-                .execute(&mut *tx)
-                .await
-                .or_conflict(|| Error::Conflict {
-                    kind: "federated_user",
-                    detail: "Duplicate entry".to_owned(),
-                })?;
-            }
+            .bind(&account.idp_id)
+            .bind(&identity.protocol_id)
+            .bind(&identity.unique_id)
+            .bind(name)
+            .execute(&mut *tx)
+            .await
+            .or_conflict(|| Error::Conflict {
+                kind: "federated_user",
+                detail: "Duplicate entry".to_owned(),
+            })?;
         }
-        Ok(())
     }
+    Ok(())
 }

@@ -2,10 +2,10 @@
 //!
 //! An inherited grant holds for every project below its target and not for the target itself.
 
-use keystone_storage::{Db, Query, sql};
+use keystone_storage::{Db, Exec, Query, Tx, sql};
 use keystone_types::{Error, Result};
 
-use crate::{Identity, Role};
+use crate::{Identity, Role, domain, held, project, role};
 
 /// Who holds the role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +71,23 @@ impl Target {
 }
 
 impl Grant {
+    /// The same with its ids as they are stored; what they name is there, and stays until the transaction ends.
+    async fn held(&self, tx: &mut Tx) -> Result<Self> {
+        let target = match &self.target {
+            Target::Domain(id, reach) => {
+                held::domain(tx, id).await?;
+                Target::Domain(id.clone(), *reach)
+            }
+            Target::Project(id, reach) => Target::Project(held::project(tx, id).await?, *reach),
+            Target::System => Target::System,
+        };
+        let actor = match &self.actor {
+            Actor::User(id) => Actor::User(held::user(tx, id).await?),
+            Actor::Group(id) => Actor::Group(held::group(tx, id).await?),
+        };
+        Ok(Self { actor, target })
+    }
+
     /// The `type` column.
     fn kind(&self) -> &'static str {
         match (&self.actor, &self.target) {
@@ -108,33 +125,41 @@ impl Grant {
 
 impl Identity {
     /// Grants a role; one that is held already stays.
+    ///
+    /// What it refers to is kept until it is there: nothing ties an assignment to its user, group, project or domain.
     pub async fn create_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
-        let role = self.role(role_id).await?;
-        self.check_target(&grant.target, Some(&role)).await?;
-        if grant.target == Target::System && role.domain_id.is_some() {
-            return Err(Error::Validation(format!(
-                "Role {role_id} is a domain-specific role. Unable to use a domain-specific role in a system assignment."
-            )));
-        }
-        let done = grant
-            .statement(
-                "INSERT INTO assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
-                "INSERT INTO system_assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
-            )
-            .bind(role_id)
-            .execute(&self.db)
-            .await;
-        match done {
-            Err(error) if error.is_duplicate() => Ok(()),
-            other => Ok(other.map(drop)?),
-        }
+        self.db
+            .transaction(async |tx| {
+                let role = held::role(tx, role_id).await?;
+                let role = role::one(&mut *tx, &role).await?;
+                let grant = grant.held(tx).await?;
+                check_target(tx, &grant.target, Some(&role)).await?;
+                if grant.target == Target::System && role.domain_id.is_some() {
+                    return Err(Error::Validation(format!(
+                        "Role {role_id} is a domain-specific role. Unable to use a domain-specific role in a system assignment."
+                    )));
+                }
+                let done = grant
+                    .statement(
+                        "INSERT INTO assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
+                        "INSERT INTO system_assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
+                    )
+                    .bind(&role.id)
+                    .execute(tx)
+                    .await;
+                match done {
+                    Err(error) if error.is_duplicate() => Ok(()),
+                    other => Ok(other.map(drop)?),
+                }
+            })
+            .await
     }
 
     /// Whether a role is granted; not being granted is a 404.
     pub async fn check_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
         if grant.target != Target::System {
             self.role(role_id).await?;
-            self.check_target(&grant.target, None).await?;
+            check_target(&self.db, &grant.target, None).await?;
         }
         if granted(&self.db, grant, role_id).await? {
             Ok(())
@@ -166,7 +191,7 @@ impl Identity {
 
     /// The roles that are granted, without what they imply.
     pub async fn grants(&self, grant: &Grant) -> Result<Vec<Role>> {
-        self.check_target(&grant.target, None).await?;
+        check_target(&self.db, &grant.target, None).await?;
         let condition = if grant.target == Target::System {
             "r.id IN (SELECT a.role_id FROM system_assignment a \
                        WHERE a.type = ? AND a.actor_id = ? AND a.target_id = ?)"
@@ -185,25 +210,29 @@ impl Identity {
         })
         .await
     }
+}
 
-    /// The target must exist, and a domain-specific role must belong to its domain.
-    async fn check_target(&self, target: &Target, role: Option<&Role>) -> Result<()> {
-        match target {
-            Target::Domain(id, _) => self.domain(id).await.map(drop),
-            Target::Project(id, _) => {
-                let project = self.project(id).await?;
-                match role
-                    .filter(|role| role.domain_id.is_some() && role.domain_id != project.domain_id)
-                {
-                    Some(role) => Err(Error::Refused(format!(
-                        "Project {id} must be in the same domain as the role {} being assigned.",
-                        role.id
-                    ))),
-                    None => Ok(()),
-                }
+/// The target must exist, and a domain-specific role must belong to its domain.
+async fn check_target(
+    exec: impl Into<Exec<'_>>,
+    target: &Target,
+    role: Option<&Role>,
+) -> Result<()> {
+    match target {
+        Target::Domain(id, _) => domain::acting(project::one(exec, id).await, id).map(drop),
+        Target::Project(id, _) => {
+            let project = project::one(exec, id).await?;
+            match role
+                .filter(|role| role.domain_id.is_some() && role.domain_id != project.domain_id)
+            {
+                Some(role) => Err(Error::Refused(format!(
+                    "Project {id} must be in the same domain as the role {} being assigned.",
+                    role.id
+                ))),
+                None => Ok(()),
             }
-            Target::System => Ok(()),
         }
+        Target::System => Ok(()),
     }
 }
 

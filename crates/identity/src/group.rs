@@ -1,16 +1,16 @@
 //! Groups of users, and who is in them.
 
 use chrono::{Duration, NaiveDateTime};
-use keystone_storage::{Column, OrConflict, select, sql};
+use keystone_storage::{Column, OrConflict, Query, Tx, select, sql, update};
 use keystone_types::{
     Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
-    render_zoneless_time,
+    render_zoneless_time, same_id,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::project::no_text;
-use crate::{Identity, RevocationEvent, revoke};
+use crate::{Identity, RevocationEvent, held, revoke};
 
 /// A group, as stored and as served.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
@@ -91,101 +91,109 @@ impl Identity {
 
     /// One group.
     pub async fn group(&self, id: &str) -> Result<Group> {
-        let query = select(GROUPS).filter("g.id = ?", Some(id)).then("");
-        query
-            .fetch_optional(&self.db)
-            .await?
-            .ok_or_else(|| Error::not_found::<Group>(id))
+        let found = by_id(id).fetch_optional(&self.db).await?;
+        found.ok_or_else(|| Error::not_found::<Group>(id))
     }
 
     /// Creates a group.
     pub async fn create_group(&self, mut group: Group) -> Result<Group> {
         group.name = group.name.trim().to_owned();
-        self.domain(&group.domain_id).await?;
-        check_length("name", &group.name, 64)?;
-        sql("INSERT INTO `group` (id, domain_id, name, description, extra) VALUES (?, ?, ?, ?, ?)")
-            .bind(&group.id)
-            .bind(&group.domain_id)
-            .bind(&group.name)
-            .bind(&group.description)
-            .bind(&group.extra)
-            .execute(&self.db)
-            .await
-            .or_conflict(|| {
-                let (name, domain) = (&group.name, &group.domain_id);
-                name_taken(&format!("{name} at domain ID {domain}"))
-            })?;
+        self.db
+            .transaction(async |tx| {
+                held::domain(tx, &group.domain_id).await?;
+                check_length("name", &group.name, 64)?;
+                sql("INSERT INTO `group` (id, domain_id, name, description, extra) VALUES (?, ?, ?, ?, ?)")
+                    .bind(&group.id)
+                    .bind(&group.domain_id)
+                    .bind(&group.name)
+                    .bind(&group.description)
+                    .bind(&group.extra)
+                    .execute(tx)
+                    .await
+                    .or_conflict(|| {
+                        let (name, domain) = (&group.name, &group.domain_id);
+                        name_taken(&format!("{name} at domain ID {domain}"))
+                    })
+            })
+            .await?;
         Ok(group)
     }
 
     /// Changes a group.
     pub async fn update_group(&self, id: &str, patch: Map<String, Value>) -> Result<Group> {
-        let current = self.group(id).await?;
-        if patch
-            .get("domain_id")
-            .is_some_and(|domain| *domain != current.domain_id.as_str())
-        {
-            return Err(Error::Validation("Cannot change Domain ID".to_owned()));
-        }
-        let mut group = overlay(&current, patch)?;
-        group.name = group.name.trim().to_owned();
-        check_length("name", &group.name, 64)?;
-        sql("UPDATE `group` SET name = ?, description = ?, extra = ? WHERE id = ?")
-            .bind(&group.name)
-            .bind(&group.description)
-            .bind(&group.extra)
-            .bind(id)
-            .execute(&self.db)
+        self.db
+            .transaction(async |tx| {
+                let current = locked(tx, id).await?;
+                if patch
+                    .get("domain_id")
+                    .is_some_and(|domain| *domain != current.domain_id.as_str())
+                {
+                    return Err(Error::Validation("Cannot change Domain ID".to_owned()));
+                }
+                let mut group = overlay(&current, patch.clone())?;
+                group.name = group.name.trim().to_owned();
+                check_length("name", &group.name, 64)?;
+                update("`group`")
+                    .set("name", &current.name, &group.name)
+                    .set("description", &current.description, &group.description)
+                    .set("extra", &current.extra, &group.extra)
+                    .apply("id = ?", &current.id, tx)
+                    .await
+                    .or_conflict(|| name_taken(&group.name))?;
+                Ok(group)
+            })
             .await
-            .or_conflict(|| name_taken(&group.name))?;
-        Ok(group)
     }
 
     /// Deletes a group; if it had roles, its members' tokens end.
     pub async fn delete_group(&self, id: &str) -> Result<()> {
-        let group = self.group(id).await?;
-        let mut tx = self.db.begin().await?;
-        self.remove_groups(&mut tx, &[group.id]).await?;
-        Ok(tx.commit().await?)
+        self.db
+            .transaction(async |tx| {
+                let group = locked(tx, id).await?;
+                self.remove_groups(tx, &[group.id]).await
+            })
+            .await
     }
 
     /// Puts a user into a group; one who is in it already stays.
     pub async fn add_user_to_group(&self, user_id: &str, group_id: &str) -> Result<()> {
-        self.group(group_id).await?;
-        self.user_row(user_id).await?;
-        let done = sql("INSERT INTO user_group_membership (user_id, group_id) VALUES (?, ?)")
-            .bind(user_id)
-            .bind(group_id)
-            .execute(&self.db)
-            .await;
-        match done {
-            Err(error) if error.is_duplicate() => Ok(()),
-            other => Ok(other.map(drop)?),
-        }
+        self.db
+            .transaction(async |tx| {
+                let group = held::group(tx, group_id).await?;
+                let user = held::user(tx, user_id).await?;
+                let done =
+                    sql("INSERT INTO user_group_membership (user_id, group_id) VALUES (?, ?)")
+                        .bind(user)
+                        .bind(group)
+                        .execute(tx)
+                        .await;
+                match done {
+                    Err(error) if error.is_duplicate() => Ok(()),
+                    other => Ok(other.map(drop)?),
+                }
+            })
+            .await
     }
 
     /// Takes a user out of a group, which ends the user's tokens.
     pub async fn remove_user_from_group(&self, user_id: &str, group_id: &str) -> Result<()> {
-        let mut tx = self.db.begin().await?;
-        let removed = sql("DELETE FROM user_group_membership WHERE user_id = ? AND group_id = ?")
-            .bind(user_id)
-            .bind(group_id)
-            .execute(&mut tx)
-            .await?;
-        if removed == 0 {
-            drop(tx);
-            self.group(group_id).await?;
-            self.user_row(user_id).await?;
-            return Err(not_a_member(user_id, group_id));
-        }
-        revoke(
-            &mut tx,
-            &self.settings,
-            RevocationEvent::user(user_id),
-            self.clock.now(),
-        )
-        .await?;
-        Ok(tx.commit().await?)
+        self.db
+            .transaction(async |tx| {
+                let removed =
+                    sql("DELETE FROM user_group_membership WHERE user_id = ? AND group_id = ?")
+                        .bind(user_id)
+                        .bind(group_id)
+                        .execute(&mut *tx)
+                        .await?;
+                if removed == 0 {
+                    held::group(tx, group_id).await?;
+                    held::user(tx, user_id).await?;
+                    return Err(not_a_member(user_id, group_id));
+                }
+                let event = RevocationEvent::user(&held::user(tx, user_id).await?);
+                revoke(tx, event, self.clock.now()).await
+            })
+            .await
     }
 
     /// Whether a user is in a group; not being in it is a 404.
@@ -196,7 +204,7 @@ impl Identity {
             .group_ids(user_id)
             .await?
             .iter()
-            .any(|id| id == group_id)
+            .any(|id| same_id(id, group_id))
         {
             return Ok(());
         }
@@ -223,7 +231,7 @@ impl Identity {
         let groups: Vec<Group> = select.page(listing, "g.id").fetch_all(&self.db).await?;
         let expiry = |id: &str| {
             rows.iter()
-                .find(|(group, _)| group == id)
+                .find(|(group, _)| same_id(group, id))
                 .and_then(|(_, end)| *end)
         };
         Ok(Page::cut(groups, listing).map(|group| Membership {
@@ -256,6 +264,16 @@ impl Identity {
         });
         Ok(current.collect())
     }
+}
+
+fn by_id(id: &str) -> Query {
+    select(GROUPS).filter("g.id = ?", Some(id)).then("")
+}
+
+/// One group, which nobody else changes meanwhile.
+async fn locked(tx: &mut Tx, id: &str) -> Result<Group> {
+    let found = by_id(id).locking().fetch_optional(tx).await?;
+    found.ok_or_else(|| Error::not_found::<Group>(id))
 }
 
 fn not_a_member(user_id: &str, group_id: &str) -> Error {

@@ -1,9 +1,10 @@
 //! The tree of projects: what stands above and below, and the rules about it.
 
-use keystone_storage::sql;
-use keystone_types::{Error, Result};
+use keystone_storage::{Tx, sql};
+use keystone_types::{Error, Result, same_id};
 
-use crate::{Identity, Project};
+use crate::project::ROOT;
+use crate::{Identity, Project, held};
 
 impl Identity {
     /// The projects above, nearest first; a domain at the top is among them.
@@ -39,33 +40,38 @@ impl Identity {
         Ok(subtree)
     }
 
-    /// Whether a new project may stand where it asks to.
-    pub(crate) async fn check_place(&self, project: &Project) -> Result<()> {
+    /// Whether a new project may stand where it asks to; its domain and parent are then named as they are stored.
+    ///
+    /// What stands above stays as it is until the project is there: nobody disables or deletes it in between.
+    pub(crate) async fn check_place(&self, tx: &mut Tx, project: &mut Project) -> Result<()> {
         if project.is_domain {
             return self.check_domain_place(project);
         }
-        let domain_id = project.domain_id.as_deref().unwrap_or_default();
-        let domain = self.domain(domain_id).await?;
-        let parent_id = project.parent_id.as_deref().unwrap_or_default();
-        let parent = self.project(parent_id).await?;
-        if parent.is_domain && parent.id != domain.id {
+        let domain_id = project.domain_id.clone().unwrap_or_default();
+        held::domain(tx, &domain_id).await?;
+        let parent_id = project.parent_id.clone().unwrap_or_default();
+        let above = branch(tx, &parent_id).await?;
+        let Some((parent, others)) = above.split_first() else {
+            return Err(Error::not_found::<Project>(&parent_id));
+        };
+        if parent.is_domain && parent.id != domain_id {
             return Err(Error::Validation(format!(
-                "Cannot create project, the parent ({}) is acting as a domain, but this project's domain id ({}) does not \
-                 match the parent's id.",
-                parent.id, domain.id
+                "Cannot create project, the parent ({}) is acting as a domain, but this project's domain id ({domain_id}) does \
+                 not match the parent's id.",
+                parent.id
             )));
         }
-        if !parent.is_domain && parent.domain_id.as_deref() != Some(&domain.id) {
+        if !parent.is_domain && !same_id(&parent.domain_id, &domain_id) {
             return Err(Error::Validation(format!(
-                "Cannot create project, since it specifies its domain_id {}, but specifies a parent in a different domain \
-                 ({}).",
-                domain.id,
-                parent.domain_id.unwrap_or_default()
+                "Cannot create project, since it specifies its domain_id {domain_id}, but specifies a parent in a different \
+                 domain ({}).",
+                parent.domain_id
             )));
         }
-        let mut above = self.parents(parent_id).await?;
-        above.push(parent);
-        if let Some(disabled) = above.iter().find(|project| !project.is_enabled()) {
+        project.parent_id = Some(parent.id.clone());
+        // The reference looks at the parent last.
+        let disabled = others.iter().chain([parent]).find(|node| !node.enabled);
+        if let Some(disabled) = disabled {
             return Err(Error::Validation(format!(
                 "cannot create a project in a branch containing a disabled project: {}",
                 disabled.id
@@ -93,47 +99,88 @@ impl Identity {
         }
         Ok(())
     }
+}
 
-    /// The rules about what stands above and below when a project is enabled or disabled.
-    pub(crate) async fn check_enabled_change(
-        &self,
-        from: &Project,
-        to: Option<bool>,
-    ) -> Result<()> {
-        if !from.is_enabled() && to == Some(true) {
-            return self.check_not_enabled_alone(from).await;
-        }
-        let disabled = from.is_enabled() && to != Some(true);
-        if disabled
-            && !from.is_domain
-            && self
-                .subtree(&from.id)
-                .await?
-                .iter()
-                .any(Project::is_enabled)
-        {
-            return Err(Error::Refused(format!(
-                "Cannot disable project {} since its subtree contains enabled projects.",
-                from.id
-            )));
-        }
-        Ok(())
-    }
+/// A project or domain on the way up to the root.
+#[derive(Debug, sqlx::FromRow)]
+struct Node {
+    id: String,
+    parent_id: Option<String>,
+    domain_id: String,
+    is_domain: bool,
+    enabled: bool,
+}
 
-    /// Any change that does not say otherwise counts as enabling, in the reference too: not below what is disabled.
-    pub(crate) async fn check_not_enabled_alone(&self, project: &Project) -> Result<()> {
-        if project.is_enabled()
-            || self
-                .parents(&project.id)
-                .await?
-                .iter()
-                .all(Project::is_enabled)
-        {
-            return Ok(());
-        }
-        Err(Error::Refused(format!(
-            "Cannot enable project {} since it has disabled parents",
-            project.id
-        )))
+/// A project and what stands above it, nearest first, each kept as it is until the transaction ends.
+async fn branch(tx: &mut Tx, id: &str) -> Result<Vec<Node>> {
+    let mut branch: Vec<Node> = Vec::new();
+    let mut next = Some(id.to_owned());
+    while let Some(id) = next {
+        let node: Option<Node> = sql(
+            "SELECT id, parent_id, domain_id, is_domain, COALESCE(enabled, 0) = 1 AS enabled \
+                   FROM project WHERE id = ? AND id <> ?",
+        )
+        .bind(&id)
+        .bind(ROOT)
+        .sharing()
+        .fetch_optional(&mut *tx)
+        .await?;
+        // A cycle in corrupt rows must not run for ever.
+        let Some(node) = node.filter(|node| branch.iter().all(|passed| passed.id != node.id))
+        else {
+            break;
+        };
+        next = node.parent_id.clone();
+        branch.push(node);
     }
+    Ok(branch)
+}
+
+/// The rules about what stands above and below when a project is enabled or disabled.
+pub(crate) async fn check_enabled_change(
+    tx: &mut Tx,
+    from: &Project,
+    to: Option<bool>,
+) -> Result<()> {
+    if !from.is_enabled() && to == Some(true) {
+        return check_not_enabled_alone(tx, from).await;
+    }
+    let disabled = from.is_enabled() && to != Some(true);
+    if disabled && !from.is_domain && has_enabled_below(tx, &from.id).await? {
+        return Err(Error::Refused(format!(
+            "Cannot disable project {} since its subtree contains enabled projects.",
+            from.id
+        )));
+    }
+    Ok(())
+}
+
+async fn has_enabled_below(tx: &mut Tx, id: &str) -> Result<bool> {
+    let enabled: Option<(String,)> = sql("\
+        WITH RECURSIVE down (id) AS (\
+            SELECT id FROM project WHERE parent_id = ? \
+            UNION SELECT p.id FROM project p JOIN down ON p.parent_id = down.id) \
+        SELECT p.id FROM project p JOIN down ON down.id = p.id WHERE p.enabled = 1 LIMIT 1")
+    .bind(id)
+    .fetch_optional(tx)
+    .await?;
+    Ok(enabled.is_some())
+}
+
+/// Any change that does not say otherwise counts as enabling, in the reference too: not below what is disabled.
+pub(crate) async fn check_not_enabled_alone(tx: &mut Tx, project: &Project) -> Result<()> {
+    if project.is_enabled() {
+        return Ok(());
+    }
+    let above = match &project.parent_id {
+        Some(parent) => branch(tx, parent).await?,
+        None => Vec::new(),
+    };
+    if above.iter().all(|node| node.enabled) {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "Cannot enable project {} since it has disabled parents",
+        project.id
+    )))
 }

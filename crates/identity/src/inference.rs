@@ -3,7 +3,7 @@
 use keystone_storage::{OrConflict, sql};
 use keystone_types::{Error, Result};
 
-use crate::role::RoleRef;
+use crate::role::{self, RoleRef};
 use crate::{Identity, Role};
 
 /// A role with those that it implies directly.
@@ -18,27 +18,30 @@ pub struct Inference {
 impl Identity {
     /// Lets one role imply another; doing so twice is a conflict.
     pub async fn create_implied_role(&self, prior_id: &str, implied_id: &str) -> Result<()> {
-        let implied = self.role(implied_id).await?;
-        let prior = self.role(prior_id).await?;
-        let prohibited = self
-            .settings
-            .prohibited_implied_roles
-            .contains(&implied.name);
-        if prohibited || (prior.domain_id.is_none() && implied.domain_id.is_some()) {
-            return Err(Error::Refused(format!(
-                "{implied_id} cannot be an implied roles."
-            )));
-        }
-        sql("INSERT INTO implied_role (prior_role_id, implied_role_id) VALUES (?, ?)")
-            .bind(prior_id)
-            .bind(implied_id)
-            .execute(&self.db)
+        self.db
+            .transaction(async |tx| {
+                let implied = role::one(&mut *tx, implied_id).await?;
+                let prior = role::one(&mut *tx, prior_id).await?;
+                let prohibited = &self.settings.prohibited_implied_roles;
+                if prohibited.contains(&implied.name)
+                    || (prior.domain_id.is_none() && implied.domain_id.is_some())
+                {
+                    return Err(Error::Refused(format!(
+                        "{implied_id} cannot be an implied roles."
+                    )));
+                }
+                sql("INSERT INTO implied_role (prior_role_id, implied_role_id) VALUES (?, ?)")
+                    .bind(&prior.id)
+                    .bind(&implied.id)
+                    .execute(tx)
+                    .await
+                    .or_conflict(|| Error::Conflict {
+                        kind: "implied_role",
+                        detail: "Duplicate entry".to_owned(),
+                    })?;
+                Ok(())
+            })
             .await
-            .or_conflict(|| Error::Conflict {
-                kind: "implied_role",
-                detail: "Duplicate entry".to_owned(),
-            })?;
-        Ok(())
     }
 
     /// Whether one role implies another directly; not doing so is a 404.

@@ -24,6 +24,7 @@ mod enforcement;
 mod federated;
 mod grant;
 mod group;
+mod held;
 mod hierarchy;
 mod inference;
 mod limit;

@@ -1,7 +1,7 @@
 //! Limits: how much of a resource one project or one domain may have, in place of what is
 //! registered for everybody.
 
-use keystone_storage::{Column, Exec, OrConflict, Select, Tx, select, sql};
+use keystone_storage::{Column, Exec, OrConflict, Select, Tx, select, sql, update};
 use keystone_types::{Error, Listing, Page, Resource, Result, new_id};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -99,47 +99,52 @@ impl Identity {
     }
 
     /// Creates all of these, or none.
-    pub async fn create_limits(&self, mut limits: Vec<Limit>) -> Result<Vec<Limit>> {
-        let mut tx = self.db.begin().await?;
-        for limit in &mut limits {
-            check_owner(&mut tx, limit).await?;
-        }
-        check(&mut tx, self.settings.enforcement_model, &limits).await?;
-        for limit in &limits {
-            insert(&mut tx, limit).await?;
-        }
-        tx.commit().await?;
-        Ok(limits)
+    pub async fn create_limits(&self, limits: Vec<Limit>) -> Result<Vec<Limit>> {
+        self.db
+            .transaction(async |tx| {
+                let mut limits = limits.clone();
+                for limit in &mut limits {
+                    check_owner(tx, limit).await?;
+                }
+                check(tx, self.settings.enforcement_model, &limits).await?;
+                for limit in &limits {
+                    insert(tx, limit).await?;
+                }
+                Ok(limits)
+            })
+            .await
     }
 
     /// Changes the value and the description of a limit; 0 and an empty text change nothing, as in
     /// the reference.
     pub async fn update_limit(&self, id: &str, patch: &Map<String, Value>) -> Result<Limit> {
-        let mut tx = self.db.begin().await?;
-        let mut limit = limit(&mut tx, id).await?;
         let value = patch.get("resource_limit").map(whole).transpose();
         let value = value.map_err(|error| Error::Validation(error.to_string()))?;
-        let wanted = Limit {
-            resource_limit: value.unwrap_or(limit.resource_limit),
-            ..limit.clone()
-        };
-        check(&mut tx, self.settings.enforcement_model, &[wanted]).await?;
-        if let Some(value) = value.filter(|value| *value != 0) {
-            limit.resource_limit = value;
-        }
-        if let Some(text) = patch.get("description").and_then(Value::as_str)
-            && !text.is_empty()
-        {
-            limit.description = Some(text.to_owned());
-        }
-        sql("UPDATE `limit` SET resource_limit = ?, description = ? WHERE id = ?")
-            .bind(limit.resource_limit)
-            .bind(&limit.description)
-            .bind(&limit.id)
-            .execute(&mut tx)
-            .await?;
-        tx.commit().await?;
-        Ok(limit)
+        let text = patch.get("description").and_then(Value::as_str);
+        self.db
+            .transaction(async |tx| {
+                let current = locked(tx, id).await?;
+                let wanted = Limit {
+                    resource_limit: value.unwrap_or(current.resource_limit),
+                    ..current.clone()
+                };
+                check(tx, self.settings.enforcement_model, &[wanted]).await?;
+                let mut limit = current.clone();
+                if let Some(value) = value.filter(|value| *value != 0) {
+                    limit.resource_limit = value;
+                }
+                if let Some(text) = text.filter(|text| !text.is_empty()) {
+                    limit.description = Some(text.to_owned());
+                }
+                let (old, new) = (current.resource_limit, limit.resource_limit);
+                update("`limit`")
+                    .set("resource_limit", old, new)
+                    .set("description", &current.description, &limit.description)
+                    .apply("id = ?", &limit.id, tx)
+                    .await?;
+                Ok(limit)
+            })
+            .await
     }
 
     /// Deletes a limit: what is registered holds again.
@@ -155,6 +160,13 @@ impl Identity {
 async fn limit(exec: impl Into<Exec<'_>>, id: &str) -> Result<Limit> {
     let query = select(LIMITS).filter("l.id = ?", Some(id)).then("");
     query.fetch_optional(exec).await?.ok_or_else(|| missing(id))
+}
+
+/// One limit, which nobody else changes meanwhile.
+async fn locked(tx: &mut Tx, id: &str) -> Result<Limit> {
+    let row = sql("SELECT id FROM `limit` WHERE id = ?").bind(id);
+    row.locking().fetch_optional::<(String,)>(&mut *tx).await?;
+    limit(tx, id).await
 }
 
 fn missing(id: &str) -> Error {
@@ -200,6 +212,9 @@ async fn insert(tx: &mut Tx, limit: &Limit) -> Result<()> {
             "Unable to create a limit that has no corresponding registered limit.".to_owned(),
         )
     })?;
+    // The unique key lets NULLs pass: those who limit the same thing at the same time follow each other.
+    let row = sql("SELECT id FROM registered_limit WHERE id = ?").bind(&registered.id);
+    row.locking().fetch_optional::<(String,)>(&mut *tx).await?;
     let twin: Option<(String,)> = select("SELECT id FROM `limit`")
         .filter("registered_limit_id = ?", Some(&registered.id))
         .filter("project_id = ?", limit.project_id.as_ref())

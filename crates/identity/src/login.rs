@@ -1,12 +1,16 @@
 //! Passwords put to the test: lockout, verification, expiry, and a user's own change of password.
+//!
+//! Hashing takes long, and everything can change meanwhile: whether the account is locked, disabled or has another
+//! password by then is looked at when the outcome is known. So of many guesses at the same time no more count than the
+//! operator allows, and none is answered as right once the account is locked.
 
 use chrono::NaiveDateTime;
-use keystone_storage::sql;
+use keystone_storage::{Exec, sql};
 use keystone_types::{Error, Result, Secret};
 
 use crate::password;
 use crate::stored_password::{Expiry, SetBy};
-use crate::user::User;
+use crate::user::{User, UserRow, locked};
 use crate::{Identity, NewPassword, RevocationEvent, revoke};
 
 #[derive(Debug, sqlx::FromRow)]
@@ -17,24 +21,27 @@ struct LocalAccount {
 }
 
 /// The outcome of a password that was right.
-enum Verified {
-    Current(User),
-    Expired(User),
+struct Verified {
+    user: User,
+    expired: bool,
+    /// The hash that it was verified against.
+    hash: Option<String>,
 }
 
 impl Identity {
     /// Tests a password; every failure but an expired password looks the same to the client.
     pub async fn authenticate(&self, user_id: &str, password: Secret) -> Result<User> {
-        match self.verify(user_id, password).await? {
-            Verified::Current(user) => Ok(user),
-            Verified::Expired(user) => Err(Error::Authentication {
-                message: format!(
-                    "The password is expired and needs to be changed for user: {}.",
-                    user.id
-                ),
-                identity: None,
-            }),
+        let Verified { user, expired, .. } = self.verify(user_id, password).await?;
+        if !expired {
+            return Ok(user);
         }
+        Err(Error::Authentication {
+            message: format!(
+                "The password is expired and needs to be changed for user: {}.",
+                user.id
+            ),
+            identity: None,
+        })
     }
 
     /// Takes the time that a wrong password takes, for a user who does not exist.
@@ -43,38 +50,40 @@ impl Identity {
     }
 
     async fn verify(&self, user_id: &str, password: Secret) -> Result<Verified> {
-        let row = self.user_row(user_id).await?;
-        let account: Option<LocalAccount> = sql("\
-            SELECT l.failed_auth_count, l.failed_auth_at, p.password_hash \
-              FROM local_user l LEFT JOIN password p ON p.local_user_id = l.id \
-             WHERE l.user_id = ? ORDER BY p.created_at_int DESC, p.id DESC LIMIT 1")
-        .bind(user_id)
-        .fetch_optional(&self.db)
-        .await?;
-        let Some(account) = account else {
+        let user = self.user_row(user_id).await?;
+        let Some(account) = account(&self.db, &user.id).await? else {
             self.hasher.verify_dummy(password).await?;
             return Err(Error::unauthorized(format!(
-                "user {user_id} has no local password"
+                "user {} has no local password",
+                user.id
             )));
         };
+        if self.is_locked(&user, &account) {
+            self.hasher.verify_dummy(password).await?;
+            return Err(lockout(&user.id));
+        }
+        let hash = account.password_hash;
+        let matches = self.matches(&user.id, password, hash.clone()).await?;
+        if !matches {
+            self.record_failure(&user.id, hash.as_deref()).await?;
+            return Err(wrong(&user.id));
+        }
+        self.admit(&user.id, hash).await
+    }
+
+    /// What is true of a user whose password was right: of the account as it is now.
+    async fn admit(&self, user_id: &str, hash: Option<String>) -> Result<Verified> {
+        let row = self.user_row(user_id).await?;
+        let account = account(&self.db, user_id).await?;
+        let account = account.filter(|account| account.password_hash == hash);
+        // Another one was set meanwhile.
+        let account = account.ok_or_else(|| wrong(user_id))?;
+        if self.is_locked(&row, &account) {
+            return Err(lockout(user_id));
+        }
         let today = self.clock.now().date();
         let (expires_at, last_active) = (row.expires_at(), row.last_active_at);
         let user = row.into_user(&self.settings, today);
-        if self.is_locked(&user, &account) {
-            self.hasher.verify_dummy(password).await?;
-            return Err(Error::unauthorized(format!(
-                "the account of user {user_id} is locked"
-            )));
-        }
-        if !self
-            .matches(user_id, password, account.password_hash)
-            .await?
-        {
-            self.record_failure(user_id).await?;
-            return Err(Error::unauthorized(format!(
-                "wrong password for user {user_id}"
-            )));
-        }
         if !user.enabled {
             return Err(Error::Authentication {
                 message: format!("The account is disabled for user: {user_id}."),
@@ -82,20 +91,22 @@ impl Identity {
             });
         }
         let exempt = user.options.is_on("ignore_password_expiry");
-        if !exempt && expires_at.is_some_and(|end| self.clock.precise() >= end) {
-            return Ok(Verified::Expired(user));
+        let expired = !exempt && expires_at.is_some_and(|end| self.clock.precise() >= end);
+        if !expired && account.failed_auth_count.unwrap_or_default() != 0 {
+            forget_failures(&self.db, user_id).await?;
         }
-        if account.failed_auth_count.unwrap_or_default() != 0 {
-            self.forget_failures(user_id).await?;
-        }
-        if last_active != Some(today) {
+        if !expired && last_active != Some(today) {
             sql("UPDATE user SET last_active_at = ? WHERE id = ?")
                 .bind(today)
                 .bind(user_id)
                 .execute(&self.db)
                 .await?;
         }
-        Ok(Verified::Current(user))
+        Ok(Verified {
+            user,
+            expired,
+            hash,
+        })
     }
 
     pub(crate) async fn matches(
@@ -119,7 +130,7 @@ impl Identity {
         }
     }
 
-    fn is_locked(&self, user: &User, account: &LocalAccount) -> bool {
+    fn is_locked(&self, user: &UserRow, account: &LocalAccount) -> bool {
         let compliance = &self.settings.compliance;
         let Some(limit) = compliance
             .lockout_failure_attempts
@@ -127,48 +138,49 @@ impl Identity {
         else {
             return false;
         };
-        if user.options.is_on("ignore_lockout_failure_attempts")
-            || account.failed_auth_count.unwrap_or_default() < limit
-        {
-            return false;
-        }
-        match (compliance.lockout_duration, account.failed_auth_at) {
-            (Some(duration), Some(at)) => at + duration > self.clock.precise(),
-            _ => true,
+        account.failed_auth_count.unwrap_or_default() >= limit
+            && !user.options.is_on("ignore_lockout_failure_attempts")
+            && !self.has_lapsed(account)
+    }
+
+    /// Whether `lockout_duration` has passed since the last failure.
+    fn has_lapsed(&self, account: &LocalAccount) -> bool {
+        let duration = self.settings.compliance.lockout_duration;
+        match (duration, account.failed_auth_at) {
+            (Some(duration), Some(at)) => at + duration <= self.clock.precise(),
+            _ => false,
         }
     }
 
-    /// Counts a failure. An earlier lock that has ended starts the count anew.
-    async fn record_failure(&self, user_id: &str) -> Result<()> {
-        let now = self.clock.now();
-        let compliance = &self.settings.compliance;
-        if let (Some(limit), Some(duration)) = (
-            compliance.lockout_failure_attempts,
-            compliance.lockout_duration,
-        ) {
-            sql("UPDATE local_user SET failed_auth_count = 0 \
-                  WHERE user_id = ? AND failed_auth_count >= ? AND failed_auth_at <= ?")
-            .bind(user_id)
-            .bind(limit)
-            .bind(now - duration)
-            .execute(&self.db)
-            .await?;
-        }
-        sql("UPDATE local_user SET failed_auth_count = COALESCE(failed_auth_count, 0) + 1, failed_auth_at = ? \
-              WHERE user_id = ?")
-        .bind(now)
-        .bind(user_id)
-        .execute(&self.db)
-        .await?;
-        Ok(())
-    }
-
-    async fn forget_failures(&self, user_id: &str) -> Result<()> {
-        sql("UPDATE local_user SET failed_auth_count = 0, failed_auth_at = NULL WHERE user_id = ?")
-            .bind(user_id)
-            .execute(&self.db)
-            .await?;
-        Ok(())
+    /// Counts a failure, unless the account was locked meanwhile or has another password. An earlier lock that has
+    /// ended starts the count anew.
+    async fn record_failure(&self, user_id: &str, hash: Option<&str>) -> Result<()> {
+        self.db
+            .transaction(async |tx| {
+                let user = locked(tx, user_id).await?;
+                let Some(account) = account(&mut *tx, user_id).await? else {
+                    return Ok(());
+                };
+                if self.is_locked(&user, &account) || account.password_hash.as_deref() != hash {
+                    return Ok(());
+                }
+                let limit = self.settings.compliance.lockout_failure_attempts;
+                let failures = account.failed_auth_count.unwrap_or_default();
+                let over = limit.is_some_and(|limit| failures >= limit);
+                let failures = if over && self.has_lapsed(&account) {
+                    0
+                } else {
+                    failures
+                };
+                sql("UPDATE local_user SET failed_auth_count = ?, failed_auth_at = ? WHERE user_id = ?")
+                    .bind(failures + 1)
+                    .bind(self.clock.now())
+                    .bind(user_id)
+                    .execute(tx)
+                    .await?;
+                Ok(())
+            })
+            .await
     }
 
     /// A user's own change of password; an expired one may be changed too.
@@ -178,39 +190,80 @@ impl Identity {
         original: Secret,
         new: Secret,
     ) -> Result<()> {
-        let user = match self.verify(user_id, original.clone()).await {
-            Ok(Verified::Current(user) | Verified::Expired(user)) => user,
+        let Verified {
+            user,
+            hash: verified,
+            ..
+        } = match self.verify(user_id, original.clone()).await {
             Err(Error::NotFound { .. }) => {
                 self.authenticate_nobody(original).await?;
                 return Err(Error::unauthorized(format!("there is no user {user_id}")));
             }
-            Err(error) => return Err(error),
+            verified => verified?,
         };
         self.check_strength(&NewPassword::Set(new.clone()))?;
-        if user.options.is_on("lock_password") {
-            return Err(Error::Validation(
-                "You cannot change your password at this time due to password policy disallowing password changes. Please \
-                 contact your administrator to reset your password."
-                    .to_owned(),
-            ));
-        }
-        self.check_age(user_id).await?;
-        self.check_history(user_id, &new).await?;
+        check_changeable(&user)?;
+        self.check_age(&user.id).await?;
+        self.check_history(&user.id, &new).await?;
         let hash = self.hasher.hash(new).await?;
-        let mut tx = self.db.begin().await?;
-        let expiry = Expiry {
-            exempt: user.options.is_on("ignore_password_expiry"),
-            keep: true,
-        };
-        self.store_password(&mut tx, user_id, Some(&hash), expiry, SetBy::User)
-            .await?;
-        revoke(
-            &mut tx,
-            &self.settings,
-            RevocationEvent::user(user_id),
-            self.clock.now(),
-        )
-        .await?;
-        Ok(tx.commit().await?)
+        self.db
+            .transaction(async |tx| {
+                let row = locked(tx, &user.id).await?;
+                let account = account(&mut *tx, &row.id).await?;
+                // Somebody else has set one meanwhile: then the original is not the one that this is about.
+                let account = account.filter(|account| account.password_hash == verified);
+                let account = account.ok_or_else(|| wrong(&row.id))?;
+                if self.is_locked(&row, &account) {
+                    return Err(lockout(&row.id));
+                }
+                let user = row.into_user(&self.settings, self.clock.now().date());
+                check_changeable(&user)?;
+                let expiry = Expiry {
+                    exempt: user.options.is_on("ignore_password_expiry"),
+                    keep: true,
+                };
+                self.store_password(tx, &user.id, Some(&hash), expiry, SetBy::User)
+                    .await?;
+                revoke(tx, RevocationEvent::user(&user.id), self.clock.now()).await
+            })
+            .await
     }
+}
+
+fn check_changeable(user: &User) -> Result<()> {
+    if user.options.is_on("lock_password") {
+        return Err(Error::Validation(
+            "You cannot change your password at this time due to password policy disallowing password changes. Please \
+             contact your administrator to reset your password."
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// A user's account here, with its current password.
+async fn account(exec: impl Into<Exec<'_>>, user_id: &str) -> Result<Option<LocalAccount>> {
+    Ok(sql("\
+        SELECT l.failed_auth_count, l.failed_auth_at, p.password_hash \
+          FROM local_user l LEFT JOIN password p ON p.local_user_id = l.id \
+         WHERE l.user_id = ? ORDER BY p.created_at_int DESC, p.id DESC LIMIT 1")
+    .bind(user_id)
+    .fetch_optional(exec)
+    .await?)
+}
+
+pub(crate) async fn forget_failures(exec: impl Into<Exec<'_>>, user_id: &str) -> Result<()> {
+    sql("UPDATE local_user SET failed_auth_count = 0, failed_auth_at = NULL WHERE user_id = ?")
+        .bind(user_id)
+        .execute(exec)
+        .await?;
+    Ok(())
+}
+
+fn lockout(user_id: &str) -> Error {
+    Error::unauthorized(format!("the account of user {user_id} is locked"))
+}
+
+fn wrong(user_id: &str) -> Error {
+    Error::unauthorized(format!("wrong password for user {user_id}"))
 }

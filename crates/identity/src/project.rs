@@ -1,10 +1,11 @@
 //! Projects: the tree of what resources belong to. A domain is a project that acts as one.
 
-use keystone_storage::{Column, OrConflict, Select, select, sql};
+use keystone_storage::{Column, Exec, OrConflict, Query, Select, Tx, select, sql, update};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::hierarchy::check_enabled_change;
 use crate::options::{Options, Table, store};
 use crate::tags::{Tags, store_tags, tagged};
 use crate::{Identity, UrlSafe};
@@ -133,12 +134,7 @@ impl Identity {
 
     /// One project or domain.
     pub async fn project(&self, id: &str) -> Result<Project> {
-        let found = projects()
-            .filter("p.id = ?", Some(id))
-            .then("")
-            .fetch_optional(&self.db)
-            .await?;
-        found.ok_or_else(|| Error::not_found::<Project>(id))
+        one(&self.db, id).await
     }
 
     /// One project by its name in a domain.
@@ -165,93 +161,124 @@ impl Identity {
         if project.parent_id.as_deref().is_none_or(str::is_empty) {
             project.parent_id.clone_from(&project.domain_id);
         }
-        self.check_place(&project).await?;
-        let mut tx = self.db.begin().await?;
-        sql("INSERT INTO project (id, name, extra, description, enabled, domain_id, parent_id, is_domain) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-        .bind(&project.id)
-        .bind(&project.name)
-        .bind(&project.extra)
-        .bind(&project.description)
-        .bind(project.enabled)
-        .bind(project.domain_id.as_deref().unwrap_or(ROOT))
-        .bind(&project.parent_id)
-        .bind(project.is_domain)
-        .execute(&mut tx)
-        .await
-        .or_conflict(|| name_taken(&project))?;
-        store_tags(&mut tx, &project).await?;
-        store(&mut tx, Table::Project, &project.id, &project.options.0).await?;
-        tx.commit().await?;
-        self.project(&project.id).await
+        self.db
+            .transaction(async |tx| {
+                let mut project = project.clone();
+                self.check_place(tx, &mut project).await?;
+                sql("INSERT INTO project (id, name, extra, description, enabled, domain_id, parent_id, is_domain) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+                .bind(&project.id)
+                .bind(&project.name)
+                .bind(&project.extra)
+                .bind(&project.description)
+                .bind(project.enabled)
+                .bind(project.domain_id.as_deref().unwrap_or(ROOT))
+                .bind(&project.parent_id)
+                .bind(project.is_domain)
+                .execute(&mut *tx)
+                .await
+                .or_conflict(|| name_taken(&project))?;
+                store_tags(tx, &project, &Tags::default()).await?;
+                store(tx, Table::Project, &project.id, &project.options.0).await?;
+                one(tx, &project.id).await
+            })
+            .await
     }
 
     /// Changes a project or a domain.
-    pub async fn update_project(&self, id: &str, mut patch: Map<String, Value>) -> Result<Project> {
-        let current = self.project(id).await?;
-        check_update(&current, &patch)?;
+    pub async fn update_project(&self, id: &str, patch: Map<String, Value>) -> Result<Project> {
+        self.db
+            .transaction(async |tx| {
+                let current = locked(tx, id).await?;
+                check_update(&current, &patch)?;
+                self.change(tx, &current, patch.clone()).await
+            })
+            .await
+    }
+
+    async fn change(
+        &self,
+        tx: &mut Tx,
+        current: &Project,
+        mut patch: Map<String, Value>,
+    ) -> Result<Project> {
         // A change that does not mention it counts as enabling.
         let enabled = patch.get("enabled").map_or(Some(true), Value::as_bool);
         let options = match patch.shift_remove("options") {
             Some(Value::Object(options)) => options,
             _ => Map::new(),
         };
-        let mut project = overlay(&current, patch)?;
+        let mut project = overlay(current, patch)?;
         project.options.apply(&options);
         if project.name != current.name {
-            if project.is_domain {
-                check_url_safe(self.settings.domain_name_url_safe, "Domain", &project.name)?;
+            let (rule, kind) = if project.is_domain {
+                (self.settings.domain_name_url_safe, "Domain")
             } else {
-                check_url_safe(
-                    self.settings.project_name_url_safe,
-                    "Project",
-                    &project.name,
-                )?;
-            }
+                (self.settings.project_name_url_safe, "Project")
+            };
+            check_url_safe(rule, kind, &project.name)?;
             project.name = project.name.trim().to_owned();
         }
-        self.check_enabled_change(&current, enabled).await?;
-        let mut tx = self.db.begin().await?;
-        sql("UPDATE project SET name = ?, extra = ?, description = ?, enabled = ? WHERE id = ?")
-            .bind(&project.name)
-            .bind(&project.extra)
-            .bind(&project.description)
-            .bind(project.enabled)
-            .bind(id)
-            .execute(&mut tx)
+        check_enabled_change(tx, current, enabled).await?;
+        update("project")
+            .set("name", &current.name, &project.name)
+            .set("extra", &current.extra, &project.extra)
+            .set("description", &current.description, &project.description)
+            .set("enabled", current.enabled, project.enabled)
+            .apply("id = ?", &current.id, &mut *tx)
             .await
             .or_conflict(|| name_taken(&project))?;
-        if project.tags != current.tags {
-            store_tags(&mut tx, &project).await?;
-        }
-        store(&mut tx, Table::Project, id, &options).await?;
-        tx.commit().await?;
-        self.project(id).await
+        store_tags(tx, &project, &current.tags).await?;
+        store(tx, Table::Project, &current.id, &options).await?;
+        one(tx, &current.id).await
     }
 
     /// Deletes a project that has nothing below it, and all that refers to it.
     pub async fn delete_project(&self, id: &str) -> Result<()> {
-        let project = self.project(id).await?;
-        if project.is_domain {
-            return self.delete_domain(id).await;
+        let deleted = self
+            .db
+            .transaction(async |tx| {
+                let project = locked(tx, id).await?;
+                if project.is_domain {
+                    return Ok(false);
+                }
+                check_delete(&project)?;
+                check_leaf(tx, &project.id).await?;
+                self.remove_projects(tx, &[project.id]).await?;
+                Ok(true)
+            })
+            .await?;
+        if deleted {
+            return Ok(());
         }
-        check_delete(&project)?;
-        let mut tx = self.db.begin().await?;
-        let children =
-            sql("SELECT id FROM project WHERE parent_id = ? ORDER BY id LIMIT 1").bind(&project.id);
-        if children
-            .fetch_optional::<(String,)>(&mut tx)
-            .await?
-            .is_some()
-        {
-            return Err(Error::Refused(format!(
-                "Cannot delete the project {} since it is not a leaf in the hierarchy. Use the cascade option if you want \
-                 to delete a whole subtree.",
-                project.id
-            )));
-        }
-        self.remove_projects(&mut tx, &[project.id]).await?;
-        Ok(tx.commit().await?)
+        self.delete_domain(id).await
+    }
+}
+
+fn by_id(id: &str) -> Query {
+    projects().filter("p.id = ?", Some(id)).then("")
+}
+
+/// One project or domain.
+pub(crate) async fn one(exec: impl Into<Exec<'_>>, id: &str) -> Result<Project> {
+    let found = by_id(id).fetch_optional(exec).await?;
+    found.ok_or_else(|| Error::not_found::<Project>(id))
+}
+
+/// One project or domain, which nobody else changes meanwhile.
+pub(crate) async fn locked(tx: &mut Tx, id: &str) -> Result<Project> {
+    let found = by_id(id).locking().fetch_optional(tx).await?;
+    found.ok_or_else(|| Error::not_found::<Project>(id))
+}
+
+async fn check_leaf(tx: &mut Tx, id: &str) -> Result<()> {
+    let children = sql("SELECT id FROM project WHERE parent_id = ? ORDER BY id LIMIT 1").bind(id);
+    match children.fetch_optional::<(String,)>(tx).await? {
+        None => Ok(()),
+        Some(_) => Err(Error::Refused(format!(
+            "Cannot delete the project {id} since it is not a leaf in the hierarchy. Use the cascade option if you want to \
+             delete a whole subtree."
+        ))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Registered limits: how much of a resource everybody may have, by service and region.
 
-use keystone_storage::{Column, Exec, OrConflict, Tx, select, sql};
+use keystone_storage::{Column, Exec, OrConflict, Query, Tx, select, sql, update};
 use keystone_types::{Error, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
@@ -66,33 +66,19 @@ impl Identity {
         &self,
         limits: Vec<RegisteredLimit>,
     ) -> Result<Vec<RegisteredLimit>> {
-        let mut tx = self.db.begin().await?;
-        for limit in &limits {
-            let (service, region) = (&limit.service_id, &limit.region_id);
-            check_place(
-                &mut tx,
-                service.as_deref(),
-                region.as_deref(),
-                "registered_limit",
-            )
+        self.db
+            .transaction(async |tx| {
+                for limit in &limits {
+                    let (service, region) =
+                        (limit.service_id.as_deref(), limit.region_id.as_deref());
+                    check_place(tx, service, region, "registered_limit").await?;
+                }
+                for limit in &limits {
+                    insert(tx, limit).await?;
+                }
+                Ok(())
+            })
             .await?;
-        }
-        for limit in &limits {
-            refuse_duplicate(&mut tx, limit).await?;
-            sql("INSERT INTO registered_limit \
-                    (id, service_id, region_id, resource_name, default_limit, description) \
-                 VALUES (?, ?, ?, ?, ?, ?)")
-            .bind(&limit.id)
-            .bind(&limit.service_id)
-            .bind(&limit.region_id)
-            .bind(&limit.resource_name)
-            .bind(limit.default_limit)
-            .bind(&limit.description)
-            .execute(&mut tx)
-            .await
-            .or_conflict(duplicate)?;
-        }
-        tx.commit().await?;
         Ok(limits)
     }
 
@@ -102,57 +88,89 @@ impl Identity {
         id: &str,
         patch: Map<String, Value>,
     ) -> Result<RegisteredLimit> {
-        let mut tx = self.db.begin().await?;
-        let text = |name: &str| patch.get(name).and_then(Value::as_str);
-        let (service, region) = (text("service_id"), text("region_id"));
-        check_place(&mut tx, service, region, "registered_limit").await?;
-        let current = registered_limit(&mut tx, id).await?;
-        refuse_in_use(&mut tx, &current.id).await?;
-        let place = ["service_id", "region_id", "resource_name"];
-        let moved = place.iter().any(|name| patch.contains_key(*name));
-        let limit = overlay(&current, patch)?;
-        if moved {
-            // The reference finds the registered limit itself where it stays in its place.
-            refuse_duplicate(&mut tx, &limit).await?;
-        }
-        sql(
-            "UPDATE registered_limit SET service_id = ?, region_id = ?, resource_name = ?, \
-                default_limit = ?, description = ? \
-              WHERE id = ?",
-        )
-        .bind(&limit.service_id)
-        .bind(&limit.region_id)
-        .bind(&limit.resource_name)
-        .bind(limit.default_limit)
-        .bind(&limit.description)
-        .bind(&limit.id)
-        .execute(&mut tx)
-        .await?;
-        tx.commit().await?;
-        Ok(limit)
+        self.db
+            .transaction(async |tx| {
+                let text = |name: &str| patch.get(name).and_then(Value::as_str);
+                let (service, region) = (text("service_id"), text("region_id"));
+                check_place(tx, service, region, "registered_limit").await?;
+                let current = locked(tx, id).await?;
+                refuse_in_use(tx, &current.id).await?;
+                let place = ["service_id", "region_id", "resource_name"];
+                let moved = place.iter().any(|name| patch.contains_key(*name));
+                let limit = overlay(&current, patch.clone())?;
+                if moved {
+                    // The reference finds the registered limit itself where it stays in its place.
+                    refuse_duplicate(tx, &limit).await?;
+                }
+                update("registered_limit")
+                    .set("service_id", &current.service_id, &limit.service_id)
+                    .set("region_id", &current.region_id, &limit.region_id)
+                    .set(
+                        "resource_name",
+                        &current.resource_name,
+                        &limit.resource_name,
+                    )
+                    .set("default_limit", current.default_limit, limit.default_limit)
+                    .set("description", &current.description, &limit.description)
+                    .apply("id = ?", &current.id, tx)
+                    .await?;
+                Ok(limit)
+            })
+            .await
     }
 
     /// Deletes a registered limit that no limit refers to.
     pub async fn delete_registered_limit(&self, id: &str) -> Result<()> {
-        let mut tx = self.db.begin().await?;
-        let limit = registered_limit(&mut tx, id).await?;
-        refuse_in_use(&mut tx, &limit.id).await?;
-        sql("DELETE FROM registered_limit WHERE id = ?")
-            .bind(&limit.id)
-            .execute(&mut tx)
-            .await?;
-        Ok(tx.commit().await?)
+        self.db
+            .transaction(async |tx| {
+                let limit = locked(tx, id).await?;
+                refuse_in_use(tx, &limit.id).await?;
+                sql("DELETE FROM registered_limit WHERE id = ?")
+                    .bind(&limit.id)
+                    .execute(tx)
+                    .await?;
+                Ok(())
+            })
+            .await
     }
 }
 
+async fn insert(tx: &mut Tx, limit: &RegisteredLimit) -> Result<()> {
+    refuse_duplicate(tx, limit).await?;
+    sql("INSERT INTO registered_limit \
+            (id, service_id, region_id, resource_name, default_limit, description) \
+         VALUES (?, ?, ?, ?, ?, ?)")
+    .bind(&limit.id)
+    .bind(&limit.service_id)
+    .bind(&limit.region_id)
+    .bind(&limit.resource_name)
+    .bind(limit.default_limit)
+    .bind(&limit.description)
+    .execute(tx)
+    .await
+    .or_conflict(duplicate)?;
+    Ok(())
+}
+
+/// One registered limit, which nobody else changes meanwhile.
+async fn locked(tx: &mut Tx, id: &str) -> Result<RegisteredLimit> {
+    let found = by_id(id).locking().fetch_optional(tx).await?;
+    found.ok_or_else(|| missing(id))
+}
+
 async fn registered_limit(exec: impl Into<Exec<'_>>, id: &str) -> Result<RegisteredLimit> {
-    let query = select(REGISTERED_LIMITS)
+    let found = by_id(id).fetch_optional(exec).await?;
+    found.ok_or_else(|| missing(id))
+}
+
+fn by_id(id: &str) -> Query {
+    select(REGISTERED_LIMITS)
         .filter("id = ?", Some(id))
-        .then("");
-    query
-        .fetch_optional(exec)
-        .await?
-        .ok_or_else(|| Error::Missing(format!("Could not find registered limit for {id}.")))
+        .then("")
+}
+
+fn missing(id: &str) -> Error {
+    Error::Missing(format!("Could not find registered limit for {id}."))
 }
 
 /// The registered limit of a resource in exactly this region, or in exactly none.
@@ -175,30 +193,31 @@ pub(crate) async fn registered_for(
         .await?)
 }
 
-/// 400 for a service or region that there is not.
+/// 400 for a service or region that there is not. Those who place something at a service follow each other.
 pub(crate) async fn check_place(
     tx: &mut Tx,
     service_id: Option<&str>,
     region_id: Option<&str>,
     kind: &str,
 ) -> Result<()> {
+    let service = sql("SELECT id FROM service WHERE id = ?").locking();
+    let region = sql("SELECT id FROM region WHERE id = ?").sharing();
     for (id, attribute, query) in [
-        (
-            service_id,
-            "service_id",
-            "SELECT id FROM service WHERE id = ?",
-        ),
-        (region_id, "region_id", "SELECT id FROM region WHERE id = ?"),
+        (service_id, "service_id", service),
+        (region_id, "region_id", region),
     ] {
         let Some(id) = id else { continue };
-        let found: Option<(String,)> = sql(query).bind(id).fetch_optional(&mut *tx).await?;
+        let found: Option<(String,)> = query.bind(id).fetch_optional(&mut *tx).await?;
         found.ok_or_else(|| Error::expecting(attribute, kind))?;
     }
     Ok(())
 }
 
+/// The unique key lets a place without a region pass more than once: those who register for a service follow each other.
 async fn refuse_duplicate(tx: &mut Tx, limit: &RegisteredLimit) -> Result<()> {
     let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
+    let row = sql("SELECT id FROM service WHERE id = ?").bind(service);
+    row.locking().fetch_optional::<(String,)>(&mut *tx).await?;
     match registered_for(tx, service, region, limit.resource_name.as_deref()).await? {
         Some(_) => Err(duplicate()),
         None => Ok(()),

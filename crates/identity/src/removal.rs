@@ -6,7 +6,6 @@ use keystone_storage::{Tx, sql};
 use keystone_types::Result;
 
 use crate::Identity;
-use crate::revocation::prune;
 
 /// How many ids a statement names at most.
 const BATCH: usize = 500;
@@ -104,7 +103,7 @@ impl Identity {
             .await?;
             run(tx, &OF_PROJECTS, batch).await?;
         }
-        prune(tx, &self.settings, now).await
+        Ok(())
     }
 
     /// Deletes groups and everything that refers to them; if they had roles, their members' tokens end.
@@ -117,7 +116,7 @@ impl Identity {
             }
             run(tx, &OF_GROUPS, batch).await?;
         }
-        prune(tx, &self.settings, now).await
+        Ok(())
     }
 
     /// Deletes users and everything that refers to them.
@@ -142,7 +141,7 @@ impl Identity {
             .await?;
             run(tx, &OF_USERS, batch).await?;
         }
-        prune(tx, &self.settings, now).await
+        Ok(())
     }
 
     /// Deletes roles with every grant of them.

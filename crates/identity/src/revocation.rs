@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 use keystone_storage::{Tx, sql};
 use keystone_types::Result;
 
-use crate::Settings;
+use crate::Identity;
 
 pub use events::Revocation;
 
@@ -44,13 +44,8 @@ impl RevocationEvent {
     }
 }
 
-/// Stores an event that revokes what was issued up to `now`, and drops old ones.
-pub async fn revoke(
-    tx: &mut Tx,
-    settings: &Settings,
-    event: RevocationEvent,
-    now: NaiveDateTime,
-) -> Result<()> {
+/// Stores an event that revokes what was issued up to `now`.
+pub async fn revoke(tx: &mut Tx, event: RevocationEvent, now: NaiveDateTime) -> Result<()> {
     sql("INSERT INTO revocation_event (user_id, project_id, audit_id, audit_chain_id, issued_before, revoked_at) \
          VALUES (?, ?, ?, ?, ?, ?)")
     .bind(event.user_id)
@@ -59,16 +54,32 @@ pub async fn revoke(
     .bind(event.audit_chain_id)
     .bind(now)
     .bind(now)
-    .execute(&mut *tx)
+    .execute(tx)
     .await?;
-    prune(tx, settings, now).await
+    Ok(())
 }
 
-/// Drops the events that no token can outlive.
-pub(crate) async fn prune(tx: &mut Tx, settings: &Settings, now: NaiveDateTime) -> Result<()> {
-    sql("DELETE FROM revocation_event WHERE revoked_at < ?")
-        .bind(now - settings.revocation_lifetime)
-        .execute(tx)
-        .await?;
-    Ok(())
+/// How many events are dropped by a statement.
+const BATCH: u32 = 500;
+
+impl Identity {
+    /// Drops the events that no token can outlive, and tells how many those were.
+    ///
+    /// Not part of any request: events are many, and what deletes them meets those who write new ones.
+    pub async fn prune_revocations(&self) -> Result<u64> {
+        let end = self.clock.now() - self.settings.revocation_lifetime;
+        let mut dropped = 0;
+        loop {
+            let old =
+                "SELECT id FROM revocation_event WHERE revoked_at < ? ORDER BY revoked_at LIMIT ?";
+            let old: Vec<(i64,)> = sql(old).bind(end).bind(BATCH).fetch_all(&self.db).await?;
+            if old.is_empty() {
+                return Ok(dropped);
+            }
+            dropped += sql("DELETE FROM revocation_event WHERE id IN (?)")
+                .bind_all(old.into_iter().map(|(id,)| id))
+                .execute(&self.db)
+                .await?;
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keystone_storage::{Column, OrConflict, Select, select, sql};
+use keystone_storage::{Column, Exec, OrConflict, Query, Select, Tx, select, sql, update};
 use keystone_types::{
     Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
 };
@@ -138,78 +138,66 @@ impl Identity {
 
     /// One role.
     pub async fn role(&self, id: &str) -> Result<Role> {
-        let query = select(ROLES).filter("r.id = ?", Some(id)).then("");
-        query
-            .fetch_optional(&self.db)
-            .await?
-            .ok_or_else(|| Error::not_found::<Role>(id))
+        one(&self.db, id).await
     }
 
     /// Creates a role.
     pub async fn create_role(&self, role: Role) -> Result<Role> {
         check_description(&role)?;
-        let mut tx = self.db.begin().await?;
-        sql("INSERT INTO role (id, name, domain_id, description, extra) VALUES (?, ?, ?, ?, ?)")
-            .bind(&role.id)
-            .bind(&role.name)
-            .bind(role.domain_id.as_deref().unwrap_or(GLOBAL))
-            .bind(&role.description)
-            .bind(&role.extra)
-            .execute(&mut tx)
+        self.db
+            .transaction(async |tx| {
+                sql("INSERT INTO role (id, name, domain_id, description, extra) VALUES (?, ?, ?, ?, ?)")
+                    .bind(&role.id)
+                    .bind(&role.name)
+                    .bind(role.domain_id.as_deref().unwrap_or(GLOBAL))
+                    .bind(&role.description)
+                    .bind(&role.extra)
+                    .execute(&mut *tx)
+                    .await
+                    .or_conflict(|| name_taken(&role))?;
+                store(tx, Table::Role, &role.id, &role.options.0).await?;
+                one(tx, &role.id).await
+            })
             .await
-            .or_conflict(|| name_taken(&role))?;
-        store(&mut tx, Table::Role, &role.id, &role.options.0).await?;
-        tx.commit().await?;
-        self.role(&role.id).await
     }
 
     /// Changes a role.
-    pub async fn update_role(&self, id: &str, mut patch: Map<String, Value>) -> Result<Role> {
-        let current = self.role(id).await?;
-        if current.options.immutable() {
-            let released = patch
-                .get("options")
-                .and_then(|options| options.get("immutable"));
-            if patch.len() > 1 || !matches!(released, Some(Value::Null | Value::Bool(false))) {
-                return Err(crate::immutable("update", Role::MEMBER, id));
-            }
-        }
-        if patch
-            .get("domain_id")
-            .is_some_and(|domain| *domain != Value::from(current.domain_id.clone()))
-        {
-            return Err(Error::Validation(
-                "Update of `domain_id` is not allowed.".to_owned(),
-            ));
-        }
-        let options = match patch.shift_remove("options") {
-            Some(Value::Object(options)) => options,
-            _ => Map::new(),
-        };
-        let role = overlay(&current, patch)?;
-        check_description(&role)?;
-        let mut tx = self.db.begin().await?;
-        sql("UPDATE role SET name = ?, description = ?, extra = ? WHERE id = ?")
-            .bind(&role.name)
-            .bind(&role.description)
-            .bind(&role.extra)
-            .bind(id)
-            .execute(&mut tx)
+    pub async fn update_role(&self, id: &str, patch: Map<String, Value>) -> Result<Role> {
+        self.db
+            .transaction(async |tx| {
+                let current = locked(tx, id).await?;
+                check_update(&current, &patch)?;
+                let mut patch = patch.clone();
+                let options = match patch.shift_remove("options") {
+                    Some(Value::Object(options)) => options,
+                    _ => Map::new(),
+                };
+                let role = overlay(&current, patch)?;
+                check_description(&role)?;
+                update("role")
+                    .set("name", &current.name, &role.name)
+                    .set("description", &current.description, &role.description)
+                    .set("extra", &current.extra, &role.extra)
+                    .apply("id = ?", &current.id, &mut *tx)
+                    .await
+                    .or_conflict(|| name_taken(&role))?;
+                store(tx, Table::Role, &current.id, &options).await?;
+                one(tx, &current.id).await
+            })
             .await
-            .or_conflict(|| name_taken(&role))?;
-        store(&mut tx, Table::Role, id, &options).await?;
-        tx.commit().await?;
-        self.role(id).await
     }
 
     /// Deletes a role with every grant of it.
     pub async fn delete_role(&self, id: &str) -> Result<()> {
-        if self.role(id).await?.options.immutable() {
-            return Err(crate::immutable("delete", Role::MEMBER, id));
-        }
-        let mut tx = self.db.begin().await?;
-        self.remove_roles(&mut tx, &[id.to_owned()]).await?;
-        Ok(tx.commit().await?)
+        self.db
+            .transaction(async |tx| {
+                let role = locked(tx, id).await?;
+                if role.options.immutable() {
+                    return Err(crate::immutable("delete", Role::MEMBER, id));
+                }
+                self.remove_roles(tx, &[role.id]).await
+            })
+            .await
     }
 
     pub(crate) async fn role_graph(&self) -> Result<RoleGraph> {
@@ -230,6 +218,39 @@ impl Identity {
         }
         Ok(RoleGraph(graph))
     }
+}
+
+pub(crate) async fn one(exec: impl Into<Exec<'_>>, id: &str) -> Result<Role> {
+    let found = by_id(id).fetch_optional(exec).await?;
+    found.ok_or_else(|| Error::not_found::<Role>(id))
+}
+
+/// One role, which nobody else changes meanwhile.
+async fn locked(tx: &mut Tx, id: &str) -> Result<Role> {
+    let found = by_id(id).locking().fetch_optional(tx).await?;
+    found.ok_or_else(|| Error::not_found::<Role>(id))
+}
+
+fn by_id(id: &str) -> Query {
+    select(ROLES).filter("r.id = ?", Some(id)).then("")
+}
+
+fn check_update(current: &Role, patch: &Map<String, Value>) -> Result<()> {
+    if current.options.immutable() {
+        let released = patch
+            .get("options")
+            .and_then(|options| options.get("immutable"));
+        if patch.len() > 1 || !matches!(released, Some(Value::Null | Value::Bool(false))) {
+            return Err(crate::immutable("update", Role::MEMBER, &current.id));
+        }
+    }
+    let domain = Value::from(current.domain_id.clone());
+    if patch.get("domain_id").is_some_and(|new| *new != domain) {
+        return Err(Error::Validation(
+            "Update of `domain_id` is not allowed.".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 fn check_description(role: &Role) -> Result<()> {

@@ -22,7 +22,8 @@ pub struct Settings {
     pub federated_domain_name: String,
     /// `[assignment] prohibited_implied_role`
     pub prohibited_implied_roles: Vec<String>,
-    /// How long a revocation event can matter: `[token] expiration` and `[revoke] expiration_buffer`.
+    /// How long a revocation event can matter: `[token] expiration`, `[token] allow_expired_window` for those who may
+    /// ask about expired tokens, and `[revoke] expiration_buffer`.
     pub revocation_lifetime: Duration,
     /// `[identity] password_hash_algorithm`; without one, what fits the origin of the database.
     pub password_algorithm: Option<Algorithm>,
@@ -105,7 +106,7 @@ impl Default for Settings {
             domain_name_url_safe: UrlSafe::Off,
             federated_domain_name: "Federated".to_owned(),
             prohibited_implied_roles: vec!["admin".to_owned()],
-            revocation_lifetime: Duration::seconds(3600 + 1800),
+            revocation_lifetime: Duration::seconds(3600 + 48 * 3600 + 1800),
             password_algorithm: None,
             passwords: Options::default(),
             default_authorization_ttl: Duration::zero(),

@@ -6,7 +6,8 @@ use keystone_storage::{Arg, OrConflict, Select, Tx, sql};
 use keystone_types::{Error, Listing, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::project::name_taken;
+use crate::hierarchy::check_not_enabled_alone;
+use crate::project::{locked, name_taken};
 use crate::{Identity, Project};
 
 /// The labels of a project, in order.
@@ -35,13 +36,16 @@ impl Identity {
 
     /// Replaces the labels of a project or domain.
     pub async fn set_project_tags(&self, id: &str, tags: Vec<String>) -> Result<Vec<String>> {
-        let mut project = self.changeable(id, "update").await?;
-        self.check_not_enabled_alone(&project).await?;
-        project.tags = Tags(tags.iter().map(|tag| tag.trim().to_owned()).collect());
-        let mut tx = self.db.begin().await?;
-        store_tags(&mut tx, &project).await?;
-        tx.commit().await?;
-        Ok(project.tags.0)
+        self.db
+            .transaction(async |tx| {
+                let mut project = changeable(tx, id, "update").await?;
+                check_not_enabled_alone(tx, &project).await?;
+                let labels = tags.iter().map(|tag| tag.trim().to_owned());
+                let current = std::mem::replace(&mut project.tags, Tags(labels.collect()));
+                store_tags(tx, &project, &current).await?;
+                Ok(project.tags.0)
+            })
+            .await
     }
 
     /// 404 unless a project has exactly this label.
@@ -56,41 +60,38 @@ impl Identity {
 
     /// Labels a project or domain.
     pub async fn add_project_tag(&self, id: &str, tag: &str) -> Result<()> {
-        let project = self.changeable(id, "create").await?;
-        self.check_not_enabled_alone(&project).await?;
-        let done = sql("INSERT INTO project_tag (project_id, name) VALUES (?, ?)")
-            .bind(&project.id)
-            .bind(tag.trim())
-            .execute(&self.db)
-            .await;
-        done.or_conflict(|| name_taken(&project))?;
-        Ok(())
+        self.db
+            .transaction(async |tx| {
+                let project = changeable(tx, id, "create").await?;
+                check_not_enabled_alone(tx, &project).await?;
+                insert(tx, &project, tag.trim()).await
+            })
+            .await
     }
 
     /// Takes a label from a project or domain.
     pub async fn delete_project_tag(&self, id: &str, tag: &str) -> Result<()> {
-        let project = self.changeable(id, "delete").await?;
-        if project.tags.0.iter().all(|known| known != tag) {
-            return Err(no_tag(tag));
-        }
-        sql("DELETE FROM project_tag WHERE project_id = ? AND name = ?")
-            .bind(&project.id)
-            .bind(tag)
-            .execute(&self.db)
-            .await?;
-        Ok(())
+        self.db
+            .transaction(async |tx| {
+                let project = changeable(tx, id, "delete").await?;
+                if project.tags.0.iter().all(|known| known != tag) {
+                    return Err(no_tag(tag));
+                }
+                delete(tx, &project, tag).await
+            })
+            .await
     }
+}
 
-    async fn changeable(&self, id: &str, verb: &str) -> Result<Project> {
-        let project = self.project(id).await?;
-        if project.options.immutable() {
-            return Err(Error::Refused(format!(
-                "Cannot {verb} project tags for {id}, project is immutable. Set \"immutable\" option to false before \
-                 creating project tags."
-            )));
-        }
-        Ok(project)
+async fn changeable(tx: &mut Tx, id: &str, verb: &str) -> Result<Project> {
+    let project = locked(tx, id).await?;
+    if project.options.immutable() {
+        return Err(Error::Refused(format!(
+            "Cannot {verb} project tags for {id}, project is immutable. Set \"immutable\" option to false before \
+             creating project tags."
+        )));
     }
+    Ok(project)
 }
 
 fn no_tag(tag: &str) -> Error {
@@ -134,19 +135,33 @@ pub(crate) fn tagged(select: Select, listing: &Listing) -> Select {
         })
 }
 
-pub(crate) async fn store_tags(tx: &mut Tx, project: &Project) -> Result<()> {
-    sql("DELETE FROM project_tag WHERE project_id = ?")
-        .bind(&project.id)
-        .execute(&mut *tx)
-        .await?;
-    for tag in &project.tags.0 {
-        sql("INSERT INTO project_tag (project_id, name) VALUES (?, ?)")
-            .bind(&project.id)
-            .bind(tag)
-            .execute(&mut *tx)
-            .await
-            // Tags that differ in case only; the reference tells it as if the name were taken.
-            .or_conflict(|| name_taken(project))?;
+/// Stores the labels of a project that now has others; those that stay are left alone.
+pub(crate) async fn store_tags(tx: &mut Tx, project: &Project, current: &Tags) -> Result<()> {
+    for tag in current.0.iter().filter(|tag| !project.tags.0.contains(tag)) {
+        delete(tx, project, tag).await?;
     }
+    for tag in project.tags.0.iter().filter(|tag| !current.0.contains(tag)) {
+        insert(tx, project, tag).await?;
+    }
+    Ok(())
+}
+
+async fn insert(tx: &mut Tx, project: &Project, tag: &str) -> Result<()> {
+    sql("INSERT INTO project_tag (project_id, name) VALUES (?, ?)")
+        .bind(&project.id)
+        .bind(tag)
+        .execute(tx)
+        .await
+        // Tags that differ in case only; the reference tells it as if the name were taken.
+        .or_conflict(|| name_taken(project))?;
+    Ok(())
+}
+
+async fn delete(tx: &mut Tx, project: &Project, tag: &str) -> Result<()> {
+    sql("DELETE FROM project_tag WHERE project_id = ? AND name = ?")
+        .bind(&project.id)
+        .bind(tag)
+        .execute(tx)
+        .await?;
     Ok(())
 }

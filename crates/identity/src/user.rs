@@ -2,13 +2,13 @@
 //! backends and of federation are seen here too.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
-use keystone_storage::{Column, Select, select, sql};
+use keystone_storage::{Column, Exec, Select, Tx, select, sql};
 use keystone_types::{
     Comparison, Error, Extra, Filter, Listing, Page, Resource, Result, render_zoneless_time,
 };
 use serde::Serialize;
 
-use crate::federated::{FederatedAccount, grouped};
+use crate::federated::{FederatedAccount, federated_of, grouped};
 use crate::options::Options;
 use crate::{DomainRef, Identity, Settings};
 
@@ -72,22 +72,22 @@ impl User {
 }
 
 /// A user with what only authentication and updates look at.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct UserRow {
     #[sqlx(try_from = "Option<String>")]
-    extra: Extra,
-    id: String,
-    domain_id: String,
+    pub(crate) extra: Extra,
+    pub(crate) id: String,
+    pub(crate) domain_id: String,
     pub(crate) local_id: Option<i64>,
     name: Option<String>,
     pub(crate) enabled: Option<bool>,
-    default_project_id: Option<String>,
+    pub(crate) default_project_id: Option<String>,
     created_at: Option<NaiveDateTime>,
     pub(crate) last_active_at: Option<NaiveDate>,
     expires_at: Option<NaiveDateTime>,
     expires_at_int: Option<i64>,
     #[sqlx(try_from = "Option<String>")]
-    options: Options,
+    pub(crate) options: Options,
     owner_name: Option<String>,
     owner_enabled: Option<bool>,
 }
@@ -240,7 +240,7 @@ impl Identity {
     pub async fn user(&self, id: &str) -> Result<User> {
         let user = self.bare_user(id).await?;
         Ok(User {
-            federated: grouped(self.federated_of(id).await?),
+            federated: grouped(federated_of(&self.db, id).await?),
             ..user
         })
     }
@@ -254,11 +254,7 @@ impl Identity {
     }
 
     pub(crate) async fn user_row(&self, id: &str) -> Result<UserRow> {
-        let query = select(USERS).filter("u.id = ?", Some(id)).then("");
-        query
-            .fetch_optional(&self.db)
-            .await?
-            .ok_or_else(|| Error::not_found::<User>(id))
+        row(&self.db, id).await
     }
 
     /// One user with its domain.
@@ -274,6 +270,22 @@ impl Identity {
         let row = row.ok_or_else(|| Error::not_found::<User>(name))?;
         Ok(row.into_subject(&self.settings, self.clock.now().date()))
     }
+}
+
+/// A user's row.
+pub(crate) async fn row(exec: impl Into<Exec<'_>>, id: &str) -> Result<UserRow> {
+    let query = select(USERS).filter("u.id = ?", Some(id)).then("");
+    let found = query.fetch_optional(exec).await?;
+    found.ok_or_else(|| Error::not_found::<User>(id))
+}
+
+/// A user's row, which nobody else changes meanwhile: whoever changes a user, its password or its options locks the
+/// row of the user first.
+pub(crate) async fn locked(tx: &mut Tx, id: &str) -> Result<UserRow> {
+    let user = sql("SELECT id FROM user WHERE id = ?").bind(id).locking();
+    let found: Option<(String,)> = user.fetch_optional(&mut *tx).await?;
+    let (id,) = found.ok_or_else(|| Error::not_found::<User>(id))?;
+    row(tx, &id).await
 }
 
 /// Users by name: exact through the indices, otherwise by the name that is served.

@@ -37,7 +37,8 @@ impl<T> Record for T where
 pub struct Query {
     text: Cow<'static, str>,
     args: Vec<Arg>,
-    locks: bool,
+    /// What `MariaDB` is told besides.
+    lock: &'static str,
 }
 
 /// Starts a statement from literal SQL.
@@ -50,7 +51,7 @@ impl Query {
         Self {
             text,
             args,
-            locks: false,
+            lock: "",
         }
     }
 
@@ -74,11 +75,18 @@ impl Query {
         self
     }
 
-    /// Keeps the rows that it reads from changing until the transaction ends: `FOR UPDATE`, which ends the text. On
-    /// `SQLite` a transaction is the only writer anyway.
+    /// Keeps the rows that it reads to this transaction until it ends; the clause ends the text. On `SQLite` a
+    /// transaction is the only writer anyway.
     #[must_use]
     pub fn locking(mut self) -> Self {
-        self.locks = true;
+        self.lock = " FOR UPDATE";
+        self
+    }
+
+    /// Keeps the rows that it reads as they are until the transaction ends, which several can do at a time.
+    #[must_use]
+    pub fn sharing(mut self) -> Self {
+        self.lock = " LOCK IN SHARE MODE";
         self
     }
 
@@ -239,8 +247,8 @@ impl Query {
     where
         DB::Arguments: IntoArguments<DB>,
     {
-        if self.locks && DB::DIALECT == Dialect::MySql {
-            self.text.to_mut().push_str(" FOR UPDATE");
+        if !self.lock.is_empty() && DB::DIALECT == Dialect::MySql {
+            self.text.to_mut().push_str(self.lock);
         }
         let args = DB::arguments(self.args)?;
         Ok(sqlx::query_with(AssertSqlSafe(self.text), args))

@@ -20,6 +20,10 @@ pub fn update(table: &'static str) -> Update {
 impl Update {
     /// Sets a column, unless the value is the one that it has.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "two values of one kind, which may be references"
+    )]
     pub fn set<T: PartialEq + Into<Arg>>(mut self, column: &'static str, old: T, new: T) -> Self {
         if old != new {
             let glue = if self.args.is_empty() { "" } else { ", " };

@@ -4,6 +4,8 @@
 //! classes mostly differ in a noun. Texts that the reference masks (`SecurityError`) carry the
 //! real reason in `detail`: it is logged, and shown only with `[DEFAULT] insecure_debug`.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::Resource;
@@ -11,10 +13,11 @@ use crate::Resource;
 /// A result whose error a client can be shown.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-type Source = Box<dyn std::error::Error + Send + Sync>;
+/// A cause, shared by all to whom the failure happens.
+type Source = Arc<dyn std::error::Error + Send + Sync>;
 
 /// A failure, named after what the client sees.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// 400 with a text of its own.
     #[error("{0}")]
@@ -163,15 +166,15 @@ impl Error {
     }
 
     /// 500 with its cause.
-    pub fn internal(source: impl Into<Source>) -> Self {
-        Self::Internal(source.into())
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(source.into().into())
     }
 
     /// 503 with its cause.
-    pub fn unavailable(source: impl Into<Source>) -> Self {
+    pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unavailable {
             retry_after: 1,
-            source: source.into(),
+            source: source.into().into(),
         }
     }
 
@@ -179,7 +182,7 @@ impl Error {
     pub fn busy(retry_after: u32, what: &'static str) -> Self {
         Self::Unavailable {
             retry_after,
-            source: what.into(),
+            source: Box::<dyn std::error::Error + Send + Sync>::from(what).into(),
         }
     }
 

@@ -15,5 +15,5 @@ pub use error::{Error, Result, check_length};
 pub use extra::{Extra, to_python_json};
 pub use listing::{Case, Comparison, Filter, Listing, Page, filter_is_true};
 pub use overlay::overlay;
-pub use resource::{Resource, new_id};
+pub use resource::{Resource, new_id, same_id};
 pub use secret::Secret;

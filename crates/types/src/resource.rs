@@ -20,3 +20,10 @@ pub trait Resource: Serialize {
 pub fn new_id() -> String {
     Uuid::new_v4().simple().to_string()
 }
+
+/// Whether two ids are one to the databases, which compare them without case and, in `MariaDB`, without spaces at the
+/// end. Rows that Python Keystone wrote may refer to a row in the spelling that a client used.
+pub fn same_id(one: &str, other: &str) -> bool {
+    one.trim_end_matches(' ')
+        .eq_ignore_ascii_case(other.trim_end_matches(' '))
+}

@@ -73,7 +73,8 @@ async fn validate(cx: Context) -> Result<Response, Failure> {
             Ok(None)
         }
     };
-    let (found, catalog) = tokio::try_join!(find_subject(&cx, window), catalog)?;
+    let (found, catalog) = tokio::join!(find_subject(&cx, window), catalog);
+    let (found, catalog) = (found?, catalog?);
     cx.allow(rule, token_target(found.as_deref())?).await?;
     let token = found.ok_or_else(|| Error::Missing("No token in the request".to_owned()))?;
     let catalog = catalog.map(|catalog| (*catalog).clone());

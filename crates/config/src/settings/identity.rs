@@ -10,8 +10,10 @@ use super::{Reader, text};
 impl Reader<'_> {
     pub(super) fn identity(&mut self) -> Settings {
         let config = self.config;
-        let lifetime =
-            self.seconds("token", "expiration") + self.seconds("revoke", "expiration_buffer");
+        // A revoked token must not come back to those who may ask about expired ones.
+        let lifetime = self.seconds("token", "expiration")
+            + self.seconds("token", "allow_expired_window")
+            + self.seconds("revoke", "expiration_buffer");
         Settings {
             default_domain_id: config.string("identity", "default_domain_id").to_owned(),
             max_project_tree_depth: self.count("DEFAULT", "max_project_tree_depth"),

@@ -48,7 +48,7 @@ fn defaults_are_those_of_the_parts() {
     assert_eq!(settings.identity.password_algorithm, None);
     assert_eq!(
         settings.identity.revocation_lifetime,
-        Duration::seconds(5400)
+        Duration::seconds(5400 + 172_800)
     );
     assert_eq!(settings.identity.max_project_tree_depth, 5);
     assert_eq!(settings.database.pool.size, 5);
@@ -82,7 +82,7 @@ fn options_reach_their_parts() {
     assert_eq!(settings.auth.expiration, Duration::seconds(60));
     assert_eq!(
         settings.identity.revocation_lifetime,
-        Duration::seconds(100)
+        Duration::seconds(100 + 172_800)
     );
     assert_eq!(
         settings.identity.password_algorithm,

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::federated::FederatedAccount;
+use crate::user::UserRow;
 
 /// Attributes that follow from others and are never stored as they come.
 pub(super) const DERIVED: [&str; 4] = ["id", "password_expires_at", "links", "extra"];
@@ -58,14 +59,14 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    pub(super) fn read(mut patch: Map<String, Value>, id: &str, domain_id: &str) -> Result<Self> {
+    pub(super) fn read(mut patch: Map<String, Value>, current: &UserRow) -> Result<Self> {
         if patch
             .shift_remove("domain_id")
-            .is_some_and(|domain| domain != domain_id)
+            .is_some_and(|domain| domain != current.domain_id)
         {
             return Err(Error::Validation("Cannot change Domain ID".to_owned()));
         }
-        let other_id = patch.get("id").is_some_and(|given| given != id);
+        let other_id = patch.get("id").is_some_and(|given| *given != current.id);
         for derived in DERIVED {
             patch.shift_remove(derived);
         }

@@ -2,23 +2,27 @@
 
 use keystone_types::Result;
 
-use crate::{Identity, RevocationEvent, revoke};
+use crate::user::locked;
+use crate::{Identity, RevocationEvent, held, revoke};
 
 impl Identity {
     /// Ends every token of a user.
     pub async fn revoke_tokens(&self, id: &str) -> Result<()> {
-        self.user_row(id).await?;
-        let mut tx = self.db.begin().await?;
-        let event = RevocationEvent::user(id);
-        revoke(&mut tx, &self.settings, event, self.clock.now()).await?;
-        Ok(tx.commit().await?)
+        self.db
+            .transaction(async |tx| {
+                let event = RevocationEvent::user(&held::user(tx, id).await?);
+                revoke(tx, event, self.clock.now()).await
+            })
+            .await
     }
 
     /// Deletes a user and all that refers to it.
     pub async fn delete_user(&self, id: &str) -> Result<()> {
-        self.user_row(id).await?;
-        let mut tx = self.db.begin().await?;
-        self.remove_users(&mut tx, &[id.to_owned()]).await?;
-        Ok(tx.commit().await?)
+        self.db
+            .transaction(async |tx| {
+                let id = locked(tx, id).await?.id;
+                self.remove_users(tx, &[id]).await
+            })
+            .await
     }
 }
