@@ -1,6 +1,7 @@
 //! Logins: what they cost, what they tell, and what they insist on.
 
 use keystone::Settings;
+use keystone::storage::sql;
 use keystone_testkit::Answer;
 use serde_json::{Map, Value, json};
 
@@ -167,18 +168,39 @@ async fn sec_56_no_password_is_cut() {
         settings.identity.passwords.rounds = Some(4).filter(|_| algorithm != Algorithm::Argon2id);
         let world = World::with(settings).await;
         let long = |last: &str| "A".repeat(72) + last;
-        let change = json!({ "password": long("B") });
-        world
-            .patch(&format!("/v3/users/{}", world.bob), "user", &change)
-            .await;
-        for wrong in [long("C"), long(""), long("BX"), "A".repeat(71)] {
-            let answer = world.try_login("bob", &wrong, &Value::Null).await;
-            assert_eq!(answer.refused(401), REFUSED, "{algorithm:?} {wrong}");
+        for (set, wrong) in [
+            (long("B"), [long("C"), long(""), long("BX")]),
+            (long(""), [long("B"), long("A"), "A".repeat(71)]),
+            ("A".repeat(71), [long("B"), long(""), long("A")]),
+        ] {
+            let change = json!({ "password": set });
+            world
+                .patch(&format!("/v3/users/{}", world.bob), "user", &change)
+                .await;
+            for wrong in wrong {
+                let answer = world.try_login("bob", &wrong, &Value::Null).await;
+                assert_eq!(answer.refused(401), REFUSED, "{algorithm:?} {wrong}");
+            }
+            world.try_login("bob", &set, &Value::Null).await.created();
         }
-        world
-            .try_login("bob", &long("B"), &Value::Null)
-            .await
-            .created();
+    }
+}
+
+#[tokio::test]
+async fn sec_56_a_hash_of_a_cut_password_verifies_as_it_did_in_python() {
+    let world = World::new().await;
+    // Made by Python Keystone of `r` 73 times.
+    sql("UPDATE password SET password_hash = ? \
+          WHERE local_user_id = (SELECT id FROM local_user WHERE user_id = ?)")
+    .bind("$2b$04$gnJGU8El0UcIJPG1TB9TKu4j76gYvF1k7UqwXMlDwpUO2UviGEh2G")
+    .bind(&world.bob)
+    .execute(world.cloud.keystone.db())
+    .await
+    .unwrap();
+    for (length, status) in [(71, 401), (73, 201), (74, 201)] {
+        let secret = "r".repeat(length);
+        let answer = world.try_login("bob", &secret, &Value::Null).await;
+        assert_eq!(answer.status, status, "{length}");
     }
 }
 

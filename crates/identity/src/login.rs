@@ -121,7 +121,7 @@ impl Identity {
         };
         match self.hasher.verify(password, hash).await {
             Ok(matches) => Ok(matches),
-            Err(error @ (password::Error::Unreadable(_) | password::Error::Cut)) => {
+            Err(error @ password::Error::Unreadable(_)) => {
                 tracing::error!(user.id = user_id, table = "password", column = "password_hash", %error,
                     "the stored password can't be used: set it again");
                 Ok(false)

@@ -1,21 +1,21 @@
 //! Password hashes: those that Python Keystone writes, read and written, and argon2id.
 //!
-//! **Secrets longer than 72 bytes.** bcrypt sees no more than 72 bytes. With the algorithm `bcrypt`
-//! Python Keystone cuts what is longer, whatever the format of the stored hash, so that `A*72+"B"`
-//! verifies as `A*72+"C"`. Here nothing is cut. With [`Algorithm::Bcrypt`] a longer secret is written
-//! as a `$bcrypt-sha256$` that holds two digests: one of the whole, which decides here, and one of
-//! the first 72 bytes, which is the only thing that Python Keystone can verify when it takes over
-//! again. (A plain `$bcrypt-sha256$` of the whole would lock these users out there.)
+//! **Secrets longer than bcrypt's 72 bytes.** With the algorithm `bcrypt` Python Keystone cuts
+//! every secret at 72 bytes, or at `[identity] max_password_length` where that is less, before it
+//! hashes or verifies (`keystone/common/password_hashing.py`). A `$2b$` hash is therefore all that
+//! an adopted database holds of a longer password, and of each application credential's secret,
+//! which has 86 bytes. Both go on verifying: against `$2b$` a longer secret is cut as it was there.
 //!
-//! A `$2b$` hash never verifies a longer secret: whether the hash was made from that secret or from
-//! another one with the same beginning can't be told, and a wrong secret that is let in is worse than
-//! a right one that has to be set again. When the first 72 bytes do match, the failure is
-//! [`Error::Cut`], not `false`, so that the log can tell the operator of an adopted database why, and
-//! so that a caller who knows more (the 86 random characters of a generated application credential
-//! secret) can decide otherwise.
+//! A secret that is set here is never cut. `$2b$` is written only where it is shorter than that
+//! cut: the key of such a hash ends with a NUL, which a cut secret has no place for. With
+//! [`Algorithm::Bcrypt`] any other becomes a `$bcrypt-sha256$` that holds two digests: one of the
+//! whole, which decides here, and one of the first 72 bytes, which is the only thing that Python
+//! Keystone can verify when it takes over again. (A plain `$bcrypt-sha256$` of the whole would lock
+//! these users out there.)
 //!
-//! **Past `[identity] max_password_length`** nothing is cut either: hashing refuses, verifying is
-//! `false`, and neither costs time.
+//! **Past `[identity] max_password_length`** hashing refuses, and verifying is `false` unless a
+//! `$2b$` hash was made from a cut secret. Past [`CEILING`], the most that the option can allow,
+//! verifying costs no time, whoever the user is.
 //!
 //! **NUL bytes** are hashed like any other byte, as Python Keystone does; in `$2b$` a NUL also ends
 //! each repetition of the key, which is a property of bcrypt.
@@ -38,6 +38,9 @@ use std::str::FromStr;
 pub use hasher::Hasher;
 pub(crate) use regex::Undecided;
 pub use regex::{InvalidPattern, PasswordRegex};
+
+/// The most that `[identity] max_password_length` can be in the reference.
+const CEILING: usize = 4096;
 
 /// How new passwords are hashed: `[identity] password_hash_algorithm`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +120,7 @@ impl Default for Options {
             scrypt_block_size: None,
             scrypt_parallelism: None,
             salt_bytesize: None,
-            max_password_length: 4096,
+            max_password_length: CEILING,
             strict: false,
             threads,
             queue: 16 * threads,
@@ -140,8 +143,6 @@ pub enum Error {
     },
     /// The stored hash is of an unknown format, or damaged.
     Unreadable(&'static str),
-    /// The first 72 bytes match a `$2b$` hash, which holds nothing about the rest.
-    Cut,
     /// An option of `[identity]` has a value that can't be used.
     Option {
         /// Its name.
@@ -164,9 +165,6 @@ impl fmt::Display for Error {
                  request because the password is invalid."
             ),
             Self::Unreadable(reason) => write!(f, "unreadable password hash: {reason}"),
-            Self::Cut => f.write_str(
-                "the first 72 bytes match a bcrypt hash that knows nothing of the rest: the secret has to be set again",
-            ),
             Self::Option { option, allowed } => write!(f, "[identity] {option} must be {allowed}"),
             Self::Failed(cause) => write!(f, "password hashing failed: {cause}"),
         }

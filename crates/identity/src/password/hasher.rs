@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use super::bcrypt::KEY_BYTES;
 use super::recipe::{Recipe, verify};
-use super::{Algorithm, Error, Options};
+use super::{Algorithm, CEILING, Error, Options};
 
 /// How long a full queue takes to drain: sixteen for each thread, at a fifth of a second.
 const RETRY_AFTER: u32 = 3;
@@ -56,24 +56,28 @@ impl Hasher {
     /// Whether the password is the one that was hashed; a hash that can't be read costs the same
     /// time as one that can.
     pub async fn verify(&self, password: Secret, hash: String) -> Result<bool, Error> {
-        if self.is_too_long(&password) {
+        if self.is_hopeless(&password) {
             return Ok(false);
         }
         let recipe = Arc::clone(&self.recipe);
+        let max = self.max_password_length;
         self.run(move || {
             let password = password.reveal().as_bytes();
-            let outcome = verify(password, &hash);
-            if let Err(Error::Unreadable(_)) = outcome {
-                recipe.burn(password)?;
+            match verify(password, &hash, max) {
+                Err(Error::TooLong { .. }) => recipe.burn(password).map(|()| false),
+                Err(error @ Error::Unreadable(_)) => {
+                    recipe.burn(password)?;
+                    Err(error)
+                }
+                outcome => outcome,
             }
-            outcome
         })
         .await?
     }
 
     /// Takes the time of [`Hasher::verify`] for a user who does not exist or has no password.
     pub async fn verify_dummy(&self, password: Secret) -> Result<(), Error> {
-        if self.is_too_long(&password) {
+        if self.is_hopeless(&password) {
             return Ok(());
         }
         let recipe = Arc::clone(&self.recipe);
@@ -81,8 +85,9 @@ impl Hasher {
             .await?
     }
 
-    fn is_too_long(&self, password: &Secret) -> bool {
-        password.reveal().len() > self.max_password_length
+    /// No hash of any format is verified by a password this long.
+    fn is_hopeless(&self, password: &Secret) -> bool {
+        password.reveal().len() > self.max_password_length.max(CEILING)
     }
 
     /// Runs the work on a blocking thread. The permits go with it: a caller who hangs up does not

@@ -15,7 +15,8 @@ const ARGON2_PASSES: std::ops::RangeInclusive<u32> = 1..=1000;
 /// An algorithm and its checked parameters.
 #[derive(Debug)]
 pub(super) enum Recipe {
-    Bcrypt(u32),
+    /// The cost, and where Python Keystone cuts secrets.
+    Bcrypt(u32, usize),
     BcryptSha256(u32),
     Scrypt(scrypt::Params, usize),
     Pbkdf2Sha512(u32, usize),
@@ -31,7 +32,10 @@ impl Recipe {
             .filter(|salt| *salt <= 96)
             .ok_or_else(|| refused("salt_bytesize", "at most 96"))?;
         Ok(match algorithm {
-            Algorithm::Bcrypt => Self::Bcrypt(within(rounds.unwrap_or(12), &COSTS, algorithm)?),
+            Algorithm::Bcrypt => Self::Bcrypt(
+                within(rounds.unwrap_or(12), &COSTS, algorithm)?,
+                options.max_password_length.min(KEY_BYTES),
+            ),
             Algorithm::BcryptSha256 => {
                 Self::BcryptSha256(within(rounds.unwrap_or(12), &COSTS, algorithm)?)
             }
@@ -58,8 +62,8 @@ impl Recipe {
 
     pub(super) fn write(&self, password: &[u8]) -> Result<String, Error> {
         match self {
-            Self::Bcrypt(cost) if password.len() <= KEY_BYTES => bcrypt::write(password, *cost),
-            Self::Bcrypt(cost) => bcrypt::write_long(password, (*cost).max(SHA256_MIN_COST)),
+            Self::Bcrypt(cost, cut) if password.len() < *cut => bcrypt::write(password, *cost),
+            Self::Bcrypt(cost, _) => bcrypt::write_long(password, (*cost).max(SHA256_MIN_COST)),
             Self::BcryptSha256(cost) => {
                 bcrypt::write_sha256(password, (*cost).max(SHA256_MIN_COST))
             }
@@ -76,16 +80,20 @@ impl Recipe {
         // Verifying a long password against the usual `$2b$` costs the configured rounds, not the
         // raised ones of what would be written for it.
         match self {
-            Self::Bcrypt(cost) => bcrypt::write(password, *cost),
+            Self::Bcrypt(cost, _) => bcrypt::write(password, *cost),
             _ => self.write(password),
         }
         .map(drop)
     }
 }
 
-/// Verifies a hash of any known format.
-pub(super) fn verify(password: &[u8], hash: &str) -> Result<bool, Error> {
-    if hash.starts_with(bcrypt::SHA256_PREFIX) {
+/// Verifies a hash of any known format. Only against `$2b$` is a password cut to `max` bytes.
+pub(super) fn verify(password: &[u8], hash: &str, max: usize) -> Result<bool, Error> {
+    if hash.starts_with("$2") {
+        bcrypt::verify(&password[..password.len().min(max)], hash)
+    } else if password.len() > max {
+        Err(Error::TooLong { max })
+    } else if hash.starts_with(bcrypt::SHA256_PREFIX) {
         bcrypt::verify_sha256(password, hash)
     } else if hash.starts_with(phc::SCRYPT_PREFIX) {
         phc::verify_scrypt(password, hash)
@@ -93,8 +101,6 @@ pub(super) fn verify(password: &[u8], hash: &str) -> Result<bool, Error> {
         phc::verify_pbkdf2(password, hash)
     } else if hash.starts_with(phc::ARGON2_PREFIX) {
         phc::verify_argon2(password, hash)
-    } else if hash.starts_with("$2") {
-        bcrypt::verify(password, hash)
     } else {
         Err(Error::Unreadable("unknown format"))
     }
