@@ -78,11 +78,11 @@ impl DatabaseUrl {
             )
         })?;
         let dialect = scheme.split('+').next().unwrap_or_default();
-        let (body, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let parameters = parameters(query)?;
+        let parts = Parts::of(rest);
+        let parameters = parameters(parts.query)?;
         let place = match dialect {
-            "mysql" | "mariadb" => Place::Server(Box::new(server(body, parameters.clone())?)),
-            "sqlite" => file(body)?,
+            "mysql" | "mariadb" => Place::Server(Box::new(server(&parts, parameters.clone())?)),
+            "sqlite" => file(&parts)?,
             other => {
                 return Err(refused(&format!(
                     "`{other}` is no database of this server; it works on MariaDB (mysql+pymysql://) and SQLite (sqlite://)"
@@ -242,40 +242,69 @@ impl Server {
     }
 }
 
-fn server(body: &str, parameters: BTreeMap<String, String>) -> Result<Server> {
-    let (login, address) = split_login(body);
-    let (place, database) = address.split_once('/').unwrap_or((address, ""));
-    if place.contains('@') {
-        return Err(refused(
-            "a user name or password holds `@`, `:` or `/`; write %40, %3A or %2F instead",
-        ));
+/// A URL behind its `://`, cut up as `SQLAlchemy` does it (`sqlalchemy/engine/url.py`).
+struct Parts<'a> {
+    user: Option<&'a str>,
+    password: Option<&'a str>,
+    address: &'a str,
+    database: Option<&'a str>,
+    query: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str) -> Self {
+        let (user, password, rest) = split_login(text);
+        let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (address, database) = match before.split_once('/') {
+            Some((address, database)) => (address, Some(database)),
+            None => (before, None),
+        };
+        Self {
+            user,
+            password,
+            address,
+            database,
+            query,
+        }
     }
-    if database.is_empty() {
-        return Err(refused("it names no database"));
+}
+
+/// Cuts `user[:password]@` off. A user name ends at the first `:`, and a password, which may hold
+/// anything else, at the first `@`; without a password the last `@` before any `/` counts.
+fn split_login(text: &str) -> (Option<&str>, Option<&str>, &str) {
+    let end = text.find([':', '/']).unwrap_or(text.len());
+    let (user, rest) = text.split_at(end);
+    let with_password = rest.strip_prefix(':').and_then(|rest| rest.split_once('@'));
+    if let Some((password, rest)) = with_password {
+        return (Some(user), Some(password), rest);
     }
-    let (user, password) = login.map_or((None, None), |(user, password)| (Some(user), password));
-    let (host, port) = host_and_port(place)?;
+    match user.rfind('@') {
+        Some(at) => (Some(&user[..at]), None, &text[at + 1..]),
+        None => (None, None, text),
+    }
+}
+
+fn server(parts: &Parts<'_>, parameters: BTreeMap<String, String>) -> Result<Server> {
+    if parts.address.contains('@') {
+        return Err(refused("a password holds `@`; write %40 instead"));
+    }
+    let database = given(parts.database)?;
+    let (host, port) = host_and_port(parts.address)?;
     Ok(Server {
-        user: user.map(decoded).transpose()?,
-        password: password.map(decoded).transpose()?.map(Secret::from),
+        user: given(parts.user)?,
+        password: given(parts.password)?.map(Secret::from),
         host,
         port,
-        database: database.to_owned(),
+        database: database.ok_or_else(|| refused("it names no database"))?,
         parameters,
     })
 }
 
-/// Cuts `user[:password]@` off, where a password may hold a raw `/`.
-fn split_login(body: &str) -> (Option<(&str, Option<&str>)>, &str) {
-    let end = body.find([':', '/', '@']);
-    match end.map(|at| (at, body.as_bytes()[at])) {
-        Some((at, b'@')) => (Some((&body[..at], None)), &body[at + 1..]),
-        Some((at, b':')) => match body[at + 1..].split_once('@') {
-            Some((password, address)) => (Some((&body[..at], Some(password))), address),
-            None => (None, body),
-        },
-        _ => (None, body),
-    }
+/// A part without its escapes. `SQLAlchemy` hands an empty one to no driver.
+fn given(part: Option<&str>) -> Result<Option<String>> {
+    part.filter(|part| !part.is_empty())
+        .map(decoded)
+        .transpose()
 }
 
 fn host_and_port(place: &str) -> Result<(String, Option<u16>)> {
@@ -291,7 +320,7 @@ fn host_and_port(place: &str) -> Result<(String, Option<u16>)> {
             .map_or((place, None), |(host, port)| (host, Some(port))),
     };
     let port = match port {
-        None | Some("") => None,
+        None => None,
         Some(port) => Some(
             port.parse()
                 .map_err(|_| refused("the port is not a number below 65536"))?,
@@ -301,22 +330,25 @@ fn host_and_port(place: &str) -> Result<(String, Option<u16>)> {
     Ok((host.to_owned(), port))
 }
 
-fn file(body: &str) -> Result<Place> {
-    match body.strip_prefix('/') {
-        None if body.is_empty() => Ok(Place::Memory),
-        None => Err(refused(
+fn file(parts: &Parts<'_>) -> Result<Place> {
+    if parts.user.is_some() || !parts.address.is_empty() {
+        return Err(refused(
             "a SQLite path follows three slashes (sqlite:///relative/path) or four (sqlite:////absolute/path)",
-        )),
-        Some("" | ":memory:") => Ok(Place::Memory),
-        Some(path) => Ok(Place::File(PathBuf::from(path))),
+        ));
     }
+    Ok(match given(parts.database)? {
+        None => Place::Memory,
+        Some(path) if path == ":memory:" => Place::Memory,
+        Some(path) => Place::File(PathBuf::from(path)),
+    })
 }
 
 fn parameters(query: &str) -> Result<BTreeMap<String, String>> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    // One without a value is not given, as in Python's `parse_qsl`.
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| {
             Ok((
                 decoded(&name.replace('+', " "))?,
                 decoded(&value.replace('+', " "))?,
