@@ -1,13 +1,14 @@
 //! Key repositories: directories of numbered key files.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown, fchown};
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, chown};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 use crate::keys::{Key, KeySet, new_key};
+use crate::replacement::{Replacement, sync_directory};
 
 /// A directory of keys: the highest number encrypts, the others decrypt only, `0` is next.
 #[derive(Clone, Debug)]
@@ -59,8 +60,7 @@ impl KeyRepository {
             tracing::info!(path = %self.path.display(), "key repository is already initialized");
             return Ok(false);
         }
-        self.write_next_key(owner)?;
-        self.stage_next_key()?;
+        self.stage(self.write_next_key(owner)?)?;
         self.rotate_locked(owner)?;
         Ok(true)
     }
@@ -134,13 +134,15 @@ impl KeyRepository {
         })?;
         tracing::info!(path = %self.path.display(), keys = numbers.len(), primary, "rotating keys");
 
-        self.write_next_key(owner)?;
+        let next = self.write_next_key(owner)?;
         let promoted = self.path.join(primary.to_string());
         // A second name first, so that there is no moment without a key 0.
         if fs::hard_link(&staged, &promoted).is_err() {
             fs::rename(&staged, &promoted).map_err(Error::at(&staged))?;
         }
-        self.stage_next_key()?;
+        // The key must not be lost with its first name.
+        sync_directory(&self.path).map_err(Error::at(&self.path))?;
+        self.stage(next)?;
 
         numbers[0] = primary;
         numbers.sort_unstable();
@@ -152,41 +154,22 @@ impl KeyRepository {
             tracing::info!(path = %path.display(), "deleting excess key");
             fs::remove_file(&path).map_err(Error::at(&path))?;
         }
-        self.sync()?;
+        sync_directory(&self.path).map_err(Error::at(&self.path))?;
         Ok(primary)
     }
 
     /// Writes a new key to a name that nobody reads keys from.
-    fn write_next_key(&self, owner: Owner) -> Result<()> {
+    fn write_next_key(&self, owner: Owner) -> Result<Replacement> {
         let path = self.next_key();
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::at(&path)(error));
-            }
-            _ => {}
-        }
         let key = new_key()?;
-        // Never through a link that the directory's owner left for root to follow.
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create_new(true).mode(0o600).open(&path);
-        let written = file.and_then(|mut file| {
-            file.set_permissions(Permissions::from_mode(0o600))?;
-            if owner.uid.is_some() || owner.gid.is_some() {
-                fchown(&file, owner.uid, owner.gid)?;
-            }
-            file.write_all(key.as_bytes())?;
-            file.sync_all()
-        });
-        written.map_err(|error| {
-            let _ = fs::remove_file(&path);
-            Error::at(&path)(error)
-        })
+        Replacement::new(&path)
+            .fill(key.as_bytes(), owner)
+            .map_err(Error::at(&path))
     }
 
-    fn stage_next_key(&self) -> Result<()> {
-        let path = self.next_key();
-        fs::rename(&path, self.path.join("0")).map_err(Error::at(&path))?;
-        self.sync()
+    fn stage(&self, next: Replacement) -> Result<()> {
+        next.put(&self.path.join("0"))
+            .map_err(Error::at(&self.next_key()))
     }
 
     fn create_directory(&self, owner: Owner) -> Result<()> {
@@ -216,12 +199,6 @@ impl KeyRepository {
             tracing::debug!(path = %self.path.display(), %error, "can't lock key repository");
         }
         Ok(directory)
-    }
-
-    fn sync(&self) -> Result<()> {
-        File::open(&self.path)
-            .and_then(|directory| directory.sync_all())
-            .map_err(Error::at(&self.path))
     }
 
     fn next_key(&self) -> PathBuf {

@@ -1,10 +1,11 @@
 //! The directory of `keystone dev`, which nobody but its owner can read.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use keystone::token::{Owner, Replacement};
 use keystone::types::Secret;
 use nix::sys::stat::{Mode, umask};
 
@@ -59,17 +60,14 @@ impl DataDir {
         }
     }
 
-    /// Puts a file in place, whole or not at all.
+    /// Puts a file in place, for its owner only.
     pub(super) fn write(&self, name: &str, text: &str) -> Result<()> {
         let path = self.0.join(name);
-        let new = self.0.join(format!(".{name}.new"));
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).mode(0o600);
-        let written = file
-            .open(&new)
-            .and_then(|mut file| writeln!(file, "{}", text.trim_end_matches('\n')))
-            .and_then(|()| fs::rename(&new, &path));
-        written.map_err(|error| failed(&path, &error))
+        let text = format!("{}\n", text.trim_end_matches('\n'));
+        Replacement::new(self.0.join(format!(".{name}.new")))
+            .fill(text.as_bytes(), Owner::default())
+            .and_then(|file| file.put(&path))
+            .map_err(|error| failed(&path, &error))
     }
 }
 
