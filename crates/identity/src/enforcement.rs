@@ -5,7 +5,7 @@ use keystone_storage::{Tx, sql};
 use keystone_types::{Error, Result};
 
 use crate::registered_limit::registered_for;
-use crate::{Limit, RegisteredLimit};
+use crate::{Identity, Limit, RegisteredLimit};
 
 /// `[unified_limit] enforcement_model`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +44,38 @@ impl EnforcementModel {
             Self::Flat => None,
             Self::StrictTwoLevel => Some(2),
         }
+    }
+}
+
+impl Identity {
+    /// Whether the projects that are there stand as the model in force asks, domains counted; the
+    /// reference does not start with others (`keystone/resource/backends/sql.py`).
+    pub async fn check_tree(&self) -> Result<()> {
+        let model = self.settings.enforcement_model;
+        match model {
+            EnforcementModel::Flat => return Ok(()),
+            EnforcementModel::StrictTwoLevel => {}
+        }
+        let deep: Vec<(String,)> = sql("\
+            SELECT p.id FROM project p \
+              JOIN project parent ON parent.id = p.parent_id \
+              JOIN project top ON top.id = parent.parent_id \
+             ORDER BY p.id LIMIT 11")
+        .fetch_all(&self.db)
+        .await?;
+        let mut ids: Vec<&str> = deep.iter().map(|(id,)| id.as_str()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        if ids.len() > 10 {
+            ids[10] = "…";
+        }
+        Err(Error::Refused(format!(
+            "[unified_limit] enforcement_model = {} can't be used: projects stand more than two levels deep, the \
+             domain being the first ({}); use another model, or delete them",
+            model.name(),
+            ids.join(", ")
+        )))
     }
 }
 

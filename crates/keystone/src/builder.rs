@@ -116,6 +116,7 @@ impl Builder {
         let keys = rings(&settings, or_new(keys)?, or_new(credential_keys)?);
         let created_here = db.created_here().await?;
         let app = services(&db, &clock, &keys, created_here, settings)?;
+        app.identity.check_tree().await?;
         Ok(Keystone {
             db,
             clock,

@@ -89,10 +89,6 @@ impl Keystone {
 
     /// Takes over settings while requests go on; those under way keep what they began with.
     /// The database and the key repositories stay.
-    #[expect(
-        clippy::unused_async,
-        reason = "replacing what runs may have to wait one day: callers await it"
-    )]
     pub async fn reload(&self, settings: Settings) -> Result<(), BuildError> {
         let app = services(
             &self.db,
@@ -101,6 +97,7 @@ impl Keystone {
             self.created_here,
             settings,
         )?;
+        app.identity.check_tree().await?;
         self.live.replace(app);
         Ok(())
     }

@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 
+use keystone::Keystone;
 use nix::sys::signal::Signal;
+use serde_json::json;
 
 use crate::world::{Run, Server, World};
 
@@ -26,6 +28,28 @@ fn a_schema_that_is_not_this_releases_is_refused() {
     refused(&world, "127.0.0.1:0").says("the database is empty: run `keystone-manage db_sync`");
     world.manage(&["db_sync", "--expand"]).succeeds();
     let server = world.serve();
+    assert_eq!(server.ask("GET /v3", "").0, 200);
+}
+
+#[tokio::test]
+async fn a_tree_too_deep_for_the_enforcement_model_is_refused() {
+    let world = World::ready();
+    let database = format!("sqlite:///{}", world.path("keystone.db").display());
+    let keystone = Keystone::builder().database(database).build().await;
+    let identity = keystone.unwrap().identity();
+    for (id, parent) in [("one", "default"), ("two", "one"), ("three", "two")] {
+        let project = json!({ "id": id, "name": id, "domain_id": "default", "parent_id": parent });
+        let project = serde_json::from_value(project).unwrap();
+        identity.create_project(project).await.unwrap();
+    }
+    let server = world.serve();
+    world.configure("[unified_limit]\nenforcement_model = strict_two_level\n");
+    let said = "[unified_limit] enforcement_model = strict_two_level can't be used: projects stand more than two \
+                levels deep, the domain being the first (three, two)";
+    let run = refused(&world, "127.0.0.1:0").says(said);
+    assert_eq!(run.stderr.trim_end().lines().count(), 1, "{run:?}");
+    server.signal(Signal::SIGHUP);
+    server.logs(&format!("the configuration stays as it was: {said}"));
     assert_eq!(server.ask("GET /v3", "").0, 200);
 }
 
