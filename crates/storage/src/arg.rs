@@ -1,10 +1,12 @@
 //! Bound values: what a `?` may stand for.
 
-use chrono::{NaiveDate, NaiveDateTime};
-use keystone_types::Extra;
-use sqlx::{Arguments, Database, Encode, MySql, Sqlite, Type};
+use std::borrow::Cow;
 
-use crate::Dialect;
+use chrono::{NaiveDate, NaiveDateTime};
+use keystone_types::{Extra, json};
+use sqlx::{Arguments, Database, Encode, FromRow, MySql, Sqlite, Type, error::BoxDynError};
+
+use crate::{Dialect, row::decoded, times};
 
 /// A bound value; each variant carries its own `Option`, so that NULL keeps a type.
 #[derive(Clone, Debug)]
@@ -21,13 +23,32 @@ pub enum Arg {
     Time(Option<NaiveDateTime>),
     /// A `BLOB`.
     Bytes(Option<Vec<u8>>),
+    /// Attributes that would replace what could not be read.
+    Unread,
+}
+
+/// A value that is not sent to any database.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    /// A text with half of a surrogate pair, or none at all.
+    #[error("a value is not a text that can be stored")]
+    NoText,
+    /// Attributes in the place of a text that could not be read.
+    #[error(
+        "the attributes that are stored can't be read, and would be lost: correct the row first"
+    )]
+    Unread,
 }
 
 /// A driver that can encode every [`Arg`].
 pub(crate) trait Encodes: Database {
     const DIALECT: Dialect;
 
-    fn arguments(args: Vec<Arg>) -> Result<Self::Arguments, sqlx::Error>;
+    /// The arguments of a statement with this text.
+    fn arguments(text: &str, args: Vec<Arg>) -> Result<Self::Arguments, sqlx::Error>;
+
+    /// A row, read.
+    fn decoded<T: for<'r> FromRow<'r, Self::Row>>(row: &Self::Row) -> Result<T, sqlx::Error>;
 
     /// How many rows a statement matched.
     fn matched(done: &Self::QueryResult) -> u64;
@@ -36,8 +57,12 @@ pub(crate) trait Encodes: Database {
 impl Encodes for MySql {
     const DIALECT: Dialect = Dialect::MySql;
 
-    fn arguments(args: Vec<Arg>) -> Result<Self::Arguments, sqlx::Error> {
+    fn arguments(_: &str, args: Vec<Arg>) -> Result<Self::Arguments, sqlx::Error> {
         encoded::<Self>(args)
+    }
+
+    fn decoded<T: for<'r> FromRow<'r, Self::Row>>(row: &Self::Row) -> Result<T, sqlx::Error> {
+        decoded(row)
     }
 
     fn matched(done: &Self::QueryResult) -> u64 {
@@ -48,8 +73,12 @@ impl Encodes for MySql {
 impl Encodes for Sqlite {
     const DIALECT: Dialect = Dialect::Sqlite;
 
-    fn arguments(args: Vec<Arg>) -> Result<Self::Arguments, sqlx::Error> {
-        encoded::<Self>(args)
+    fn arguments(text: &str, args: Vec<Arg>) -> Result<Self::Arguments, sqlx::Error> {
+        encoded::<Self>(times::spelt(text, args))
+    }
+
+    fn decoded<T: for<'r> FromRow<'r, Self::Row>>(row: &Self::Row) -> Result<T, sqlx::Error> {
+        decoded(row)
     }
 
     fn matched(done: &Self::QueryResult) -> u64 {
@@ -71,14 +100,23 @@ where
         match arg {
             Arg::Bool(value) => out.add(value),
             Arg::Int(value) => out.add(value),
-            Arg::Text(value) => out.add(value),
+            Arg::Text(value) => value.map(plain).transpose().and_then(|text| out.add(text)),
             Arg::Date(value) => out.add(value),
             Arg::Time(value) => out.add(value),
             Arg::Bytes(value) => out.add(value),
+            Arg::Unread => Err(Refused::Unread.into()),
         }
         .map_err(sqlx::Error::Encode)?;
     }
     Ok(out)
+}
+
+fn plain(text: String) -> Result<String, BoxDynError> {
+    match json::plain(&text) {
+        None => Err(Refused::NoText.into()),
+        Some(Cow::Borrowed(_)) => Ok(text),
+        Some(Cow::Owned(text)) => Ok(text),
+    }
 }
 
 impl From<&str> for Arg {
@@ -197,6 +235,6 @@ impl From<Vec<u8>> for Arg {
 
 impl From<&Extra> for Arg {
     fn from(value: &Extra) -> Self {
-        Self::Text(Some(value.to_text()))
+        value.to_text().map_or(Self::Unread, Self::from)
     }
 }

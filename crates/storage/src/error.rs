@@ -3,6 +3,8 @@
 use keystone_types::Error as KeystoneError;
 use sqlx::{error::ErrorKind, mysql::MySqlDatabaseError, sqlite::SqliteError};
 
+use crate::{arg::Refused, row::Undecodable};
+
 /// The result of a statement.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -20,10 +22,12 @@ pub enum Error {
     #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
     /// A stored value does not decode.
-    #[error("corrupt row: table {table}, column {column}")]
+    #[error("corrupt row: table {table}, row {row}, column {column}")]
     Corrupt {
         /// The table the statement reads first.
         table: String,
+        /// The row's id, where it has one.
+        row: String,
         /// The column, as the driver names it.
         column: String,
         /// What the driver says.
@@ -52,13 +56,21 @@ impl Error {
     /// Classifies `source`, naming the table that `text` reads where a value does not decode.
     pub(crate) fn of(source: sqlx::Error, text: &str) -> Self {
         match &source {
-            sqlx::Error::ColumnDecode { index, .. } => Self::Corrupt {
+            sqlx::Error::ColumnDecode {
+                index,
+                source: cause,
+            } => Self::Corrupt {
                 table: table_of(text).to_owned(),
+                row: cause
+                    .downcast_ref()
+                    .and_then(|cause: &Undecodable| cause.id.clone())
+                    .unwrap_or_else(|| "unknown".to_owned()),
                 column: index.trim_matches('"').to_owned(),
                 source,
             },
             sqlx::Error::Decode(_) => Self::Corrupt {
                 table: table_of(text).to_owned(),
+                row: "unknown".to_owned(),
                 column: "unknown".to_owned(),
                 source,
             },
@@ -218,7 +230,12 @@ fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
 /// Whether the server refused a value: characters outside of its character set (in comparisons
 /// too), or more than a column holds.
 fn is_unstorable(error: &sqlx::Error) -> bool {
-    matches!(mysql_number(error), Some(1267 | 1366 | 1406 | 3988))
+    let refused = match error {
+        sqlx::Error::Encode(source) => source.downcast_ref(),
+        _ => None,
+    };
+    matches!(refused, Some(Refused::NoText))
+        || matches!(mysql_number(error), Some(1267 | 1366 | 1406 | 3988))
 }
 
 fn is_unavailable(error: &sqlx::Error) -> bool {

@@ -6,9 +6,11 @@ mod db;
 mod error;
 mod listing;
 mod pool;
+mod row;
 pub mod schema;
 mod select;
 mod sql;
+mod times;
 mod update;
 mod url;
 

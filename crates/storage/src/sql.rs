@@ -17,6 +17,7 @@ use crate::{
     db::{Pools, RUNS, Session, pause},
     error::{is_lost, is_timeout},
     pool::{Kept, Lease, Pool},
+    row::left_out,
 };
 
 /// A row type that both drivers can read: `#[derive(sqlx::FromRow)]` is enough.
@@ -94,6 +95,17 @@ impl Query {
     pub async fn fetch_all<T: Record>(self, exec: impl Into<Exec<'_>>) -> Result<Vec<T>> {
         let (text, rows) = self.rows::<T>(exec.into()).await;
         let rows = rows.and_then(|rows| rows.into_iter().collect());
+        rows.map_err(|e| Error::of(e, &text))
+    }
+
+    /// Fetches every row that can be read, for a list that people look at: each of the others is left out with a line in
+    /// the log. Never for what a decision hangs on.
+    pub async fn fetch_readable<T: Record>(self, exec: impl Into<Exec<'_>>) -> Result<Vec<T>> {
+        let (text, rows) = self.rows::<T>(exec.into()).await;
+        let rows = rows.and_then(|rows| {
+            let readable = rows.into_iter().filter_map(|row| left_out(row, &text));
+            readable.collect()
+        });
         rows.map_err(|e| Error::of(e, &text))
     }
 
@@ -207,7 +219,8 @@ impl Query {
         <C::Database as Database>::Arguments: IntoArguments<C::Database>,
         T: for<'r> FromRow<'r, <C::Database as Database>::Row> + Send + Unpin,
     {
-        let query = self.prepared::<C::Database>()?.map(|row| T::from_row(&row));
+        let query = self.prepared::<C::Database>()?;
+        let query = query.map(|row| C::Database::decoded(&row));
         lease
             .work(limit, async |on| query.fetch_all(on).await)
             .await
@@ -250,7 +263,7 @@ impl Query {
         if !self.lock.is_empty() && DB::DIALECT == Dialect::MySql {
             self.text.to_mut().push_str(self.lock);
         }
-        let args = DB::arguments(self.args)?;
+        let args = DB::arguments(&self.text, self.args)?;
         Ok(sqlx::query_with(AssertSqlSafe(self.text), args))
     }
 }

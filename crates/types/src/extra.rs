@@ -1,94 +1,50 @@
 //! Attributes that Keystone does not model, kept as JSON text in the `extra` column.
 
-use std::fmt::Write as _;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::json::{self, KEPT};
+
 /// The attributes of a resource that no column holds.
+///
+/// A text that is no JSON object counts as no attributes, and is kept: it stays what it is, whatever else of the
+/// resource changes, and no attribute can be added.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Extra(pub Map<String, Value>);
 
 impl Extra {
-    /// The text stored in the database, written as Python's `json.dumps` would.
-    pub fn to_text(&self) -> String {
-        let mut out = String::new();
-        write_object(&self.0, &mut out);
-        out
-    }
-}
-
-impl TryFrom<Option<String>> for Extra {
-    type Error = serde_json::Error;
-
-    fn try_from(text: Option<String>) -> Result<Self, serde_json::Error> {
-        match text.as_deref() {
-            // A NULL attribute is the JSON text `null` when Python wrote it.
-            None | Some("" | "null") => Ok(Self::default()),
-            Some(text) => serde_json::from_str(text).map(Self),
-        }
-    }
-}
-
-/// Writes JSON as Python's `json.dumps` does: `", "` and `": "` between items, ASCII only.
-pub fn to_python_json(value: &Value) -> String {
-    let mut out = String::new();
-    write_value(value, &mut out);
-    out
-}
-
-fn write_value(value: &Value, out: &mut String) {
-    match value {
-        Value::String(text) => write_string(text, out),
-        Value::Array(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push_str(", ");
-                }
-                write_value(item, out);
+    /// The text stored in the database, written as Python's `json.dumps` would; none where attributes would replace a
+    /// text that could not be read.
+    pub fn to_text(&self) -> Option<String> {
+        match (self.0.get(KEPT), self.0.len()) {
+            (None, _) => {
+                let mut out = String::new();
+                json::push_object(&self.0, &mut out);
+                Some(out)
             }
-            out.push(']');
+            (Some(kept), 1) => kept.as_str().map(str::to_owned),
+            (Some(_), _) => None,
         }
-        Value::Object(map) => write_object(map, out),
-        scalar => out.push_str(&scalar.to_string()),
+    }
+
+    /// Takes the sign of an unreadable text out of the attributes of a serialised resource; tells whether it was there.
+    pub fn was_unreadable(resource: &mut Map<String, Value>) -> bool {
+        resource.shift_remove(KEPT).is_some()
     }
 }
 
-fn write_object(map: &Map<String, Value>, out: &mut String) {
-    out.push('{');
-    for (i, (key, value)) in map.iter().enumerate() {
-        if i > 0 {
-            out.push_str(", ");
-        }
-        write_string(key, out);
-        out.push_str(": ");
-        write_value(value, out);
-    }
-    out.push('}');
-}
-
-fn write_string(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            ' '..='~' => out.push(c),
-            _ => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    write!(out, "\\u{unit:04x}").expect("a String takes what is written");
-                }
-            }
+impl From<Option<String>> for Extra {
+    fn from(text: Option<String>) -> Self {
+        // A NULL attribute is the JSON text `null` when Python wrote it.
+        let Some(text) = text.filter(|text| !matches!(text.as_str(), "" | "null")) else {
+            return Self::default();
+        };
+        match json::read(&text) {
+            Ok(Value::Object(members)) => Self(members),
+            _ => Self(Map::from_iter([(KEPT.to_owned(), text.into())])),
         }
     }
-    out.push('"');
 }
 
 #[cfg(test)]
@@ -96,16 +52,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_what_python_writes() {
-        let value = serde_json::json!({"b": [1, "é\n😀", null], "a": {"x": true, "y": 1.5}, "e": {}, "l": []});
-        let expected = r#"{"b": [1, "\u00e9\n\ud83d\ude00", null], "a": {"x": true, "y": 1.5}, "e": {}, "l": []}"#;
-        assert_eq!(to_python_json(&value), expected);
-        let extra = Extra::try_from(Some(expected.to_owned())).unwrap();
-        assert_eq!(extra.to_text(), expected);
-        assert_eq!(
-            Extra::try_from(Some("null".into())).unwrap(),
-            Extra::default()
-        );
-        assert!(Extra::try_from(Some("[]".into())).is_err());
+    fn an_unreadable_text_stays_what_it_is() {
+        for text in ["[]", "[1]", "{", "7", "\"x\"", "{\"a\": nope}", "\u{1}"] {
+            let extra = Extra::from(Some(text.to_owned()));
+            assert_eq!(extra.to_text().as_deref(), Some(text));
+            assert_eq!(json::write(&serde_json::to_value(&extra).unwrap()), "{}");
+
+            let mut more = extra.clone();
+            more.0.insert("email".to_owned(), "e".into());
+            assert_eq!(more.to_text(), None, "{text}");
+            assert!(Extra::was_unreadable(&mut more.0));
+            assert_eq!(more.to_text().unwrap(), r#"{"email": "e"}"#);
+        }
+    }
+
+    #[test]
+    fn nothing_is_stored_in_several_ways() {
+        for text in [None, Some(""), Some("null"), Some("{}"), Some(" { } ")] {
+            let extra = Extra::from(text.map(str::to_owned));
+            assert_eq!(extra, Extra::default());
+            assert_eq!(extra.to_text().unwrap(), "{}");
+        }
     }
 }

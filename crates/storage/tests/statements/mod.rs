@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{NaiveDate, NaiveDateTime};
 use keystone_storage::{Db, Dialect, Error, OrConflict, select, sql};
-use keystone_types::{Error as KeystoneError, Extra};
+use keystone_types::{Error as KeystoneError, Extra, json};
 
 #[derive(Debug, PartialEq, sqlx::FromRow)]
 struct User {
@@ -20,12 +20,34 @@ struct User {
     domain_id: String,
 }
 
+/// A user without a project.
+#[derive(Debug, sqlx::FromRow)]
+struct Strict {
+    id: String,
+    #[sqlx(rename = "default_project_id", try_from = "Option<String>")]
+    _project: Nothing,
+}
+
+#[derive(Debug)]
+struct Nothing;
+
+impl TryFrom<Option<String>> for Nothing {
+    type Error = std::fmt::Error;
+
+    fn try_from(value: Option<String>) -> Result<Self, std::fmt::Error> {
+        value.map_or(Ok(Self), |_| Err(std::fmt::Error))
+    }
+}
+
 const USERS: &str = "SELECT id, extra, enabled, default_project_id, created_at, last_active_at, domain_id FROM `user`";
 
 pub(crate) async fn all(db: &Db) {
     values(db).await;
     filters(db).await;
     errors(db).await;
+    unreadable(db).await;
+    texts(db).await;
+    times(db).await;
     transactions(db).await;
     broken_promises(db).await;
     portable_text(db).await;
@@ -127,24 +149,90 @@ async fn errors(db: &Db) {
         .await;
     assert!(matches!(orphan, Err(Error::ForeignKey(_))), "{orphan:?}");
     assert_eq!(KeystoneError::from(orphan.unwrap_err()).status(), 500);
+}
 
-    let set = "UPDATE `user` SET extra = ? WHERE id = 'u3'";
-    assert_eq!(sql(set).bind("[broken").execute(db).await.unwrap(), 1);
-    let corrupt = select(USERS)
-        .filter("id = ?", Some("u3"))
-        .then("")
-        .fetch_one::<User>(db)
-        .await;
-    let text = corrupt.unwrap_err().to_string();
-    assert_eq!(text, "corrupt row: table user, column extra");
-    sql(set).bind(None::<String>).execute(db).await.unwrap();
-    let null = select(USERS)
-        .filter("id = ?", Some("u3"))
-        .then("")
-        .fetch_one::<User>(db)
-        .await
-        .unwrap();
-    assert!(null.extra.0.is_empty());
+/// A row that can't be read is named; only lists for people go on without it.
+async fn unreadable(db: &Db) {
+    let set = "UPDATE `user` SET default_project_id = ? WHERE id = 'u2'";
+    sql(set).bind("wrong").execute(db).await.unwrap();
+    let users = || sql("SELECT id, default_project_id FROM `user` ORDER BY id");
+    let error = users().fetch_all::<Strict>(db).await.unwrap_err();
+    let one = sql("SELECT id, default_project_id FROM `user` WHERE id = 'u2'");
+    let same = one.fetch_one::<Strict>(db).await.unwrap_err();
+    for error in [error, same] {
+        let named = "corrupt row: table user, row u2, column default_project_id";
+        assert_eq!(error.to_string(), named);
+        assert_eq!(keystone_types::Error::from(error).status(), 500);
+    }
+    let readable = users().fetch_readable::<Strict>(db).await.unwrap();
+    let readable: Vec<_> = readable.iter().map(|user| user.id.as_str()).collect();
+    assert_eq!(readable, ["u1", "u3"]);
+    let absent = sql("SELECT id FROM nothing").fetch_readable::<Strict>(db);
+    absent.await.unwrap_err();
+    sql(set).bind(None::<&str>).execute(db).await.unwrap();
+}
+
+/// What `extra` holds is kept where it is no object; what no database can store is refused.
+async fn texts(db: &Db) {
+    let set = || sql("UPDATE `user` SET extra = ? WHERE id = 'u3'");
+    let text = async || {
+        let query = sql("SELECT extra FROM `user` WHERE id = 'u3'");
+        query.fetch_one::<(Option<String>,)>(db).await.unwrap().0
+    };
+    let read = async || {
+        let query = select(USERS).filter("id = ?", Some("u3")).then("");
+        query.fetch_one::<User>(db).await.unwrap().extra
+    };
+    set().bind("[broken").execute(db).await.unwrap();
+    let mut extra = read().await;
+    set().bind(&extra).execute(db).await.unwrap();
+    extra.0.insert("email".to_owned(), "e".into());
+    let refused = set().bind(&extra).execute(db).await.unwrap_err();
+    assert_eq!(keystone_types::Error::from(refused).status(), 500);
+    assert_eq!(text().await.as_deref(), Some("[broken"));
+
+    let python = r#"{"a": [NaN, -Infinity, 18446744073709551616, "\ud800", 1e+16]}"#;
+    set().bind(python).execute(db).await.unwrap();
+    set().bind(&read().await).execute(db).await.unwrap();
+    assert_eq!(text().await.as_deref(), Some(python));
+
+    let half = json::read(r#""\ud800""#).unwrap();
+    let refused = set().bind(half.as_str()).execute(db).await.unwrap_err();
+    assert_eq!(keystone_types::Error::from(refused).status(), 400);
+    set().bind(None::<String>).execute(db).await.unwrap();
+    assert_eq!(read().await, Extra::default());
+}
+
+/// Every comparison of times holds for what each writer stores: `SQLAlchemy` six decimals, this server once none.
+async fn times(db: &Db) {
+    let second = |second| NaiveDate::from_ymd_opt(2030, 1, 1)?.and_hms_opt(0, 0, second);
+    let set = "UPDATE `user` SET created_at = ? WHERE id = ?";
+    for (id, time) in [
+        ("u1", "2030-01-01 00:00:10"),
+        ("u2", "2030-01-01 00:00:10.000000"),
+    ] {
+        sql(set).bind(time).bind(id).execute(db).await.unwrap();
+    }
+    let ours = sql(set).bind(second(10)).bind("u3");
+    ours.execute(db).await.unwrap();
+    for (condition, before, same, after) in [
+        ("created_at < ?", 0, 0, 3),
+        ("created_at <= ?", 0, 3, 3),
+        ("created_at > ?", 3, 0, 0),
+        ("created_at >= ?", 3, 3, 0),
+        ("created_at >= ? AND created_at <= ?", 0, 3, 0),
+        ("created_at < ? OR created_at > ?", 3, 0, 3),
+    ] {
+        for (time, expected) in [(9, before), (10, same), (11, after)] {
+            let times = vec![second(time); condition.matches('?').count()];
+            let query = select("SELECT COUNT(*) FROM `user`").filter_all(condition, times);
+            let (found,): (i64,) = query.then("").fetch_one(db).await.unwrap();
+            assert_eq!(found, expected, "{condition} {time}");
+        }
+    }
+    let read = sql("SELECT created_at FROM `user` ORDER BY id");
+    let read: Vec<(Option<NaiveDateTime>,)> = read.fetch_all(db).await.unwrap();
+    assert_eq!(read, vec![(second(10),); 3]);
 }
 
 async fn transactions(db: &Db) {

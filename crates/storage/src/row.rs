@@ -1,0 +1,48 @@
+//! From rows to values; a row that can't be read is named by its id.
+
+use sqlx::{ColumnIndex, Database, Decode, FromRow, Row, Type, error::BoxDynError};
+
+use crate::Error;
+
+/// Why a column of a row can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub(crate) struct Undecodable {
+    /// The row, where it has an id.
+    pub(crate) id: Option<String>,
+    source: BoxDynError,
+}
+
+/// Reads a row.
+pub(crate) fn decoded<R, T>(row: &R) -> sqlx::Result<T>
+where
+    R: Row,
+    T: for<'r> FromRow<'r, R>,
+    for<'i> &'i str: ColumnIndex<R>,
+    for<'r> String: Decode<'r, <R as Row>::Database> + Type<<R as Row>::Database>,
+    R::Database: Database<Row = R>,
+{
+    T::from_row(row).map_err(|error| match error {
+        sqlx::Error::ColumnDecode { index, source } => sqlx::Error::ColumnDecode {
+            index,
+            source: Box::new(Undecodable {
+                id: row.try_get("id").ok(),
+                source,
+            }),
+        },
+        other => other,
+    })
+}
+
+/// Leaves out a row of a list that can't be read, with word of which one it is.
+pub(crate) fn left_out<T>(row: sqlx::Result<T>, text: &str) -> Option<sqlx::Result<T>> {
+    match row {
+        Err(error @ (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))) => {
+            let cause = error.to_string();
+            let error = Error::of(error, text);
+            tracing::error!(%error, cause, "a row was left out of a list: correct it in the database");
+            None
+        }
+        row => Some(row),
+    }
+}

@@ -1,0 +1,129 @@
+//! JSON as Python reads and writes it, which is more than [`serde_json::Value`] has a place for: `NaN` and infinities,
+//! integers of any size, halves of surrogate pairs, and nesting without end.
+//!
+//! What has no place is held in a string behind [`ESCAPE`], a character that no text has a use for; where it is a
+//! text's own, the reader doubles it. So nothing is lost between [`read`] and [`write`], and no other JSON of this
+//! process is changed, as it would be by a feature of `serde_json`.
+
+mod read;
+mod write;
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+pub use read::{MAX_DEPTH, Unreadable, read};
+pub(crate) use write::push_object;
+pub use write::{float, write};
+
+/// Begins what only Python has. Alone or doubled it is itself.
+const ESCAPE: char = '\u{10ffff}';
+
+/// Behind [`ESCAPE`], and above it, in place of each half of a surrogate pair.
+const HALVES: std::ops::RangeInclusive<char> = '\u{f0000}'..='\u{f07ff}';
+
+/// [`ESCAPE`] and the next character: the rest of the string is the JSON text of a value, not a string.
+const VERBATIM: &str = "\u{10ffff}\u{f0800}";
+
+/// The name of a member that holds a text which was to be an object and can't be read.
+pub(crate) const KEPT: &str = "\u{10ffff}\u{f0801}";
+
+/// The JSON text of a value that stands in a string because `serde_json` has no place for it: `NaN`, `[[…]]`.
+pub fn verbatim(text: &str) -> Option<&str> {
+    text.strip_prefix(VERBATIM)
+}
+
+/// What a value is in JSON, also where it stands in a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number without a fraction, as Python's `float.is_integer` sees it.
+    Integer,
+    /// Any other number, `NaN` and the infinities too.
+    Number,
+    /// A text.
+    String,
+    /// A list.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl Kind {
+    /// The kind of a value.
+    pub fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Bool,
+            Value::Number(number) => match number.as_f64() {
+                Some(float) if float.fract() == 0.0 => Self::Integer,
+                _ => Self::Number,
+            },
+            Value::String(text) => verbatim(text).map_or(Self::String, Self::of_text),
+            Value::Array(_) => Self::Array,
+            Value::Object(_) => Self::Object,
+        }
+    }
+
+    fn of_text(text: &str) -> Self {
+        match text.bytes().next_back() {
+            Some(b'}') => Self::Object,
+            Some(b']') => Self::Array,
+            Some(b'0'..=b'9') => Self::Integer,
+            _ => Self::Number,
+        }
+    }
+}
+
+/// A piece of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A character.
+    Char(char),
+    /// Half of a surrogate pair, which Python has as a character.
+    Half(u16),
+}
+
+/// The characters of a text as Python has them.
+pub fn units(text: &str) -> impl Iterator<Item = Unit> {
+    let mut chars = text.chars().peekable();
+    std::iter::from_fn(move || {
+        let next = chars.next()?;
+        if next != ESCAPE {
+            return Some(Unit::Char(next));
+        }
+        match chars.peek() {
+            Some(&ESCAPE) => {
+                chars.next();
+                Some(Unit::Char(ESCAPE))
+            }
+            Some(&half) if HALVES.contains(&half) => {
+                chars.next();
+                let offset = u32::from(half) - u32::from(*HALVES.start());
+                Some(Unit::Half(u16::try_from(0xd800 + offset).unwrap_or(0xfffd)))
+            }
+            _ => Some(Unit::Char(ESCAPE)),
+        }
+    })
+}
+
+/// The text that is meant; none for one with half of a pair, which no encoding has, and for a value that is no text.
+pub fn plain(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains(ESCAPE) {
+        return Some(text.into());
+    }
+    if verbatim(text).is_some() {
+        return None;
+    }
+    let chars = units(text).map(|unit| match unit {
+        Unit::Char(c) => Some(c),
+        Unit::Half(_) => None,
+    });
+    chars.collect::<Option<String>>().map(Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests;
