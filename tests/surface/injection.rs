@@ -8,15 +8,18 @@ use serde_json::{Map, Value, json};
 use crate::{Call, UNKNOWN};
 
 /// Eve reads on one project; what the calls are about is not hers.
-struct World {
-    eve: Session,
-    eve_id: String,
+pub(crate) struct World {
+    pub(crate) cloud: Cloud,
+    pub(crate) eve: Session,
+    pub(crate) eve_id: String,
     project: String,
+    /// A domain that neither eve nor what the calls are about belongs to.
+    pub(crate) managed: String,
     victim: Vec<(&'static str, String)>,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let cloud = Cloud::new().await;
         let admin = cloud.admin().await;
         let made = async |path: &str, name: &str, body: Value| {
@@ -62,24 +65,37 @@ impl World {
             ("option", "driver".to_owned()),
             ("value", "blue".to_owned()),
         ];
+        let managed = made("/v3/domains", "domain", json!({ "name": "managed" })).await;
         let scope = json!({ "project": { "id": project } });
         let eve = cloud.session("eve", "eve", &scope).await;
         Self {
+            cloud,
             eve,
             eve_id,
             project,
+            managed,
             victim,
         }
     }
 
+    /// Eve as the manager of a domain, which is not the one that the calls are about.
+    pub(crate) async fn manager_of_a_domain(&self) -> Session {
+        let role = self.cloud.role("manager").await;
+        let (domain, eve) = (&self.managed, &self.eve_id);
+        let grant = format!("/v3/domains/{domain}/users/{eve}/roles/{role}");
+        self.cloud.admin().await.put(&grant).await.no_content();
+        let scope = json!({ "domain": { "id": domain } });
+        self.cloud.session("eve", "eve", &scope).await
+    }
+
     /// The value of a parameter in the path.
-    fn victim(&self, parameter: &str) -> String {
+    pub(crate) fn victim(&self, parameter: &str) -> String {
         let found = self.victim.iter().find(|(name, _)| *name == parameter);
         found.map_or_else(|| UNKNOWN.to_owned(), |(_, id)| id.clone())
     }
 
     /// What eve would like a rule to read under this name.
-    fn wished(&self, name: &str) -> &str {
+    pub(crate) fn wished(&self, name: &str) -> &str {
         match name {
             "target.role.name" => "reader",
             name if name.contains("domain") => "default",
@@ -94,7 +110,7 @@ fn text(value: &Value) -> String {
 }
 
 /// Every name that a rule reads from its target.
-fn names() -> BTreeSet<String> {
+pub(crate) fn names() -> BTreeSet<String> {
     let rules = include_str!("../../policy/defaults.json");
     let reads = rules.split("%(").skip(1);
     reads

@@ -4,6 +4,7 @@
     reason = "a test may panic, also in what its cases share"
 )]
 
+mod aliases;
 mod injection;
 mod policies;
 mod routes;

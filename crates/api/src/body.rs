@@ -1,9 +1,17 @@
-//! Request bodies: JSON objects, checked against the schema of their route.
+//! Request bodies: JSON objects in one reading, which the schema, the policy, the checks and the
+//! store share.
+//!
+//! Python Keystone asks the policy about the names as they were sent and renames `-` and `:` to `_`
+//! for the store later. Here the names are final before anything looks, and two that become one are
+//! refused, so that a rule and the store can't see different objects. [`Body`] is used up by what it
+//! is asked for: no handler gets a second reading.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, MatchedPath, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -14,16 +22,31 @@ use serde_json::{Map, Value};
 use crate::context::{extension, route_key};
 use crate::edge::header_text;
 use crate::failure::Failure;
-use crate::query::FLAGS;
 use crate::{App, Live, schema};
+
+/// The routes whose attributes the reference renames (`_normalize_dict` in
+/// `keystone/server/flask/common.py`). The schemas of limits, which it renames too, take no other names.
+const RENAMED: [&str; 11] = [
+    "POST /v3/credentials",
+    "POST /v3/domains",
+    "POST /v3/endpoints",
+    "POST /v3/groups",
+    "POST /v3/policies",
+    "POST /v3/projects",
+    "POST /v3/regions",
+    "PUT /v3/regions/{region_id}",
+    "POST /v3/roles",
+    "POST /v3/services",
+    "POST /v3/users",
+];
 
 /// The whole body.
 #[derive(Debug)]
-pub(crate) struct Body(pub(crate) Map<String, Value>);
+pub(crate) struct Body(Map<String, Value>);
 
-/// The body of a request on its way to a handler.
-#[derive(Clone, Debug, Default)]
-struct Parsed(Map<String, Value>);
+/// The body of a request, read.
+#[derive(Clone, Debug)]
+struct Parsed(Arc<Value>);
 
 /// Reads the body of every request: what is no JSON object is refused where no handler wants it
 /// too.
@@ -37,25 +60,68 @@ pub(crate) async fn read(request: Request, next: Next) -> Result<Response, Failu
     let limit = app.settings.max_request_body_size;
     let bytes = axum::body::to_bytes(body, limit).await;
     let bytes = bytes.map_err(|_| Error::TooLarge)?;
-    parts.extensions.insert(Parsed(parse(&bytes)?));
+    let renamed = RENAMED.contains(&route(&parts).as_str());
+    let body = one_reading(parse(&bytes)?, renamed)?;
+    parts.extensions.insert(Parsed(Arc::new(body.into())));
     let request = Request::from_parts(parts, axum::body::Body::empty());
     Ok(next.run(request).await)
+}
+
+/// The body of a request as all that look at it see it; where there is none, an empty object.
+pub(crate) fn of(parts: &Parts) -> Arc<Value> {
+    let parsed = parts.extensions.get::<Parsed>();
+    parsed.map_or_else(|| Arc::new(Map::new().into()), |body| Arc::clone(&body.0))
 }
 
 impl FromRequest<Live> for Body {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &Live) -> Result<Self, Failure> {
-        let (mut parts, _) = request.into_parts();
-        let matched = parts
-            .extensions
-            .get::<MatchedPath>()
-            .map(MatchedPath::as_str);
-        let route = route_key(&parts.method, matched.unwrap_or_default());
-        let body = parts.extensions.remove::<Parsed>().unwrap_or_default().0;
-        schema::body(&route, &Value::Object(body.clone())).map_err(Error::Validation)?;
-        Ok(Self(body))
+        let (parts, _) = request.into_parts();
+        let body = of(&parts);
+        schema::body(&route(&parts), &body).map_err(Error::Validation)?;
+        drop(parts);
+        match Arc::unwrap_or_clone(body) {
+            Value::Object(body) => Ok(Self(body)),
+            _ => Ok(Self(Map::new())),
+        }
     }
+}
+
+/// The key of the request's route among the schemas.
+fn route(parts: &Parts) -> String {
+    let matched = parts.extensions.get::<MatchedPath>();
+    let matched = matched.map(MatchedPath::as_str).unwrap_or_default();
+    route_key(&parts.method, matched)
+}
+
+/// Settles the names of the attributes of each resource in a body.
+fn one_reading(mut body: Map<String, Value>, renamed: bool) -> Result<Map<String, Value>> {
+    let members = body.iter_mut().flat_map(|(_, value)| match value {
+        Value::Array(items) => items.as_mut_slice(),
+        value => std::slice::from_mut(value),
+    });
+    for member in members {
+        if let Value::Object(attributes) = member {
+            *attributes = settled(std::mem::take(attributes), renamed)?;
+        }
+    }
+    Ok(body)
+}
+
+fn settled(attributes: Map<String, Value>, renamed: bool) -> Result<Map<String, Value>> {
+    let mut names: HashMap<String, String> = HashMap::with_capacity(attributes.len());
+    let mut settled = Map::with_capacity(attributes.len());
+    for (sent, value) in attributes {
+        let name = sent.replace([':', '-'], "_");
+        if let Some(other) = names.insert(name.clone(), sent.clone()) {
+            return Err(Error::Validation(format!(
+                "Invalid input: '{other}' and '{sent}' name the same attribute."
+            )));
+        }
+        settled.insert(if renamed { name } else { sent }, value);
+    }
+    Ok(settled)
 }
 
 fn check_type(headers: &HeaderMap) -> Result<()> {
@@ -86,30 +152,12 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
 }
 
 impl Body {
-    /// The attributes of a new resource, under its name; colons and dashes in their names become
-    /// underscores.
+    /// The attributes under the resource's name; what the client calls `links` or `extra` is not one.
     pub(crate) fn member(self, name: &str) -> Result<Map<String, Value>> {
-        Ok(normalized(self.changes(name)?))
-    }
-
-    /// The same, for a resource that has no flags.
-    pub(crate) fn free_member(mut self, name: &str) -> Map<String, Value> {
-        normalized(self.attributes(name))
-    }
-
-    /// What stands under a name, as it was sent.
-    pub(crate) fn as_sent(&self, name: &str) -> Map<String, Value> {
-        let member = self.0.get(name).and_then(Value::as_object);
-        member.cloned().unwrap_or_default()
-    }
-
-    /// The attributes under the resource's name as they came; what the client calls `links` or
-    /// `extra` is not one.
-    pub(crate) fn changes(mut self, name: &str) -> Result<Map<String, Value>> {
-        let member = self.attributes(name);
+        let member = self.value(name).map(attributes).unwrap_or_default();
         // The schemas let the texts of flags through, which no column takes.
-        for flag in FLAGS {
-            if let Some(Value::String(text)) = member.get(flag) {
+        for flag in flags(name) {
+            if let Some(Value::String(text)) = member.get(*flag) {
                 return Err(Error::Validation(format!(
                     "Invalid input for field/attribute {flag}. Value: {text}. '{text}' is not of type 'boolean'"
                 )));
@@ -118,17 +166,7 @@ impl Body {
         Ok(member)
     }
 
-    fn attributes(&mut self, name: &str) -> Map<String, Value> {
-        let Some(Value::Object(member)) = self.0.shift_remove(name) else {
-            return Map::new();
-        };
-        let attributes = member
-            .into_iter()
-            .filter(|(key, _)| key != "links" && key != "extra");
-        attributes.collect()
-    }
-
-    /// The attributes of a new resource where the schema does not insist on it, though nothing can be made without.
+    /// The same where the schema does not insist on it, though nothing can be made without.
     pub(crate) fn required(self, name: &str) -> Result<Map<String, Value>> {
         if self.0.get(name).is_none_or(|member| !member.is_object()) {
             return Err(Error::Validation(format!(
@@ -138,28 +176,48 @@ impl Body {
         self.member(name)
     }
 
+    /// The attributes of a `PATCH`, whose `id` may only repeat the one in the path.
+    pub(crate) fn patch(self, name: &str, id: &str) -> Result<Map<String, Value>> {
+        same_id(self.member(name)?, id)
+    }
+
     /// The new resources in a list that a schema has checked.
-    pub(crate) fn members<R: DeserializeOwned>(mut self, name: &str) -> Result<Vec<R>> {
-        let members = self.0.shift_remove(name).unwrap_or_default();
+    pub(crate) fn members<R: DeserializeOwned>(self, name: &str) -> Result<Vec<R>> {
+        let members = self.value(name).unwrap_or_default();
         serde_json::from_value(members).map_err(|error| Error::Validation(error.to_string()))
     }
 
-    /// The attributes of a `PATCH`, whose `id` may only repeat the one in the path.
-    pub(crate) fn patch(self, name: &str, id: &str) -> Result<Map<String, Value>> {
-        let mut member = self.changes(name)?;
-        match member.shift_remove("id") {
-            None | Some(Value::Null) => Ok(member),
-            Some(same) if same == id => Ok(member),
-            Some(_) => Err(Error::Validation("Cannot change ID".to_owned())),
-        }
+    /// What stands under a name.
+    pub(crate) fn value(mut self, name: &str) -> Option<Value> {
+        self.0.shift_remove(name)
     }
 }
 
-fn normalized(attributes: Map<String, Value>) -> Map<String, Value> {
+/// The attributes among the members of an object.
+pub(crate) fn attributes(value: Value) -> Map<String, Value> {
+    let Value::Object(mut attributes) = value else {
+        return Map::new();
+    };
+    attributes.retain(|name, _| name != "links" && name != "extra");
     attributes
-        .into_iter()
-        .map(|(key, value)| (key.replace([':', '-'], "_"), value))
-        .collect()
+}
+
+/// A patch without its `id`, which must be the one in the path.
+pub(crate) fn same_id(mut patch: Map<String, Value>, id: &str) -> Result<Map<String, Value>> {
+    match patch.shift_remove("id") {
+        None | Some(Value::Null) => Ok(patch),
+        Some(same) if same == id => Ok(patch),
+        Some(_) => Err(Error::Validation("Cannot change ID".to_owned())),
+    }
+}
+
+/// The columns of a resource that are true or false.
+fn flags(member: &str) -> &'static [&'static str] {
+    match member {
+        "domain" | "project" => &["enabled", "is_domain"],
+        "endpoint" | "service" | "user" => &["enabled"],
+        _ => &[],
+    }
 }
 
 /// Reads a resource that a schema has checked.

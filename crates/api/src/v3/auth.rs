@@ -28,16 +28,16 @@ pub(crate) fn routes() -> Router<Live> {
         .route("/v3/auth/tokens", get(validate).post(issue).delete(revoke))
 }
 
-async fn issue(cx: Context, Body(body): Body) -> Result<Response, Failure> {
-    let auth = body.get("auth").filter(|auth| !auth.is_null());
+async fn issue(cx: Context, body: Body) -> Result<Response, Failure> {
+    let auth = body.value("auth").filter(|auth| !auth.is_null());
     let auth = auth.ok_or_else(|| Error::expecting("auth", "request body"))?;
-    schema::inline("POST /v3/auth/tokens", "auth", auth).map_err(Error::Validation)?;
+    schema::inline("POST /v3/auth/tokens", "auth", &auth).map_err(Error::Validation)?;
     if auth.as_object().is_some_and(serde_json::Map::is_empty) {
         return Err(Error::expecting("auth", "request body").into());
     }
     let service = &cx.unchecked().auth;
     let token = service
-        .issue(auth, header_text(&cx.headers, "openstack-auth-receipt"))
+        .issue(&auth, header_text(&cx.headers, "openstack-auth-receipt"))
         .await?;
     let catalog = if cx.has("nocatalog") {
         None

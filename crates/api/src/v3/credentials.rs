@@ -38,12 +38,10 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let mut asked = body.as_sent("credential");
-    asked.shift_remove("blob");
-    let target = Target::new().with("credential", &asked)?;
-    let app = cx.allow("identity:create_credential", target).await?;
-    let mut attributes = body.free_member("credential");
+    let mut attributes = body.member("credential")?;
     let blob = attributes.shift_remove("blob");
+    let target = Target::new().with("credential", &attributes)?;
+    let app = cx.allow("identity:create_credential", target).await?;
     let blob = blob.as_ref().and_then(Value::as_str).unwrap_or_default();
     // What the columns of this name hold is not the client's to say.
     for column in ["encrypted_blob", "key_hash"] {
@@ -67,7 +65,7 @@ async fn show(cx: Context) -> Result<Response, Failure> {
 
 async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let credential = allowed(&cx, "identity:update_credential").await?;
-    let patch = body.free_member("credential");
+    let patch = body.member("credential")?;
     let blob = patch.get("blob").and_then(Value::as_str);
     let credentials = cx.unchecked().auth.credentials();
     let blob = blob.unwrap_or_default().to_owned();

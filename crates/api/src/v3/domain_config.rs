@@ -112,8 +112,8 @@ fn part(cx: &Context) -> ConfigPart<'_> {
     }
 }
 
-fn wanted(Body(mut body): Body) -> Value {
-    body.shift_remove("config").unwrap_or_else(|| json!({}))
+fn wanted(body: Body) -> Value {
+    body.value("config").unwrap_or_else(|| json!({}))
 }
 
 fn answer(status: StatusCode, config: Config) -> Response {

@@ -67,7 +67,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let id = cx.path("domain_id");
     let found = cx.unchecked().identity.domain(id);
     let app = cx.allow_found("identity:update_domain", found).await?;
-    let mut patch = body.changes("domain")?;
+    let mut patch = body.member("domain")?;
     patch.shift_remove("id");
     cx.member(&app.identity.update_domain(id, patch).await?)
 }

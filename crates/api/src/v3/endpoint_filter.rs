@@ -89,7 +89,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
         .allow("identity:update_endpoint_group", Target::new())
         .await?;
     let id = cx.path("endpoint_group_id");
-    let patch = body.changes("endpoint_group")?;
+    let patch = body.member("endpoint_group")?;
     cx.member(&app.catalog.update_endpoint_group(id, patch).await?)
 }
 

@@ -7,7 +7,7 @@ use keystone_catalog::Policy;
 use keystone_types::{Error, Result};
 use serde_json::{Map, Value, json};
 
-use crate::body::{Body, resource};
+use crate::body::{Body, attributes, resource};
 use crate::context::{Context, Target, no_content};
 use crate::failure::Failure;
 use crate::{Live, schema};
@@ -35,9 +35,8 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:create_policy", Target::new()).await?;
-    let policy = checked(body, "POST /v3/policies", "policy_create")?.into_iter();
-    let policy = policy.map(|(key, value)| (key.replace([':', '-'], "_"), value));
-    let policy: Policy = resource(policy.collect())?;
+    let policy = checked(body, "POST /v3/policies", "policy_create")?;
+    let policy: Policy = resource(policy)?;
     cx.created(&app.catalog.create_policy(policy).await?)
 }
 
@@ -60,14 +59,10 @@ async fn delete(cx: Context) -> Result<Response, Failure> {
 }
 
 /// The attributes of the policy in a body; here the policy is asked before the schema.
-fn checked(mut body: Body, route: &str, label: &str) -> Result<Map<String, Value>> {
-    let policy = body.0.shift_remove("policy").unwrap_or_else(|| json!({}));
+fn checked(body: Body, route: &str, label: &str) -> Result<Map<String, Value>> {
+    let policy = body.value("policy").unwrap_or_else(|| json!({}));
     schema::inline(route, label, &policy).map_err(Error::Validation)?;
-    let Value::Object(mut policy) = policy else {
-        return Ok(Map::new());
-    };
-    policy.retain(|name, _| name != "links" && name != "extra");
-    Ok(policy)
+    Ok(attributes(policy))
 }
 
 // One class serves both paths in the reference: each has the methods of the other, of which it

@@ -34,11 +34,11 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     Ok(answer(&cx, &tags))
 }
 
-async fn replace(cx: Context, Body(mut body): Body) -> Result<Response, Failure> {
+async fn replace(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx
         .allow("identity:update_project_tags", target(&cx).await?)
         .await?;
-    let tags = body.shift_remove("tags").unwrap_or_else(|| json!({}));
+    let tags = body.value("tags").unwrap_or_else(|| json!({}));
     schema::inline(
         "PUT /v3/projects/{project_id}/tags",
         "project_tags_update",

@@ -8,7 +8,7 @@ use keystone_identity::NewUser;
 use keystone_types::{Error, Result, Secret};
 use serde_json::{Value, json};
 
-use crate::body::{Body, parse_member};
+use crate::body::{Body, parse_member, same_id};
 use crate::context::{Context, Target, no_content};
 use crate::failure::{Failure, json_line};
 use crate::{Live, html, schema};
@@ -85,8 +85,9 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     let app = cx.allow("identity:update_user", target).await?;
     let id = cx.path("user_id");
     app.identity.user(id).await?;
-    let null_id = body.0.get("user").and_then(|user| user.get("id")) == Some(&Value::Null);
-    let mut patch = body.patch("user", id)?;
+    let patch = body.member("user")?;
+    let null_id = patch.get("id") == Some(&Value::Null);
+    let mut patch = same_id(patch, id)?;
     if null_id {
         // Here the reference takes it for another id.
         patch.insert("id".to_owned(), Value::Null);
@@ -148,8 +149,8 @@ async fn no_password() -> Response {
 }
 
 /// A user's own change of password: the old one stands for a token.
-async fn change_password(cx: Context, Body(body): Body) -> Result<Response, Failure> {
-    let user = body.get("user").cloned().unwrap_or_else(|| json!({}));
+async fn change_password(cx: Context, body: Body) -> Result<Response, Failure> {
+    let user = body.value("user").unwrap_or_else(|| json!({}));
     schema::inline(
         "POST /v3/users/{user_id}/password",
         "password_change",
