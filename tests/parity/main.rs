@@ -2,27 +2,41 @@
 //! from `scenarios/`.
 
 mod hide;
+mod questions;
 mod recording;
 mod replay;
 
 macro_rules! recordings {
-    ($($name:ident)*) => {
+    ($play:path, $kind:literal, $every:ident: $($name:ident)*) => {
         $(
             #[tokio::test]
             async fn $name() {
-                replay::replay(stringify!($name)).await;
+                $play(stringify!($name)).await;
             }
         )*
 
         #[test]
-        fn every_recording_is_played() {
-            assert_eq!(recording::names(), [$(stringify!($name)),*]);
+        fn $every() {
+            assert_eq!(recording::names($kind), [$(stringify!($name)),*]);
         }
     };
 }
 
+// What the policy is asked.
+recordings! { questions::replay, "questions", every_question_is_asked:
+    credentials_beside_an_admin_project
+    credentials_beside_half_an_admin_project
+    credentials_of_callers
+    targets_of_limits
+    targets_of_people
+    targets_of_places
+    targets_of_roles
+    targets_of_secrets
+    targets_of_services
+}
+
 // One a line and in order, so that several can be added at once.
-recordings! {
+recordings! { replay::replay, "recorded", every_recording_is_played:
     acting_as_domains
     auth_lists
     bad_input

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import questions
 import scenarios
 from harness import keystones, processes, services, wire
 
@@ -28,8 +29,9 @@ AUDITS = ("audit_chain_id", "audit_id", "audit_ids")
 
 
 class Recorder:
-    def __init__(self, url):
+    def __init__(self, url, oracle=None):
         self.url, self.ids, self.names, self.tokens = url, {}, {}, {}
+        self.oracle, self.credentials = oracle, []
 
     def record(self, step):
         """The step with its answer; where the reference drops the connection, with word of that."""
@@ -54,13 +56,27 @@ class Recorder:
             body = answer.text or None
         self.learn(step, answer, body)
         if "login" in step:
+            if self.oracle:
+                self.oracle.take()
             return {**step, "status": answer.status}
         headers = {name: self.hide(answer.header(name)) for name in HEADERS if answer.header(name)}
         headers |= {name: "{secret}" for name in SECRET_HEADERS if answer.header(name)}
         if "allow" in headers:
             headers["allow"] = ", ".join(sorted(headers["allow"].split(", ")))
+        if self.oracle:
+            return {**step, "status": answer.status, "asked": self.asked()}
         body = counted(body) if step.get("count") else self.hide(body)
         return {**step, "status": answer.status, "answered": headers, "answer": body}
+
+    def asked(self):
+        """What the policy was asked; equal credentials are kept once."""
+        asked = []
+        for kind, rule, target, credentials in self.oracle.take():
+            credentials = self.hide(credentials)
+            if credentials not in self.credentials:
+                self.credentials.append(credentials)
+            asked.append([kind, rule, self.hide(target), self.credentials.index(credentials)])
+        return asked
 
     def learn(self, step, answer, body):
         login = step.get("login") or step.get("token")
@@ -166,14 +182,18 @@ class Stage:
                 shutil.copytree(kept / keys, self.directory / keys)
         return (kept / "fresh.sql").read_bytes()
 
-    def record(self, steps, options):
+    def record(self, steps, options, oracle=None):
         subprocess.run(["mariadb", *self.client], input=self.fresh, check=True)
+        if oracle:
+            rules = self.directory / "questions.json"
+            oracle.write_rules(rules)
+            options = {**options, "oslo_policy": {"policy_file": rules, **options.get("oslo_policy", {})}}
         self.configure(options)
         self.reference.serve()
-        recorder = Recorder(self.reference.url)
+        recorder = Recorder(self.reference.url, oracle)
         recorded = [recorder.record(step) for step in steps]
         self.reference.stop()
-        return recorded
+        return recorded, recorder.credentials
 
 
 def main(names):
@@ -182,12 +202,16 @@ def main(names):
         sys.exit(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(sorted(scenarios.ALL))}")
     stage = Stage()
     for name in names or sorted(scenarios.ALL):
-        make, options = scenarios.ALL[name]
-        recorded = stage.record(make(), options)
-        lines = ",\n".join(json.dumps(step, ensure_ascii=False) for step in recorded)
-        config = json.dumps(options, ensure_ascii=False)
-        (HERE / f"recorded/{name}.json").write_text(f'{{"config": {config}, "steps": [\n{lines}\n]}}\n')
-        print(f"{name}: {len(recorded)} steps", flush=True)
+        make, options, asks = scenarios.ALL[name]
+        steps, credentials = stage.record(make(), options, questions.Oracle() if asks else None)
+        parts = {"credentials": credentials, "steps": steps} if asks else {"steps": steps}
+        texts = [f'"config": {json.dumps(options, ensure_ascii=False)}']
+        for key, rows in parts.items():
+            lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+            texts.append(f'"{key}": [\n{lines}\n]')
+        directory = HERE / ("questions" if asks else "recorded")
+        (directory / f"{name}.json").write_text("{" + ", ".join(texts) + "}\n")
+        print(f"{name}: {len(steps)} steps", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ use keystone_config::{Config, Sources};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::questions::Asked;
+
 /// Beside what the scenario sets: what the reference was recorded with.
 const STANDARD: &str = "[DEFAULT]\nmax_token_size = 255\n\
     [database]\nconnection = sqlite://\n\
@@ -20,6 +22,9 @@ pub(crate) struct Recording {
     /// Group, option, value.
     config: BTreeMap<String, BTreeMap<String, String>>,
     pub(crate) steps: Vec<Step>,
+    /// Those that the policy was asked with.
+    #[serde(default)]
+    pub(crate) credentials: Vec<Value>,
 }
 
 /// A request and its answer, a login, or time that passes.
@@ -51,6 +56,9 @@ pub(crate) struct Step {
     pub(crate) answer: Value,
     #[serde(default)]
     pub(crate) answered: Map<String, Value>,
+    /// What the policy was asked, in a recording of that.
+    #[serde(default)]
+    pub(crate) asked: Vec<Asked>,
 }
 
 /// Which parts of an answer later steps name.
@@ -64,14 +72,27 @@ pub(crate) enum Save {
 }
 
 impl Recording {
-    pub(crate) fn read(name: &str) -> Self {
-        let text = fs::read_to_string(directory().join(format!("{name}.json")))
+    pub(crate) fn read(kind: &str, name: &str) -> Self {
+        let text = fs::read_to_string(directory(kind).join(format!("{name}.json")))
             .expect("the recording is a file");
         serde_json::from_str(&text).expect("a recording is options and steps")
     }
 
-    /// The settings that the options come to; unknown ones are a mistake of the scenario.
+    /// The settings that the options come to, with the rules that are built in.
     pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            policy: Settings::default().policy,
+            ..self.all_settings()
+        }
+    }
+
+    /// How the policy is asked.
+    pub(crate) fn policy(&self) -> keystone::policy::Settings {
+        self.all_settings().policy
+    }
+
+    /// Unknown options are a mistake of the scenario.
+    fn all_settings(&self) -> Settings {
         let groups = self.config.iter().map(|(group, options)| {
             let lines = options
                 .iter()
@@ -84,10 +105,7 @@ impl Recording {
         assert!(found.is_empty(), "{found:?}");
         let (settings, warnings) = config.settings(&sources).expect("they make settings");
         assert!(warnings.is_empty(), "{warnings:?}");
-        Settings {
-            policy: Settings::default().policy,
-            ..settings
-        }
+        settings
     }
 }
 
@@ -127,9 +145,9 @@ fn at<'a>(body: &'a Value, path: &str) -> Option<&'a Value> {
         })
 }
 
-/// The names of the recordings, in order.
-pub(crate) fn names() -> Vec<String> {
-    let files = fs::read_dir(directory()).expect("the recordings are in a directory");
+/// The names of the recordings of a kind, in order.
+pub(crate) fn names(kind: &str) -> Vec<String> {
+    let files = fs::read_dir(directory(kind)).expect("the recordings are in a directory");
     let mut names: Vec<String> = files
         .map(|file| file.expect("the directory can be read").path())
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
@@ -138,6 +156,8 @@ pub(crate) fn names() -> Vec<String> {
     names
 }
 
-fn directory() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("parity/recorded")
+fn directory(kind: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("parity")
+        .join(kind)
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use axum::body::Body;
 use axum::http::Request;
 use chrono::Duration;
+use keystone::Settings;
 use keystone_testkit::{Answer, Cloud};
 use serde_json::{Map, Value, json};
 
@@ -22,22 +23,17 @@ const HEADERS: [&str; 5] = [
 const SECRET_HEADERS: [&str; 2] = ["openstack-auth-receipt", "x-subject-token"];
 
 /// The cloud that is asked, and what its answers go by.
-struct Replay {
+pub(crate) struct Replay {
     cloud: Cloud,
     ids: HashMap<String, String>,
-    names: Names,
+    pub(crate) names: Names,
     tokens: HashMap<String, String>,
 }
 
 /// Plays a recording; tells every step whose answer differs.
 pub(crate) async fn replay(name: &str) {
-    let recording = Recording::read(name);
-    let mut replay = Replay {
-        cloud: Cloud::with(recording.settings()).await,
-        ids: HashMap::new(),
-        names: HashMap::new(),
-        tokens: HashMap::new(),
-    };
+    let recording = Recording::read("recorded", name);
+    let mut replay = Replay::new(recording.settings()).await;
     let mut different = Vec::new();
     for (number, step) in recording.steps.iter().enumerate() {
         if let Some(seconds) = step.wait {
@@ -65,7 +61,17 @@ pub(crate) async fn replay(name: &str) {
 }
 
 impl Replay {
-    async fn ask(&mut self, step: &Step) -> Answer {
+    /// A cloud as bootstrap leaves it.
+    pub(crate) async fn new(settings: Settings) -> Self {
+        Self {
+            cloud: Cloud::with(settings).await,
+            ids: HashMap::new(),
+            names: HashMap::new(),
+            tokens: HashMap::new(),
+        }
+    }
+
+    pub(crate) async fn ask(&mut self, step: &Step) -> Answer {
         let path = self.fill_text(&step.path).replace(' ', "%20");
         let mut request = Request::builder().method(step.method.as_str()).uri(path);
         for (name, value) in step.headers.iter().flatten() {
@@ -88,7 +94,7 @@ impl Replay {
         session.send(request).await
     }
 
-    fn learn(&mut self, step: &Step, answer: &Answer) {
+    pub(crate) fn learn(&mut self, step: &Step, answer: &Answer) {
         let login = step.login.as_ref().or(step.token.as_ref());
         if let (Some(name), Some(token)) = (login, answer.header("x-subject-token")) {
             self.ids.insert(format!("token:{name}"), token.to_owned());

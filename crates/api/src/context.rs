@@ -1,8 +1,11 @@
 //! What a handler works with: who calls, what was asked, and the services behind the policy.
 
+mod question;
 mod rows;
 
 use std::sync::Arc;
+
+pub use question::RemoteChecks;
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::request::Parts;
@@ -15,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::edge::{Base, Caller};
 use crate::failure::{Failure, json_line};
-use crate::{App, Live, Settings, query, schema};
+use crate::{App, Live, Settings, body, query, schema};
 
 /// The context of a request. Services are reached through [`Context::allow`], which asks the
 /// policy, or through the loud [`Context::unchecked`].
@@ -30,10 +33,11 @@ pub(crate) struct Context {
     route: String,
     query: Vec<(String, String)>,
     path: Map<String, Value>,
+    body: Arc<Value>,
 }
 
-/// What a rule is asked about, besides the ids in the path. Built by code, never taken from a
-/// request as it is.
+/// What a rule is asked about, besides the ids in the path: `target` of its question. Built by
+/// code, never taken from a request as it is.
 #[derive(Debug, Default)]
 pub(crate) struct Target(Map<String, Value>);
 
@@ -88,6 +92,7 @@ impl FromRequestParts<Live> for Context {
             route: template(matched).to_owned(),
             query,
             path,
+            body: body::of(parts),
         })
     }
 }
@@ -128,27 +133,16 @@ impl Context {
                 detail: "EC2 credential tokens cannot be used for authorization.".to_owned(),
             });
         }
-        let mut about = self.path.clone();
-        about.insert("target".to_owned(), Value::Object(target.0));
-        let about = Value::Object(about);
-        let mut credentials = token.credentials();
-        // Some rules look at the token as it is served: `token.domain.id:…`.
-        credentials["token"] = token.body(self.app.auth.settings(), None)["token"].take();
+        let about = self.question(rule, target);
+        let credentials = self.credentials(rule, token).await?;
         let policy = Arc::clone(&self.app.policy);
-        let answer = if policy.rules().calls_out(rule) {
-            let ask = move || policy.enforce(rule, &about, &credentials);
-            tokio::task::spawn_blocking(ask)
-                .await
-                .map_err(Error::internal)?
-        } else {
-            policy.enforce(rule, &about, &credentials)
-        };
-        match answer {
-            Ok(()) => Ok(&self.app),
-            Err(Denied::Unknown { .. }) => {
+        let ask = move || policy.enforce(rule, &about, &credentials);
+        match self.decide(rule, ask).await? {
+            Some(Ok(())) => Ok(&self.app),
+            Some(Err(Denied::Unknown { .. })) => {
                 Err(Error::internal(format!("the policy has no rule {rule}")))
             }
-            Err(_) => Err(Error::forbidden_action(rule)),
+            Some(Err(_)) | None => Err(Error::forbidden_action(rule)),
         }
     }
 

@@ -32,6 +32,7 @@ use keystone_identity::Identity;
 use keystone_policy::Enforcer;
 use tower::ServiceBuilder;
 
+pub use context::RemoteChecks;
 pub use edge::Connection;
 pub use health::{Check, Health, Network};
 pub use listing::ListLimits;
@@ -48,6 +49,8 @@ pub struct App {
     pub auth: Auth,
     /// Who may do what.
     pub policy: Arc<Enforcer>,
+    /// Where rules ask other servers.
+    pub remote_checks: RemoteChecks,
     /// What the operator decided about HTTP.
     pub settings: Arc<Settings>,
 }

@@ -1,6 +1,7 @@
 //! What an operator decides about tokens.
 
 use chrono::Duration;
+use keystone_identity::ProjectRef;
 
 /// Options of `[auth]`, `[token]`, `[receipt]` and `[resource]` that govern authentication.
 #[derive(Clone, Debug)]
@@ -23,6 +24,14 @@ pub struct Settings {
     pub delegated_admins_reach_ec2: bool,
     /// `[identity] default_domain_id`
     pub default_domain_id: String,
+}
+
+impl Settings {
+    /// Whether this is the project that the operator named as the administrators'; none where they named none.
+    pub(crate) fn names_admin_project(&self, project: &ProjectRef) -> Option<bool> {
+        let (name, domain) = self.admin_project.as_ref()?;
+        Some(*name == project.name && *domain == project.domain.name)
+    }
 }
 
 impl Default for Settings {

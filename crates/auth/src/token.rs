@@ -145,28 +145,44 @@ impl AuthToken {
                 .any(|method| DELEGATED.contains(&method.as_str()))
     }
 
-    /// The dictionary that policy rules call credentials.
-    pub fn credentials(&self) -> Value {
+    /// The dictionary that policy rules call credentials: what oslo.context's `to_policy_values` has, and the token as
+    /// it is served.
+    ///
+    /// The reference takes what begins with `service_` from headers that any client can send; here it is always empty.
+    pub fn credentials(&self, settings: &Settings, catalog: Option<Value>) -> Value {
         let user = &self.subject.user;
         let roles: Vec<&str> = self.roles.iter().map(|role| role.name.as_str()).collect();
         let project = self.project();
-        let domain = match &self.scope {
-            Scope::Domain(domain) => Some(domain),
+        let domain_id = match &self.scope {
+            Scope::Domain(domain) => Some(&domain.id),
             Scope::Unscoped | Scope::Project(_) | Scope::System => None,
         };
         json!({
+            "token": self.body(settings, catalog)["token"].take(),
+            "domain_id": domain_id,
             "user_id": user.id,
             "user_domain_id": user.domain_id,
             "system_scope": (self.scope == Scope::System).then_some("all"),
-            "domain_id": domain.map(|domain| &domain.id),
-            "domain_name": domain.map(|domain| &domain.name),
             "project_id": project.map(|project| &project.id),
             "project_domain_id": project.map(|project| &project.domain.id),
             "roles": roles,
-            "is_admin": false,
-            "is_admin_project": true,
-            "is_delegated_auth": self.is_delegated(),
+            "is_admin_project": self.is_admin_project(settings),
+            "service_user_id": null,
+            "service_user_domain_id": null,
+            "service_project_id": null,
+            "service_project_domain_id": null,
+            "service_roles": [],
         })
+    }
+
+    /// Whether rules take the project in scope for the administrators': any, and none, where the operator named none. A
+    /// domain is never taken for it, as `keystone/server/flask/request_processing/middleware/auth_context.py` has it.
+    fn is_admin_project(&self, settings: &Settings) -> bool {
+        match &self.scope {
+            Scope::Unscoped | Scope::System => true,
+            Scope::Domain(_) => false,
+            Scope::Project(project) => settings.names_admin_project(project).unwrap_or(true),
+        }
     }
 
     /// The body of `GET /v3/auth/tokens`, with the catalog where there is one.
@@ -207,8 +223,7 @@ impl AuthToken {
                 token.insert("project".to_owned(), id_and_domain);
                 token.insert("is_domain".to_owned(), json!(project.is_domain));
                 token.insert("roles".to_owned(), json!(self.roles));
-                if let Some((name, domain)) = &settings.admin_project {
-                    let is_admin_project = *name == project.name && *domain == project.domain.name;
+                if let Some(is_admin_project) = settings.names_admin_project(project) {
                     token.insert("is_admin_project".to_owned(), json!(is_admin_project));
                 }
             }

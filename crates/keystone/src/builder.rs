@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keystone_api::Live;
 use keystone_auth::Keys as Rings;
-use keystone_policy::LoadError;
+use keystone_policy::{Enforcer, LoadError};
 use keystone_storage::schema::{Phase, SchemaState, state, sync};
 use keystone_storage::{DatabaseUrl, Db};
 use keystone_token::{KeyRepository, KeyRing, KeySet};
@@ -115,7 +115,7 @@ impl Builder {
         };
         let keys = rings(&settings, or_new(keys)?, or_new(credential_keys)?);
         let created_here = db.created_here().await?;
-        let app = services(&db, &clock, &keys, created_here, settings)?;
+        let app = services(&db, &clock, &keys, created_here, settings, Enforcer::new)?;
         app.identity.check_tree().await?;
         Ok(Keystone {
             db,

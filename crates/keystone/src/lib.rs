@@ -20,12 +20,12 @@ mod settings;
 use std::sync::Arc;
 
 use axum::Router;
-use keystone_api::{App, Live};
+use keystone_api::{App, Live, RemoteChecks};
 use keystone_auth::Auth;
 use keystone_catalog::Catalog;
 use keystone_identity::Identity;
 use keystone_identity::password::Algorithm;
-use keystone_policy::Enforcer;
+use keystone_policy::{Enforcer, LoadError};
 use keystone_storage::Db;
 use keystone_types::Clock;
 
@@ -90,14 +90,17 @@ impl Keystone {
     /// Takes over settings while requests go on; those under way keep what they began with.
     /// The database and the key repositories stay.
     pub async fn reload(&self, settings: Settings) -> Result<(), BuildError> {
-        let app = services(
+        let before = self.live.app();
+        let mut app = services(
             &self.db,
             &self.clock,
             &self.keys,
             self.created_here,
             settings,
+            |policy| before.policy.renewed(policy),
         )?;
         app.identity.check_tree().await?;
+        app.remote_checks = before.remote_checks.clone();
         self.live.replace(app);
         Ok(())
     }
@@ -110,6 +113,7 @@ fn services(
     keys: &auth::Keys,
     created_here: bool,
     settings: Settings,
+    enforcer: impl FnOnce(keystone_policy::Settings) -> Result<Enforcer, LoadError>,
 ) -> Result<App, BuildError> {
     let Settings {
         identity,
@@ -137,12 +141,13 @@ fn services(
         keys.clone(),
         auth,
     );
-    let policy = Arc::new(Enforcer::new(policy)?);
+    let policy = Arc::new(enforcer(policy)?);
     Ok(App {
         identity,
         catalog,
         auth,
         policy,
+        remote_checks: RemoteChecks::default(),
         settings: Arc::new(api),
     })
 }

@@ -39,6 +39,13 @@ pub enum Check {
     },
     /// `http:…` and `https:…`, with the address to ask.
     Remote(Template),
+    /// A part that is wrong. It never allows, and neither does what negates it.
+    Flawed {
+        /// How oslo.policy spells what it makes of it.
+        shown: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A check that parses but never comes to an answer; whoever reaches it is denied.
     Unusable {
         /// The part before the colon.
@@ -64,6 +71,15 @@ impl Check {
             _ => &[],
         }
     }
+
+    /// The same, to be changed.
+    pub(crate) fn parts_mut(&mut self) -> &mut [Check] {
+        match self {
+            Self::Not(part) => std::slice::from_mut(part),
+            Self::All(parts) | Self::Any(parts) => parts,
+            _ => &mut [],
+        }
+    }
 }
 
 impl Display for Check {
@@ -79,6 +95,7 @@ impl Display for Check {
             Self::Credential { path, wanted } => write!(f, "{}:{wanted}", path.join(".")),
             Self::Literal { source, wanted, .. } => write!(f, "{source}:{wanted}"),
             Self::Remote(address) => write!(f, "{address}"),
+            Self::Flawed { shown, .. } => f.write_str(shown),
             Self::Unusable { kind, wanted, .. } => write!(f, "{kind}:{wanted}"),
         }
     }

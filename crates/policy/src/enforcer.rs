@@ -4,43 +4,72 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use serde_json::Value;
 
 use crate::error::{Denied, LoadError};
-use crate::overrides::{self, Overrides};
-use crate::rules::Rules;
+use crate::overrides::{self, Overrides, Texts};
+use crate::rules::{Loaded, Rules};
 use crate::settings::Settings;
 
 /// Answers by the rules that the files have now, or by the last good ones.
 #[derive(Debug)]
 pub struct Enforcer {
     settings: Settings,
-    rules: ArcSwap<Rules>,
-    seen: ArcSwap<Snapshot>,
-    fault: ArcSwapOption<LoadError>,
+    state: ArcSwap<State>,
     reloading: Mutex<()>,
 }
 
+/// What the last look at the files led to.
+#[derive(Debug)]
+struct State {
+    rules: Arc<Rules>,
+    /// What the rules were read from.
+    texts: Arc<Texts>,
+    seen: Snapshot,
+    /// Why the rules are not those of the files.
+    fault: Option<Arc<LoadError>>,
+}
+
 impl Enforcer {
-    /// Reads the files; here a mistake is an error, for there are no rules yet that could stay.
+    /// Reads the files; here one that can't be read is an error, for there are no rules yet that could stay.
     pub fn new(settings: Settings) -> Result<Self, LoadError> {
+        Self::after(&Texts::default(), settings)
+    }
+
+    /// The same for other settings, while the rules of this one are in force: what would keep them in force is an
+    /// error here too.
+    pub fn renewed(&self, settings: Settings) -> Result<Self, LoadError> {
+        let mine = &self.settings;
+        if mine.file == settings.file && mine.dirs == settings.dirs {
+            Self::after(&self.state.load().texts, settings)
+        } else {
+            Self::new(settings)
+        }
+    }
+
+    fn after(before: &Texts, settings: Settings) -> Result<Self, LoadError> {
+        // Taken before the files are read: a change in between is seen next time.
         let seen = Snapshot::take(&settings);
-        let rules = load(&settings)?;
+        let (rules, texts) = load(&settings, before)?;
+        let state = State {
+            rules: Arc::new(rules),
+            texts: Arc::new(texts),
+            seen,
+            fault: None,
+        };
         Ok(Self {
             settings,
-            rules: ArcSwap::from_pointee(rules),
-            seen: ArcSwap::from_pointee(seen),
-            fault: ArcSwapOption::empty(),
+            state: ArcSwap::from_pointee(state),
             reloading: Mutex::new(()),
         })
     }
 
     /// Whether `credentials` may do on `target` what `rule` is about; see [`Rules::enforce`].
     pub fn enforce(&self, rule: &str, target: &Value, credentials: &Value) -> Result<(), Denied> {
-        self.refresh();
-        let answer = self.rules.load().enforce(rule, target, credentials);
+        let answer = self.rules().enforce(rule, target, credentials);
         if let Err(Denied::Undecided { rule, reason }) = &answer {
             tracing::warn!(
                 rule,
@@ -54,42 +83,72 @@ impl Enforcer {
     /// The rules in force.
     pub fn rules(&self) -> Arc<Rules> {
         self.refresh();
-        self.rules.load_full()
+        Arc::clone(&self.state.load().rules)
+    }
+
+    /// How long another server may take to answer a rule's question.
+    pub fn patience(&self) -> Duration {
+        self.settings.remote.timeout
     }
 
     /// Why the rules in force are not those of the files, if they aren't.
     pub fn fault(&self) -> Option<Arc<LoadError>> {
-        self.fault.load_full()
+        self.state.load().fault.clone()
     }
 
     /// Reads the files again if one of them is not what it was; one thread does, the others go on with what there is.
     pub fn refresh(&self) {
-        if self.seen.load().is_current() {
+        if self.state.load().seen.is_current() {
             return;
         }
         let Ok(_one) = self.reloading.try_lock() else {
             return;
         };
-        // Taken before the files are read: a change in between is seen next time.
+        let last = self.state.load();
         let seen = Snapshot::take(&self.settings);
-        match load(&self.settings) {
-            Ok(rules) => {
-                self.rules.store(Arc::new(rules));
-                self.fault.store(None);
+        let next = match load(&self.settings, &last.texts) {
+            Ok((rules, texts)) => {
                 tracing::info!("the policy rules were read again");
+                State {
+                    rules: Arc::new(rules),
+                    texts: Arc::new(texts),
+                    seen,
+                    fault: None,
+                }
             }
-            Err(error) => {
-                tracing::error!(%error, "the policy rules stay as they were");
-                self.fault.store(Some(Arc::new(error)));
-            }
-        }
-        self.seen.store(Arc::new(seen));
+            Err(error) => State {
+                rules: Arc::clone(&last.rules),
+                texts: Arc::clone(&last.texts),
+                seen,
+                fault: Some(last.complain(error)),
+            },
+        };
+        self.state.store(Arc::new(next));
     }
 }
 
-fn load(settings: &Settings) -> Result<Rules, LoadError> {
-    let overrides = Overrides::from_settings(settings)?;
-    Rules::with_overrides(&overrides, settings).strict()
+impl State {
+    /// Tells once why the rules are kept.
+    fn complain(&self, error: LoadError) -> Arc<LoadError> {
+        let known = self.fault.as_ref();
+        if let Some(known) = known.filter(|known| known.to_string() == error.to_string()) {
+            return Arc::clone(known);
+        }
+        tracing::error!("{error}; the policy rules stay as they were until it is repaired");
+        Arc::new(error)
+    }
+}
+
+/// Reads the files where `before` was read last, and tells of each rule that is wrong.
+fn load(settings: &Settings, before: &Texts) -> Result<(Rules, Texts), LoadError> {
+    let texts = Texts::read(settings)?;
+    texts.check_after(before, settings)?;
+    let overrides = Overrides::from_texts(&texts)?;
+    let Loaded { rules, faults } = Rules::with_overrides(&overrides, settings);
+    for fault in faults {
+        tracing::error!("{fault}; it denies until it is repaired");
+    }
+    Ok((rules, texts))
 }
 
 /// What the files looked like when they were read.

@@ -68,9 +68,38 @@ pub enum LoadError {
         /// What is wrong there.
         reason: String,
     },
+    /// The file of the rules in force has been taken from under them.
+    #[error("policy file {}: {}", path.display(), how.as_str())]
+    Lost {
+        /// The file or directory.
+        path: PathBuf,
+        /// What has become of it.
+        how: Loss,
+    },
     /// Rules are wrong; every one of them is named.
     #[error("{}", each(.0))]
     Rules(Vec<Fault>),
+}
+
+/// What becomes of a file that rules are in force from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It is not there any more.
+    Gone,
+    /// There is nothing in it.
+    Emptied,
+    /// It has only the beginning of what it had, up to the middle of a line.
+    CutOff,
+}
+
+impl Loss {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Gone => "it is gone",
+            Self::Emptied => "it has been emptied",
+            Self::CutOff => "it has been cut off in the middle of a line",
+        }
+    }
 }
 
 fn each(faults: &[Fault]) -> String {
@@ -86,7 +115,7 @@ pub struct Fault {
     /// The file that says so; none for a rule that was handed over or built in.
     pub file: Option<PathBuf>,
     /// What is wrong.
-    pub flaw: Flaw,
+    pub flaws: Vec<Flaw>,
 }
 
 impl Display for Fault {
@@ -94,7 +123,8 @@ impl Display for Fault {
         if let Some(file) = &self.file {
             write!(f, "policy file {}: ", file.display())?;
         }
-        write!(f, "rule {:?} {}", self.rule, self.flaw)
+        let flaws: Vec<_> = self.flaws.iter().map(ToString::to_string).collect();
+        write!(f, "rule {:?} {}", self.rule, flaws.join(", and "))
     }
 }
 

@@ -7,9 +7,14 @@ use crate::python;
 use crate::rules::Rules;
 use crate::template::{Gap, Template};
 
-/// Why a check has no answer; oslo.policy raises there, so nothing that surrounds it can turn it into a yes.
+/// Why a check has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Undecided(pub(crate) String);
+pub(crate) enum Undecided {
+    /// oslo.policy raises there, so nothing that surrounds it can turn it into a yes.
+    Raised(String),
+    /// A part of a rule is wrong: others may allow, but neither it nor its opposite does.
+    Flawed(String),
+}
 
 /// One question to the rules.
 #[derive(Clone, Copy)]
@@ -26,39 +31,43 @@ impl Question<'_> {
             Check::True => Ok(true),
             Check::False => Ok(false),
             Check::Not(part) => Ok(!self.holds(part)?),
-            Check::All(parts) => {
-                for part in parts {
-                    if !self.holds(part)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            }
-            Check::Any(parts) => {
-                for part in parts {
-                    if self.holds(part)? {
-                        return Ok(true);
-                    }
-                }
-                Ok(false)
-            }
+            Check::All(parts) => self.settled(parts, false),
+            Check::Any(parts) => self.settled(parts, true),
             Check::Rule(name) => match self.rules.check(name) {
                 Some(check) => self.holds(check),
-                None => Ok(false),
+                None => Err(Undecided::Flawed(format!("there is no rule {name:?}"))),
             },
+            Check::Flawed { reason, .. } => Err(Undecided::Flawed(reason.clone())),
             Check::Role(wanted) => self.with(wanted, |name| self.has_role(name)),
             Check::Credential { path, wanted } => {
                 self.with(wanted, |text| found(self.credential(path)?, text))
             }
             Check::Literal { text, wanted, .. } => self.with(wanted, |wanted| Ok(text == wanted)),
             Check::Remote(address) => match address.render(self.target) {
-                Ok(address) => self.ask(&address),
-                Err(Gap::Missing(key)) => Err(Undecided(format!("the target has no {key:?}"))),
-                Err(Gap::Bad(reason)) => Err(Undecided(reason.to_owned())),
+                Ok(found) => self.ask(address, &found),
+                Err(Gap::Missing(key)) => Err(raised(format!("the target has no {key:?}"))),
+                Err(Gap::Bad(reason)) => Err(raised(reason)),
             },
             Check::Unusable { wanted, reason, .. } => {
-                self.with(wanted, |_| Err(Undecided(reason.clone())))
+                self.with(wanted, |_| Err(raised(reason.clone())))
             }
+        }
+    }
+
+    /// Whether one of the parts answers `settling`, which is the answer of the whole then.
+    fn settled(&self, parts: &[Check], settling: bool) -> Result<bool, Undecided> {
+        let mut flawed = None;
+        for part in parts {
+            match self.holds(part) {
+                Ok(answer) if answer == settling => return Ok(settling),
+                Ok(_) => {}
+                Err(Undecided::Flawed(reason)) => flawed = flawed.or(Some(reason)),
+                Err(raised) => return Err(raised),
+            }
+        }
+        match flawed {
+            Some(reason) => Err(Undecided::Flawed(reason)),
+            None => Ok(!settling),
         }
     }
 
@@ -71,12 +80,12 @@ impl Question<'_> {
         match wanted.render(self.target) {
             Ok(wanted) => test(&wanted),
             Err(Gap::Missing(_)) => Ok(false),
-            Err(Gap::Bad(reason)) => Err(Undecided(reason.to_owned())),
+            Err(Gap::Bad(reason)) => Err(raised(reason)),
         }
     }
 
     fn has_role(&self, name: &str) -> Result<bool, Undecided> {
-        let wrong = || Undecided("the credentials' `roles` are not a list of names".to_owned());
+        let wrong = || raised("the credentials' `roles` are not a list of names");
         let Some(roles) = self.credentials.get("roles") else {
             return Ok(false);
         };
@@ -93,7 +102,7 @@ impl Question<'_> {
         path: &'a [String],
     ) -> Result<(&'a Value, &'a [String]), Undecided> {
         if !self.credentials.is_object() {
-            return Err(Undecided("the credentials are not an object".to_owned()));
+            return Err(raised("the credentials are not an object"));
         }
         if let Some(("system", rest)) = path.split_first().map(|(key, rest)| (key.as_str(), rest))
             && let Some(system) = self.credentials.get("system_scope")
@@ -104,12 +113,17 @@ impl Question<'_> {
         Ok((self.credentials, path))
     }
 
-    fn ask(&self, address: &str) -> Result<bool, Undecided> {
+    /// The log gets the address as the rule has it: what a request says may stand in the other one.
+    fn ask(&self, shown: &Template, address: &str) -> Result<bool, Undecided> {
         self.rules
             .remote()
             .ask(address, self.rule, self.target, self.credentials)
-            .map_err(|reason| Undecided(format!("{address}: {reason}")))
+            .map_err(|reason| raised(format!("{shown}: {reason}")))
     }
+}
+
+fn raised(reason: impl Into<String>) -> Undecided {
+    Undecided::Raised(reason.into())
 }
 
 /// Whether the value at the end of the path has this text; of a list, any element will do.
@@ -118,7 +132,7 @@ fn found((value, path): (&Value, &[String]), wanted: &str) -> Result<bool, Undec
         return Ok(python::text(value) == wanted);
     };
     let Value::Object(map) = value else {
-        return Err(Undecided(format!(
+        return Err(raised(format!(
             "{key:?} is looked up in a credential that has no keys"
         )));
     };

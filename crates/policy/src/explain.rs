@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::check::Check;
 use crate::error::Denied;
-use crate::evaluate::Question;
+use crate::evaluate::{Question, Undecided};
 use crate::rules::Rules;
 use crate::scope::Scope;
 use crate::template::{Gap, Template};
@@ -46,6 +46,8 @@ pub enum Outcome {
     False,
     /// It can't be decided.
     Undecided(String),
+    /// It is wrong: it does not allow, and neither does what negates it.
+    Flawed(String),
     /// It would have asked another server, but the answer was settled before.
     NotAsked,
 }
@@ -103,20 +105,17 @@ impl Question<'_> {
                     .check(name)
                     .map(|check| self.part(check, reached));
                 let outcome = part.as_ref().map(|part| part.outcome.clone());
-                let missing = part.is_none().then(|| "there is no such rule".to_owned());
-                Part {
-                    check: check.to_string(),
-                    outcome: outcome.unwrap_or(Outcome::False),
-                    note: missing,
-                    parts: part.into_iter().collect(),
-                }
+                let missing = || Outcome::Flawed("there is no such rule".to_owned());
+                let parts = part.into_iter().collect();
+                node(&check.to_string(), outcome.unwrap_or_else(missing), parts)
             }
             Check::Remote(_) if !reached => node(&check.to_string(), Outcome::NotAsked, Vec::new()),
             _ => {
                 let outcome = match self.holds(check) {
                     Ok(true) => Outcome::True,
                     Ok(false) => Outcome::False,
-                    Err(undecided) => Outcome::Undecided(undecided.0),
+                    Err(Undecided::Raised(reason)) => Outcome::Undecided(reason),
+                    Err(Undecided::Flawed(reason)) => Outcome::Flawed(reason),
                 };
                 let mut part = node(&check.to_string(), outcome, Vec::new());
                 part.note = self.note(check);
@@ -125,14 +124,17 @@ impl Question<'_> {
         }
     }
 
-    /// Parts joined by a word: the first that differs from `neutral` decides.
+    /// Parts joined by a word: the first that differs from `neutral` decides, one that is wrong only if none does.
     fn joined(&self, word: &str, parts: &[Check], neutral: &Outcome, reached: bool) -> Part {
         let mut outcome = neutral.clone();
         let mut below = Vec::new();
         for part in parts {
-            let open = outcome == *neutral;
+            let flawed = matches!(outcome, Outcome::Flawed(_));
+            let open = flawed || outcome == *neutral;
             let part = self.part(part, reached && open);
-            if open {
+            let decides = part.outcome != *neutral;
+            let as_before = flawed && matches!(part.outcome, Outcome::Flawed(_));
+            if open && decides && !as_before {
                 outcome = part.outcome.clone();
             }
             below.push(part);
@@ -225,6 +227,7 @@ impl Display for Outcome {
             Self::True => f.write_str("true"),
             Self::False => f.write_str("false"),
             Self::Undecided(reason) => write!(f, "undecided: {reason}"),
+            Self::Flawed(reason) => write!(f, "wrong: {reason}"),
             Self::NotAsked => f.write_str("not asked"),
         }
     }

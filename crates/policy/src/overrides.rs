@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::error::LoadError;
+use crate::error::{LoadError, Loss};
 use crate::settings::Settings;
 use crate::yaml::{self, Mistake};
 
@@ -23,33 +23,38 @@ pub(crate) struct Override {
     pub(crate) file: Option<Arc<Path>>,
 }
 
+/// The policy files that are there and what is in them, in the order in which they are laid over each other.
+#[derive(Debug, Default)]
+pub(crate) struct Texts(Vec<(PathBuf, String)>);
+
 impl Overrides {
     /// Reads one JSON or YAML file.
     pub fn from_file(path: &Path) -> Result<Self, LoadError> {
-        let text = fs::read_to_string(path).map_err(|source| LoadError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let rules = parse(&text).map_err(|mistake| LoadError::Format {
+        Self::from_text(path, &read(path)?)
+    }
+
+    /// Reads the policy file and, over it, the files of the policy directories; what does not exist has no rules.
+    pub fn from_settings(settings: &Settings) -> Result<Self, LoadError> {
+        Self::from_texts(&Texts::read(settings)?)
+    }
+
+    /// The rules of files that were read.
+    pub(crate) fn from_texts(texts: &Texts) -> Result<Self, LoadError> {
+        let mut all = Self::default();
+        for (path, text) in &texts.0 {
+            all.0.extend(Self::from_text(path, text)?.0);
+        }
+        Ok(all)
+    }
+
+    fn from_text(path: &Path, text: &str) -> Result<Self, LoadError> {
+        let rules = parse(text).map_err(|mistake| LoadError::Format {
             path: path.to_owned(),
             line: mistake.line,
             column: mistake.column,
             reason: mistake.reason,
         })?;
         Ok(Self::new(rules, Some(&Arc::from(path))))
-    }
-
-    /// Reads the policy file and, over it, the files of the policy directories; what does not exist has no rules.
-    pub fn from_settings(settings: &Settings) -> Result<Self, LoadError> {
-        let mut all = Self::default();
-        for path in files(settings)? {
-            match Self::from_file(&path) {
-                Ok(overrides) => all.0.extend(overrides.0),
-                Err(LoadError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(all)
     }
 
     /// The names of the rules.
@@ -74,6 +79,64 @@ impl From<Map<String, Value>> for Overrides {
     fn from(rules: Map<String, Value>) -> Self {
         Self::new(rules, None)
     }
+}
+
+impl Texts {
+    /// Reads the policy file and the files of the policy directories.
+    pub(crate) fn read(settings: &Settings) -> Result<Self, LoadError> {
+        let mut texts = Vec::new();
+        for path in files(settings)? {
+            match read(&path) {
+                Ok(text) => texts.push((path, text)),
+                Err(LoadError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self(texts))
+    }
+
+    /// Refuses what looks like an accident rather than an operator's will.
+    ///
+    /// A file of a directory may go, which is how its rules are taken back; the policy file and a whole directory may
+    /// not. A file that is to have no rules says so with `{}` or a comment.
+    pub(crate) fn check_after(&self, before: &Self, settings: &Settings) -> Result<(), LoadError> {
+        let lost = |path: &Path, how| {
+            let path = path.to_owned();
+            Err(LoadError::Lost { path, how })
+        };
+        for (path, old) in before.0.iter().filter(|(_, old)| !is_blank(old)) {
+            let Some((_, new)) = self.0.iter().find(|(known, _)| known == path) else {
+                if settings.file.as_ref() == Some(path) {
+                    return lost(path, Loss::Gone);
+                }
+                let mut dirs = settings.dirs.iter();
+                match dirs.find(|dir| path.starts_with(dir) && !dir.exists()) {
+                    Some(dir) => return lost(dir, Loss::Gone),
+                    None => continue,
+                }
+            };
+            if is_blank(new) {
+                return lost(path, Loss::Emptied);
+            }
+            // Rules that end with a line may have been taken off on purpose.
+            let rest = old.strip_prefix(new.as_str()).unwrap_or_default();
+            if !rest.is_empty() && !new.ends_with('\n') && !rest.starts_with(['\n', '\r']) {
+                return lost(path, Loss::CutOff);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    fs::read_to_string(path).map_err(|source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
 }
 
 /// The policy file and the files of the directories, in the order in which they are laid over each other.

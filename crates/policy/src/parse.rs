@@ -1,7 +1,7 @@
 //! From a rule as it is written to its tree, reading it as oslo.policy does.
 //!
 //! oslo.policy never refuses a rule: what it can't read denies. The tree here does the same, and the flaws beside it
-//! let whoever loads a file refuse instead. `and` binds tighter than `or`, and `not` tighter than both.
+//! tell what that was. `and` binds tighter than `or`, and `not` tighter than both.
 
 use serde_json::Value;
 
@@ -20,12 +20,19 @@ pub(crate) fn parse(rule: &Value) -> (Check, Vec<Flaw>) {
         Value::Null => Check::True,
         Value::String(text) => parse_text(text, &mut flaws),
         Value::Array(choices) => parse_list(choices, &mut flaws),
-        _ => {
-            flaws.push(Flaw::Type);
-            Check::False
-        }
+        _ => flawed(Flaw::Type, &mut flaws),
     };
     (check, flaws)
+}
+
+/// What stands in the tree for what can't be read.
+fn flawed(flaw: Flaw, flaws: &mut Vec<Flaw>) -> Check {
+    let reason = flaw.to_string();
+    flaws.push(flaw);
+    Check::Flawed {
+        shown: "!".to_owned(),
+        reason,
+    }
 }
 
 fn parse_text(text: &str, flaws: &mut Vec<Flaw>) -> Check {
@@ -47,11 +54,8 @@ fn parse_text(text: &str, flaws: &mut Vec<Flaw>) -> Check {
             check
         }
         Err(reason) => {
-            flaws.push(Flaw::Syntax {
-                text: text.to_owned(),
-                reason,
-            });
-            Check::False
+            let text = text.to_owned();
+            flawed(Flaw::Syntax { text, reason }, flaws)
         }
     }
 }
@@ -84,11 +88,10 @@ fn parse_list(choices: &[Value], flaws: &mut Vec<Flaw>) -> Check {
 }
 
 fn list_leaf(word: &Value, flaws: &mut Vec<Flaw>) -> Check {
-    if let Some(word) = word.as_str() {
-        return leaf(word, flaws);
+    match word.as_str() {
+        Some(word) => leaf(word, flaws),
+        None => flawed(Flaw::Type, flaws),
     }
-    flaws.push(Flaw::Type);
-    Check::False
 }
 
 /// One check: `@`, `!` or `KIND:MATCH`.
@@ -99,11 +102,9 @@ fn leaf(word: &str, flaws: &mut Vec<Flaw>) -> Check {
         _ => {}
     }
     let Some((kind, wanted)) = word.split_once(':') else {
-        flaws.push(Flaw::Syntax {
-            text: word.to_owned(),
-            reason: "a check is `kind:match`, `@` or `!`".to_owned(),
-        });
-        return Check::False;
+        let (text, reason) = (word.to_owned(), "a check is `kind:match`, `@` or `!`");
+        let reason = reason.to_owned();
+        return flawed(Flaw::Syntax { text, reason }, flaws);
     };
     if kind == "rule" {
         return Check::Rule(wanted.to_owned());

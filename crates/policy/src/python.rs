@@ -120,7 +120,7 @@ fn number_text(number: &Number) -> String {
 }
 
 /// The shortest digits, with an exponent below 1e-4 and from 1e16 on.
-fn float_text(value: f64) -> String {
+pub(crate) fn float_text(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
     }

@@ -1,12 +1,12 @@
 //! Rules that refer to nothing, or to themselves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::check::Check;
 use crate::error::Flaw;
 use crate::rules::Rules;
 
-/// Longer chains of references are refused, so that no file can exhaust the stack.
+/// Longer chains of references are cut, so that no file can exhaust the stack.
 const LONGEST: usize = 50;
 
 /// What is wrong with the references among the rules.
@@ -14,98 +14,157 @@ const LONGEST: usize = 50;
 pub(crate) struct Findings {
     /// The flaws, by rule.
     pub(crate) flaws: Vec<(String, Flaw)>,
-    /// Rules that would not end, or not soon enough.
-    pub(crate) endless: Vec<String>,
+    /// References that must not be followed: from which rule, to which.
+    pub(crate) cut: Vec<(String, String)>,
 }
 
-/// Follows every reference once.
+/// The rules that each refers to.
+type References<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
+/// Looks at every reference once.
 pub(crate) fn examine(rules: &Rules) -> Findings {
-    let mut walk = Walk {
-        rules,
-        trail: Vec::new(),
-        done: HashMap::new(),
-        findings: Findings::default(),
-    };
+    let mut findings = Findings::default();
+    let mut references = References::new();
     for name in rules.names() {
-        walk.visit(name);
+        let mut found = BTreeSet::new();
+        if let Some(check) = rules.check(name) {
+            collect(check, &mut found);
+        }
+        for missing in found.iter().filter(|other| rules.check(other).is_none()) {
+            let flaw = Flaw::Undefined((*missing).to_owned());
+            findings.flaws.push((name.to_owned(), flaw));
+        }
+        references.insert(name, found);
     }
-    walk.findings
+    cut_circles(rules, &mut references, &mut findings);
+    cut_chains(rules, &mut references, &mut findings);
+    findings
 }
 
-/// What following a rule to its ends came to.
-#[derive(Clone, Copy)]
-enum Reach {
-    /// It ends, after so many steps.
-    Ends(usize),
-    Never,
-}
-
-struct Walk<'a> {
-    rules: &'a Rules,
-    trail: Vec<&'a str>,
-    done: HashMap<&'a str, Reach>,
-    findings: Findings,
-}
-
-impl<'a> Walk<'a> {
-    fn visit(&mut self, name: &'a str) -> Reach {
-        if let Some(reach) = self.done.get(name) {
-            return *reach;
-        }
-        if let Some(start) = self.trail.iter().position(|other| *other == name) {
-            let mut circle: Vec<_> = self.trail[start..]
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            circle.push(name.to_owned());
-            self.fault(name, Flaw::Cycle(circle));
-            return Reach::Never;
-        }
-        let Some(check) = self.rules.check(name) else {
-            return Reach::Ends(0);
-        };
-        if self.trail.len() > LONGEST {
-            self.fault(self.trail[0], Flaw::Depth(LONGEST));
-            return Reach::Never;
-        }
-        self.trail.push(name);
-        let mut reach = self.follow(name, check);
-        self.trail.pop();
-        if matches!(reach, Reach::Ends(steps) if steps > LONGEST) {
-            self.fault(name, Flaw::Depth(LONGEST));
-            reach = Reach::Never;
-        }
-        if let Reach::Never = reach {
-            self.findings.endless.push(name.to_owned());
-        }
-        self.done.insert(name, reach);
-        reach
+fn collect<'a>(check: &'a Check, found: &mut BTreeSet<&'a str>) {
+    if let Check::Rule(name) = check {
+        found.insert(name);
     }
+    for part in check.parts() {
+        collect(part, found);
+    }
+}
 
-    fn follow(&mut self, name: &str, check: &'a Check) -> Reach {
-        if let Check::Rule(other) = check {
-            if self.rules.check(other).is_none() {
-                self.fault(name, Flaw::Undefined(other.clone()));
+/// Within a circle nothing leads anywhere: each of its rules keeps only what it says besides.
+fn cut_circles<'a>(rules: &'a Rules, references: &mut References<'a>, findings: &mut Findings) {
+    let endless = unending(rules, references);
+    let circles: BTreeMap<&str, Vec<String>> = endless
+        .iter()
+        .filter_map(|name| Some((*name, circle(rules, references, &endless, name)?)))
+        .collect();
+    for (name, circle) in &circles {
+        let flaw = Flaw::Cycle(circle.clone());
+        findings.flaws.push(((*name).to_owned(), flaw));
+    }
+    cut(references, findings, |name, other| {
+        circles.contains_key(name)
+            && rules
+                .resolve(other)
+                .is_some_and(|to| circles.contains_key(to))
+    });
+}
+
+/// The rules that are on a circle or lead to one: what is left when all that end are taken away.
+fn unending<'a>(rules: &'a Rules, references: &References<'a>) -> BTreeSet<&'a str> {
+    let ending = heights(rules, references);
+    let names = references.keys().copied();
+    names.filter(|name| !ending.contains_key(name)).collect()
+}
+
+/// How many references follow each other below a rule, for those rules where that has an end.
+fn heights<'a>(rules: &'a Rules, references: &References<'a>) -> HashMap<&'a str, usize> {
+    let mut open: HashMap<&str, usize> = HashMap::new();
+    let mut users: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut ready = VecDeque::new();
+    for (name, found) in references {
+        let targets: BTreeSet<_> = found
+            .iter()
+            .filter_map(|name| rules.resolve(name))
+            .collect();
+        if targets.is_empty() {
+            ready.push_back((*name, 0));
+        }
+        open.insert(name, targets.len());
+        for target in targets {
+            users.entry(target).or_default().push(name);
+        }
+    }
+    let mut heights = HashMap::new();
+    // Those that wait for nothing come in the order of their heights: the last that one waits for is its highest.
+    while let Some((name, height)) = ready.pop_front() {
+        heights.insert(name, height);
+        for user in users.get(name).into_iter().flatten() {
+            let Some(waiting) = open.get_mut(user) else {
+                continue;
+            };
+            *waiting -= 1;
+            if *waiting == 0 {
+                ready.push_back((user, height + 1));
             }
-            return match self.visit(other) {
-                Reach::Ends(steps) => Reach::Ends(steps + 1),
-                Reach::Never => Reach::Never,
-            };
         }
-        let mut reach = Reach::Ends(0);
-        for part in check.parts() {
-            reach = match (reach, self.follow(name, part)) {
-                (Reach::Ends(one), Reach::Ends(other)) => Reach::Ends(one.max(other)),
-                _ => Reach::Never,
-            };
-        }
-        reach
     }
+    heights
+}
 
-    fn fault(&mut self, rule: &str, flaw: Flaw) {
-        let flaw = (rule.to_owned(), flaw);
-        if !self.findings.flaws.contains(&flaw) {
-            self.findings.flaws.push(flaw);
+/// The shortest way from a rule back to itself.
+fn circle<'a>(
+    rules: &'a Rules,
+    references: &References<'a>,
+    among: &BTreeSet<&'a str>,
+    start: &'a str,
+) -> Option<Vec<String>> {
+    let mut came_from: HashMap<&str, &str> = HashMap::new();
+    let mut waiting = VecDeque::from([start]);
+    while let Some(name) = waiting.pop_front() {
+        let targets = references.get(name).into_iter().flatten();
+        for target in targets.filter_map(|other| rules.resolve(other)) {
+            if target == start {
+                let (mut circle, mut at) = (vec![start], name);
+                while at != start {
+                    circle.push(at);
+                    at = came_from[at];
+                }
+                circle.push(start);
+                return Some(circle.into_iter().rev().map(str::to_owned).collect());
+            }
+            if among.contains(target) && !came_from.contains_key(target) {
+                came_from.insert(target, name);
+                waiting.push_back(target);
+            }
         }
+    }
+    None
+}
+
+fn cut_chains<'a>(rules: &'a Rules, references: &mut References<'a>, findings: &mut Findings) {
+    let heights = heights(rules, references);
+    let height = |name: &str| heights.get(name).copied().unwrap_or_default();
+    let tall = references.keys().filter(|name| height(name) > LONGEST);
+    let flaws = tall.map(|name| ((*name).to_owned(), Flaw::Depth(LONGEST)));
+    findings.flaws.extend(flaws);
+    cut(references, findings, |name, other| {
+        height(name) > LONGEST && rules.resolve(other).is_some_and(|to| height(to) >= LONGEST)
+    });
+}
+
+/// Takes away the references that are `wrong`.
+fn cut(
+    references: &mut References<'_>,
+    findings: &mut Findings,
+    wrong: impl Fn(&str, &str) -> bool,
+) {
+    for (name, found) in references {
+        found.retain(|other| {
+            let wrong = wrong(name, other);
+            if wrong {
+                findings.cut.push(((*name).to_owned(), (*other).to_owned()));
+            }
+            !wrong
+        });
     }
 }

@@ -35,6 +35,7 @@ mod asking {
     use std::path::Path;
     use std::sync::OnceLock;
 
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
     use serde_json::{Value, json};
     use ureq::tls::{
         Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem,
@@ -42,6 +43,7 @@ mod asking {
     use ureq::{Agent, Error};
 
     use super::Remote;
+    use crate::json::dumps;
     use crate::python;
     use crate::settings::{RemoteFormat, RemoteSettings};
 
@@ -68,18 +70,15 @@ mod asking {
             {
                 map.insert("system".to_owned(), system);
             }
-            let post = self.agent()?.post(address);
-            let sent = match self.settings.format {
-                RemoteFormat::Form => post.send_form([
-                    ("rule", json!(rule).to_string()),
-                    ("target", target.to_string()),
-                    ("credentials", credentials.to_string()),
-                ]),
-                RemoteFormat::Json => post.content_type("application/json").send(
-                    json!({"rule": rule, "target": target, "credentials": credentials}).to_string(),
-                ),
+            let question = json!({"rule": rule, "target": target, "credentials": credentials});
+            let (kind, body) = match self.settings.format {
+                RemoteFormat::Form => ("application/x-www-form-urlencoded", form(&question)),
+                RemoteFormat::Json => ("application/json", dumps(&question)),
             };
-            let body = sent.and_then(|mut answer| answer.body_mut().read_to_string());
+            let post = self.agent()?.post(address).content_type(kind);
+            let body = post
+                .send(body)
+                .and_then(|mut answer| answer.body_mut().read_to_string());
             let body = body.map_err(|error: Error| error.to_string())?;
             Ok(body.trim_matches('"') == "True")
         }
@@ -94,6 +93,22 @@ mod asking {
                 .build();
             Ok(self.agent.get_or_init(|| config.into()))
         }
+    }
+
+    /// Each member as a field, its JSON encoded as Python's `urlencode` does.
+    fn form(question: &Value) -> String {
+        const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+            .remove(b'_')
+            .remove(b'.')
+            .remove(b'-')
+            .remove(b'~')
+            .remove(b' ');
+        let members = question.as_object().into_iter().flatten();
+        let fields = members.map(|(name, value)| {
+            let value = utf8_percent_encode(&dumps(value), ESCAPED).to_string();
+            format!("{name}={}", value.replace(' ', "+"))
+        });
+        fields.collect::<Vec<_>>().join("&")
     }
 
     fn tls(settings: &RemoteSettings) -> Result<TlsConfig, String> {

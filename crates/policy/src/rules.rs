@@ -9,21 +9,19 @@ use serde_json::{Value, json};
 use crate::check::Check;
 use crate::defaults::{DefaultRule, keystone_defaults};
 use crate::error::{Denied, Fault, Flaw, LoadError};
-use crate::evaluate::Question;
+use crate::evaluate::{Question, Undecided};
 use crate::overrides::{Override, Overrides};
 use crate::parse::parse;
 use crate::references::examine;
 use crate::remote::Remote;
 use crate::scope::Scope;
 use crate::settings::Settings;
-use crate::template::Template;
 
 /// Parsed rules by name; they never change.
 #[derive(Debug)]
 pub struct Rules {
     by_name: BTreeMap<String, Rule>,
     default_rule: String,
-    asks: bool,
     remote: Remote,
 }
 
@@ -40,7 +38,7 @@ pub(crate) struct Rule {
 pub struct Loaded {
     /// The rules; as in oslo.policy, the wrong ones among them deny.
     pub rules: Rules,
-    /// The wrong rules, by name.
+    /// The wrong rules, in the order of their names.
     pub faults: Vec<Fault>,
 }
 
@@ -72,37 +70,42 @@ impl Rules {
 
     /// The operator's rules over those of any service.
     pub fn over(defaults: &[DefaultRule], overrides: &Overrides, settings: &Settings) -> Loaded {
-        let mut faults = Vec::new();
+        let mut flaws = Flaws::new();
         let mut rules = BTreeMap::new();
         for name in overrides.names() {
             let rule = overrides
                 .get(name)
-                .map(|given| operators(name, given, &mut faults));
+                .map(|given| operators(name, given, &mut flaws));
             rules.extend(rule.map(|rule| (name.to_owned(), rule)));
         }
         for default in defaults {
-            let own = || effective(default, overrides, settings, &mut faults);
+            let own = || effective(default, overrides, settings, &mut flaws);
             let rule = rules.entry(default.name.clone()).or_insert_with(own);
             rule.scopes.clone_from(&default.scope_types);
         }
         let mut rules = Self {
-            asks: rules.values().any(|rule| has_remote(&rule.check)),
             by_name: rules,
             default_rule: settings.default_rule.clone(),
             remote: Remote::new(settings.remote.clone()),
         };
         let findings = examine(&rules);
-        faults.extend(findings.flaws.into_iter().map(|(rule, flaw)| Fault {
-            file: rules.by_name.get(&rule).and_then(|rule| rule.file.clone()),
-            rule,
-            flaw,
-        }));
-        for name in findings.endless {
+        for (rule, flaw) in findings.flaws {
+            flaws.entry(rule).or_default().push(flaw);
+        }
+        for (name, other) in findings.cut {
             if let Some(rule) = rules.by_name.get_mut(&name) {
-                rule.check = endless(&name);
+                cut(&mut rule.check, &other);
             }
         }
-        Loaded { rules, faults }
+        let faults = flaws.into_iter().map(|(rule, flaws)| Fault {
+            file: rules.by_name.get(&rule).and_then(|rule| rule.file.clone()),
+            rule,
+            flaws,
+        });
+        Loaded {
+            faults: faults.collect(),
+            rules,
+        }
     }
 
     /// Whether `credentials` may do on `target` what `rule` is about.
@@ -119,12 +122,12 @@ impl Rules {
         };
         match question.holds(&found.check) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Denied::Check {
+            Ok(false) | Err(Undecided::Flawed(_)) => Err(Denied::Check {
                 rule: rule.to_owned(),
             }),
-            Err(undecided) => Err(Denied::Undecided {
+            Err(Undecided::Raised(reason)) => Err(Denied::Undecided {
                 rule: rule.to_owned(),
-                reason: undecided.0,
+                reason,
             }),
         }
     }
@@ -142,10 +145,18 @@ impl Rules {
 
     /// Whether the rule may ask another server, which takes time that an async caller should not wait in place.
     pub fn calls_out(&self, rule: &str) -> bool {
-        self.asks
-            && self
-                .check(rule)
-                .is_some_and(|check| self.reaches_remote(check))
+        self.reaches(rule, &|check| matches!(check, Check::Remote(_)))
+    }
+
+    /// Whether the rule may look at what is at this path of the credentials, or hand it on.
+    pub fn may_read(&self, rule: &str, path: &[&str]) -> bool {
+        self.reaches(rule, &|check| match check {
+            Check::Remote(_) => true,
+            Check::Credential { path: read, .. } => {
+                read.iter().zip(path).all(|(read, wanted)| read == wanted)
+            }
+            _ => false,
+        })
     }
 
     /// Whether all that the rule looks at in the target is if `owner` there is the credentials' `key`.
@@ -166,7 +177,7 @@ impl Rules {
             | Check::Literal { wanted, .. }
             | Check::Unusable { wanted, .. } => wanted.is_literal(),
             Check::Remote(_) => false,
-            Check::True | Check::False => true,
+            Check::True | Check::False | Check::Flawed { .. } => true,
             Check::Not(_) | Check::All(_) | Check::Any(_) => check
                 .parts()
                 .iter()
@@ -203,35 +214,54 @@ impl Rules {
         Ok(rule)
     }
 
-    fn rule(&self, name: &str) -> Option<&Rule> {
-        let rules = &self.by_name;
-        rules.get(name).or_else(|| rules.get(&self.default_rule))
+    /// The name of the rule that answers for a name.
+    pub(crate) fn resolve(&self, name: &str) -> Option<&str> {
+        let found = self.by_name.get_key_value(name);
+        let found = found.or_else(|| self.by_name.get_key_value(&self.default_rule));
+        found.map(|(name, _)| name.as_str())
     }
 
-    fn reaches_remote(&self, check: &Check) -> bool {
+    fn rule(&self, name: &str) -> Option<&Rule> {
+        self.by_name.get(self.resolve(name)?)
+    }
+
+    /// Whether such a check is part of the rule, or of one that it refers to.
+    fn reaches(&self, rule: &str, such: &impl Fn(&Check) -> bool) -> bool {
+        self.check(rule)
+            .is_some_and(|check| self.has_part(check, such))
+    }
+
+    fn has_part(&self, check: &Check, such: &impl Fn(&Check) -> bool) -> bool {
         match check {
-            Check::Remote(_) => true,
-            Check::Rule(name) => self
-                .check(name)
-                .is_some_and(|check| self.reaches_remote(check)),
-            _ => check.parts().iter().any(|part| self.reaches_remote(part)),
+            Check::Rule(name) => self.reaches(name, such),
+            _ => such(check) || check.parts().iter().any(|part| self.has_part(part, such)),
         }
     }
 }
 
-fn has_remote(check: &Check) -> bool {
-    matches!(check, Check::Remote(_)) || check.parts().iter().any(has_remote)
+/// What is wrong with which rule.
+type Flaws = BTreeMap<String, Vec<Flaw>>;
+
+/// Puts what never allows in the place of a reference that must not be followed.
+fn cut(check: &mut Check, reference: &str) {
+    if check.is_rule(reference) {
+        *check = Check::Flawed {
+            shown: check.to_string(),
+            reason: "it leads back to where it stands, or through too many rules".to_owned(),
+        };
+    }
+    for part in check.parts_mut() {
+        cut(part, reference);
+    }
 }
 
 /// A rule from a file.
-fn operators(name: &str, given: &Override, faults: &mut Vec<Fault>) -> Rule {
-    let (check, flaws) = parse(&given.rule);
+fn operators(name: &str, given: &Override, flaws: &mut Flaws) -> Rule {
+    let (check, found) = parse(&given.rule);
     let file = given.file.as_deref().map(PathBuf::from);
-    faults.extend(flaws.into_iter().map(|flaw| Fault {
-        rule: name.to_owned(),
-        file: file.clone(),
-        flaw,
-    }));
+    if !found.is_empty() {
+        flaws.entry(name.to_owned()).or_default().extend(found);
+    }
     let text = match &given.rule {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
@@ -250,11 +280,13 @@ fn effective(
     default: &DefaultRule,
     overrides: &Overrides,
     settings: &Settings,
-    faults: &mut Vec<Fault>,
+    flaws: &mut Flaws,
 ) -> Rule {
     let mut parsed = |check: &str| {
-        let (check, flaws) = parse(&Value::from(check));
-        faults.extend(flaws.into_iter().map(|flaw| built_in(default, flaw)));
+        let (check, found) = parse(&Value::from(check));
+        if !found.is_empty() {
+            flaws.entry(default.name.clone()).or_default().extend(found);
+        }
         check
     };
     let mut check = parsed(&default.check);
@@ -263,7 +295,7 @@ fn effective(
         let old_check = parsed(&old.check);
         let renamed = (old.name != default.name).then(|| overrides.get(&old.name));
         if let Some(given) = renamed.flatten() {
-            let kept = operators(&old.name, given, &mut Vec::new());
+            let kept = operators(&old.name, given, &mut Flaws::new());
             // An override that only points to the new name is what generated samples contain.
             if kept.check != old_check && !kept.check.is_rule(&default.name) {
                 return kept;
@@ -279,21 +311,5 @@ fn effective(
         check,
         scopes: Vec::new(),
         file: None,
-    }
-}
-
-fn built_in(default: &DefaultRule, flaw: Flaw) -> Fault {
-    Fault {
-        rule: default.name.clone(),
-        file: None,
-        flaw,
-    }
-}
-
-fn endless(name: &str) -> Check {
-    Check::Unusable {
-        kind: "rule".to_owned(),
-        wanted: Template::new(&name.replace('%', "%%")),
-        reason: format!("rule {name:?} refers to itself, or through too many rules"),
     }
 }

@@ -10,18 +10,21 @@ JSON = {"Content-Type": "application/json"}
 CALLERS = ("admin", "member", "domain admin", "domain manager", "domain reader", "system reader", "unscoped", None)
 NAMES = ({}, {"name": ""}, {"name": None}, {"name": 5}, {"name": "   "}, {"name": "x" * 256}, {"name": "ümläut"})
 
-# Name to (its steps, its options of keystone.conf).
+# Name to (its steps, its options of keystone.conf, whether it records questions).
 ALL = {}
 
 
-def scenario(make=None, *, config=None, on_stage=True):
-    """A scenario under the function's name: its steps follow the cast's. `config` is {group: {option: value}}."""
+def scenario(make=None, *, config=None, on_stage=True, questions=False):
+    """A scenario under the function's name: its steps follow the cast's. `config` is {group: {option: value}}.
+
+    With `questions`, what the policy was asked is recorded in place of the answers.
+    """
 
     def register(make):
         if make.__name__ in ALL:
             raise ValueError(f"two scenarios are called {make.__name__}")
         texts = {group: {name: text(value) for name, value in options.items()} for group, options in (config or {}).items()}
-        ALL[make.__name__] = (lambda: (cast() if on_stage else []) + make(), texts)
+        ALL[make.__name__] = (lambda: (cast() if on_stage else []) + make(), texts, questions)
         return make
 
     return register(make) if make else register

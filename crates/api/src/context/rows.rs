@@ -22,24 +22,15 @@ impl Context {
             Caller::AdminToken => return Ok(items),
             Caller::Token(token) => token,
         };
-        let mut credentials = token.credentials();
-        credentials["token"] = token.body(self.app.auth.settings(), None)["token"].take();
-        let mut targets = Vec::with_capacity(items.len());
-        for item in &items {
-            let mut about = self.path.clone();
-            about.insert("target".to_owned(), Value::Object(target(item)?.0));
-            targets.push(Value::Object(about));
-        }
+        let credentials = self.credentials(rule, token).await?;
+        let questions = items
+            .iter()
+            .map(|item| Ok(self.question(rule, target(item)?)))
+            .collect::<Result<Vec<_>>>()?;
         let policy = Arc::clone(&self.app.policy);
-        let allowed = if policy.rules().calls_out(rule) {
-            let ask = move || decide(&policy, rule, &targets, &credentials);
-            tokio::task::spawn_blocking(ask)
-                .await
-                .map_err(Error::internal)?
-        } else {
-            decide(&policy, rule, &targets, &credentials)
-        };
-        let items = items.into_iter().zip(allowed);
+        let ask = move || answers(&policy, rule, &questions, &credentials);
+        let allowed = self.decide(rule, ask).await?;
+        let items = items.into_iter().zip(allowed.unwrap_or_default());
         Ok(items
             .filter_map(|(item, allowed)| allowed.then_some(item))
             .collect())
@@ -65,7 +56,7 @@ impl Context {
     }
 }
 
-fn decide(policy: &Enforcer, rule: &str, targets: &[Value], credentials: &Value) -> Vec<bool> {
+fn answers(policy: &Enforcer, rule: &str, targets: &[Value], credentials: &Value) -> Vec<bool> {
     let ask = |target| policy.enforce(rule, target, credentials).is_ok();
     targets.iter().map(ask).collect()
 }

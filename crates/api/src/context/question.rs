@@ -1,0 +1,140 @@
+//! What a rule is asked, in the words of the reference's `keystone/common/rbac_enforcer/enforcer.py`.
+
+use std::sync::Arc;
+
+use keystone_auth::AuthToken;
+use keystone_policy::flatten;
+use keystone_types::{Error, Result};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::{Context, Target};
+
+/// How many rules may ask other servers at a time.
+const THREADS: usize = 64;
+
+/// The threads on which rules ask other servers. They are fewer than there are for what blocks, so that slow answers
+/// leave those that hash passwords alone.
+#[derive(Clone, Debug)]
+pub struct RemoteChecks(Arc<Semaphore>);
+
+impl Default for RemoteChecks {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(THREADS)))
+    }
+}
+
+impl Context {
+    /// The ids in the path, the target, and under names of their own what the request says, which so gets in the place
+    /// of nothing.
+    pub(super) fn question(&self, rule: &str, target: Target) -> Value {
+        let mut question = self.path.clone();
+        flatten("target", &Value::Object(target.0), &mut question);
+        for (name, value) in self.body.as_object().into_iter().flatten() {
+            flatten(&format!("request_body.{name}"), value, &mut question);
+        }
+        for name in filters(rule) {
+            if let Some(value) = self.query(name) {
+                question.insert(format!("filter_attr.{name}"), value.into());
+            }
+        }
+        Value::Object(question)
+    }
+
+    /// The credentials, with the catalog that takes a look at the database only where the rule can see it.
+    pub(super) async fn credentials(&self, rule: &str, token: &AuthToken) -> Result<Value> {
+        let auth = &self.app.auth;
+        let rules = self.app.policy.rules();
+        let catalog = if rules.may_read(rule, &["token", "catalog"]) {
+            auth.catalog_of(token).await?
+        } else {
+            None
+        };
+        let catalog = catalog.map(|catalog| (*catalog).clone());
+        Ok(token.credentials(auth.settings(), catalog))
+    }
+
+    /// Runs what asks a rule, on a thread of its own where that may take long; none where no thread became free in the
+    /// time that an answer may take.
+    pub(super) async fn decide<T: Send + 'static>(
+        &self,
+        rule: &'static str,
+        ask: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Option<T>> {
+        let policy = &self.app.policy;
+        if !policy.rules().calls_out(rule) {
+            return Ok(Some(ask()));
+        }
+        let RemoteChecks(threads) = self.app.remote_checks.clone();
+        let Ok(thread) = timeout(policy.patience(), threads.acquire_owned()).await else {
+            tracing::warn!(
+                rule,
+                "a policy rule is denied: {THREADS} others are waiting for the servers that they ask"
+            );
+            return Ok(None);
+        };
+        let thread = thread.map_err(Error::internal)?;
+        let answer = spawn_blocking(move || {
+            // A caller who hangs up does not stop the thread, so it must keep counting.
+            let _held = thread;
+            ask()
+        });
+        Ok(Some(answer.await.map_err(Error::internal)?))
+    }
+}
+
+/// The attributes of the query that the reference shows to a rule.
+fn filters(rule: &str) -> &'static [&'static str] {
+    match rule {
+        "identity:list_credentials" => &["user_id", "type"],
+        "identity:list_domain_roles" | "identity:list_roles" => &["name", "domain_id"],
+        "identity:list_domains" => &["name", "enabled"],
+        // A name where a list of names is meant, in `keystone/api/os_ep_filter.py`.
+        "identity:list_endpoint_groups" => &["n", "a", "m", "e"],
+        "identity:list_endpoints" => &["interface", "service_id", "region_id"],
+        "identity:list_groups" => &["domain_id", "name"],
+        "identity:list_groups_for_user" => &["name"],
+        "identity:list_limits" => &[
+            "service_id",
+            "region_id",
+            "resource_name",
+            "project_id",
+            "domain_id",
+        ],
+        "identity:list_projects" => &["domain_id", "enabled", "name", "parent_id", "is_domain"],
+        "identity:list_regions" => &["parent_region_id"],
+        "identity:list_registered_limits" => &["service_id", "region_id", "resource_name"],
+        "identity:list_role_assignments" => &[
+            "group.id",
+            "role.id",
+            "scope.domain.id",
+            "scope.project.id",
+            "scope.OS-INHERIT:inherited_to",
+            "user.id",
+            "scope.system",
+        ],
+        "identity:list_role_assignments_for_tree" => &[
+            "group.id",
+            "role.id",
+            "scope.domain.id",
+            "scope.project.id",
+            "scope.OS-INHERIT:inherited_to",
+            "user.id",
+        ],
+        "identity:list_services" => &["type", "name"],
+        "identity:list_user_projects" => &["domain_id", "enabled", "name"],
+        "identity:list_users" => &[
+            "domain_id",
+            "enabled",
+            "idp_id",
+            "name",
+            "protocol_id",
+            "unique_id",
+            "password_expires_at",
+        ],
+        "identity:list_users_in_group" => &["domain_id", "enabled", "name", "password_expires_at"],
+        _ => &[],
+    }
+}
