@@ -15,6 +15,14 @@ use crate::hide;
 use crate::recording::{Recording, Step};
 use crate::replay::Replay;
 
+/// What the reference shows a policy and this server does not: secrets that are sealed where they lie, and a token in a
+/// header of a request that is not about tokens.
+const WITHHELD: [&str; 3] = [
+    "target.credential.blob",
+    "target.token.user.domain.id",
+    "target.token.user_id",
+];
+
 /// A question: its content type, the rule, the target, and the credentials or where they stand in the recording.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Asked(String, String, Value, Value);
@@ -79,6 +87,7 @@ fn compare(at: &str, wanted: &Value, found: &Value, differences: &mut Vec<String
             for (key, wanted) in one {
                 match other.get(key) {
                     Some(found) => compare(&format!("{at}/{key}"), wanted, found, differences),
+                    None if WITHHELD.contains(&key.as_str()) => {}
                     None => differences.push(format!("{at}/{key}: missing, wanted {wanted}")),
                 }
             }

@@ -199,6 +199,12 @@ impl Context {
         }
     }
 
+    /// The same for a path that only looks as if it had a parameter.
+    pub(crate) fn without_path(mut self) -> Self {
+        self.path.clear();
+        self
+    }
+
     /// A parameter in the path.
     pub(crate) fn path(&self, name: &str) -> &str {
         self.path

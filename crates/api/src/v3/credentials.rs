@@ -64,8 +64,16 @@ async fn show(cx: Context) -> Result<Response, Failure> {
 }
 
 async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
-    let credential = allowed(&cx, "identity:update_credential").await?;
+    const RULE: &str = "identity:update_credential";
+    let credential = allowed(&cx, RULE).await?;
     let patch = body.member("credential")?;
+    // And may the caller have it as it would be then?
+    let mut changed = serde_json::to_value(&credential).map_err(Error::internal)?;
+    if let Value::Object(changed) = &mut changed {
+        changed.extend(patch.clone());
+    }
+    let target = Target::new().with("credential", &changed)?;
+    cx.allow(RULE, target).await?;
     let blob = patch.get("blob").and_then(Value::as_str);
     let credentials = cx.unchecked().auth.credentials();
     let blob = blob.unwrap_or_default().to_owned();

@@ -5,8 +5,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use keystone_auth::Scope;
-use keystone_identity::{Limit, Project};
+use keystone_identity::Limit;
 use keystone_types::{Error, Listing, Page, Result};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::body::Body;
@@ -49,6 +50,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
 }
 
 async fn model(cx: Context) -> Result<Response, Failure> {
+    let cx = cx.without_path();
     let app = cx.allow("identity:get_limit_model", Target::new()).await?;
     let model = app.identity.settings().enforcement_model;
     let model = json!({ "name": model.name(), "description": model.description() });
@@ -120,13 +122,13 @@ async fn target(cx: &Context) -> Result<Target> {
     if let Some(id) = &limit.project_id {
         about["project"] = found(identity.project(id).await)?;
     } else if let Some(id) = &limit.domain_id {
-        about["domain"] = found(identity.project(id).await)?;
+        about["domain"] = found(identity.domain(id).await)?;
     }
     Target::new().with("limit", &about)
 }
 
 /// Null for an owner who is gone: it is nobody's attribute then.
-fn found(owner: Result<Project>) -> Result<Value> {
+fn found(owner: Result<impl Serialize>) -> Result<Value> {
     match owner {
         Ok(owner) => Ok(json!(owner)),
         Err(error) if error.is_not_found() => Ok(Value::Null),

@@ -34,10 +34,11 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let role: Role = resource(body.member("role")?)?;
+    let attributes = body.member("role")?;
+    let role: Role = resource(attributes.clone())?;
     let action = rule(&role, "identity:create_role", "identity:create_domain_role");
     let target = if role.domain_id.is_some() {
-        target(&role)?
+        Target::new().with("role", &attributes)?
     } else {
         Target::new()
     };

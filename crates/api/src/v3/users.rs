@@ -56,10 +56,8 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     let mut user = body.member("user")?;
-    let mut about = user.clone();
-    about.shift_remove("password");
     let app = cx
-        .allow("identity:create_user", Target::new().with("user", &about)?)
+        .allow("identity:create_user", Target::new().with("user", &user)?)
         .await?;
     if user
         .get("domain_id")
