@@ -43,7 +43,7 @@ pub(crate) enum Pools {
     Sqlite(Pool<SqliteConnection>),
 }
 
-/// An open transaction, as [`Db::transaction`] hands it out.
+/// An open transaction, as [`transaction!`](crate::transaction) hands it out.
 ///
 /// On `MariaDB` it reads `READ COMMITTED`: each statement sees what is committed
 /// when it starts, as statements outside a transaction do.
@@ -70,50 +70,98 @@ const CONSTRAINT_RUNS: u32 = 3;
 /// For how long a transaction is run again, where statements have no limit.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Does something in a transaction of a [`Db`] and commits what was done, or, where it fails, nothing of it.
+///
+/// It is run again from its start where the database says that another writer was in the way (a deadlock, a lock that
+/// was waited for too long, a conflict that Galera found when it was to be committed), and where a constraint refused
+/// what it had found in order: it then sees what the other has done. So it must have no effect besides the
+/// transaction's, and what takes long, such as hashing, comes before.
+///
+/// It is a macro, since the future of an async closure that borrows is not known to be `Send`
+/// (<https://github.com/rust-lang/rust/issues/110338>). It yields a future, in which `?` and `return` end one run.
+#[macro_export]
+macro_rules! transaction {
+    ($db:expr, |$tx:ident| $work:expr) => {
+        async {
+            let mut runs = $crate::Runs::of(&$db);
+            loop {
+                let mut begun = match runs.begin().await {
+                    ::core::result::Result::Ok(begun) => begun,
+                    ::core::result::Result::Err(error) => break ::core::result::Result::Err(error),
+                };
+                let done = async {
+                    let $tx = &mut begun;
+                    $work
+                };
+                let done = done.await;
+                if let ::core::option::Option::Some(done) = runs.end(begun, done).await {
+                    break done;
+                }
+            }
+        }
+    };
+}
+
+/// The runs of one transaction.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Runs<'d> {
+    db: &'d Db,
+    started: Instant,
+    done: u32,
+}
+
+impl<'d> Runs<'d> {
+    pub fn of(db: &'d Db) -> Self {
+        Self {
+            db,
+            started: Instant::now(),
+            done: 0,
+        }
+    }
+
+    pub async fn begin(&self) -> Result<Tx, KeystoneError> {
+        Ok(self.db.begin().await?)
+    }
+
+    /// What came out in the end; nothing, if it is to be run again.
+    pub async fn end<T>(
+        &mut self,
+        tx: Tx,
+        done: Result<T, KeystoneError>,
+    ) -> Option<Result<T, KeystoneError>> {
+        let done = match done {
+            Ok(value) => tx.commit().await.map(|()| value).map_err(Into::into),
+            Err(error) => {
+                tx.rollback().await;
+                Err(error)
+            }
+        };
+        self.done += 1;
+        let Err(error) = done else { return Some(done) };
+        let Some(rerun) = Rerun::of(&error) else {
+            return Some(Err(error));
+        };
+        let most = match rerun {
+            Rerun::Contention => RUNS,
+            Rerun::Constraint => CONSTRAINT_RUNS,
+        };
+        if self.done >= most || self.started.elapsed() >= self.db.limit.unwrap_or(PATIENCE) {
+            let runs = self.done;
+            warn!(runs, cause = %chain(&error), "a transaction was given up: other writers were in the way each time");
+            return Some(Err(rerun.given_up(error)));
+        }
+        sleep(pause(self.done)).await;
+        None
+    }
+}
+
 impl Db {
     pub(crate) fn new(pools: Pools, limit: Option<Duration>) -> Self {
         Self {
             pools,
             limit,
             observer: None,
-        }
-    }
-
-    /// Runs `work` in a transaction and commits what it did, or, where it fails, nothing of it.
-    ///
-    /// It is run again from its start where the database says that another writer was in the way (a deadlock, a lock
-    /// that was waited for too long, a conflict that Galera found when it was to be committed), and where a constraint
-    /// refused what `work` had found in order: it then sees what the other has done. So it must have no effect besides
-    /// the transaction's, and what takes long, such as hashing, comes before.
-    pub async fn transaction<T>(
-        &self,
-        mut work: impl AsyncFnMut(&mut Tx) -> Result<T, KeystoneError>,
-    ) -> Result<T, KeystoneError> {
-        let started = Instant::now();
-        let mut runs = 0;
-        loop {
-            let mut tx = self.begin().await?;
-            let done = match work(&mut tx).await {
-                Ok(value) => tx.commit().await.map(|()| value).map_err(Into::into),
-                Err(error) => {
-                    tx.rollback().await;
-                    Err(error)
-                }
-            };
-            runs += 1;
-            let Err(error) = done else { return done };
-            let Some(rerun) = Rerun::of(&error) else {
-                return Err(error);
-            };
-            let most = match rerun {
-                Rerun::Contention => RUNS,
-                Rerun::Constraint => CONSTRAINT_RUNS,
-            };
-            if runs >= most || started.elapsed() >= self.limit.unwrap_or(PATIENCE) {
-                warn!(runs, cause = %chain(&error), "a transaction was given up: other writers were in the way each time");
-                return Err(rerun.given_up(error));
-            }
-            sleep(pause(runs)).await;
         }
     }
 

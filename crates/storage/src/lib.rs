@@ -16,7 +16,7 @@ mod url;
 
 pub use arg::Arg;
 pub use connect::PoolOptions;
-pub use db::{Db, Dialect, Exec, Observer, Tx};
+pub use db::{Db, Dialect, Exec, Observer, Runs, Tx};
 pub use error::{Error, OrConflict, Result};
 pub use listing::{Column, ColumnKind};
 pub use select::{Select, select};

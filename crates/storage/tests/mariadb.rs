@@ -8,7 +8,7 @@ mod statements;
 use keystone_storage::{
     DatabaseUrl, Db, PoolOptions,
     schema::{self, Phase, SchemaState},
-    sql,
+    sql, transaction,
 };
 use tokio::sync::Barrier;
 
@@ -147,7 +147,7 @@ async fn connections_that_the_server_closed_heal_unnoticed() {
             .await;
         assert_eq!(write.unwrap(), 1);
         kill().await;
-        let both = db.transaction(async |tx| {
+        let both = transaction!(db, |tx| {
             Ok(sql("UPDATE project SET description = 'y'")
                 .execute(tx)
                 .await?)
@@ -173,7 +173,7 @@ async fn a_deadlock_is_tried_again() {
     let both = Barrier::new(2);
     let crossing = async |first: &str, second: &str| {
         let mut runs = 0;
-        let done = db.transaction(async |tx| {
+        let done = transaction!(db, |tx| {
             runs += 1;
             sql(lock).bind(first).execute(&mut *tx).await?;
             if runs == 1 {
@@ -198,7 +198,7 @@ async fn a_transaction_sees_what_others_committed_meanwhile() {
     let db = fresh.db().await;
     schema::sync(&db, Phase::All, |_| {}).await.unwrap();
     let count = "SELECT COUNT(*) FROM region";
-    let seen = db.transaction(async |tx| {
+    let seen = transaction!(db, |tx| {
         let before = sql(count).fetch_one::<(i64,)>(&mut *tx).await?;
         sql("INSERT INTO region (id, description) VALUES ('a', '')")
             .execute(&db)

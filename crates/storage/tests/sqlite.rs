@@ -7,7 +7,7 @@ mod statements;
 use keystone_storage::{
     DatabaseUrl, Db, Error, PoolOptions,
     schema::{self, Phase, SchemaState},
-    sql,
+    sql, transaction,
 };
 
 async fn current() -> Db {
@@ -150,7 +150,7 @@ async fn a_file_is_created_and_shared() {
 #[tokio::test]
 async fn a_statement_that_escapes_its_transaction_fails() {
     let db = current().await;
-    let escaped = db.transaction(async |_| {
+    let escaped = transaction!(db, |_tx| {
         let query = sql("SELECT id FROM project");
         Ok(query.fetch_all::<(String,)>(&db).await)
     });

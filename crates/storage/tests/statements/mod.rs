@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::{NaiveDate, NaiveDateTime};
-use keystone_storage::{Db, Dialect, Error, OrConflict, select, sql};
+use keystone_storage::{Db, Dialect, Error, OrConflict, select, sql, transaction};
 use keystone_types::{Error as KeystoneError, Extra, json};
 
 #[derive(Debug, PartialEq, sqlx::FromRow)]
@@ -239,7 +239,7 @@ async fn transactions(db: &Db) {
     let touch = "UPDATE `user` SET enabled = ? WHERE id = 'u2'";
     let enabled = "SELECT enabled FROM `user` WHERE id = 'u2'";
     // Matched rows count, changed or not.
-    let undone = db.transaction(async |tx| {
+    let undone = transaction!(db, |tx| {
         assert_eq!(sql(touch).bind(true).execute(&mut *tx).await?, 1);
         assert_eq!(sql(touch).bind(false).execute(&mut *tx).await?, 1);
         assert_eq!(sql(enabled).fetch_one::<(bool,)>(&mut *tx).await?, (false,));
@@ -253,7 +253,7 @@ async fn transactions(db: &Db) {
         sql(enabled).fetch_one::<(bool,)>(db).await.unwrap(),
         (true,)
     );
-    let done = db.transaction(async |tx| Ok(sql(touch).bind(false).execute(tx).await?));
+    let done = transaction!(db, |tx| Ok(sql(touch).bind(false).execute(tx).await?));
     assert_eq!(done.await.unwrap(), 1);
     assert_eq!(
         sql(enabled).fetch_one::<(bool,)>(db).await.unwrap(),
@@ -270,14 +270,14 @@ fn sendable<F: Future + Send>(future: F) -> F {
 async fn broken_promises(db: &Db) {
     let insert = "INSERT INTO user_option (user_id, option_id) VALUES (?, '1000')";
     let mut runs = 0;
-    let refused = db.transaction(async |tx| {
+    let refused = transaction!(db, |tx| {
         runs += 1;
         Ok(sql(insert).bind("nobody").execute(tx).await?)
     });
     assert_eq!(refused.await.unwrap_err().status(), 409);
     assert_eq!(runs, 3);
     let mut runs = 0;
-    let mended = db.transaction(async |tx| {
+    let mended = transaction!(db, |tx| {
         runs += 1;
         let user = if runs == 1 { "nobody" } else { "u1" };
         Ok(sql(insert).bind(user).execute(tx).await?)
@@ -313,7 +313,7 @@ async fn observed(db: &Db) {
         .fetch_all::<(String,)>(&db)
         .await
         .unwrap();
-    let read = db.transaction(async |tx| {
+    let read = transaction!(db, |tx| {
         let query = sql("SELECT id FROM region").locking();
         Ok(query.fetch_all::<(String,)>(tx).await?)
     });
