@@ -4,6 +4,7 @@
 //! Requests for the same token that wait at the same time share one look at the database, which
 //! begins after all of them came: see [`crate::shared::Shared`].
 
+use keystone_storage::transaction;
 use std::sync::Arc;
 
 use chrono::Duration;
@@ -95,15 +96,14 @@ impl Auth {
             ..RevocationEvent::default()
         };
         let now = self.clock.now();
-        self.db
-            .transaction(async |tx| {
-                revoke(tx, one.clone(), now).await?;
-                if cascade {
-                    revoke(tx, chain.clone(), now).await?;
-                }
-                Ok(())
-            })
-            .await
+        transaction!(self.db, |tx| {
+            revoke(tx, one.clone(), now).await?;
+            if cascade {
+                revoke(tx, chain.clone(), now).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Opens a token and finds what it names.
@@ -200,9 +200,7 @@ impl Auth {
         }
         let now = self.clock.now();
         let event = RevocationEvent::user(&user.id);
-        self.db
-            .transaction(async |tx| revoke(tx, event.clone(), now).await)
-            .await?;
+        transaction!(self.db, |tx| revoke(tx, event.clone(), now).await).await?;
         Err(TokenError::NotFound(format!(
             "Could not find token: {}.",
             token.id

@@ -3,7 +3,7 @@
 mod changes;
 mod removal;
 
-use keystone_storage::{OrConflict, Tx, sql, update};
+use keystone_storage::{OrConflict, Tx, sql, transaction, update};
 use keystone_types::{Error, Extra, Result, check_length, new_id};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -65,7 +65,7 @@ impl Identity {
             .await?;
         check_federated(&self.db, &user.federated).await?;
         let hash = self.hash(&user.password).await?;
-        let stored = self.db.transaction(async |tx| {
+        let stored = transaction!(self.db, |tx| {
             held::domain(tx, &user.domain_id).await?;
             check_federated(&mut *tx, &user.federated).await?;
             self.insert_user(tx, id, &user).await?;
@@ -119,7 +119,7 @@ impl Identity {
         let changes = Changes::read(patch, &current)?;
         self.check_changes(&current, &changes).await?;
         let hash = self.hash(&changes.password).await?;
-        let stored = self.db.transaction(async |tx| {
+        let stored = transaction!(self.db, |tx| {
             let current = locked(tx, id).await?;
             self.change_user(tx, &current, &changes, hash.as_deref())
                 .await?;

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use keystone_storage::{Column, OrConflict, Tx, select, sql};
+use keystone_storage::{Column, OrConflict, Tx, select, sql, transaction};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, check_length, new_id};
 use serde::{Deserialize, Serialize};
 
@@ -124,26 +124,25 @@ impl Identity {
             64,
         )?;
         check_length("type", &credential.credential_type, 255)?;
-        self.db
-            .transaction(async |tx| {
-                self.check_room(tx, &credential.user_id).await?;
-                sql("INSERT INTO credential (id, user_id, project_id, type, extra, encrypted_blob, key_hash) \
-                     VALUES (?, ?, ?, ?, ?, ?, ?)")
-                .bind(&credential.id)
-                .bind(&credential.user_id)
-                .bind(&credential.project_id)
-                .bind(&credential.credential_type)
-                .bind(&credential.extra)
-                .bind(&blob.encrypted_blob)
-                .bind(&blob.key_hash)
-                .execute(tx)
-                .await
-                .or_conflict(|| {
-                    let id = &credential.id;
-                    Error::conflict::<Credential>(format!("Duplicate entry found with ID {id}"))
-                })?;
-                Ok(())
-            })
+        transaction!(self.db, |tx| {
+            self.check_room(tx, &credential.user_id).await?;
+            sql("INSERT INTO credential (id, user_id, project_id, type, extra, encrypted_blob, key_hash) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?)")
+            .bind(&credential.id)
+            .bind(&credential.user_id)
+            .bind(&credential.project_id)
+            .bind(&credential.credential_type)
+            .bind(&credential.extra)
+            .bind(&blob.encrypted_blob)
+            .bind(&blob.key_hash)
+            .execute(tx)
+            .await
+            .or_conflict(|| {
+                let id = &credential.id;
+                Error::conflict::<Credential>(format!("Duplicate entry found with ID {id}"))
+            })?;
+            Ok(())
+        })
             .await
     }
 

@@ -1,6 +1,6 @@
 //! Domains: the owners of users, groups and projects. Each is a project that acts as one.
 
-use keystone_storage::{Tx, sql};
+use keystone_storage::{Tx, sql, transaction};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -127,21 +127,19 @@ impl Identity {
 
     /// Deletes a disabled domain and all that it owns.
     pub async fn delete_domain(&self, id: &str) -> Result<()> {
-        self.db
-            .transaction(async |tx| {
-                let project = acting(locked(tx, id).await, id)?;
-                check_delete(&project)?;
-                if project.is_enabled() {
-                    return Err(Error::Refused(
-                        "Cannot delete a domain that is enabled, please disable it first."
-                            .to_owned(),
-                    ));
-                }
-                check_owned(tx, &project.id).await?;
-                self.remove_owned(tx, &project.id).await?;
-                self.remove_projects(tx, &[project.id]).await
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let project = acting(locked(tx, id).await, id)?;
+            check_delete(&project)?;
+            if project.is_enabled() {
+                return Err(Error::Refused(
+                    "Cannot delete a domain that is enabled, please disable it first.".to_owned(),
+                ));
+            }
+            check_owned(tx, &project.id).await?;
+            self.remove_owned(tx, &project.id).await?;
+            self.remove_projects(tx, &[project.id]).await
+        })
+        .await
     }
 
     /// Deletes what a domain owns.

@@ -3,7 +3,7 @@
 
 mod rules;
 
-use keystone_storage::{Exec, Query, Tx, sql};
+use keystone_storage::{Exec, Query, Tx, sql, transaction};
 use keystone_types::{Error, Result, to_python_json};
 use serde_json::{Map, Value};
 
@@ -53,15 +53,14 @@ impl Identity {
     ) -> Result<(Config, bool)> {
         let known = &self.settings.config_options;
         let config = known.check_config(config)?;
-        self.db
-            .transaction(async |tx| {
-                locked(tx, domain_id).await?;
-                let removed = remove(tx, domain_id, ConfigPart::default()).await?;
-                self.insert(tx, domain_id, config).await?;
-                let rows = whitelisted(tx, domain_id, ConfigPart::default()).await?;
-                Ok((shown(rows, false)?, removed == 0))
-            })
-            .await
+        transaction!(self.db, |tx| {
+            locked(tx, domain_id).await?;
+            let removed = remove(tx, domain_id, ConfigPart::default()).await?;
+            self.insert(tx, domain_id, config).await?;
+            let rows = whitelisted(tx, domain_id, ConfigPart::default()).await?;
+            Ok((shown(rows, false)?, removed == 0))
+        })
+        .await
     }
 
     /// Lays options over the configuration of a domain; of a part only what is there already.
@@ -82,39 +81,37 @@ impl Identity {
         let config = known.check_config(wrapped)?;
         known.check(part)?;
         check_patch(config, part)?;
-        self.db
-            .transaction(async |tx| {
-                locked(tx, domain_id).await?;
-                if part.group.is_some() && first_value(tx, domain_id, part).await?.is_none() {
-                    return Err(not_found(domain_id, part));
+        transaction!(self.db, |tx| {
+            locked(tx, domain_id).await?;
+            if part.group.is_some() && first_value(tx, domain_id, part).await?.is_none() {
+                return Err(not_found(domain_id, part));
+            }
+            for (group, options) in config {
+                for option in options.as_object().into_iter().flat_map(Map::keys) {
+                    let part = ConfigPart {
+                        group: Some(group),
+                        option: Some(option),
+                    };
+                    remove(tx, domain_id, part).await?;
                 }
-                for (group, options) in config {
-                    for option in options.as_object().into_iter().flat_map(Map::keys) {
-                        let part = ConfigPart {
-                            group: Some(group),
-                            option: Some(option),
-                        };
-                        remove(tx, domain_id, part).await?;
-                    }
-                }
-                self.insert(tx, domain_id, config).await
-            })
-            .await?;
+            }
+            self.insert(tx, domain_id, config).await
+        })
+        .await?;
         self.domain_config(domain_id, ConfigPart::default()).await
     }
 
     /// Deletes the configuration of a domain, or a part that is there.
     pub async fn delete_domain_config(&self, domain_id: &str, part: ConfigPart<'_>) -> Result<()> {
         self.settings.config_options.check(part)?;
-        self.db
-            .transaction(async |tx| {
-                locked(tx, domain_id).await?;
-                if let Some(group) = part.group {
-                    check_there(tx, domain_id, group, part).await?;
-                }
-                remove(tx, domain_id, part).await.map(drop)
-            })
-            .await
+        transaction!(self.db, |tx| {
+            locked(tx, domain_id).await?;
+            if let Some(group) = part.group {
+                check_there(tx, domain_id, group, part).await?;
+            }
+            remove(tx, domain_id, part).await.map(drop)
+        })
+        .await
     }
 
     /// The rules about passwords that users of the default domain may read.

@@ -2,7 +2,7 @@
 //!
 //! An inherited grant holds for every project below its target and not for the target itself.
 
-use keystone_storage::{Db, Exec, Query, Tx, sql};
+use keystone_storage::{Db, Exec, Query, Tx, sql, transaction};
 use keystone_types::{Error, Result};
 
 use crate::{Identity, Role, domain, held, project, role};
@@ -128,30 +128,29 @@ impl Identity {
     ///
     /// What it refers to is kept until it is there: nothing ties an assignment to its user, group, project or domain.
     pub async fn create_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
-        self.db
-            .transaction(async |tx| {
-                let role = held::role(tx, role_id).await?;
-                let role = role::one(&mut *tx, &role).await?;
-                let grant = grant.held(tx).await?;
-                check_target(tx, &grant.target, Some(&role)).await?;
-                if grant.target == Target::System && role.domain_id.is_some() {
-                    return Err(Error::Validation(format!(
-                        "Role {role_id} is a domain-specific role. Unable to use a domain-specific role in a system assignment."
-                    )));
-                }
-                let done = grant
-                    .statement(
-                        "INSERT INTO assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
-                        "INSERT INTO system_assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
-                    )
-                    .bind(&role.id)
-                    .execute(tx)
-                    .await;
-                match done {
-                    Err(error) if error.is_duplicate() => Ok(()),
-                    other => Ok(other.map(drop)?),
-                }
-            })
+        transaction!(self.db, |tx| {
+            let role = held::role(tx, role_id).await?;
+            let role = role::one(&mut *tx, &role).await?;
+            let grant = grant.held(tx).await?;
+            check_target(&mut *tx, &grant.target, Some(&role)).await?;
+            if grant.target == Target::System && role.domain_id.is_some() {
+                return Err(Error::Validation(format!(
+                    "Role {role_id} is a domain-specific role. Unable to use a domain-specific role in a system assignment."
+                )));
+            }
+            let done = grant
+                .statement(
+                    "INSERT INTO assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO system_assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
+                )
+                .bind(&role.id)
+                .execute(tx)
+                .await;
+            match done {
+                Err(error) if error.is_duplicate() => Ok(()),
+                other => Ok(other.map(drop)?),
+            }
+        })
             .await
     }
 

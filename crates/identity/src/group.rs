@@ -1,7 +1,7 @@
 //! Groups of users, and who is in them.
 
 use chrono::{Duration, NaiveDateTime};
-use keystone_storage::{Column, OrConflict, Query, Tx, select, sql, update};
+use keystone_storage::{Column, OrConflict, Query, Tx, select, sql, transaction, update};
 use keystone_types::{
     Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
     render_zoneless_time, same_id,
@@ -98,102 +98,96 @@ impl Identity {
     /// Creates a group.
     pub async fn create_group(&self, mut group: Group) -> Result<Group> {
         group.name = group.name.trim().to_owned();
-        self.db
-            .transaction(async |tx| {
-                held::domain(tx, &group.domain_id).await?;
-                check_length("name", &group.name, 64)?;
-                sql("INSERT INTO `group` (id, domain_id, name, description, extra) VALUES (?, ?, ?, ?, ?)")
-                    .bind(&group.id)
-                    .bind(&group.domain_id)
-                    .bind(&group.name)
-                    .bind(&group.description)
-                    .bind(&group.extra)
-                    .execute(tx)
-                    .await
-                    .or_conflict(|| {
-                        let (name, domain) = (&group.name, &group.domain_id);
-                        name_taken(&format!("{name} at domain ID {domain}"))
-                    })
-            })
+        transaction!(self.db, |tx| {
+            held::domain(tx, &group.domain_id).await?;
+            check_length("name", &group.name, 64)?;
+            sql("INSERT INTO `group` (id, domain_id, name, description, extra) VALUES (?, ?, ?, ?, ?)")
+                .bind(&group.id)
+                .bind(&group.domain_id)
+                .bind(&group.name)
+                .bind(&group.description)
+                .bind(&group.extra)
+                .execute(tx)
+                .await
+                .or_conflict(|| {
+                    let (name, domain) = (&group.name, &group.domain_id);
+                    name_taken(&format!("{name} at domain ID {domain}"))
+                })
+        })
             .await?;
         Ok(group)
     }
 
     /// Changes a group.
     pub async fn update_group(&self, id: &str, patch: Map<String, Value>) -> Result<Group> {
-        self.db
-            .transaction(async |tx| {
-                let current = locked(tx, id).await?;
-                if patch
-                    .get("domain_id")
-                    .is_some_and(|domain| *domain != current.domain_id.as_str())
-                {
-                    return Err(Error::Validation("Cannot change Domain ID".to_owned()));
-                }
-                let mut group = overlay(&current, patch.clone())?;
-                group.name = group.name.trim().to_owned();
-                check_length("name", &group.name, 64)?;
-                update("`group`")
-                    .set("name", &current.name, &group.name)
-                    .set("description", &current.description, &group.description)
-                    .set("extra", &current.extra, &group.extra)
-                    .apply("id = ?", &current.id, tx)
-                    .await
-                    .or_conflict(|| name_taken(&group.name))?;
-                Ok(group)
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let current = locked(tx, id).await?;
+            if patch
+                .get("domain_id")
+                .is_some_and(|domain| *domain != current.domain_id.as_str())
+            {
+                return Err(Error::Validation("Cannot change Domain ID".to_owned()));
+            }
+            let mut group = overlay(&current, patch.clone())?;
+            group.name = group.name.trim().to_owned();
+            check_length("name", &group.name, 64)?;
+            update("`group`")
+                .set("name", &current.name, &group.name)
+                .set("description", &current.description, &group.description)
+                .set("extra", &current.extra, &group.extra)
+                .apply("id = ?", &current.id, tx)
+                .await
+                .or_conflict(|| name_taken(&group.name))?;
+            Ok(group)
+        })
+        .await
     }
 
     /// Deletes a group; if it had roles, its members' tokens end.
     pub async fn delete_group(&self, id: &str) -> Result<()> {
-        self.db
-            .transaction(async |tx| {
-                let group = locked(tx, id).await?;
-                self.remove_groups(tx, &[group.id]).await
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let group = locked(tx, id).await?;
+            self.remove_groups(tx, &[group.id]).await
+        })
+        .await
     }
 
     /// Puts a user into a group; one who is in it already stays.
     pub async fn add_user_to_group(&self, user_id: &str, group_id: &str) -> Result<()> {
-        self.db
-            .transaction(async |tx| {
-                let group = held::group(tx, group_id).await?;
-                let user = held::user(tx, user_id).await?;
-                let done =
-                    sql("INSERT INTO user_group_membership (user_id, group_id) VALUES (?, ?)")
-                        .bind(user)
-                        .bind(group)
-                        .execute(tx)
-                        .await;
-                match done {
-                    Err(error) if error.is_duplicate() => Ok(()),
-                    other => Ok(other.map(drop)?),
-                }
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let group = held::group(tx, group_id).await?;
+            let user = held::user(tx, user_id).await?;
+            let done = sql("INSERT INTO user_group_membership (user_id, group_id) VALUES (?, ?)")
+                .bind(user)
+                .bind(group)
+                .execute(tx)
+                .await;
+            match done {
+                Err(error) if error.is_duplicate() => Ok(()),
+                other => Ok(other.map(drop)?),
+            }
+        })
+        .await
     }
 
     /// Takes a user out of a group, which ends the user's tokens.
     pub async fn remove_user_from_group(&self, user_id: &str, group_id: &str) -> Result<()> {
-        self.db
-            .transaction(async |tx| {
-                let removed =
-                    sql("DELETE FROM user_group_membership WHERE user_id = ? AND group_id = ?")
-                        .bind(user_id)
-                        .bind(group_id)
-                        .execute(&mut *tx)
-                        .await?;
-                if removed == 0 {
-                    held::group(tx, group_id).await?;
-                    held::user(tx, user_id).await?;
-                    return Err(not_a_member(user_id, group_id));
-                }
-                let event = RevocationEvent::user(&held::user(tx, user_id).await?);
-                revoke(tx, event, self.clock.now()).await
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let removed =
+                sql("DELETE FROM user_group_membership WHERE user_id = ? AND group_id = ?")
+                    .bind(user_id)
+                    .bind(group_id)
+                    .execute(&mut *tx)
+                    .await?;
+            if removed == 0 {
+                held::group(tx, group_id).await?;
+                held::user(tx, user_id).await?;
+                return Err(not_a_member(user_id, group_id));
+            }
+            let event = RevocationEvent::user(&held::user(tx, user_id).await?);
+            revoke(tx, event, self.clock.now()).await
+        })
+        .await
     }
 
     /// Whether a user is in a group; not being in it is a 404.

@@ -113,25 +113,19 @@ struct Node {
 
 /// A project and what stands above it, nearest first, each kept as it is until the transaction ends.
 async fn branch(tx: &mut Tx, id: &str) -> Result<Vec<Node>> {
+    const NODE: &str = "\
+        SELECT id, parent_id, domain_id, is_domain, COALESCE(enabled, 0) = 1 AS enabled \
+          FROM project WHERE id = ? AND id <> ?";
     let mut branch: Vec<Node> = Vec::new();
     let mut next = Some(id.to_owned());
-    while let Some(id) = next {
-        let node: Option<Node> = sql(
-            "SELECT id, parent_id, domain_id, is_domain, COALESCE(enabled, 0) = 1 AS enabled \
-                   FROM project WHERE id = ? AND id <> ?",
-        )
-        .bind(&id)
-        .bind(ROOT)
-        .sharing()
-        .fetch_optional(&mut *tx)
-        .await?;
+    while let Some(id) = next.take() {
+        let node = sql(NODE).bind(id).bind(ROOT).sharing();
+        let node: Option<Node> = node.fetch_optional(&mut *tx).await?;
         // A cycle in corrupt rows must not run for ever.
-        let Some(node) = node.filter(|node| branch.iter().all(|passed| passed.id != node.id))
-        else {
-            break;
-        };
-        next = node.parent_id.clone();
-        branch.push(node);
+        if let Some(node) = node.filter(|node| branch.iter().all(|passed| passed.id != node.id)) {
+            next.clone_from(&node.parent_id);
+            branch.push(node);
+        }
     }
     Ok(branch)
 }

@@ -1,6 +1,6 @@
 //! Which role implies which.
 
-use keystone_storage::{OrConflict, sql};
+use keystone_storage::{OrConflict, sql, transaction};
 use keystone_types::{Error, Result};
 
 use crate::role::{self, RoleRef};
@@ -18,30 +18,29 @@ pub struct Inference {
 impl Identity {
     /// Lets one role imply another; doing so twice is a conflict.
     pub async fn create_implied_role(&self, prior_id: &str, implied_id: &str) -> Result<()> {
-        self.db
-            .transaction(async |tx| {
-                let implied = role::one(&mut *tx, implied_id).await?;
-                let prior = role::one(&mut *tx, prior_id).await?;
-                let prohibited = &self.settings.prohibited_implied_roles;
-                if prohibited.contains(&implied.name)
-                    || (prior.domain_id.is_none() && implied.domain_id.is_some())
-                {
-                    return Err(Error::Refused(format!(
-                        "{implied_id} cannot be an implied roles."
-                    )));
-                }
-                sql("INSERT INTO implied_role (prior_role_id, implied_role_id) VALUES (?, ?)")
-                    .bind(&prior.id)
-                    .bind(&implied.id)
-                    .execute(tx)
-                    .await
-                    .or_conflict(|| Error::Conflict {
-                        kind: "implied_role",
-                        detail: "Duplicate entry".to_owned(),
-                    })?;
-                Ok(())
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let implied = role::one(&mut *tx, implied_id).await?;
+            let prior = role::one(&mut *tx, prior_id).await?;
+            let prohibited = &self.settings.prohibited_implied_roles;
+            if prohibited.contains(&implied.name)
+                || (prior.domain_id.is_none() && implied.domain_id.is_some())
+            {
+                return Err(Error::Refused(format!(
+                    "{implied_id} cannot be an implied roles."
+                )));
+            }
+            sql("INSERT INTO implied_role (prior_role_id, implied_role_id) VALUES (?, ?)")
+                .bind(&prior.id)
+                .bind(&implied.id)
+                .execute(tx)
+                .await
+                .or_conflict(|| Error::Conflict {
+                    kind: "implied_role",
+                    detail: "Duplicate entry".to_owned(),
+                })?;
+            Ok(())
+        })
+        .await
     }
 
     /// Whether one role implies another directly; not doing so is a 404.

@@ -1,7 +1,7 @@
 //! Limits: how much of a resource one project or one domain may have, in place of what is
 //! registered for everybody.
 
-use keystone_storage::{Column, Exec, OrConflict, Select, Tx, select, sql, update};
+use keystone_storage::{Column, Exec, OrConflict, Select, Tx, select, sql, transaction, update};
 use keystone_types::{Error, Listing, Page, Resource, Result, new_id};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -100,19 +100,18 @@ impl Identity {
 
     /// Creates all of these, or none.
     pub async fn create_limits(&self, limits: Vec<Limit>) -> Result<Vec<Limit>> {
-        self.db
-            .transaction(async |tx| {
-                let mut limits = limits.clone();
-                for limit in &mut limits {
-                    check_owner(tx, limit).await?;
-                }
-                check(tx, self.settings.enforcement_model, &limits).await?;
-                for limit in &limits {
-                    insert(tx, limit).await?;
-                }
-                Ok(limits)
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let mut limits = limits.clone();
+            for limit in &mut limits {
+                check_owner(tx, limit).await?;
+            }
+            check(tx, self.settings.enforcement_model, &limits).await?;
+            for limit in &limits {
+                insert(tx, limit).await?;
+            }
+            Ok(limits)
+        })
+        .await
     }
 
     /// Changes the value and the description of a limit; 0 and an empty text change nothing, as in
@@ -121,30 +120,29 @@ impl Identity {
         let value = patch.get("resource_limit").map(whole).transpose();
         let value = value.map_err(|error| Error::Validation(error.to_string()))?;
         let text = patch.get("description").and_then(Value::as_str);
-        self.db
-            .transaction(async |tx| {
-                let current = locked(tx, id).await?;
-                let wanted = Limit {
-                    resource_limit: value.unwrap_or(current.resource_limit),
-                    ..current.clone()
-                };
-                check(tx, self.settings.enforcement_model, &[wanted]).await?;
-                let mut limit = current.clone();
-                if let Some(value) = value.filter(|value| *value != 0) {
-                    limit.resource_limit = value;
-                }
-                if let Some(text) = text.filter(|text| !text.is_empty()) {
-                    limit.description = Some(text.to_owned());
-                }
-                let (old, new) = (current.resource_limit, limit.resource_limit);
-                update("`limit`")
-                    .set("resource_limit", old, new)
-                    .set("description", &current.description, &limit.description)
-                    .apply("id = ?", &limit.id, tx)
-                    .await?;
-                Ok(limit)
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let current = locked(tx, id).await?;
+            let wanted = Limit {
+                resource_limit: value.unwrap_or(current.resource_limit),
+                ..current.clone()
+            };
+            check(tx, self.settings.enforcement_model, &[wanted]).await?;
+            let mut limit = current.clone();
+            if let Some(value) = value.filter(|value| *value != 0) {
+                limit.resource_limit = value;
+            }
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                limit.description = Some(text.to_owned());
+            }
+            let (old, new) = (current.resource_limit, limit.resource_limit);
+            update("`limit`")
+                .set("resource_limit", old, new)
+                .set("description", &current.description, &limit.description)
+                .apply("id = ?", &limit.id, tx)
+                .await?;
+            Ok(limit)
+        })
+        .await
     }
 
     /// Deletes a limit: what is registered holds again.

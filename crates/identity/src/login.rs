@@ -5,7 +5,7 @@
 //! operator allows, and none is answered as right once the account is locked.
 
 use chrono::NaiveDateTime;
-use keystone_storage::{Exec, sql};
+use keystone_storage::{Exec, sql, transaction};
 use keystone_types::{Error, Result, Secret};
 
 use crate::password;
@@ -155,32 +155,33 @@ impl Identity {
     /// Counts a failure, unless the account was locked meanwhile or has another password. An earlier lock that has
     /// ended starts the count anew.
     async fn record_failure(&self, user_id: &str, hash: Option<&str>) -> Result<()> {
-        self.db
-            .transaction(async |tx| {
-                let user = locked(tx, user_id).await?;
-                let Some(account) = account(&mut *tx, user_id).await? else {
-                    return Ok(());
-                };
-                if self.is_locked(&user, &account) || account.password_hash.as_deref() != hash {
-                    return Ok(());
-                }
-                let limit = self.settings.compliance.lockout_failure_attempts;
-                let failures = account.failed_auth_count.unwrap_or_default();
-                let over = limit.is_some_and(|limit| failures >= limit);
-                let failures = if over && self.has_lapsed(&account) {
-                    0
-                } else {
-                    failures
-                };
-                sql("UPDATE local_user SET failed_auth_count = ?, failed_auth_at = ? WHERE user_id = ?")
-                    .bind(failures + 1)
-                    .bind(self.clock.now())
-                    .bind(user_id)
-                    .execute(tx)
-                    .await?;
-                Ok(())
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let user = locked(tx, user_id).await?;
+            let Some(account) = account(&mut *tx, user_id).await? else {
+                return Ok(());
+            };
+            if self.is_locked(&user, &account) || account.password_hash.as_deref() != hash {
+                return Ok(());
+            }
+            let limit = self.settings.compliance.lockout_failure_attempts;
+            let failures = account.failed_auth_count.unwrap_or_default();
+            let over = limit.is_some_and(|limit| failures >= limit);
+            let failures = if over && self.has_lapsed(&account) {
+                0
+            } else {
+                failures
+            };
+            sql(
+                "UPDATE local_user SET failed_auth_count = ?, failed_auth_at = ? WHERE user_id = ?",
+            )
+            .bind(failures + 1)
+            .bind(self.clock.now())
+            .bind(user_id)
+            .execute(tx)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// A user's own change of password; an expired one may be changed too.
@@ -206,27 +207,26 @@ impl Identity {
         self.check_age(&user.id).await?;
         self.check_history(&user.id, &new).await?;
         let hash = self.hasher.hash(new).await?;
-        self.db
-            .transaction(async |tx| {
-                let row = locked(tx, &user.id).await?;
-                let account = account(&mut *tx, &row.id).await?;
-                // Somebody else has set one meanwhile: then the original is not the one that this is about.
-                let account = account.filter(|account| account.password_hash == verified);
-                let account = account.ok_or_else(|| wrong(&row.id))?;
-                if self.is_locked(&row, &account) {
-                    return Err(lockout(&row.id));
-                }
-                let user = row.into_user(&self.settings, self.clock.now().date());
-                check_changeable(&user)?;
-                let expiry = Expiry {
-                    exempt: user.options.is_on("ignore_password_expiry"),
-                    keep: true,
-                };
-                self.store_password(tx, &user.id, Some(&hash), expiry, SetBy::User)
-                    .await?;
-                revoke(tx, RevocationEvent::user(&user.id), self.clock.now()).await
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let row = locked(tx, &user.id).await?;
+            let account = account(&mut *tx, &row.id).await?;
+            // Somebody else has set one meanwhile: then the original is not the one that this is about.
+            let account = account.filter(|account| account.password_hash == verified);
+            let account = account.ok_or_else(|| wrong(&row.id))?;
+            if self.is_locked(&row, &account) {
+                return Err(lockout(&row.id));
+            }
+            let user = row.into_user(&self.settings, self.clock.now().date());
+            check_changeable(&user)?;
+            let expiry = Expiry {
+                exempt: user.options.is_on("ignore_password_expiry"),
+                keep: true,
+            };
+            self.store_password(tx, &user.id, Some(&hash), expiry, SetBy::User)
+                .await?;
+            revoke(tx, RevocationEvent::user(&user.id), self.clock.now()).await
+        })
+        .await
     }
 }
 

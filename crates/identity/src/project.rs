@@ -1,6 +1,8 @@
 //! Projects: the tree of what resources belong to. A domain is a project that acts as one.
 
-use keystone_storage::{Column, Exec, OrConflict, Query, Select, Tx, select, sql, update};
+use keystone_storage::{
+    Column, Exec, OrConflict, Query, Select, Tx, select, sql, transaction, update,
+};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -161,39 +163,37 @@ impl Identity {
         if project.parent_id.as_deref().is_none_or(str::is_empty) {
             project.parent_id.clone_from(&project.domain_id);
         }
-        self.db
-            .transaction(async |tx| {
-                let mut project = project.clone();
-                self.check_place(tx, &mut project).await?;
-                sql("INSERT INTO project (id, name, extra, description, enabled, domain_id, parent_id, is_domain) \
-                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-                .bind(&project.id)
-                .bind(&project.name)
-                .bind(&project.extra)
-                .bind(&project.description)
-                .bind(project.enabled)
-                .bind(project.domain_id.as_deref().unwrap_or(ROOT))
-                .bind(&project.parent_id)
-                .bind(project.is_domain)
-                .execute(&mut *tx)
-                .await
-                .or_conflict(|| name_taken(&project))?;
-                store_tags(tx, &project, &Tags::default()).await?;
-                store(tx, Table::Project, &project.id, &project.options.0).await?;
-                one(tx, &project.id).await
-            })
+        transaction!(self.db, |tx| {
+            let mut project = project.clone();
+            self.check_place(tx, &mut project).await?;
+            sql("INSERT INTO project (id, name, extra, description, enabled, domain_id, parent_id, is_domain) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+            .bind(&project.id)
+            .bind(&project.name)
+            .bind(&project.extra)
+            .bind(&project.description)
+            .bind(project.enabled)
+            .bind(project.domain_id.as_deref().unwrap_or(ROOT))
+            .bind(&project.parent_id)
+            .bind(project.is_domain)
+            .execute(&mut *tx)
+            .await
+            .or_conflict(|| name_taken(&project))?;
+            store_tags(tx, &project, &Tags::default()).await?;
+            store(tx, Table::Project, &project.id, &project.options.0).await?;
+            one(tx, &project.id).await
+        })
             .await
     }
 
     /// Changes a project or a domain.
     pub async fn update_project(&self, id: &str, patch: Map<String, Value>) -> Result<Project> {
-        self.db
-            .transaction(async |tx| {
-                let current = locked(tx, id).await?;
-                check_update(&current, &patch)?;
-                self.change(tx, &current, patch.clone()).await
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let current = locked(tx, id).await?;
+            check_update(&current, &patch)?;
+            self.change(tx, &current, patch.clone()).await
+        })
+        .await
     }
 
     async fn change(
@@ -235,19 +235,17 @@ impl Identity {
 
     /// Deletes a project that has nothing below it, and all that refers to it.
     pub async fn delete_project(&self, id: &str) -> Result<()> {
-        let deleted = self
-            .db
-            .transaction(async |tx| {
-                let project = locked(tx, id).await?;
-                if project.is_domain {
-                    return Ok(false);
-                }
-                check_delete(&project)?;
-                check_leaf(tx, &project.id).await?;
-                self.remove_projects(tx, &[project.id]).await?;
-                Ok(true)
-            })
-            .await?;
+        let deleted = transaction!(self.db, |tx| {
+            let project = locked(tx, id).await?;
+            if project.is_domain {
+                return Ok(false);
+            }
+            check_delete(&project)?;
+            check_leaf(tx, &project.id).await?;
+            self.remove_projects(tx, &[project.id]).await?;
+            Ok(true)
+        })
+        .await?;
         if deleted {
             return Ok(());
         }

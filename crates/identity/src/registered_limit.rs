@@ -1,6 +1,6 @@
 //! Registered limits: how much of a resource everybody may have, by service and region.
 
-use keystone_storage::{Column, Exec, OrConflict, Query, Tx, select, sql, update};
+use keystone_storage::{Column, Exec, OrConflict, Query, Tx, select, sql, transaction, update};
 use keystone_types::{Error, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
@@ -66,19 +66,17 @@ impl Identity {
         &self,
         limits: Vec<RegisteredLimit>,
     ) -> Result<Vec<RegisteredLimit>> {
-        self.db
-            .transaction(async |tx| {
-                for limit in &limits {
-                    let (service, region) =
-                        (limit.service_id.as_deref(), limit.region_id.as_deref());
-                    check_place(tx, service, region, "registered_limit").await?;
-                }
-                for limit in &limits {
-                    insert(tx, limit).await?;
-                }
-                Ok(())
-            })
-            .await?;
+        transaction!(self.db, |tx| {
+            for limit in &limits {
+                let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
+                check_place(tx, service, region, "registered_limit").await?;
+            }
+            for limit in &limits {
+                insert(tx, limit).await?;
+            }
+            Ok(())
+        })
+        .await?;
         Ok(limits)
     }
 
@@ -88,50 +86,48 @@ impl Identity {
         id: &str,
         patch: Map<String, Value>,
     ) -> Result<RegisteredLimit> {
-        self.db
-            .transaction(async |tx| {
-                let text = |name: &str| patch.get(name).and_then(Value::as_str);
-                let (service, region) = (text("service_id"), text("region_id"));
-                check_place(tx, service, region, "registered_limit").await?;
-                let current = locked(tx, id).await?;
-                refuse_in_use(tx, &current.id).await?;
-                let place = ["service_id", "region_id", "resource_name"];
-                let moved = place.iter().any(|name| patch.contains_key(*name));
-                let limit = overlay(&current, patch.clone())?;
-                if moved {
-                    // The reference finds the registered limit itself where it stays in its place.
-                    refuse_duplicate(tx, &limit).await?;
-                }
-                update("registered_limit")
-                    .set("service_id", &current.service_id, &limit.service_id)
-                    .set("region_id", &current.region_id, &limit.region_id)
-                    .set(
-                        "resource_name",
-                        &current.resource_name,
-                        &limit.resource_name,
-                    )
-                    .set("default_limit", current.default_limit, limit.default_limit)
-                    .set("description", &current.description, &limit.description)
-                    .apply("id = ?", &current.id, tx)
-                    .await?;
-                Ok(limit)
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let text = |name: &str| patch.get(name).and_then(Value::as_str);
+            let (service, region) = (text("service_id"), text("region_id"));
+            check_place(tx, service, region, "registered_limit").await?;
+            let current = locked(tx, id).await?;
+            refuse_in_use(tx, &current.id).await?;
+            let place = ["service_id", "region_id", "resource_name"];
+            let moved = place.iter().any(|name| patch.contains_key(*name));
+            let limit = overlay(&current, patch.clone())?;
+            if moved {
+                // The reference finds the registered limit itself where it stays in its place.
+                refuse_duplicate(tx, &limit).await?;
+            }
+            update("registered_limit")
+                .set("service_id", &current.service_id, &limit.service_id)
+                .set("region_id", &current.region_id, &limit.region_id)
+                .set(
+                    "resource_name",
+                    &current.resource_name,
+                    &limit.resource_name,
+                )
+                .set("default_limit", current.default_limit, limit.default_limit)
+                .set("description", &current.description, &limit.description)
+                .apply("id = ?", &current.id, tx)
+                .await?;
+            Ok(limit)
+        })
+        .await
     }
 
     /// Deletes a registered limit that no limit refers to.
     pub async fn delete_registered_limit(&self, id: &str) -> Result<()> {
-        self.db
-            .transaction(async |tx| {
-                let limit = locked(tx, id).await?;
-                refuse_in_use(tx, &limit.id).await?;
-                sql("DELETE FROM registered_limit WHERE id = ?")
-                    .bind(&limit.id)
-                    .execute(tx)
-                    .await?;
-                Ok(())
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let limit = locked(tx, id).await?;
+            refuse_in_use(tx, &limit.id).await?;
+            sql("DELETE FROM registered_limit WHERE id = ?")
+                .bind(&limit.id)
+                .execute(tx)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keystone_storage::{Column, Exec, OrConflict, Query, Select, Tx, select, sql, update};
+use keystone_storage::{
+    Column, Exec, OrConflict, Query, Select, Tx, select, sql, transaction, update,
+};
 use keystone_types::{
     Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
 };
@@ -144,60 +146,59 @@ impl Identity {
     /// Creates a role.
     pub async fn create_role(&self, role: Role) -> Result<Role> {
         check_description(&role)?;
-        self.db
-            .transaction(async |tx| {
-                sql("INSERT INTO role (id, name, domain_id, description, extra) VALUES (?, ?, ?, ?, ?)")
-                    .bind(&role.id)
-                    .bind(&role.name)
-                    .bind(role.domain_id.as_deref().unwrap_or(GLOBAL))
-                    .bind(&role.description)
-                    .bind(&role.extra)
-                    .execute(&mut *tx)
-                    .await
-                    .or_conflict(|| name_taken(&role))?;
-                store(tx, Table::Role, &role.id, &role.options.0).await?;
-                one(tx, &role.id).await
-            })
+        transaction!(self.db, |tx| {
+            sql(
+                "INSERT INTO role (id, name, domain_id, description, extra) VALUES (?, ?, ?, ?, ?)",
+            )
+            .bind(&role.id)
+            .bind(&role.name)
+            .bind(role.domain_id.as_deref().unwrap_or(GLOBAL))
+            .bind(&role.description)
+            .bind(&role.extra)
+            .execute(&mut *tx)
             .await
+            .or_conflict(|| name_taken(&role))?;
+            store(tx, Table::Role, &role.id, &role.options.0).await?;
+            one(tx, &role.id).await
+        })
+        .await
     }
 
     /// Changes a role.
     pub async fn update_role(&self, id: &str, patch: Map<String, Value>) -> Result<Role> {
-        self.db
-            .transaction(async |tx| {
-                let current = locked(tx, id).await?;
-                check_update(&current, &patch)?;
-                let mut patch = patch.clone();
-                let options = match patch.shift_remove("options") {
-                    Some(Value::Object(options)) => options,
-                    _ => Map::new(),
-                };
-                let role = overlay(&current, patch)?;
-                check_description(&role)?;
-                update("role")
-                    .set("name", &current.name, &role.name)
-                    .set("description", &current.description, &role.description)
-                    .set("extra", &current.extra, &role.extra)
-                    .apply("id = ?", &current.id, &mut *tx)
-                    .await
-                    .or_conflict(|| name_taken(&role))?;
-                store(tx, Table::Role, &current.id, &options).await?;
-                one(tx, &current.id).await
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let current = locked(tx, id).await?;
+            check_update(&current, &patch)?;
+            let mut patch = patch.clone();
+            let options = match patch.shift_remove("options") {
+                Some(Value::Object(options)) => options,
+                _ => Map::new(),
+            };
+            let role = overlay(&current, patch)?;
+            check_description(&role)?;
+            update("role")
+                .set("name", &current.name, &role.name)
+                .set("description", &current.description, &role.description)
+                .set("extra", &current.extra, &role.extra)
+                .apply("id = ?", &current.id, &mut *tx)
+                .await
+                .or_conflict(|| name_taken(&role))?;
+            store(tx, Table::Role, &current.id, &options).await?;
+            one(tx, &current.id).await
+        })
+        .await
     }
 
     /// Deletes a role with every grant of it.
     pub async fn delete_role(&self, id: &str) -> Result<()> {
-        self.db
-            .transaction(async |tx| {
-                let role = locked(tx, id).await?;
-                if role.options.immutable() {
-                    return Err(crate::immutable("delete", Role::MEMBER, id));
-                }
-                self.remove_roles(tx, &[role.id]).await
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let role = locked(tx, id).await?;
+            if role.options.immutable() {
+                return Err(crate::immutable("delete", Role::MEMBER, id));
+            }
+            self.remove_roles(tx, &[role.id]).await
+        })
+        .await
     }
 
     pub(crate) async fn role_graph(&self) -> Result<RoleGraph> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use keystone_storage::{Arg, OrConflict, Select, Tx, sql};
+use keystone_storage::{Arg, OrConflict, Select, Tx, sql, transaction};
 use keystone_types::{Error, Listing, Result};
 use serde::{Deserialize, Serialize};
 
@@ -36,16 +36,15 @@ impl Identity {
 
     /// Replaces the labels of a project or domain.
     pub async fn set_project_tags(&self, id: &str, tags: Vec<String>) -> Result<Vec<String>> {
-        self.db
-            .transaction(async |tx| {
-                let mut project = changeable(tx, id, "update").await?;
-                check_not_enabled_alone(tx, &project).await?;
-                let labels = tags.iter().map(|tag| tag.trim().to_owned());
-                let current = std::mem::replace(&mut project.tags, Tags(labels.collect()));
-                store_tags(tx, &project, &current).await?;
-                Ok(project.tags.0)
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let mut project = changeable(tx, id, "update").await?;
+            check_not_enabled_alone(tx, &project).await?;
+            let labels = tags.iter().map(|tag| tag.trim().to_owned());
+            let current = std::mem::replace(&mut project.tags, Tags(labels.collect()));
+            store_tags(tx, &project, &current).await?;
+            Ok(project.tags.0)
+        })
+        .await
     }
 
     /// 404 unless a project has exactly this label.
@@ -60,26 +59,24 @@ impl Identity {
 
     /// Labels a project or domain.
     pub async fn add_project_tag(&self, id: &str, tag: &str) -> Result<()> {
-        self.db
-            .transaction(async |tx| {
-                let project = changeable(tx, id, "create").await?;
-                check_not_enabled_alone(tx, &project).await?;
-                insert(tx, &project, tag.trim()).await
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let project = changeable(tx, id, "create").await?;
+            check_not_enabled_alone(tx, &project).await?;
+            insert(tx, &project, tag.trim()).await
+        })
+        .await
     }
 
     /// Takes a label from a project or domain.
     pub async fn delete_project_tag(&self, id: &str, tag: &str) -> Result<()> {
-        self.db
-            .transaction(async |tx| {
-                let project = changeable(tx, id, "delete").await?;
-                if project.tags.0.iter().all(|known| known != tag) {
-                    return Err(no_tag(tag));
-                }
-                delete(tx, &project, tag).await
-            })
-            .await
+        transaction!(self.db, |tx| {
+            let project = changeable(tx, id, "delete").await?;
+            if project.tags.0.iter().all(|known| known != tag) {
+                return Err(no_tag(tag));
+            }
+            delete(tx, &project, tag).await
+        })
+        .await
     }
 }
 
