@@ -1,6 +1,6 @@
 //! The catalog of one deployment, and what can be set about it.
 
-use keystone_storage::{Db, sql};
+use keystone_storage::{Db, Tx, sql};
 use keystone_types::Result;
 
 /// Regions, services, endpoints, and what is associated with them; clones share the database.
@@ -33,18 +33,10 @@ impl Catalog {
     pub fn new(db: Db, settings: Settings) -> Self {
         Self { db, settings }
     }
+}
 
-    /// Deletes the endpoint filters of a project that is no more.
-    pub async fn forget_project(&self, project_id: &str) -> Result<()> {
-        let mut tx = self.db.begin().await?;
-        sql("DELETE FROM project_endpoint WHERE project_id = ?")
-            .bind(project_id)
-            .execute(&mut tx)
-            .await?;
-        sql("DELETE FROM project_endpoint_group WHERE project_id = ?")
-            .bind(project_id)
-            .execute(&mut tx)
-            .await?;
-        Ok(tx.commit().await?)
-    }
+/// The id that a row has, however the request spells it. The row stays as it is until the transaction ends.
+pub(crate) async fn held(text: &'static str, id: &str, tx: &mut Tx) -> Result<Option<String>> {
+    let row: Option<(String,)> = sql(text).bind(id).locking().fetch_optional(tx).await?;
+    Ok(row.map(|(id,)| id))
 }

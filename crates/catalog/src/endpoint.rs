@@ -1,18 +1,15 @@
 //! Endpoints: the URLs of a service.
 
-use keystone_storage::{
-    Column as FilterColumn, Error as StorageError, Exec, Result as StorageResult, Tx, select, sql,
-};
-use keystone_types::{
-    Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
-};
+use keystone_storage::{Column as FilterColumn, Query, Tx, select, sql, transaction, update};
+use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::{
-    Catalog, Region,
+    Catalog,
     attributes::{Column, drop_unstored, serialize},
-    region, url,
+    catalog::held,
+    region, service, url,
 };
 
 /// An endpoint, as stored and as served.
@@ -123,7 +120,8 @@ impl Catalog {
 
     /// One endpoint.
     pub async fn endpoint(&self, id: &str) -> Result<Endpoint> {
-        endpoint(id, &self.db).await
+        let endpoint = one(id).fetch_optional(&self.db).await?;
+        endpoint.ok_or_else(|| Error::not_found::<Endpoint>(id))
     }
 
     /// Creates an endpoint under a new id.
@@ -134,28 +132,29 @@ impl Catalog {
         url::check(&endpoint.url)?;
         endpoint.id = new_id();
         let named = tidy(&mut endpoint.extra);
-        let mut tx = self.db.begin().await?;
-        if endpoint.region_id.is_none()
-            && let Some(named) = named
-        {
-            ensure_region(&named, &mut tx).await?;
-            endpoint.region_id = Some(named);
-        }
-        let stored = sql("INSERT INTO endpoint \
-             (id, interface, region_id, service_id, url, enabled, extra) \
-             VALUES (?, ?, ?, ?, ?, ?, ?)")
-        .bind(&endpoint.id)
-        .bind(&endpoint.interface)
-        .bind(&endpoint.region_id)
-        .bind(&endpoint.service_id)
-        .bind(&endpoint.url)
-        .bind(endpoint.enabled)
-        .bind(&endpoint.extra)
-        .execute(&mut tx)
-        .await;
-        explain(stored, &endpoint, &mut tx).await?;
-        tx.commit().await?;
-        Ok(endpoint)
+        let created = transaction!(self.db, |tx| {
+            let mut endpoint = endpoint.clone();
+            endpoint.region_id = match (&endpoint.region_id, &named) {
+                (Some(id), _) => Some(region_of(id, tx).await?),
+                (None, Some(named)) => Some(region::ensure(named, tx).await?),
+                (None, None) => None,
+            };
+            endpoint.service_id = service_of(&endpoint.service_id, tx).await?;
+            sql("INSERT INTO endpoint \
+                 (id, interface, region_id, service_id, url, enabled, extra) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?)")
+            .bind(&endpoint.id)
+            .bind(&endpoint.interface)
+            .bind(&endpoint.region_id)
+            .bind(&endpoint.service_id)
+            .bind(&endpoint.url)
+            .bind(endpoint.enabled)
+            .bind(&endpoint.extra)
+            .execute(tx)
+            .await?;
+            Ok(endpoint)
+        });
+        created.await
     }
 
     /// Changes an endpoint; `region` means what it does to [`Catalog::create_endpoint`].
@@ -166,15 +165,25 @@ impl Catalog {
     ) -> Result<Endpoint> {
         patch.shift_remove("id");
         let named = patch.shift_remove("region");
-        let mut tx = self.db.begin().await?;
-        if matches!(patch.get("region_id"), None | Some(Value::Null))
-            && let Some(Value::String(named)) = named
-        {
-            ensure_region(&named, &mut tx).await?;
-            patch.insert("region_id".to_owned(), Value::String(named));
-        }
-        let mut endpoint = overlay(&self::endpoint(id, &mut tx).await?, patch)?;
-        tidy(&mut endpoint.extra);
+        let updated = transaction!(self.db, |tx| {
+            let mut patch = patch.clone();
+            settle(&mut patch, named.as_ref(), tx).await?;
+            let stored: Option<Endpoint> = one(id).locking().fetch_optional(&mut *tx).await?;
+            let stored = stored.ok_or_else(|| Error::not_found::<Endpoint>(id))?;
+            let mut endpoint = overlay(&stored, patch)?;
+            tidy(&mut endpoint.extra);
+            update("endpoint")
+                .set("interface", &stored.interface, &endpoint.interface)
+                .set("region_id", &stored.region_id, &endpoint.region_id)
+                .set("service_id", &stored.service_id, &endpoint.service_id)
+                .set("url", &stored.url, &endpoint.url)
+                .set("enabled", stored.enabled, endpoint.enabled)
+                .set("extra", &stored.extra, &endpoint.extra)
+                .apply("id = ?", &stored.id, tx)
+                .await?;
+            Ok(endpoint)
+        });
+        let endpoint = updated.await?;
         if url::check(&endpoint.url).is_err() {
             // As in the reference, the template is checked only when an endpoint is created.
             tracing::warn!(
@@ -182,47 +191,67 @@ impl Catalog {
                 "no token will carry this endpoint: its URL cannot be filled"
             );
         }
-        let stored = sql(
-            "UPDATE endpoint SET interface = ?, region_id = ?, service_id = ?, \
-             url = ?, enabled = ?, extra = ? WHERE id = ?",
-        )
-        .bind(&endpoint.interface)
-        .bind(&endpoint.region_id)
-        .bind(&endpoint.service_id)
-        .bind(&endpoint.url)
-        .bind(endpoint.enabled)
-        .bind(&endpoint.extra)
-        .bind(&endpoint.id)
-        .execute(&mut tx)
-        .await;
-        explain(stored, &endpoint, &mut tx).await?;
-        tx.commit().await?;
         Ok(endpoint)
     }
 
     /// Deletes an endpoint and what was associated with it.
     pub async fn delete_endpoint(&self, id: &str) -> Result<()> {
-        let mut tx = self.db.begin().await?;
-        for text in [
-            "DELETE FROM project_endpoint WHERE endpoint_id = ?",
-            "DELETE FROM policy_association WHERE endpoint_id = ?",
-        ] {
-            sql(text).bind(id).execute(&mut tx).await?;
-        }
-        let query = sql("DELETE FROM endpoint WHERE id = ?").bind(id);
-        if query.execute(&mut tx).await? == 0 {
-            return Err(Error::not_found::<Endpoint>(id));
-        }
-        Ok(tx.commit().await?)
+        let deleted = transaction!(self.db, |tx| {
+            let id = hold(id, tx).await?;
+            for text in [
+                "DELETE FROM project_endpoint WHERE endpoint_id = ?",
+                "DELETE FROM policy_association WHERE endpoint_id = ?",
+                "DELETE FROM endpoint WHERE id = ?",
+            ] {
+                sql(text).bind(&id).execute(&mut *tx).await?;
+            }
+            Ok(())
+        });
+        deleted.await
     }
 }
 
-async fn endpoint(id: &str, exec: impl Into<Exec<'_>>) -> Result<Endpoint> {
-    let query = select(ENDPOINTS).filter("id = ?", Some(id)).then("");
-    query
-        .fetch_optional(exec)
-        .await?
-        .ok_or_else(|| Error::not_found::<Endpoint>(id))
+fn one(id: &str) -> Query {
+    select(ENDPOINTS).filter("id = ?", Some(id)).then("")
+}
+
+/// The id of an endpoint that exists until the transaction ends.
+pub(crate) async fn hold(id: &str, tx: &mut Tx) -> Result<String> {
+    let held = held("SELECT id FROM endpoint WHERE id = ?", id, tx).await?;
+    held.ok_or_else(|| Error::not_found::<Endpoint>(id))
+}
+
+/// Puts the ids that the rows have in place of those that a patch names.
+async fn settle(patch: &mut Map<String, Value>, named: Option<&Value>, tx: &mut Tx) -> Result<()> {
+    match (patch.get_mut("region_id"), named) {
+        (Some(Value::String(id)), _) => *id = region_of(id, tx).await?,
+        (None | Some(Value::Null), Some(Value::String(named))) => {
+            let id = region::ensure(named, tx).await?;
+            patch.insert("region_id".to_owned(), Value::String(id));
+        }
+        _ => {}
+    }
+    if let Some(Value::String(id)) = patch.get_mut("service_id") {
+        *id = service_of(id, tx).await?;
+    }
+    Ok(())
+}
+
+async fn region_of(id: &str, tx: &mut Tx) -> Result<String> {
+    let held = region::hold(id, tx).await;
+    unless_missing(held, "endpoint region_id", "region table")
+}
+
+async fn service_of(id: &str, tx: &mut Tx) -> Result<String> {
+    let held = service::hold(id, tx).await;
+    unless_missing(held, "endpoint service_id", "service table")
+}
+
+fn unless_missing(held: Result<String>, attribute: &str, table: &str) -> Result<String> {
+    held.map_err(|error| match error {
+        Error::NotFound { .. } => Error::expecting(attribute, table),
+        other => other,
+    })
 }
 
 /// Removes what is no free attribute, and yields the region that was named the old way.
@@ -233,32 +262,6 @@ fn tidy(extra: &mut Extra) -> Option<String> {
         Some(Value::String(region)) => Some(region),
         _ => None,
     }
-}
-
-async fn ensure_region(id: &str, tx: &mut Tx) -> Result<()> {
-    check_length("id", id, 255)?;
-    match region::insert(&Region::new(id), tx).await {
-        Err(StorageError::Duplicate(_)) => Ok(()),
-        other => Ok(other.map(drop)?),
-    }
-}
-
-/// Names the reference that the database refused.
-async fn explain(stored: StorageResult<u64>, endpoint: &Endpoint, tx: &mut Tx) -> Result<()> {
-    match stored {
-        Err(StorageError::ForeignKey(_)) => {}
-        other => return Ok(other.map(drop)?),
-    }
-    if let Some(id) = &endpoint.region_id {
-        match region::region(id, tx).await {
-            Ok(_) => {}
-            Err(Error::NotFound { .. }) => {
-                return Err(Error::expecting("endpoint region_id", "region table"));
-            }
-            Err(other) => return Err(other),
-        }
-    }
-    Err(Error::expecting("endpoint service_id", "service table"))
 }
 
 fn enabled() -> bool {

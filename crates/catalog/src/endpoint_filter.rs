@@ -2,10 +2,15 @@
 //!
 //! What that means for a token is in `scope`.
 
-use keystone_storage::{OrConflict, Query, sql};
+use keystone_storage::{OrConflict, Query, Tx, sql, transaction};
 use keystone_types::{Error, Result};
 
-use crate::{Catalog, Endpoint, EndpointGroup, endpoint_group::Filters};
+use crate::{
+    Catalog, Endpoint, EndpointGroup,
+    catalog::held,
+    endpoint,
+    endpoint_group::{self, Filters},
+};
 
 const ENDPOINTS: &str = "\
     SELECT endpoint.id, interface, region_id, service_id, url, enabled, extra FROM endpoint \
@@ -20,21 +25,27 @@ const GROUPS: &str = "\
 impl Catalog {
     /// Associates an endpoint with a project.
     pub async fn add_endpoint_to_project(&self, endpoint_id: &str, project_id: &str) -> Result<()> {
-        sql("INSERT INTO project_endpoint (endpoint_id, project_id) VALUES (?, ?)")
-            .bind(endpoint_id)
-            .bind(project_id)
-            .execute(&self.db)
-            .await
-            .or_conflict(|| twice("project_endpoint"))?;
-        Ok(())
+        let added = transaction!(self.db, |tx| {
+            let endpoint = endpoint::hold(endpoint_id, tx).await?;
+            let project = hold_project(project_id, tx).await?;
+            sql("INSERT INTO project_endpoint (endpoint_id, project_id) VALUES (?, ?)")
+                .bind(endpoint)
+                .bind(project)
+                .execute(tx)
+                .await
+                .or_conflict(|| twice("project_endpoint"))?;
+            Ok(())
+        });
+        added.await
     }
 
     /// 404 unless an endpoint is associated with a project, by itself.
     pub async fn check_endpoint_in_project(&self, endpoint: &str, project: &str) -> Result<()> {
         let query = sql("SELECT endpoint_id FROM project_endpoint \
              WHERE endpoint_id = ? AND project_id = ?");
-        self.require(query, endpoint, project, || no_endpoint(endpoint, project))
-            .await
+        let query = query.bind(endpoint).bind(project);
+        let row: Option<(String,)> = query.fetch_optional(&self.db).await?;
+        row.map(drop).ok_or_else(|| no_endpoint(endpoint, project))
     }
 
     /// Ends the association of an endpoint with a project.
@@ -70,21 +81,37 @@ impl Catalog {
     }
 
     /// Associates an endpoint group with a project.
-    pub async fn add_endpoint_group_to_project(&self, group: &str, project: &str) -> Result<()> {
-        sql("INSERT INTO project_endpoint_group (endpoint_group_id, project_id) VALUES (?, ?)")
-            .bind(group)
-            .bind(project)
-            .execute(&self.db)
-            .await
-            .or_conflict(|| twice("project_endpoint_group"))?;
-        Ok(())
+    pub async fn add_endpoint_group_to_project(
+        &self,
+        group_id: &str,
+        project_id: &str,
+    ) -> Result<()> {
+        let added = transaction!(self.db, |tx| {
+            let project = hold_project(project_id, tx).await?;
+            let group = endpoint_group::hold(group_id, tx).await?;
+            sql("INSERT INTO project_endpoint_group (endpoint_group_id, project_id) VALUES (?, ?)")
+                .bind(group)
+                .bind(project)
+                .execute(tx)
+                .await
+                .or_conflict(|| twice("project_endpoint_group"))?;
+            Ok(())
+        });
+        added.await
     }
 
-    /// 404 unless an endpoint group is associated with a project.
-    pub async fn check_endpoint_group_in_project(&self, group: &str, project: &str) -> Result<()> {
-        let query = sql("SELECT endpoint_group_id FROM project_endpoint_group \
-             WHERE endpoint_group_id = ? AND project_id = ?");
-        self.require(query, group, project, no_group).await
+    /// The ids of an endpoint group and of a project, as they are associated; 404 unless they are.
+    pub async fn endpoint_group_in_project(
+        &self,
+        group_id: &str,
+        project_id: &str,
+    ) -> Result<(String, String)> {
+        let query = sql(
+            "SELECT endpoint_group_id, project_id FROM project_endpoint_group \
+             WHERE endpoint_group_id = ? AND project_id = ?",
+        );
+        let query = query.bind(group_id).bind(project_id);
+        query.fetch_optional(&self.db).await?.ok_or_else(no_group)
     }
 
     /// Ends the association of an endpoint group with a project.
@@ -123,18 +150,15 @@ impl Catalog {
         let rows: Vec<(String,)> = query.fetch_all(&self.db).await?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
+}
 
-    async fn require(
-        &self,
-        query: Query,
-        what: &str,
-        project_id: &str,
-        missing: impl FnOnce() -> Error,
-    ) -> Result<()> {
-        let query = query.bind(what).bind(project_id);
-        let row: Option<(String,)> = query.fetch_optional(&self.db).await?;
-        row.map(drop).ok_or_else(missing)
-    }
+/// The id of a project that exists until the transaction ends.
+async fn hold_project(id: &str, tx: &mut Tx) -> Result<String> {
+    let held = held("SELECT id FROM project WHERE id = ?", id, tx).await?;
+    held.ok_or_else(|| Error::NotFound {
+        kind: "project",
+        id: id.to_owned(),
+    })
 }
 
 fn twice(kind: &'static str) -> Error {

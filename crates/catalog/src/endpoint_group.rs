@@ -1,11 +1,11 @@
 //! Endpoint groups: endpoints chosen by what they are like.
 
-use keystone_storage::{Column as FilterColumn, Exec, select, sql};
+use keystone_storage::{Column as FilterColumn, Query, Tx, select, sql, transaction, update};
 use keystone_types::{Error, Listing, Page, Resource, Result, new_id, overlay, to_python_json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Catalog, Endpoint};
+use crate::{Catalog, Endpoint, catalog::held};
 
 /// An endpoint group, as stored and as served.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
@@ -100,7 +100,8 @@ impl Catalog {
 
     /// One endpoint group.
     pub async fn endpoint_group(&self, id: &str) -> Result<EndpointGroup> {
-        endpoint_group(id, &self.db).await
+        let group = one(id).fetch_optional(&self.db).await?;
+        group.ok_or_else(|| missing(id))
     }
 
     /// Creates an endpoint group under a new id.
@@ -130,31 +131,34 @@ impl Catalog {
         if let Some(Value::Object(filters)) = patch.get("filters") {
             Filters(filters.clone()).check()?;
         }
-        let mut tx = self.db.begin().await?;
-        let group = overlay(&endpoint_group(id, &mut tx).await?, patch)?;
-        sql("UPDATE endpoint_group SET name = ?, description = ?, filters = ? WHERE id = ?")
-            .bind(&group.name)
-            .bind(&group.description)
-            .bind(group.filters.to_text())
-            .bind(&group.id)
-            .execute(&mut tx)
-            .await?;
-        tx.commit().await?;
-        Ok(group)
+        let updated = transaction!(self.db, |tx| {
+            let stored: Option<EndpointGroup> = one(id).locking().fetch_optional(&mut *tx).await?;
+            let stored = stored.ok_or_else(|| missing(id))?;
+            let group = overlay(&stored, patch.clone())?;
+            update("endpoint_group")
+                .set("name", &stored.name, &group.name)
+                .set("description", &stored.description, &group.description)
+                .set("filters", stored.filters.to_text(), group.filters.to_text())
+                .apply("id = ?", &stored.id, tx)
+                .await?;
+            Ok(group)
+        });
+        updated.await
     }
 
     /// Deletes an endpoint group; the projects that it was for see no less than before.
     pub async fn delete_endpoint_group(&self, id: &str) -> Result<()> {
-        let mut tx = self.db.begin().await?;
-        sql("DELETE FROM project_endpoint_group WHERE endpoint_group_id = ?")
-            .bind(id)
-            .execute(&mut tx)
-            .await?;
-        let query = sql("DELETE FROM endpoint_group WHERE id = ?").bind(id);
-        if query.execute(&mut tx).await? == 0 {
-            return Err(missing(id));
-        }
-        Ok(tx.commit().await?)
+        let deleted = transaction!(self.db, |tx| {
+            let id = hold(id, tx).await?;
+            for text in [
+                "DELETE FROM project_endpoint_group WHERE endpoint_group_id = ?",
+                "DELETE FROM endpoint_group WHERE id = ?",
+            ] {
+                sql(text).bind(&id).execute(&mut *tx).await?;
+            }
+            Ok(())
+        });
+        deleted.await
     }
 
     /// The endpoints that a group's filters choose, disabled ones too.
@@ -179,9 +183,14 @@ fn missing(id: &str) -> Error {
     }
 }
 
-async fn endpoint_group(id: &str, exec: impl Into<Exec<'_>>) -> Result<EndpointGroup> {
-    let query = select(GROUPS).filter("id = ?", Some(id)).then("");
-    query.fetch_optional(exec).await?.ok_or_else(|| missing(id))
+fn one(id: &str) -> Query {
+    select(GROUPS).filter("id = ?", Some(id)).then("")
+}
+
+/// The id of an endpoint group that exists until the transaction ends.
+pub(crate) async fn hold(id: &str, tx: &mut Tx) -> Result<String> {
+    let held = held("SELECT id FROM endpoint_group WHERE id = ?", id, tx).await?;
+    held.ok_or_else(|| missing(id))
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 
-use keystone_storage::{Select, select, sql};
+use keystone_storage::{Select, Tx, select, sql, transaction};
 use keystone_types::{Error, Resource, Result, check_length, new_id};
 use serde::{Serialize, Serializer};
 
-use crate::{Catalog, Endpoint, Policy};
+use crate::{Catalog, Endpoint, Policy, endpoint, policy, region, service};
 
 /// What a policy is associated with, by ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,16 @@ impl Serialize for PolicyEndpoint {
     }
 }
 
-/// A row of `policy_association`.
+/// An endpoint with its service and its region, by the ids that those have themselves.
+#[derive(sqlx::FromRow)]
+struct Placed {
+    #[sqlx(flatten)]
+    endpoint: Endpoint,
+    service: String,
+    region: Option<String>,
+}
+
+/// A row of `policy_association`, with the ids that the rows have to which it points.
 #[derive(sqlx::FromRow)]
 struct Row {
     #[sqlx(rename = "policy_id")]
@@ -59,6 +68,15 @@ struct Row {
     #[sqlx(rename = "region_id")]
     region: Option<String>,
 }
+
+const PLACED: &str = "\
+    SELECT endpoint.id, endpoint.interface, endpoint.region_id, endpoint.service_id, endpoint.url, \
+           endpoint.enabled, endpoint.extra, service.id AS service, region.id AS region \
+    FROM endpoint \
+    JOIN service ON service.id = endpoint.service_id \
+    LEFT JOIN region ON region.id = endpoint.region_id";
+
+const BY_ID: &str = " ORDER BY policy_association.id";
 
 impl Association<'_> {
     /// The rows that say this.
@@ -79,40 +97,47 @@ impl Association<'_> {
         }
     }
 
-    /// The values of `endpoint_id`, `service_id` and `region_id`.
-    fn columns(self) -> [Option<String>; 3] {
-        let own = |id: &str| Some(id.to_owned());
-        match self {
-            Self::Endpoint(id) => [own(id), None, None],
-            Self::Service(id) => [None, own(id), None],
+    /// The values of `endpoint_id`, `service_id` and `region_id`, of rows that exist until the transaction ends.
+    async fn held(self, tx: &mut Tx) -> Result<[Option<String>; 3]> {
+        Ok(match self {
+            Self::Endpoint(id) => [Some(endpoint::hold(id, tx).await?), None, None],
+            Self::Service(id) => [None, Some(service::hold(id, tx).await?), None],
             Self::Region {
                 service_id,
                 region_id,
-            } => [None, own(service_id), own(region_id)],
-        }
+            } => {
+                let service = service::hold(service_id, tx).await?;
+                let region = region::hold(region_id, tx).await?;
+                [None, Some(service), Some(region)]
+            }
+        })
     }
 }
 
 impl Catalog {
     /// Associates a policy, in place of any other that was associated in the same way.
     pub async fn associate_policy(&self, policy_id: &str, with: Association<'_>) -> Result<()> {
-        let [endpoint, service, region] = with.columns();
-        check_length("region_id", region.as_deref().unwrap_or_default(), 64)?;
-        let mut tx = self.db.begin().await?;
-        let before = with.of("DELETE FROM policy_association").then("");
-        before.execute(&mut tx).await?;
-        sql(
-            "INSERT INTO policy_association (id, policy_id, endpoint_id, service_id, region_id) \
-             VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(new_id())
-        .bind(policy_id)
-        .bind(endpoint)
-        .bind(service)
-        .bind(region)
-        .execute(&mut tx)
-        .await?;
-        Ok(tx.commit().await?)
+        let associated = transaction!(self.db, |tx| {
+            let policy = policy::hold(policy_id, tx).await?;
+            // Who associates another policy in the same way waits for one of these rows.
+            let [endpoint, service, region] = with.held(tx).await?;
+            check_length("region_id", region.as_deref().unwrap_or_default(), 64)?;
+            let before = with.of("DELETE FROM policy_association").then("");
+            before.execute(&mut *tx).await?;
+            sql(
+                "INSERT INTO policy_association (id, policy_id, endpoint_id, service_id, region_id) \
+                 VALUES (?, ?, ?, ?, ?)",
+            )
+            .bind(new_id())
+            .bind(policy)
+            .bind(endpoint)
+            .bind(service)
+            .bind(region)
+            .execute(tx)
+            .await?;
+            Ok(())
+        });
+        associated.await
     }
 
     /// 404 unless the policy is associated in this way.
@@ -140,43 +165,37 @@ impl Catalog {
 
     /// The endpoints that a policy is associated with, as often as it is.
     pub async fn endpoints_of_policy(&self, policy_id: &str) -> Result<Vec<PolicyEndpoint>> {
-        let query = sql(
-            "SELECT policy_id, endpoint_id, service_id, region_id FROM policy_association \
-             WHERE policy_id = ? ORDER BY id",
-        );
-        let rows: Vec<Row> = query.bind(policy_id).fetch_all(&self.db).await?;
-        let endpoints = self.every_endpoint().await?;
-        let parents = if rows.iter().any(|row| row.region.is_some()) {
-            self.parents().await?
-        } else {
-            HashMap::new()
-        };
+        let rows = associations().filter("policy_id = ?", Some(policy_id));
+        let rows: Vec<Row> = rows.then(BY_ID).fetch_all(&self.db).await?;
+        let endpoints = select(PLACED).then(" ORDER BY endpoint.id");
+        let endpoints: Vec<Placed> = endpoints.fetch_all(&self.db).await?;
+        let parents = self.parents_for(&rows).await?;
         let meant = rows.iter().flat_map(|row| {
             let endpoints = endpoints.iter();
-            endpoints.filter(|endpoint| row.means(endpoint, &parents))
+            endpoints.filter(|endpoint| row.distance(endpoint, &parents).is_some())
         });
-        Ok(meant.cloned().map(PolicyEndpoint).collect())
+        Ok(meant
+            .map(|placed| PolicyEndpoint(placed.endpoint.clone()))
+            .collect())
     }
 
     /// The policy that counts for an endpoint.
     pub async fn policy_for_endpoint(&self, endpoint_id: &str) -> Result<Policy> {
-        let endpoint = self.endpoint(endpoint_id).await?;
+        let placed = select(PLACED).filter("endpoint.id = ?", Some(endpoint_id));
+        let placed: Option<Placed> = placed.then("").fetch_optional(&self.db).await?;
+        let placed = placed.ok_or_else(|| Error::not_found::<Endpoint>(endpoint_id))?;
         // What points at a policy that is no more says nothing.
-        let query = sql(
-            "SELECT policy_id, endpoint_id, service_id, region_id FROM policy_association \
-             WHERE (endpoint_id = ? OR service_id = ?) \
-             AND policy_id IN (SELECT id FROM policy) ORDER BY policy_association.id",
-        );
-        let query = query.bind(&endpoint.id).bind(&endpoint.service_id);
-        let rows: Vec<Row> = query.fetch_all(&self.db).await?;
-        let parents = if rows.iter().any(|row| row.region.is_some()) {
-            self.parents().await?
-        } else {
-            HashMap::new()
-        };
+        let rows = associations()
+            .filter_all(
+                "policy_association.endpoint_id = ? OR policy_association.service_id = ?",
+                [&placed.endpoint.id, &placed.service],
+            )
+            .and("policy_id IN (SELECT id FROM policy)");
+        let rows: Vec<Row> = rows.then(BY_ID).fetch_all(&self.db).await?;
+        let parents = self.parents_for(&rows).await?;
         let nearest = rows
             .iter()
-            .filter_map(|row| Some((row.distance(&endpoint, &parents)?, row)))
+            .filter_map(|row| Some((row.distance(&placed, &parents)?, row)))
             .min_by_key(|(distance, _)| *distance);
         match nearest {
             Some((_, row)) => self.policy(&row.policy).await,
@@ -186,33 +205,40 @@ impl Catalog {
         }
     }
 
-    /// The region that each region lies in.
-    async fn parents(&self) -> Result<HashMap<String, String>> {
-        let query = sql("SELECT id, parent_region_id FROM region \
-             WHERE parent_region_id IS NOT NULL ORDER BY id");
-        let rows: Vec<(String, String)> = query.fetch_all(&self.db).await?;
-        Ok(rows.into_iter().collect())
+    /// The region that each region lies in, where one of the associations needs it.
+    async fn parents_for(&self, rows: &[Row]) -> Result<HashMap<String, String>> {
+        if rows.iter().any(|row| row.region.is_some()) {
+            self.parents().await
+        } else {
+            Ok(HashMap::new())
+        }
     }
 }
 
-impl Row {
-    fn means(&self, endpoint: &Endpoint, parents: &HashMap<String, String>) -> bool {
-        self.distance(endpoint, parents).is_some()
-    }
+/// The associations; one with a region that is no more is none.
+fn associations() -> Select {
+    let all = "SELECT policy_id, endpoint.id AS endpoint_id, service.id AS service_id, region.id AS region_id \
+         FROM policy_association \
+         LEFT JOIN endpoint ON endpoint.id = policy_association.endpoint_id \
+         LEFT JOIN service ON service.id = policy_association.service_id \
+         LEFT JOIN region ON region.id = policy_association.region_id";
+    select(all).and("policy_association.region_id IS NULL OR region.id IS NOT NULL")
+}
 
+impl Row {
     /// How far from the endpoint this association is, if it is one for the endpoint.
-    fn distance(&self, endpoint: &Endpoint, parents: &HashMap<String, String>) -> Option<usize> {
+    fn distance(&self, placed: &Placed, parents: &HashMap<String, String>) -> Option<usize> {
         if let Some(id) = &self.endpoint {
-            return (*id == endpoint.id).then_some(0);
+            return (*id == placed.endpoint.id).then_some(0);
         }
-        if self.service.as_ref() != Some(&endpoint.service_id) {
+        if self.service.as_ref() != Some(&placed.service) {
             return None;
         }
         let Some(wanted) = &self.region else {
             return Some(usize::MAX);
         };
         // There may be circles, in what Python Keystone has stored.
-        let start = endpoint.region_id.as_ref();
+        let start = placed.region.as_ref();
         let around = std::iter::successors(start, |region| parents.get(*region));
         let steps = around
             .take(parents.len() + 1)

@@ -6,24 +6,64 @@ use std::sync::{
 };
 
 use keystone_storage::{
-    Db,
+    DatabaseUrl, Db, PoolOptions,
     schema::{self, Phase},
     sql,
 };
-use keystone_types::{Page, Resource, Result};
+use keystone_types::{Page, Resource, Result, new_id};
 use serde_json::{Map, Value};
+use tempfile::TempDir;
 
 use crate::{Catalog, Endpoint, Region, Service, Settings};
 
-/// A catalog in an empty database.
+/// A catalog in an empty database: in memory, or on the server that `KEYSTONE_TEST_DATABASE` names.
 pub(crate) async fn catalog() -> Catalog {
-    Catalog::new(db().await, Settings::default())
+    let db = match server() {
+        Some(server) => open(&on_server(&server).await).await,
+        None => Db::memory().await.unwrap(),
+    };
+    schema::sync(&db, Phase::All, |_| {}).await.unwrap();
+    Catalog::new(db, Settings::default())
 }
 
-async fn db() -> Db {
-    let db = Db::memory().await.unwrap();
-    schema::sync(&db, Phase::All, |_| {}).await.unwrap();
-    db
+/// The catalogs of two nodes on one database, which is a file where no server is named.
+pub(crate) async fn two_nodes() -> ([Catalog; 2], TempDir) {
+    let folder = TempDir::new().unwrap();
+    let url = match server() {
+        Some(server) => on_server(&server).await,
+        None => format!("sqlite:///{}", folder.path().join("test.db").display()),
+    };
+    let (one, other) = (open(&url).await, open(&url).await);
+    schema::sync(&one, Phase::All, |_| {}).await.unwrap();
+    let nodes = [one, other].map(|db| Catalog::new(db, Settings::default()));
+    (nodes, folder)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the tests' one variable")]
+fn server() -> Option<String> {
+    std::env::var("KEYSTONE_TEST_DATABASE").ok()
+}
+
+async fn on_server(url: &str) -> String {
+    let name = format!("test_{}", new_id());
+    // The name is made here, so that it can stand in the text.
+    let create: &'static str = Box::leak(format!("CREATE DATABASE {name}").into_boxed_str());
+    sql(create).execute(&open(url).await).await.unwrap();
+    let (base, _) = url.rsplit_once('/').unwrap();
+    format!("{base}/{name}")
+}
+
+async fn open(url: &str) -> Db {
+    let url = DatabaseUrl::parse(url).unwrap();
+    Db::connect(&url, &PoolOptions::default()).await.unwrap()
+}
+
+/// Projects to associate something with.
+pub(crate) async fn projects(catalog: &Catalog, ids: &[&str]) {
+    for id in ids {
+        let text = "INSERT INTO project (id, name, domain_id) SELECT ?, ?, id FROM project WHERE is_domain = 1 AND id = domain_id";
+        run(catalog, text, &[id, id]).await;
+    }
 }
 
 /// The same, with a service of type `compute` in region `west`.

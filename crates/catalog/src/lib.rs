@@ -9,6 +9,8 @@ mod endpoint_policy;
 #[cfg(test)]
 mod fixture;
 mod policy;
+#[cfg(test)]
+mod races;
 mod region;
 mod scope;
 mod service;

@@ -1,6 +1,6 @@
 //! Policies: texts that other services may ask for. Keystone keeps them and does not read them.
 
-use keystone_storage::{Column as FilterColumn, Exec, select, sql};
+use keystone_storage::{Column as FilterColumn, Query, Tx, select, sql, transaction, update};
 use keystone_types::{
     Error, Extra, Listing, Page, Resource, Result, new_id, overlay, to_python_json,
 };
@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::{
     Catalog,
     attributes::{Column, drop_unstored, serialize, text_passes},
+    catalog::held,
 };
 
 /// A policy, as stored and as served.
@@ -41,6 +42,12 @@ impl TryFrom<String> for Blob {
 
     fn try_from(text: String) -> Result<Self, serde_json::Error> {
         serde_json::from_str(&text).map(Self)
+    }
+}
+
+impl Blob {
+    fn to_text(&self) -> String {
+        to_python_json(&self.0)
     }
 }
 
@@ -91,7 +98,8 @@ impl Catalog {
 
     /// One policy.
     pub async fn policy(&self, id: &str) -> Result<Policy> {
-        policy(id, &self.db).await
+        let policy = one(id).fetch_optional(&self.db).await?;
+        policy.ok_or_else(|| Error::not_found::<Policy>(id))
     }
 
     /// Creates a policy under a new id.
@@ -101,7 +109,7 @@ impl Catalog {
         sql("INSERT INTO policy (id, type, `blob`, extra) VALUES (?, ?, ?, ?)")
             .bind(&policy.id)
             .bind(&policy.policy_type)
-            .bind(to_python_json(&policy.blob.0))
+            .bind(policy.blob.to_text())
             .bind(&policy.extra)
             .execute(&self.db)
             .await?;
@@ -116,41 +124,46 @@ impl Catalog {
             }
             _ => {}
         }
-        let mut tx = self.db.begin().await?;
-        let mut policy = overlay(&self::policy(id, &mut tx).await?, patch)?;
-        drop_unstored(&mut policy.extra);
-        sql("UPDATE policy SET type = ?, `blob` = ?, extra = ? WHERE id = ?")
-            .bind(&policy.policy_type)
-            .bind(to_python_json(&policy.blob.0))
-            .bind(&policy.extra)
-            .bind(&policy.id)
-            .execute(&mut tx)
-            .await?;
-        tx.commit().await?;
-        Ok(policy)
+        let updated = transaction!(self.db, |tx| {
+            let stored: Option<Policy> = one(id).locking().fetch_optional(&mut *tx).await?;
+            let stored = stored.ok_or_else(|| Error::not_found::<Policy>(id))?;
+            let mut policy = overlay(&stored, patch.clone())?;
+            drop_unstored(&mut policy.extra);
+            update("policy")
+                .set("type", &stored.policy_type, &policy.policy_type)
+                .set("`blob`", stored.blob.to_text(), policy.blob.to_text())
+                .set("extra", &stored.extra, &policy.extra)
+                .apply("id = ?", &stored.id, tx)
+                .await?;
+            Ok(policy)
+        });
+        updated.await
     }
 
     /// Deletes a policy and its associations.
     pub async fn delete_policy(&self, id: &str) -> Result<()> {
-        let mut tx = self.db.begin().await?;
-        sql("DELETE FROM policy_association WHERE policy_id = ?")
-            .bind(id)
-            .execute(&mut tx)
-            .await?;
-        let query = sql("DELETE FROM policy WHERE id = ?").bind(id);
-        if query.execute(&mut tx).await? == 0 {
-            return Err(Error::not_found::<Policy>(id));
-        }
-        Ok(tx.commit().await?)
+        let deleted = transaction!(self.db, |tx| {
+            let id = hold(id, tx).await?;
+            for text in [
+                "DELETE FROM policy_association WHERE policy_id = ?",
+                "DELETE FROM policy WHERE id = ?",
+            ] {
+                sql(text).bind(&id).execute(&mut *tx).await?;
+            }
+            Ok(())
+        });
+        deleted.await
     }
 }
 
-async fn policy(id: &str, exec: impl Into<Exec<'_>>) -> Result<Policy> {
-    let query = select(POLICIES).filter("id = ?", Some(id)).then("");
-    query
-        .fetch_optional(exec)
-        .await?
-        .ok_or_else(|| Error::not_found::<Policy>(id))
+fn one(id: &str) -> Query {
+    select(POLICIES).filter("id = ?", Some(id)).then("")
+}
+
+/// The id of a policy that exists until the transaction ends.
+pub(crate) async fn hold(id: &str, tx: &mut Tx) -> Result<String> {
+    let held = held("SELECT id FROM policy WHERE id = ?", id, tx).await?;
+    held.ok_or_else(|| Error::not_found::<Policy>(id))
 }
 
 #[cfg(test)]

@@ -1,15 +1,21 @@
 //! Regions: the tree of places where endpoints are.
 
+use std::collections::{HashMap, HashSet};
+
 use keystone_storage::{
-    Column as FilterColumn, Error as StorageError, Exec, OrConflict, Tx, select, sql,
+    Column as FilterColumn, Error as StorageError, Exec, OrConflict, Tx, select, sql, transaction,
+    update,
 };
-use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
+use keystone_types::{
+    Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::{
     Catalog,
     attributes::{Column, drop_unstored, serialize},
+    catalog::held,
 };
 
 /// A region, as stored and as served.
@@ -66,6 +72,10 @@ impl Serialize for Region {
 }
 
 const REGIONS: &str = "SELECT id, description, parent_region_id, extra FROM region";
+const REGION: &str = "SELECT id FROM region WHERE id = ?";
+
+/// How many ids a statement names.
+const AT_ONCE: usize = 500;
 
 const FILTERS: [FilterColumn; 3] = [
     FilterColumn::text("id", "id", 255),
@@ -85,78 +95,95 @@ impl Catalog {
 
     /// One region.
     pub async fn region(&self, id: &str) -> Result<Region> {
-        region(id, &self.db).await
+        let query = select(REGIONS).filter("id = ?", Some(id)).then("");
+        query
+            .fetch_optional(&self.db)
+            .await?
+            .ok_or_else(|| Error::not_found::<Region>(id))
     }
 
     /// Creates a region under the id that it carries.
     pub async fn create_region(&self, mut region: Region) -> Result<Region> {
         drop_unstored(&mut region.extra);
-        let mut tx = self.db.begin().await?;
-        insert(&region, &mut tx)
-            .await
-            .or_conflict(|| Error::conflict::<Region>(format!("Duplicate ID, {}.", region.id)))?;
-        if let Some(parent) = &region.parent_region_id {
-            sql("SELECT id FROM region WHERE id = ? AND id <> ?")
-                .bind(parent)
-                .bind(&region.id)
-                .fetch_optional::<(String,)>(&mut tx)
-                .await?
-                .ok_or_else(|| Error::not_found::<Region>(parent))?;
-        }
-        tx.commit().await?;
-        Ok(region)
+        let created = transaction!(self.db, |tx| {
+            let mut region = region.clone();
+            let named = region.parent_region_id.take();
+            if let Some(parent) = &named {
+                region.parent_region_id = held(REGION, parent, tx).await?;
+            }
+            // An id that is taken is told before a parent that does not exist.
+            insert(&region, tx).await.or_conflict(|| {
+                Error::conflict::<Region>(format!("Duplicate ID, {}.", region.id))
+            })?;
+            match named {
+                Some(parent) if region.parent_region_id.is_none() => {
+                    Err(Error::not_found::<Region>(&parent))
+                }
+                _ => Ok(region),
+            }
+        });
+        created.await
     }
 
     /// Changes a region; it cannot be moved into one of its own descendants.
     pub async fn update_region(&self, id: &str, mut patch: Map<String, Value>) -> Result<Region> {
         patch.shift_remove("id");
-        let mut tx = self.db.begin().await?;
-        // A parent that does not exist is told before a region that does not.
-        if let Some(Value::String(parent)) = patch.get("parent_region_id") {
-            self::region(parent, &mut tx).await?;
-        }
-        let mut region = overlay(&self::region(id, &mut tx).await?, patch)?;
-        drop_unstored(&mut region.extra);
-        refuse_circle(&region, &mut tx).await?;
-        sql("UPDATE region SET description = ?, parent_region_id = ?, extra = ? WHERE id = ?")
-            .bind(&region.description)
-            .bind(&region.parent_region_id)
-            .bind(&region.extra)
-            .bind(&region.id)
-            .execute(&mut tx)
-            .await?;
-        tx.commit().await?;
-        Ok(region)
+        let updated = transaction!(self.db, |tx| {
+            let mut patch = patch.clone();
+            // A parent that does not exist is told before a region that does not.
+            if let Some(Value::String(parent)) = patch.get_mut("parent_region_id") {
+                *parent = hold(parent, tx).await?;
+            }
+            let stored = locked(id, tx).await?;
+            let mut region = overlay(&stored, patch)?;
+            drop_unstored(&mut region.extra);
+            refuse_circle(&region, tx).await?;
+            update("region")
+                .set("description", &stored.description, &region.description)
+                .set(
+                    "parent_region_id",
+                    &stored.parent_region_id,
+                    &region.parent_region_id,
+                )
+                .set("extra", &stored.extra, &region.extra)
+                .apply("id = ?", &stored.id, tx)
+                .await?;
+            Ok(region)
+        });
+        updated.await
     }
 
     /// Deletes a region and its descendants, unless an endpoint is in one of them.
     pub async fn delete_region(&self, id: &str) -> Result<()> {
-        let mut tx = self.db.begin().await?;
-        let root = region(id, &mut tx).await?;
-        let subtree = subtree(root.id, &mut tx).await?;
-        select("DELETE FROM policy_association")
-            .within("region_id", &subtree)
-            .then("")
-            .execute(&mut tx)
-            .await?;
-        select("DELETE FROM region")
-            .within("id", &subtree)
-            .then("")
-            .execute(&mut tx)
-            .await
-            .map_err(|error| match error {
-                StorageError::ForeignKey(_) => Error::Refused(format!(
-                    "Unable to delete region {id} because it or its child regions have \
-                     associated endpoints."
-                )),
-                other => other.into(),
-            })?;
-        Ok(tx.commit().await?)
+        let deleted = transaction!(self.db, |tx| {
+            for ids in subtree(id, tx).await?.chunks(AT_ONCE) {
+                select("DELETE FROM policy_association")
+                    .within("region_id", ids)
+                    .then("")
+                    .execute(&mut *tx)
+                    .await?;
+                let gone = select("DELETE FROM region").within("id", ids).then("");
+                gone.execute(&mut *tx).await.map_err(|error| match error {
+                    StorageError::ForeignKey(_) => Error::Refused(format!(
+                        "Unable to delete region {id} because it or its child regions have \
+                         associated endpoints."
+                    )),
+                    other => other.into(),
+                })?;
+            }
+            Ok(())
+        });
+        deleted.await
+    }
+
+    /// The region that each region lies in.
+    pub(crate) async fn parents(&self) -> Result<HashMap<String, String>> {
+        parents(&self.db).await
     }
 }
 
 /// Stores a region.
-pub(crate) async fn insert(region: &Region, tx: &mut Tx) -> keystone_storage::Result<u64> {
+async fn insert(region: &Region, tx: &mut Tx) -> keystone_storage::Result<u64> {
     sql("INSERT INTO region (id, description, parent_region_id, extra) VALUES (?, ?, ?, ?)")
         .bind(&region.id)
         .bind(&region.description)
@@ -166,53 +193,81 @@ pub(crate) async fn insert(region: &Region, tx: &mut Tx) -> keystone_storage::Re
         .await
 }
 
-/// One region, read inside a transaction or outside of one.
-pub(crate) async fn region(id: &str, exec: impl Into<Exec<'_>>) -> Result<Region> {
+/// The id of a region, which is created if it does not exist.
+pub(crate) async fn ensure(id: &str, tx: &mut Tx) -> Result<String> {
+    check_length("id", id, 255)?;
+    if let Some(id) = held(REGION, id, tx).await? {
+        return Ok(id);
+    }
+    // Another writer may create it at this moment: then all of this is run again, and finds it.
+    insert(&Region::new(id), tx).await?;
+    Ok(id.to_owned())
+}
+
+/// The id of a region that exists until the transaction ends.
+pub(crate) async fn hold(id: &str, tx: &mut Tx) -> Result<String> {
+    let held = held(REGION, id, tx).await?;
+    held.ok_or_else(|| Error::not_found::<Region>(id))
+}
+
+async fn locked(id: &str, tx: &mut Tx) -> Result<Region> {
     let query = select(REGIONS).filter("id = ?", Some(id)).then("");
     query
-        .fetch_optional(exec)
+        .locking()
+        .fetch_optional(tx)
         .await?
         .ok_or_else(|| Error::not_found::<Region>(id))
 }
 
-/// Walks from the parent to the root, which must not lead past the region itself.
+/// Walks from the parent to the root, which must not lead past the region itself. Nothing on the way is moved meanwhile.
 ///
 /// The database compares the ids: by its collation `West` and `west` can be one region.
 async fn refuse_circle(moved: &Region, tx: &mut Tx) -> Result<()> {
     let mut above = moved.parent_region_id.clone();
-    let mut passed = Vec::new();
+    let mut passed = HashSet::new();
     while let Some(id) = above {
-        let next = region(&id, &mut *tx).await?;
+        let next = locked(&id, &mut *tx).await?;
         if next.id == moved.id {
             return Err(Error::Validation(format!(
                 "The specified parent region {id} would create a circular region hierarchy."
             )));
         }
-        if passed.contains(&next.id) {
+        above = next.parent_region_id;
+        if !passed.insert(next.id) {
             break;
         }
-        above = next.parent_region_id;
-        passed.push(next.id);
     }
     Ok(())
 }
 
-/// The ids of a region and of everything under it, level by level.
-async fn subtree(root: String, tx: &mut Tx) -> Result<Vec<String>> {
+/// The ids of a region and of everything under it.
+///
+/// Every region is locked first, so that none is moved into the tree, or created in it, that is then not seen.
+async fn subtree(root: &str, tx: &mut Tx) -> Result<Vec<String>> {
+    let all = sql("SELECT id FROM region ORDER BY id").locking();
+    all.fetch_all::<(String,)>(&mut *tx).await?;
+    let root = hold(root, tx).await?;
+    let mut children: HashMap<String, Vec<String>> = HashMap::new();
+    for (child, parent) in parents(tx).await? {
+        children.entry(parent).or_default().push(child);
+    }
     let mut found = vec![root];
-    let mut level = 0;
-    while level < found.len() {
-        let children = select("SELECT id FROM region")
-            .within("parent_region_id", &found[level..])
-            .then(" ORDER BY id");
-        level = found.len();
-        for (id,) in children.fetch_all::<(String,)>(&mut *tx).await? {
-            if !found.contains(&id) {
-                found.push(id);
-            }
-        }
+    let mut next = 0;
+    while let Some(id) = found.get(next) {
+        // What was taken out is not found again, where Python Keystone has stored a circle.
+        let mut below = children.remove(id).unwrap_or_default();
+        below.retain(|id| *id != found[0]);
+        found.append(&mut below);
+        next += 1;
     }
     Ok(found)
+}
+
+async fn parents(exec: impl Into<Exec<'_>>) -> Result<HashMap<String, String>> {
+    let query = sql("SELECT region.id, parent.id FROM region \
+         JOIN region AS parent ON parent.id = region.parent_region_id ORDER BY region.id");
+    let rows: Vec<(String, String)> = query.fetch_all(exec).await?;
+    Ok(rows.into_iter().collect())
 }
 
 fn chosen_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -4,7 +4,7 @@
 //! only where endpoint groups are associated with the project.
 
 use keystone_storage::sql;
-use keystone_types::{Error, Extra, Result};
+use keystone_types::{Extra, Result};
 use serde::{Serialize, Serializer};
 
 use crate::{
@@ -119,7 +119,7 @@ impl Catalog {
         for row in rows.into_iter().filter(|row| row.service_enabled) {
             let visible = !filtered || row.is_chosen(&groups);
             if services.last().is_none_or(|last| last.id != row.service_id) {
-                services.push(row.service()?);
+                services.push(row.service());
             }
             if let (true, Some(service)) = (visible, services.last_mut()) {
                 service.endpoints.extend(row.endpoint(&substitutions));
@@ -145,16 +145,14 @@ impl Row {
                 .any(|group| group.select(&self.service_id, region, interface))
     }
 
-    fn service(&self) -> Result<CatalogService> {
-        let extra = Extra::try_from(self.service_extra.clone()).map_err(|error| {
-            Error::internal(format!("corrupt row: table service, column extra: {error}"))
-        })?;
-        Ok(CatalogService {
+    fn service(&self) -> CatalogService {
+        let extra = Extra::from(self.service_extra.clone());
+        CatalogService {
             endpoints: Vec::new(),
             id: self.service_id.clone(),
             service_type: self.service_type.clone(),
             name: service::name(&extra).to_owned(),
-        })
+        }
     }
 
     /// The endpoint, if it is enabled and its URL can be filled.

@@ -1,6 +1,6 @@
 //! Services: what a cloud offers, by type.
 
-use keystone_storage::{Column as FilterColumn, select, sql};
+use keystone_storage::{Column as FilterColumn, Tx, select, sql, transaction, update};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     Catalog,
     attributes::{Column, drop_unstored, passes, serialize},
+    catalog::held,
 };
 
 /// A service, as stored and as served.
@@ -126,43 +127,53 @@ impl Catalog {
     /// Changes a service.
     pub async fn update_service(&self, id: &str, mut patch: Map<String, Value>) -> Result<Service> {
         patch.shift_remove("id");
-        let mut tx = self.db.begin().await?;
-        let query = select(SERVICES).filter("id = ?", Some(id)).then("");
-        let current: Option<Service> = query.fetch_optional(&mut tx).await?;
-        let current = current.ok_or_else(|| Error::not_found::<Service>(id))?;
-        let mut service = overlay(&current, patch)?;
-        drop_unstored(&mut service.extra);
-        sql("UPDATE service SET type = ?, enabled = ?, extra = ? WHERE id = ?")
-            .bind(&service.service_type)
-            .bind(service.enabled)
-            .bind(&service.extra)
-            .bind(&service.id)
-            .execute(&mut tx)
-            .await?;
-        tx.commit().await?;
-        Ok(service)
+        let updated = transaction!(self.db, |tx| {
+            let query = select(SERVICES).filter("id = ?", Some(id)).then("");
+            let stored: Option<Service> = query.locking().fetch_optional(&mut *tx).await?;
+            let stored = stored.ok_or_else(|| Error::not_found::<Service>(id))?;
+            let mut service = overlay(&stored, patch.clone())?;
+            drop_unstored(&mut service.extra);
+            update("service")
+                .set("type", &stored.service_type, &service.service_type)
+                .set("enabled", stored.enabled, service.enabled)
+                .set("extra", &stored.extra, &service.extra)
+                .apply("id = ?", &stored.id, tx)
+                .await?;
+            Ok(service)
+        });
+        updated.await
     }
 
     /// Deletes a service with its endpoints and what was associated with them.
     pub async fn delete_service(&self, id: &str) -> Result<()> {
-        const DEPENDANTS: [&str; 4] = [
+        const DEPENDANTS: [&str; 5] = [
             "DELETE FROM project_endpoint \
              WHERE endpoint_id IN (SELECT id FROM endpoint WHERE service_id = ?)",
             "DELETE FROM policy_association \
              WHERE endpoint_id IN (SELECT id FROM endpoint WHERE service_id = ?)",
             "DELETE FROM policy_association WHERE service_id = ?",
             "DELETE FROM endpoint WHERE service_id = ?",
+            "DELETE FROM service WHERE id = ?",
         ];
-        let mut tx = self.db.begin().await?;
-        for text in DEPENDANTS {
-            sql(text).bind(id).execute(&mut tx).await?;
-        }
-        let query = sql("DELETE FROM service WHERE id = ?").bind(id);
-        if query.execute(&mut tx).await? == 0 {
-            return Err(Error::not_found::<Service>(id));
-        }
-        Ok(tx.commit().await?)
+        let deleted = transaction!(self.db, |tx| {
+            let id = hold(id, tx).await?;
+            // Nothing is associated with its endpoints meanwhile.
+            let endpoints = sql("SELECT id FROM endpoint WHERE service_id = ? ORDER BY id");
+            let endpoints = endpoints.bind(&id).locking();
+            endpoints.fetch_all::<(String,)>(&mut *tx).await?;
+            for text in DEPENDANTS {
+                sql(text).bind(&id).execute(&mut *tx).await?;
+            }
+            Ok(())
+        });
+        deleted.await
     }
+}
+
+/// The id of a service that exists until the transaction ends.
+pub(crate) async fn hold(id: &str, tx: &mut Tx) -> Result<String> {
+    let held = held("SELECT id FROM service WHERE id = ?", id, tx).await?;
+    held.ok_or_else(|| Error::not_found::<Service>(id))
 }
 
 /// The name among free attributes.

@@ -122,10 +122,8 @@ async fn show_group_in_project(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow(rule, Target::new()).await?;
     let (group, project) = group_and_project(&cx, app).await?;
     let catalog = &app.catalog;
-    catalog
-        .check_endpoint_group_in_project(group, project)
-        .await?;
-    Ok(json_line(StatusCode::OK, &association(group, project)))
+    let (group, project) = catalog.endpoint_group_in_project(group, project).await?;
+    Ok(json_line(StatusCode::OK, &association(&group, &project)))
 }
 
 async fn add_group_to_project(cx: Context) -> Result<Response, Failure> {

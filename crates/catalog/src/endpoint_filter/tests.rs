@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     Catalog, EndpointGroup,
-    fixture::{count, counted, endpoint, failure, object, with_nova},
+    fixture::{count, counted, endpoint, failure, object, projects, with_nova},
 };
 
 async fn group(catalog: &Catalog, interface: &str) -> EndpointGroup {
@@ -16,6 +16,7 @@ async fn group(catalog: &Catalog, interface: &str) -> EndpointGroup {
 #[tokio::test]
 async fn an_endpoint_is_associated_once() {
     let (catalog, nova) = with_nova().await;
+    projects(&catalog, &["o", "p"]).await;
     let id = endpoint(&catalog, &nova, "public", "http://nova").await.id;
     let absent = (404, format!("Endpoint {id} not found in project p"));
     assert_eq!(
@@ -31,6 +32,11 @@ async fn an_endpoint_is_associated_once() {
     let twice = "Conflict occurred attempting to store project_endpoint - Duplicate entry.";
     let again = catalog.add_endpoint_to_project(&id, "p").await;
     assert_eq!(failure(again), (409, twice.to_owned()));
+    let missing = catalog.add_endpoint_to_project(&id, "q").await;
+    assert_eq!(
+        failure(missing),
+        (404, "Could not find project: q.".to_owned())
+    );
     catalog.add_endpoint_to_project(&id, "o").await.unwrap();
     assert_eq!(catalog.projects_of_endpoint(&id).await.unwrap(), ["o", "p"]);
     catalog
@@ -48,6 +54,7 @@ async fn an_endpoint_is_associated_once() {
 #[tokio::test]
 async fn an_endpoint_group_is_associated_once() {
     let (catalog, _) = with_nova().await;
+    projects(&catalog, &["p"]).await;
     let group = group(&catalog, "public").await;
     let id = &group.id;
     let absent = (
@@ -55,7 +62,7 @@ async fn an_endpoint_group_is_associated_once() {
         "Endpoint Group Project Association not found".to_owned(),
     );
     assert_eq!(
-        failure(catalog.check_endpoint_group_in_project(id, "p").await),
+        failure(catalog.endpoint_group_in_project(id, "p").await),
         absent
     );
     assert_eq!(
@@ -66,10 +73,9 @@ async fn an_endpoint_group_is_associated_once() {
         .add_endpoint_group_to_project(id, "p")
         .await
         .unwrap();
-    catalog
-        .check_endpoint_group_in_project(id, "p")
-        .await
-        .unwrap();
+    let spelt = id.to_uppercase();
+    let both = catalog.endpoint_group_in_project(&spelt, "P");
+    assert_eq!(both.await.unwrap(), (id.clone(), "p".to_owned()));
     let twice = "Conflict occurred attempting to store project_endpoint_group - Duplicate entry.";
     let again = catalog.add_endpoint_group_to_project(id, "p").await;
     assert_eq!(failure(again), (409, twice.to_owned()));
@@ -91,6 +97,7 @@ async fn an_endpoint_group_is_associated_once() {
 #[tokio::test]
 async fn a_project_has_its_endpoints_and_those_of_its_groups_each_once() {
     let (catalog, nova) = with_nova().await;
+    projects(&catalog, &["p"]).await;
     let [mut public, admin, internal] = [
         endpoint(&catalog, &nova, "public", "http://public").await,
         endpoint(&catalog, &nova, "admin", "http://admin").await,

@@ -115,7 +115,10 @@ async fn an_association_narrows_the_catalog_of_its_project() {
     let dangling = catalog.for_scope("u", Some("r")).await.unwrap();
     assert_eq!(urls(&dangling).len(), 4);
 
-    catalog.forget_project("p").await.unwrap();
+    catalog
+        .remove_endpoint_from_project(&public.id, "p")
+        .await
+        .unwrap();
     assert_eq!(
         urls(&catalog.for_scope("u", Some("p")).await.unwrap()).len(),
         4
