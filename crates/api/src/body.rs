@@ -15,7 +15,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use keystone_types::{Error, Resource, Result};
+use keystone_types::{Error, Resource, Result, json};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -140,12 +140,11 @@ fn check_type(headers: &HeaderMap) -> Result<()> {
 
 /// An empty body is an empty object.
 fn parse(bytes: &[u8]) -> Result<Map<String, Value>> {
-    // Python reads past a byte order mark.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if bytes.is_empty() {
+    let text = json::decoded(bytes);
+    if text.is_empty() {
         return Ok(Map::new());
     }
-    match serde_json::from_slice(bytes) {
+    match json::read(text) {
         Ok(Value::Object(body)) => Ok(body),
         _ => Err(Error::expecting("valid JSON", "request body")),
     }

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use keystone_auth::{AuthToken, Scope};
 use keystone_policy::Denied;
-use keystone_types::{Error, Listing, Page, Resource, Result};
+use keystone_types::{Error, Extra, Listing, Page, Resource, Result};
 use serde_json::{Map, Value, json};
 
 use crate::edge::{Base, Caller};
@@ -314,6 +314,20 @@ impl Context {
     /// A resource with its own URL in `links`.
     pub(crate) fn linked<R: Resource>(&self, resource: &R) -> Result<Value> {
         let mut body = serde_json::to_value(resource).map_err(Error::internal)?;
+        if body.as_object_mut().is_some_and(Extra::was_unreadable) {
+            let table = if R::MEMBER == "domain" {
+                "project"
+            } else {
+                R::MEMBER
+            };
+            tracing::error!(
+                error = format!(
+                    "corrupt row: table {table}, row {}, column extra",
+                    resource.id()
+                ),
+                "attributes are not shown, and kept as they are stored: correct them in the database"
+            );
+        }
         body["links"] = self.links::<R>(resource.id());
         Ok(body)
     }

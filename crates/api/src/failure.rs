@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use keystone_types::Error;
+use keystone_types::{Error, to_python_json};
 use serde_json::{Value, json};
 
 /// A failure on its way out of a handler; the edge, which knows the request, renders it.
@@ -43,7 +43,7 @@ pub(crate) enum Origin {
 pub(crate) fn render(error: &Error, origin: Origin, base: &str, insecure_debug: bool) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Error::Receipt { receipt, body } = error {
-        let mut response = json_response(status, format!("{body}\n"));
+        let mut response = json_line(status, body);
         if let Ok(value) = HeaderValue::from_str(receipt) {
             response
                 .headers_mut()
@@ -65,9 +65,9 @@ pub(crate) fn render(error: &Error, origin: Origin, base: &str, insecure_debug: 
             }
             content["message"] = message.into();
             content["title"] = title.into();
-            format!("{}\n", json!({ "error": content }))
+            to_python_json(&json!({ "error": content })) + "\n"
         }
-        Origin::Middleware => keystone_types::to_python_json(
+        Origin::Middleware => to_python_json(
             &json!({ "error": { "code": status.as_u16(), "title": title, "message": message } }),
         ),
     };
@@ -149,5 +149,5 @@ fn chain(error: &Error) -> String {
 
 /// `value` with a line end, as the reference ends its JSON bodies.
 pub(crate) fn json_line(status: StatusCode, value: &Value) -> Response {
-    json_response(status, format!("{value}\n"))
+    json_response(status, to_python_json(value) + "\n")
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use keystone_identity::{Credential, Identity, SealedBlob, SealedCredential};
 use keystone_token::KeyRing;
-use keystone_types::{Error, Resource, Result, to_python_json};
+use keystone_types::{Error, Resource, Result, json, to_python_json};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -67,9 +67,28 @@ impl Credentials {
 
     /// A credential with its blob in the clear.
     pub fn unseal(&self, sealed: SealedCredential) -> Result<OpenCredential> {
-        let SealedCredential { credential, blob } = sealed;
-        let blob = self.decrypt(&credential, &blob)?;
-        Ok(OpenCredential { credential, blob })
+        let id = sealed.credential.id.clone();
+        self.decrypt(sealed)
+            .map_err(|error| undecipherable(&id, &error))
+    }
+
+    /// The same for a list: one that can't be opened is left out, with a line in the log.
+    pub fn unseal_readable(&self, sealed: SealedCredential) -> Result<Option<OpenCredential>> {
+        let id = sealed.credential.id.clone();
+        match self.decrypt(sealed) {
+            Ok(open) => Ok(Some(open)),
+            Err(
+                cause @ (keystone_token::Error::Unrecognized | keystone_token::Error::Malformed(_)),
+            ) => {
+                let error = unreadable(&id, &cause);
+                tracing::error!(
+                    error,
+                    "a row was left out of a list: its key is gone, or its ciphertext damaged"
+                );
+                Ok(None)
+            }
+            Err(other) => Err(undecipherable(&id, &other)),
+        }
     }
 
     /// Stores a credential that its user makes, or somebody else on the user's authority: which of
@@ -127,6 +146,10 @@ impl Credentials {
     }
 
     fn encrypt(&self, credential_type: &str, blob: &str) -> Result<SealedBlob> {
+        // Bytes are sealed: what no encoding has, Python Keystone does not take either.
+        if json::plain(blob).is_none_or(|plain| plain != blob) {
+            return Err(Error::Validation("Invalid blob in credential".to_owned()));
+        }
         if is_encoded(credential_type) {
             self.seal(&to_python_json(&blob.into()))
         } else {
@@ -142,19 +165,18 @@ impl Credentials {
         })
     }
 
-    fn decrypt(&self, credential: &Credential, blob: &SealedBlob) -> Result<String> {
-        let failed = |error: &keystone_token::Error| undecipherable(&credential.id, error);
-        let plain = self.cipher.decrypt(&blob.encrypted_blob);
-        let plain = plain.map_err(|error| failed(&error))?;
-        if !is_encoded(&credential.credential_type) {
-            return Ok(plain);
+    fn decrypt(&self, sealed: SealedCredential) -> keystone_token::Result<OpenCredential> {
+        let SealedCredential { credential, blob } = sealed;
+        let mut blob = self.cipher.decrypt(&blob.encrypted_blob)?;
+        if is_encoded(&credential.credential_type) {
+            blob = match json::read(blob) {
+                Ok(Value::String(text)) => text,
+                // Old ones were encoded once.
+                Ok(object) => to_python_json(&object),
+                Err(_) => return Err(keystone_token::Error::Malformed("credential")),
+            };
         }
-        match serde_json::from_str(&plain) {
-            Ok(Value::String(text)) => Ok(text),
-            // Old ones were encoded once.
-            Ok(object) => Ok(to_python_json(&object)),
-            Err(_) => Err(failed(&keystone_token::Error::Malformed("credential"))),
-        }
+        Ok(OpenCredential { credential, blob })
     }
 }
 
@@ -164,5 +186,9 @@ fn is_encoded(credential_type: &str) -> bool {
 }
 
 fn undecipherable(id: &str, error: &keystone_token::Error) -> Error {
-    Error::internal(format!("credential {id} can't be decrypted: {error}"))
+    Error::internal(unreadable(id, error))
+}
+
+fn unreadable(id: &str, cause: &keystone_token::Error) -> String {
+    format!("corrupt row: table credential, row {id}, column encrypted_blob: {cause}")
 }

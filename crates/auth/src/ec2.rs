@@ -1,7 +1,7 @@
 //! The blob of an EC2 credential: a JSON object with an access key, its secret, and whom the right
 //! to act was borrowed from.
 
-use keystone_types::{Error, Result, to_python_json};
+use keystone_types::{Error, Result, json, to_python_json};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -15,7 +15,7 @@ pub(crate) struct Ec2Blob(Map<String, Value>);
 
 impl Ec2Blob {
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let blob: Value = serde_json::from_str(text)
+        let blob = json::read(text)
             .map_err(|_| Error::Validation("Invalid blob in credential".to_owned()))?;
         match blob {
             Value::Object(blob) if blob.get("access").is_some_and(Value::is_string) => {
@@ -51,7 +51,7 @@ impl Ec2Blob {
 
     /// 400 where a new blob is tied to something else than the old one.
     pub(crate) fn check_ties(&self, old: &str) -> Result<()> {
-        let old: Value = serde_json::from_str(old).map_err(Error::internal)?;
+        let old = json::read(old).map_err(Error::internal)?;
         for key in TIES {
             let (old, new) = (&old[key], self.0.get(key).unwrap_or(&Value::Null));
             if old != new {

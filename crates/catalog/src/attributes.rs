@@ -105,7 +105,7 @@ mod tests {
                 r#"{"region":null,"a":1,"id":"x"}"#,
             ),
         ] {
-            let extra = Extra::try_from(Some(extra.to_string())).unwrap();
+            let extra = Extra::from(Some(extra.to_string()));
             assert_eq!(serde_json::to_string(&Row(extra)).unwrap(), expected);
         }
     }

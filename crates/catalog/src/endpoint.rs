@@ -109,13 +109,13 @@ impl Catalog {
         let query = select(ENDPOINTS)
             .narrow(listing, &FILTERS)
             .page(listing, "id");
-        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
+        Ok(query.fetch_page(listing, &self.db).await?)
     }
 
-    /// All of them, whatever the limits.
+    /// All of them that can be read, whatever the limits.
     pub(crate) async fn every_endpoint(&self) -> Result<Vec<Endpoint>> {
         let query = select(ENDPOINTS).then(" ORDER BY id");
-        Ok(query.fetch_all(&self.db).await?)
+        Ok(query.fetch_readable(&self.db).await?)
     }
 
     /// One endpoint.

@@ -66,7 +66,8 @@ impl Catalog {
 
     /// The endpoints of a project: those associated with it, and those in its endpoint groups.
     pub async fn endpoints_of_project(&self, project_id: &str) -> Result<Vec<Endpoint>> {
-        let mut found: Vec<Endpoint> = sql(ENDPOINTS).bind(project_id).fetch_all(&self.db).await?;
+        let query = sql(ENDPOINTS).bind(project_id);
+        let mut found: Vec<Endpoint> = query.fetch_readable(&self.db).await?;
         let groups = self.filters_of_project(project_id).await?;
         if groups.is_empty() {
             return Ok(found);
@@ -137,12 +138,15 @@ impl Catalog {
 
     /// The endpoint groups that are associated with a project.
     pub async fn endpoint_groups_of_project(&self, project_id: &str) -> Result<Vec<EndpointGroup>> {
-        Ok(sql(GROUPS).bind(project_id).fetch_all(&self.db).await?)
+        let query = sql(GROUPS).bind(project_id);
+        Ok(query.fetch_readable(&self.db).await?)
     }
 
     /// What the endpoint groups of a project choose by.
     pub(crate) async fn filters_of_project(&self, project_id: &str) -> Result<Vec<Filters>> {
-        let groups = self.endpoint_groups_of_project(project_id).await?;
+        // One less would show a project less, none at all everything: each must be readable.
+        let query = sql(GROUPS).bind(project_id);
+        let groups: Vec<EndpointGroup> = query.fetch_all(&self.db).await?;
         Ok(groups.into_iter().map(|group| group.filters).collect())
     }
 

@@ -1,7 +1,9 @@
 //! Endpoint groups: endpoints chosen by what they are like.
 
 use keystone_storage::{Column as FilterColumn, Query, Tx, select, sql, transaction, update};
-use keystone_types::{Error, Listing, Page, Resource, Result, new_id, overlay, to_python_json};
+use keystone_types::{
+    Error, Listing, Page, Resource, Result, json, new_id, overlay, to_python_json,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -39,12 +41,20 @@ impl Resource for EndpointGroup {
 pub struct Filters(pub Map<String, Value>);
 
 impl TryFrom<String> for Filters {
-    type Error = serde_json::Error;
+    type Error = NotFilters;
 
-    fn try_from(text: String) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(&text).map(Self)
+    fn try_from(text: String) -> Result<Self, NotFilters> {
+        match json::read(text) {
+            Ok(Value::Object(filters)) => Ok(Self(filters)),
+            _ => Err(NotFilters),
+        }
     }
 }
+
+/// Filters that do not decode.
+#[derive(Debug, thiserror::Error)]
+#[error("the filters are no JSON object")]
+pub struct NotFilters;
 
 impl Filters {
     const ATTRIBUTES: [&'static str; 3] = ["service_id", "region_id", "interface"];
@@ -95,7 +105,7 @@ impl Catalog {
     /// The endpoint groups; filter: `name`.
     pub async fn endpoint_groups(&self, listing: &Listing) -> Result<Page<EndpointGroup>> {
         let query = select(GROUPS).narrow(listing, &FILTERS).page(listing, "id");
-        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
+        Ok(query.fetch_page(listing, &self.db).await?)
     }
 
     /// One endpoint group.

@@ -2,7 +2,7 @@
 
 use keystone_storage::{Column as FilterColumn, Query, Tx, select, sql, transaction, update};
 use keystone_types::{
-    Error, Extra, Listing, Page, Resource, Result, new_id, overlay, to_python_json,
+    Error, Extra, Listing, Page, Resource, Result, json, new_id, overlay, to_python_json,
 };
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -38,10 +38,10 @@ pub struct Policy {
 pub struct Blob(pub Value);
 
 impl TryFrom<String> for Blob {
-    type Error = serde_json::Error;
+    type Error = json::Unreadable;
 
-    fn try_from(text: String) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(&text).map(Self)
+    fn try_from(text: String) -> Result<Self, json::Unreadable> {
+        json::read(text).map(Self)
     }
 }
 
@@ -80,15 +80,18 @@ impl Catalog {
     pub async fn policies(&self, listing: &Listing) -> Result<Page<Policy>> {
         let query = select(POLICIES).narrow(listing, &FILTERS);
         if listing.filters.is_empty() {
-            let policies = query.page(listing, "id").fetch_all(&self.db).await?;
-            return Ok(Page::cut(policies, listing));
+            let query = query.page(listing, "id");
+            return Ok(query.fetch_page(listing, &self.db).await?);
         }
         // The database may find more: by its collation `Text` can be `text`.
         let unlimited = Listing {
             limit: None,
             ..listing.clone()
         };
-        let mut policies: Vec<Policy> = query.page(&unlimited, "id").fetch_all(&self.db).await?;
+        let mut policies: Vec<Policy> = query
+            .page(&unlimited, "id")
+            .fetch_readable(&self.db)
+            .await?;
         policies.retain(|policy| {
             let mut filters = listing.filters.iter();
             filters.all(|filter| text_passes(&policy.policy_type, filter))

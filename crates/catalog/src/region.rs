@@ -90,7 +90,7 @@ impl Catalog {
         let query = select(REGIONS)
             .narrow(listing, &FILTERS)
             .page(listing, "id");
-        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
+        Ok(query.fetch_page(listing, &self.db).await?)
     }
 
     /// One region.

@@ -85,8 +85,8 @@ impl Catalog {
             .iter()
             .partition(|filter| FILTERS.iter().any(|column| column.name == filter.name));
         if free.is_empty() {
-            let services = query.page(listing, "id").fetch_all(&self.db).await?;
-            return Ok(Page::cut(services, listing));
+            let query = query.page(listing, "id");
+            return Ok(query.fetch_page(listing, &self.db).await?);
         }
         // A name is not a column: the page is cut after the rows are read.
         let unlimited = Listing {
@@ -94,7 +94,10 @@ impl Catalog {
             limit: None,
             marker: listing.marker.clone(),
         };
-        let mut services: Vec<Service> = query.page(&unlimited, "id").fetch_all(&self.db).await?;
+        let mut services: Vec<Service> = query
+            .page(&unlimited, "id")
+            .fetch_readable(&self.db)
+            .await?;
         services.retain(|service| free.iter().all(|filter| passes(&service.extra, filter)));
         Ok(Page::cut(services, listing))
     }

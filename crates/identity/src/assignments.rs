@@ -9,7 +9,7 @@ mod reach;
 use std::collections::BTreeSet;
 
 use keystone_storage::{Select, select, sql};
-use keystone_types::{Error, Result};
+use keystone_types::Result;
 
 use crate::{Actor, Identity, Reach, Target};
 
@@ -158,10 +158,10 @@ impl Identity {
         }
         let tail = " ORDER BY `type`, actor_id, target_id, role_id, inherited";
         let rows: Vec<Row> = select.then(tail).fetch_all(&self.db).await?;
-        rows.into_iter()
-            .filter(|(_, _, target, ..)| targets.is_none_or(|targets| targets.contains(target)))
-            .map(granted)
-            .collect()
+        let rows = rows
+            .into_iter()
+            .filter(|(_, _, target, ..)| targets.is_none_or(|targets| targets.contains(target)));
+        Ok(rows.filter_map(granted).collect())
     }
 
     async fn project_ids_in(&self, domain_id: &str) -> Result<BTreeSet<String>> {
@@ -193,7 +193,8 @@ fn fits(query: &AssignmentQuery, item: &Assignment) -> bool {
             .is_none_or(|actor| *actor == item.actor)
 }
 
-fn granted((kind, actor, target, role_id, inherited): Row) -> Result<Assignment> {
+/// The assignment in a row; none for one of a type that nobody knows, which gives nobody anything.
+fn granted((kind, actor, target, role_id, inherited): Row) -> Option<Assignment> {
     let reach = if inherited {
         Reach::Inherited
     } else {
@@ -207,12 +208,16 @@ fn granted((kind, actor, target, role_id, inherited): Row) -> Result<Assignment>
         "UserSystem" => (Actor::User(actor), Target::System),
         "GroupSystem" => (Actor::Group(actor), Target::System),
         _ => {
-            return Err(Error::internal(format!(
-                "a role assignment has the unknown type {kind}"
-            )));
+            let row = format!("{actor}/{target}/{role_id}");
+            let error = format!("corrupt row: table assignment, row {row}, column type: {kind}");
+            tracing::error!(
+                error,
+                "an assignment was left out: correct it in the database"
+            );
+            return None;
         }
     };
-    Ok(Assignment {
+    Some(Assignment {
         role_id,
         actor,
         target,

@@ -89,8 +89,8 @@ impl Identity {
     /// The credentials; filters: `user_id`, `type`.
     pub async fn sealed_credentials(&self, listing: &Listing) -> Result<Page<SealedCredential>> {
         let query = select(SEALED).narrow(listing, &COLUMNS);
-        let rows = query.page(listing, "id").fetch_all(&self.db).await?;
-        Ok(Page::cut(rows, listing))
+        let query = query.page(listing, "id");
+        Ok(query.fetch_page(listing, &self.db).await?)
     }
 
     /// One credential, without its blob.

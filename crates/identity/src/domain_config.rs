@@ -4,7 +4,7 @@
 mod rules;
 
 use keystone_storage::{Exec, Query, Tx, sql, transaction};
-use keystone_types::{Error, Result, to_python_json};
+use keystone_types::{Error, Result, json, to_python_json};
 use serde_json::{Map, Value};
 
 use crate::{Identity, domain, project};
@@ -42,7 +42,7 @@ impl Identity {
         if rows.is_empty() {
             return Err(not_found(domain_id, part));
         }
-        shown(rows, part.option.is_some())
+        shown(domain_id, rows, part.option.is_some())
     }
 
     /// Replaces the configuration of a domain; tells too whether there was none.
@@ -58,7 +58,7 @@ impl Identity {
             let removed = remove(tx, domain_id, ConfigPart::default()).await?;
             self.insert(tx, domain_id, config).await?;
             let rows = whitelisted(tx, domain_id, ConfigPart::default()).await?;
-            Ok((shown(rows, false)?, removed == 0))
+            Ok((shown(domain_id, rows, false)?, removed == 0))
         })
         .await
     }
@@ -249,7 +249,7 @@ fn of_part(texts: [&'static str; 3], domain_id: &str, part: ConfigPart<'_>) -> Q
 }
 
 /// Rows as they are shown: an option that was asked for stands without its group.
-fn shown(rows: Vec<Row>, alone: bool) -> Result<Config> {
+fn shown(domain_id: &str, rows: Vec<Row>, alone: bool) -> Result<Config> {
     let mut config = Config::new();
     for Row {
         group,
@@ -257,7 +257,20 @@ fn shown(rows: Vec<Row>, alone: bool) -> Result<Config> {
         value,
     } in rows
     {
-        let value: Value = serde_json::from_str(&value).map_err(Error::internal)?;
+        let value = match json::read(&value) {
+            Ok(value) => value,
+            Err(cause) => {
+                let row = format!("{domain_id}/{group}/{option}");
+                let error = format!(
+                    "corrupt row: table whitelisted_config, row {row}, column value: {cause}"
+                );
+                if alone {
+                    return Err(Error::internal(error));
+                }
+                tracing::error!(error, "an option was left out: correct it in the database");
+                continue;
+            }
+        };
         if alone {
             config.insert(option, value);
         } else if let Value::Object(options) = config

@@ -86,7 +86,7 @@ impl Identity {
         let query = select(GROUPS)
             .narrow(listing, &COLUMNS)
             .page(listing, "g.id");
-        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
+        Ok(query.fetch_page(listing, &self.db).await?)
     }
 
     /// One group.
@@ -222,13 +222,14 @@ impl Identity {
         let select = select(GROUPS)
             .within("g.id", rows.iter().map(|(id, _)| id))
             .narrow(listing, &COLUMNS);
-        let groups: Vec<Group> = select.page(listing, "g.id").fetch_all(&self.db).await?;
+        let query = select.page(listing, "g.id");
+        let groups: Page<Group> = query.fetch_page(listing, &self.db).await?;
         let expiry = |id: &str| {
             rows.iter()
                 .find(|(group, _)| same_id(group, id))
                 .and_then(|(_, end)| *end)
         };
-        Ok(Page::cut(groups, listing).map(|group| Membership {
+        Ok(groups.map(|group| Membership {
             membership_expires_at: expiry(&group.id).map(render_zoneless_time),
             group,
         }))

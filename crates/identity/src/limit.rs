@@ -81,7 +81,7 @@ impl Identity {
 
     async fn page_of_limits(&self, select: Select, listing: &Listing) -> Result<Page<Limit>> {
         let query = select.narrow(listing, &COLUMNS).page(listing, "l.id");
-        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
+        Ok(query.fetch_page(listing, &self.db).await?)
     }
 
     /// The limits of these projects, by project.
@@ -89,7 +89,7 @@ impl Identity {
         Ok(select(LIMITS)
             .within("l.project_id", project_ids)
             .then(" ORDER BY l.project_id, l.id")
-            .fetch_all(&self.db)
+            .fetch_readable(&self.db)
             .await?)
     }
 

@@ -1,7 +1,7 @@
 //! Resource options: the `*_option` tables, keyed by four characters and named on the wire.
 
 use keystone_storage::{Tx, sql};
-use keystone_types::{Result, to_python_json};
+use keystone_types::{Result, json, to_python_json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -56,7 +56,7 @@ impl TryFrom<Option<String>> for Options {
             let Some((_, name)) = NAMES.iter().find(|(known, _)| *known == id) else {
                 continue;
             };
-            let value = serde_json::from_slice(&unhex(hex)?).map_err(|_| Corrupt)?;
+            let value = json::read(unhex(hex)?).map_err(|_| Corrupt)?;
             options.insert((*name).to_owned(), value);
         }
         Ok(Self(options))

@@ -121,8 +121,8 @@ impl Identity {
     /// A page of the projects that `select` reads.
     pub(crate) async fn page_of(&self, select: Select, listing: &Listing) -> Result<Page<Project>> {
         let select = tagged(select.narrow(listing, &COLUMNS), listing);
-        let rows = select.page(listing, "p.id").fetch_all(&self.db).await?;
-        Ok(Page::cut(rows, listing))
+        let query = select.page(listing, "p.id");
+        Ok(query.fetch_page(listing, &self.db).await?)
     }
 
     /// The projects with these ids, in the order of their ids.

@@ -52,8 +52,8 @@ impl Identity {
     /// The registered limits; filters: `service_id`, `region_id`, `resource_name`.
     pub async fn registered_limits(&self, listing: &Listing) -> Result<Page<RegisteredLimit>> {
         let query = select(REGISTERED_LIMITS).narrow(listing, &COLUMNS);
-        let rows = query.page(listing, "id").fetch_all(&self.db).await?;
-        Ok(Page::cut(rows, listing))
+        let query = query.page(listing, "id");
+        Ok(query.fetch_page(listing, &self.db).await?)
     }
 
     /// One registered limit.

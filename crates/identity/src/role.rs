@@ -119,7 +119,7 @@ impl Identity {
         let query = select(ROLES)
             .narrow(listing, &COLUMNS)
             .page(listing, "r.id");
-        Ok(Page::cut(query.fetch_all(&self.db).await?, listing))
+        Ok(query.fetch_page(listing, &self.db).await?)
     }
 
     /// The roles that belong to no domain.
@@ -127,14 +127,14 @@ impl Identity {
         self.roles(&listing.clone().with("domain_id", GLOBAL)).await
     }
 
-    /// The roles with these ids.
+    /// The roles of a list.
     pub(crate) async fn roles_where(
         &self,
         narrow: impl FnOnce(Select) -> Select,
     ) -> Result<Vec<Role>> {
         Ok(narrow(select(ROLES))
             .then(" ORDER BY r.id")
-            .fetch_all(&self.db)
+            .fetch_readable(&self.db)
             .await?)
     }
 

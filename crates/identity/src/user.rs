@@ -210,7 +210,8 @@ impl Identity {
             select = match filter.name.as_str() {
                 "password_expires_at" => {
                     let (condition, time) = expiry_condition(&filter.value)?;
-                    select.filter(condition, Some(time))
+                    let times = vec![time; condition.matches('?').count()];
+                    select.filter_all(condition, times)
                 }
                 "name" => narrow_name(select, filter),
                 _ => select,
@@ -219,9 +220,10 @@ impl Identity {
         if let Some(linked) = linked(listing) {
             select = select.within_query("u.id", linked);
         }
-        let rows: Vec<UserRow> = select.page(listing, "u.id").fetch_all(&self.db).await?;
+        let query = select.page(listing, "u.id");
+        let rows: Page<UserRow> = query.fetch_page(listing, &self.db).await?;
         let today = self.clock.now().date();
-        Ok(Page::cut(rows, listing).map(|row| row.into_user(&self.settings, today)))
+        Ok(rows.map(|row| row.into_user(&self.settings, today)))
     }
 
     async fn check_user_marker(&self, listing: &Listing) -> Result<()> {
@@ -332,8 +334,8 @@ fn expiry_condition(value: &str) -> Result<(&'static str, NaiveDateTime)> {
         "lte" => "p.expires_at <= ?",
         "gt" => "p.expires_at > ?",
         "gte" => "p.expires_at >= ?",
-        "eq" => "p.expires_at = ?",
-        "neq" => "p.expires_at <> ?",
+        "eq" => "p.expires_at >= ? AND p.expires_at <= ?",
+        "neq" => "p.expires_at < ? OR p.expires_at > ?",
         _ => {
             return Err(Error::Validation(format!(
                 "The given operator {operator} is not valid. It must be one of the following: 'eq', 'neq', 'lt', 'lte', \

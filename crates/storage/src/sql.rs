@@ -11,8 +11,10 @@ use sqlx::{
 };
 use tokio::time::sleep;
 
+use keystone_types::{Listing, Page};
+
 use crate::{
-    Arg, Dialect, Error, Exec, Result,
+    Arg, Db, Dialect, Error, Exec, Result,
     arg::Encodes,
     db::{Pools, RUNS, Session, pause},
     error::{is_lost, is_timeout},
@@ -107,6 +109,33 @@ impl Query {
             readable.collect()
         });
         rows.map_err(|e| Error::of(e, &text))
+    }
+
+    /// Fetches a page of what [`Select::page`](crate::Select::page) selects, of rows that can be read: as many as there are
+    /// left without the others.
+    pub async fn fetch_page<T: Record>(self, listing: &Listing, db: &Db) -> Result<Page<T>> {
+        let mut query = self;
+        loop {
+            let (text, rows) = query.clone().rows(db.into()).await;
+            let rows = rows.map_err(|e| Error::of(e, &text))?;
+            let unreadable = rows.iter().filter(|row| row.is_err()).count();
+            if let (Some(limit), Some(Arg::Int(Some(asked)))) =
+                (listing.limit, query.args.last_mut())
+                && unreadable > 0
+                && i64::try_from(rows.len()).is_ok_and(|found| found >= *asked)
+                && rows.len() - unreadable <= limit as usize
+            {
+                // In few steps, should many be unreadable.
+                *asked = asked.saturating_mul(2);
+                continue;
+            }
+            let readable = rows.into_iter().filter_map(|row| left_out(row, &text));
+            let readable: sqlx::Result<Vec<T>> = readable.collect();
+            return Ok(Page::cut(
+                readable.map_err(|e| Error::of(e, &text))?,
+                listing,
+            ));
+        }
     }
 
     /// Fetches the first row, if there is one.

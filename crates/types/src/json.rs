@@ -5,6 +5,7 @@
 //! text's own, the reader doubles it. So nothing is lost between [`read`] and [`write`], and no other JSON of this
 //! process is changed, as it would be by a feature of `serde_json`.
 
+mod encoding;
 mod read;
 mod write;
 
@@ -12,6 +13,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+pub use encoding::decoded;
 pub use read::{MAX_DEPTH, Unreadable, read};
 pub(crate) use write::push_object;
 pub use write::{float, write};

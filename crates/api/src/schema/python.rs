@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::LazyLock;
 
+use keystone_types::json::{self, Unit};
 use regex::Regex;
 use serde_json::{Number, Value};
 
@@ -16,7 +17,7 @@ pub(super) fn repr(value: &Value) -> String {
 /// `str(value)`: text stands for itself, everything else as in [`repr`].
 pub(super) fn text(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) if json::verbatim(text).is_none() => text.clone(),
         other => repr(other),
     }
 }
@@ -39,7 +40,11 @@ fn write_repr(out: &mut String, value: &Value) {
         Value::Bool(true) => out.push_str("True"),
         Value::Bool(false) => out.push_str("False"),
         Value::Number(number) => out.push_str(&self::number(number)),
-        Value::String(text) => write_quoted(out, text),
+        Value::String(text) => match json::verbatim(text) {
+            Some("NaN") => out.push_str("nan"),
+            Some(json) => out.push_str(&json.replace("Infinity", "inf")),
+            None => write_quoted(out, text),
+        },
         Value::Array(items) => {
             out.push('[');
             for (index, item) in items.iter().enumerate() {
@@ -72,7 +77,14 @@ fn write_quoted(out: &mut String, text: &str) {
         '\''
     };
     out.push(quote);
-    for character in text.chars() {
+    for unit in json::units(text) {
+        let character = match unit {
+            Unit::Char(character) => character,
+            Unit::Half(half) => {
+                write_escape(out, half.into());
+                continue;
+            }
+        };
         match character {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
@@ -107,22 +119,7 @@ fn is_printable(character: char) -> bool {
 
 fn number(number: &Number) -> String {
     match number.as_f64() {
-        Some(float) if number.is_f64() => self::float(float),
+        Some(float) if number.is_f64() => json::float(float),
         _ => number.to_string(),
     }
-}
-
-fn float(value: f64) -> String {
-    let scientific = format!("{value:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or_default();
-    if !(-4..16).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        return format!("{digits}e{sign}{:02}", exponent.unsigned_abs());
-    }
-    let mut plain = value.to_string();
-    if !plain.contains('.') {
-        plain.push_str(".0");
-    }
-    plain
 }

@@ -7,6 +7,7 @@ mod by_type;
 use std::fmt;
 use std::ops::ControlFlow;
 
+use keystone_types::json;
 use serde_json::Value;
 
 use super::document::Schema;
@@ -190,7 +191,10 @@ impl<'a> Run<'a> {
             }
             (_, Value::Object(members)) => self.object(site, members),
             (_, Value::Array(items)) => self.array(site, items),
-            (_, Value::String(text)) => self.string(site, text),
+            (_, Value::String(text)) => match json::verbatim(text) {
+                Some(text) => self.verbatim(site, text),
+                None => self.string(site, text),
+            },
             (_, Value::Number(number)) => self.number(site, number),
             _ => GO_ON,
         }

@@ -9,7 +9,7 @@ use axum::routing::get;
 use chrono::Duration;
 use keystone_auth::{AuthToken, TokenError};
 use keystone_identity::{Actor, Grant, Target as On};
-use keystone_types::{Error, Listing, Result};
+use keystone_types::{Error, Listing, Result, to_python_json};
 use serde_json::{Value, json};
 
 use crate::Live;
@@ -177,7 +177,7 @@ fn token_target(token: Option<&AuthToken>) -> Result<Target> {
 }
 
 fn token_response(status: StatusCode, id: &str, body: &Value) -> Result<Response, Failure> {
-    let mut response = json_response(status, body.to_string());
+    let mut response = json_response(status, to_python_json(body));
     let id = HeaderValue::from_str(id).map_err(Error::internal)?;
     let headers = response.headers_mut();
     headers.insert("x-subject-token", id);

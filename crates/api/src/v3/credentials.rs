@@ -31,10 +31,12 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     };
     let app = cx.allow("identity:list_credentials", target).await?;
     let listing = cx.listing(&["user_id", "type"])?;
-    let Page { items, more } = Page::cut(visible(&cx, &listing).await?, &listing);
-    let unseal = |sealed| app.auth.credentials().unseal(sealed);
-    let items = items.into_iter().map(unseal).collect::<Result<_>>()?;
-    cx.collection(&Page { items, more }, &listing)
+    let credentials = app.auth.credentials();
+    let sealed = visible(&cx, &listing).await?.into_iter();
+    let opened = sealed.filter_map(|sealed| credentials.unseal_readable(sealed).transpose());
+    let wanted = listing.limit.map_or(usize::MAX, |limit| limit as usize + 1);
+    let items = opened.take(wanted).collect::<Result<_>>()?;
+    cx.collection(&Page::cut(items, &listing), &listing)
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {

@@ -258,3 +258,35 @@ fn only_whole_texts_can_be_stored() {
     assert_eq!(plain(&text(r#""a\ud800""#)), None);
     assert_eq!(plain(&text("NaN")), None);
 }
+
+#[test]
+fn every_encoding_of_unicode_is_taken() {
+    let text = "{\"é😀\": 1}";
+    let units: Vec<u16> = text.encode_utf16().collect();
+    let chars: Vec<u32> = text.chars().map(u32::from).collect();
+    let big16: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+    let little16: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    let big32: Vec<u8> = chars.iter().flat_map(|c| c.to_be_bytes()).collect();
+    let little32: Vec<u8> = chars.iter().flat_map(|c| c.to_le_bytes()).collect();
+    for (mark, bytes) in [
+        (b"\xef\xbb\xbf".as_slice(), text.as_bytes()),
+        (b"\xfe\xff", &big16),
+        (b"\xff\xfe", &little16),
+        (b"\0\0\xfe\xff", &big32),
+        (b"\xff\xfe\0\0", &little32),
+    ] {
+        let with_mark = [mark, bytes].concat();
+        assert_eq!(decoded(&with_mark), text.as_bytes(), "{mark:?}");
+        assert_eq!(decoded(bytes), text.as_bytes(), "without {mark:?}");
+    }
+    for bytes in [b"".as_slice(), b"1", b"{}", b"\xef\xbb\xbf"] {
+        assert_eq!(
+            decoded(bytes),
+            bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+        );
+    }
+    assert_eq!(decoded(b"1\0"), b"1".as_slice());
+    // Half of a pair passes, half of a unit does not.
+    assert_eq!(read(decoded(b"\"\0\0\xd8\"\0")), read(r#""\ud800""#));
+    assert!(read(decoded(b"\"\0\"\0\0")).is_err());
+}
