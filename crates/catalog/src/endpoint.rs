@@ -140,21 +140,37 @@ impl Catalog {
                 (None, None) => None,
             };
             endpoint.service_id = service_of(&endpoint.service_id, tx).await?;
-            sql("INSERT INTO endpoint \
-                 (id, interface, region_id, service_id, url, enabled, extra) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?)")
-            .bind(&endpoint.id)
-            .bind(&endpoint.interface)
-            .bind(&endpoint.region_id)
-            .bind(&endpoint.service_id)
-            .bind(&endpoint.url)
-            .bind(endpoint.enabled)
-            .bind(&endpoint.extra)
-            .execute(tx)
-            .await?;
+            insert(&endpoint, tx).await?;
             Ok(endpoint)
         });
         created.await
+    }
+
+    /// Gives the endpoint of a service with this interface, in this region where one is named, this URL, or creates it:
+    /// once, whoever else is about to.
+    pub async fn ensure_endpoint(&self, mut endpoint: Endpoint) -> Result<Endpoint> {
+        endpoint.id = new_id();
+        let ensured = transaction!(self.db, |tx| {
+            // Those who hold the service follow each other.
+            let mut endpoint = endpoint.clone();
+            endpoint.service_id = service_of(&endpoint.service_id, tx).await?;
+            let query = select(ENDPOINTS)
+                .filter("service_id = ?", Some(&endpoint.service_id))
+                .filter("interface = ?", Some(&endpoint.interface))
+                .filter("region_id = ?", endpoint.region_id.as_ref());
+            let query = query.then(" ORDER BY id DESC LIMIT 1").locking();
+            let Some(found) = query.fetch_optional::<Endpoint>(&mut *tx).await? else {
+                insert(&endpoint, tx).await?;
+                return Ok(endpoint);
+            };
+            update("endpoint")
+                .set("url", &found.url, &endpoint.url)
+                .apply("id = ?", &found.id, tx)
+                .await?;
+            let url = endpoint.url;
+            Ok(Endpoint { url, ..found })
+        });
+        ensured.await
     }
 
     /// Changes an endpoint; `region` means what it does to [`Catalog::create_endpoint`].
@@ -209,6 +225,23 @@ impl Catalog {
         });
         deleted.await
     }
+}
+
+async fn insert(endpoint: &Endpoint, tx: &mut Tx) -> Result<()> {
+    sql(
+        "INSERT INTO endpoint (id, interface, region_id, service_id, url, enabled, extra) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&endpoint.id)
+    .bind(&endpoint.interface)
+    .bind(&endpoint.region_id)
+    .bind(&endpoint.service_id)
+    .bind(&endpoint.url)
+    .bind(endpoint.enabled)
+    .bind(&endpoint.extra)
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 fn one(id: &str) -> Query {

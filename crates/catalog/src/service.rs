@@ -1,6 +1,6 @@
 //! Services: what a cloud offers, by type.
 
-use keystone_storage::{Column as FilterColumn, Tx, select, sql, transaction, update};
+use keystone_storage::{Column as FilterColumn, Exec, Tx, select, sql, transaction, update};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -112,19 +112,36 @@ impl Catalog {
     }
 
     /// Creates a service under a new id.
-    pub async fn create_service(&self, mut service: Service) -> Result<Service> {
-        service.id = new_id();
-        drop_unstored(&mut service.extra);
-        let attributes = &mut service.extra.0;
-        attributes.entry("name").or_insert_with(|| "".into());
-        sql("INSERT INTO service (id, type, enabled, extra) VALUES (?, ?, ?, ?)")
-            .bind(&service.id)
-            .bind(&service.service_type)
-            .bind(service.enabled)
-            .bind(&service.extra)
-            .execute(&self.db)
-            .await?;
+    pub async fn create_service(&self, service: Service) -> Result<Service> {
+        let service = new(service);
+        insert(&service, &self.db).await?;
         Ok(service)
+    }
+
+    /// Finds the first service of a type, or creates it: once, whoever else is about to.
+    pub async fn ensure_service(&self, service: Service) -> Result<Service> {
+        let service = new(service);
+        let ensured = transaction!(self.db, |tx| {
+            // Nothing makes a type unique. The row above all domains is there in every database: those who hold it follow
+            // each other.
+            held(
+                "SELECT id FROM project WHERE id = ?",
+                "<<keystone.domain.root>>",
+                tx,
+            )
+            .await?;
+            let query = select(SERVICES).filter("type = ?", service.service_type.as_ref());
+            let found: Option<Service> = query
+                .then(" ORDER BY id LIMIT 1")
+                .fetch_optional(&mut *tx)
+                .await?;
+            if let Some(found) = found {
+                return Ok(found);
+            }
+            insert(&service, tx).await?;
+            Ok(service.clone())
+        });
+        ensured.await
     }
 
     /// Changes a service.
@@ -171,6 +188,26 @@ impl Catalog {
         });
         deleted.await
     }
+}
+
+/// A service with what the server gives it.
+fn new(mut service: Service) -> Service {
+    service.id = new_id();
+    drop_unstored(&mut service.extra);
+    let attributes = &mut service.extra.0;
+    attributes.entry("name").or_insert_with(|| "".into());
+    service
+}
+
+async fn insert(service: &Service, exec: impl Into<Exec<'_>>) -> Result<()> {
+    sql("INSERT INTO service (id, type, enabled, extra) VALUES (?, ?, ?, ?)")
+        .bind(&service.id)
+        .bind(&service.service_type)
+        .bind(service.enabled)
+        .bind(&service.extra)
+        .execute(exec)
+        .await?;
+    Ok(())
 }
 
 /// The id of a service that exists until the transaction ends.

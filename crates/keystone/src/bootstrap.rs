@@ -144,28 +144,13 @@ impl Keystone {
         if urls.is_empty() {
             return Ok(());
         }
-        let service_id = self.identity_service(&wanted.service_name).await?;
-        let mut listing = Listing::default().with("service_id", &service_id);
-        if let Some(region) = &wanted.region_id {
-            listing = listing.with("region_id", region);
-        }
-        let endpoints = self.catalog().endpoints(&listing).await?.items;
+        let service = Service::new("identity", &wanted.service_name);
+        let service = self.catalog().ensure_service(service).await?;
         for (interface, url) in urls {
-            let found = endpoints.iter().rfind(|it| it.interface == interface);
-            match found {
-                Some(endpoint) if endpoint.url == url => {}
-                Some(endpoint) => {
-                    let patch = Map::from_iter([("url".to_owned(), Value::from(url))]);
-                    self.catalog().update_endpoint(&endpoint.id, patch).await?;
-                    info!(interface, url, "changed the endpoint");
-                }
-                None => {
-                    let region = wanted.region_id.clone();
-                    let endpoint = Endpoint::new(&service_id, interface, region, url);
-                    self.catalog().create_endpoint(endpoint).await?;
-                    info!(interface, url, "created the endpoint");
-                }
-            }
+            let region = wanted.region_id.clone();
+            let endpoint = Endpoint::new(&service.id, interface, region, url);
+            self.catalog().ensure_endpoint(endpoint).await?;
+            info!(service.id, interface, url, "made sure of the endpoint");
         }
         Ok(())
     }
@@ -209,13 +194,16 @@ impl Keystone {
                     options: Options::default(),
                     extra: Extra::default(),
                 });
-                let user = created.await?;
-                info!(
-                    user.id = user.id,
-                    name = wanted.username,
-                    "created the user"
-                );
-                return Ok(user.id);
+                if let Some(user) = unless_there(created.await)? {
+                    let name = &wanted.username;
+                    info!(user.id = user.id, name, "created the user");
+                    return Ok(user.id);
+                }
+                // Another bootstrap was faster.
+                identity
+                    .subject_by_name(&wanted.username, domain_id)
+                    .await?
+                    .user
             }
             found => found?.user,
         };
@@ -286,18 +274,6 @@ impl Keystone {
         let found = self.identity().global_roles(&listing).await?;
         let role = found.items.into_iter().next();
         Ok(role.ok_or_else(|| Error::not_found::<Role>(name))?.id)
-    }
-
-    async fn identity_service(&self, name: &str) -> Result<String> {
-        let listing = Listing::default().with("type", "identity");
-        let found = self.catalog().services(&listing).await?;
-        if let Some(service) = found.items.into_iter().next() {
-            return Ok(service.id);
-        }
-        let service = Service::new("identity", name);
-        let service = self.catalog().create_service(service).await?;
-        info!(service.id = service.id, name, "created the service");
-        Ok(service.id)
     }
 }
 

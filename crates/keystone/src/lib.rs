@@ -41,6 +41,9 @@ pub use keystone_token as token;
 pub use keystone_types as types;
 pub use settings::{Database, Keys, Settings};
 
+/// How long housekeeping waits for its next turn.
+const HOUSEKEEPING: std::time::Duration = std::time::Duration::from_mins(10);
+
 /// A Keystone: its services and its routes; clones share all.
 #[derive(Clone, Debug)]
 pub struct Keystone {
@@ -85,6 +88,22 @@ impl Keystone {
     /// Who may do what.
     pub fn policy(&self) -> Arc<Enforcer> {
         Arc::clone(&self.live.app().policy)
+    }
+
+    /// Drops what nobody can need any more, every ten minutes, until it is dropped itself. `keystone serve` runs it; an
+    /// embedder who writes to a lasting database does too.
+    pub async fn housekeeping(&self) {
+        loop {
+            match self.identity().prune_revocations().await {
+                Ok(0) => {}
+                Ok(events) => tracing::info!(
+                    events,
+                    "dropped revocation events that no token can outlive"
+                ),
+                Err(error) => tracing::warn!(%error, "old revocation events stay for now"),
+            }
+            tokio::time::sleep(HOUSEKEEPING).await;
+        }
     }
 
     /// Takes over settings while requests go on; those under way keep what they began with.

@@ -55,9 +55,11 @@ impl Listeners {
         self.0.iter().filter_map(address).collect()
     }
 
-    /// Answers requests until the process is told to stop, then finishes what is under way.
+    /// Answers requests and keeps house until the process is told to stop, then finishes what is under way.
     pub(crate) async fn serve(self, keystone: &Keystone) -> Result<()> {
         let mut signals = Signals::new()?;
+        let house = keystone.clone();
+        let housekeeping = tokio::spawn(async move { house.housekeeping().await });
         let (stop, stopped) = watch::channel(());
         let mut accepting = JoinSet::new();
         for listener in self.0 {
@@ -68,6 +70,7 @@ impl Listeners {
         }
         let name = signals.next().await;
         tracing::info!("stopping after {name}");
+        housekeeping.abort();
         drop(stop);
         tokio::select! {
             _ = accepting.join_all() => {}
