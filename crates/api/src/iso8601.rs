@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use chrono::{Duration, NaiveDate, NaiveDateTime};
+use keystone_types::storable;
 use regex::{Captures, Regex};
 
 static FORMS: LazyLock<[Regex; 2]> = LazyLock::new(|| {
@@ -40,7 +41,7 @@ pub(crate) fn parse(text: &str) -> Option<NaiveDateTime> {
         Some("-") => -minutes,
         _ => minutes,
     });
-    time.checked_sub_signed(ahead)
+    storable(time).and(time.checked_sub_signed(ahead).and_then(storable))
 }
 
 fn number(found: &Captures<'_>, name: &str, missing: u32) -> Option<u32> {
@@ -95,6 +96,10 @@ mod tests {
             "2026-01-31Z",
             "2026-01-31T12:30:60Z",
             "2026-01-31T12:30:45+25:00",
+            "0000-01-01",
+            "0000-12-31T23:59:59-01:00",
+            "0001-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

@@ -191,7 +191,7 @@ impl Auth {
 
     /// Expiry, and a user who was disabled by time: that ends the user's tokens for good.
     async fn check_life(&self, token: &AuthToken, window: Duration) -> Result<(), TokenError> {
-        if self.clock.precise() >= token.token.expires_at + window {
+        if self.clock.precise() - window >= token.token.expires_at {
             return Err(TokenError::NotFound("Failed to validate token".to_owned()));
         }
         let user = &token.subject.user;

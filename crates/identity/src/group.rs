@@ -252,7 +252,9 @@ impl Identity {
         let current = rows.into_iter().filter_map(|row| {
             let end = row.last_verified.map(|verified| {
                 let minutes = row.authorization_ttl.filter(|minutes| *minutes != 0);
-                verified + minutes.map_or(default_ttl, Duration::minutes)
+                let life = minutes.map_or(Some(default_ttl), Duration::try_minutes);
+                life.and_then(|life| verified.checked_add_signed(life))
+                    .unwrap_or(NaiveDateTime::MAX)
             });
             end.is_none_or(|end| end > now)
                 .then_some((row.group_id, end))

@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use keystone_storage::{Column, Exec, Select, Tx, select, sql};
 use keystone_types::{
     Comparison, Error, Extra, Filter, Listing, Page, Resource, Result, render_zoneless_time,
+    storable,
 };
 use serde::Serialize;
 
@@ -367,4 +368,5 @@ fn iso_time(text: &str) -> Option<NaiveDateTime> {
         .or_else(|_| NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f"))
         .or_else(|_| day.parse::<NaiveDate>().map(NaiveDateTime::from))
         .ok()
+        .and_then(storable)
 }

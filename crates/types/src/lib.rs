@@ -11,7 +11,7 @@ mod overlay;
 mod resource;
 mod secret;
 
-pub use clock::{Clock, render_time, render_zoneless_time};
+pub use clock::{Clock, render_time, render_zoneless_time, storable};
 pub use error::{Error, Result, check_length};
 pub use extra::Extra;
 pub use json::write as to_python_json;
