@@ -1,6 +1,7 @@
 //! Pages of collections: `limit`, `marker`, `links.next`, and `[DEFAULT] list_limit`.
 
 use keystone::Settings;
+use keystone::storage::sql;
 use keystone_testkit::{Cloud, Session};
 use serde_json::{Value, json};
 
@@ -172,14 +173,73 @@ async fn the_operators_limit_wins_for_users_and_groups_only() {
 }
 
 #[tokio::test]
-async fn no_page_is_larger_than_the_database_may_give() {
+async fn no_page_is_larger_than_the_operator_lets_it_be() {
     let mut settings = Settings::default();
-    settings.api.max_db_limit = 1;
+    settings.api.max_db_limit = Some(2);
     let cloud = Cloud::with(settings).await;
     let admin = cloud.admin().await;
-    let (names, next) = page(&admin.get("/v3/roles?limit=100").await.ok(), "roles");
-    assert_eq!(names.len(), 1);
-    assert!(next.unwrap().contains("limit=1&"));
+    for name in ["a", "b", "c"] {
+        cloud.user(name).await;
+        cloud.project(name).await;
+        for (path, kind, body) in [
+            ("/v3/domains", "domain", json!({ "name": name })),
+            ("/v3/groups", "group", json!({ "name": name })),
+            ("/v3/regions", "region", json!({ "id": name })),
+            (
+                "/v3/services",
+                "service",
+                json!({ "type": name, "name": name }),
+            ),
+        ] {
+            admin.post(path, &json!({ kind: body })).await.created();
+        }
+    }
+    for collection in [
+        "domains", "groups", "projects", "roles", "services", "users",
+    ] {
+        for query in ["", "?limit=100", "?limit=2"] {
+            let path = format!("/v3/{collection}{query}");
+            let (sizes, names) = walk(&admin, &path, collection).await;
+            assert!(
+                sizes.len() > 1 && sizes.iter().all(|size| *size <= 2),
+                "{path}: {sizes:?}"
+            );
+            let mut once = names.clone();
+            once.dedup();
+            assert!(names == once && names.len() >= 3, "{path}: {names:?}");
+        }
+    }
+    // Nobody could ask for the second page: the query has no marker.
+    let regions = admin.get("/v3/regions").await.ok();
+    assert_eq!(regions["regions"].as_array().map(Vec::len), Some(4));
+    assert_eq!(regions.get("truncated"), None);
+}
+
+#[tokio::test]
+async fn without_a_limit_a_bare_list_answers_everything() {
+    let cloud = Cloud::new().await;
+    // One more than Python Keystone gives without saying that there are more.
+    let insert = "INSERT INTO region (id, description, extra) VALUES (?, '', '{}')";
+    let insert_role =
+        "INSERT INTO role (id, name, extra, domain_id) VALUES (?, ?, '{}', '<<null>>')";
+    for number in 0..1001 {
+        let id = format!("many-{number}");
+        let db = cloud.keystone.db();
+        sql(insert).bind(&id).execute(db).await.unwrap();
+        sql(insert_role)
+            .bind(&id)
+            .bind(&id)
+            .execute(db)
+            .await
+            .unwrap();
+    }
+    let admin = cloud.admin().await;
+    for collection in ["regions", "roles"] {
+        let body = admin.get(&format!("/v3/{collection}")).await.ok();
+        assert!(body[collection].as_array().unwrap().len() > 1001);
+        assert_eq!(body.get("truncated"), None);
+        assert_eq!(body["links"]["next"], Value::Null);
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ mod auth;
 mod bad_input;
 mod credentials;
 mod domain_config;
+mod extremes;
+mod health;
 mod implied_roles;
 mod library;
 mod limits;

@@ -40,6 +40,8 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     acting_as_domains
     auth_lists
     bad_input
+    browsers
+    browsers_of_all_origins
     catalog
     catalog_listed
     cleaned_up
@@ -77,6 +79,7 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     limits_in_trees
     limits_strict
     list_limits
+    lists_of_one_domain
     lockout
     no_longer_served
     odd_requests
@@ -87,6 +90,8 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     project_tags
     projects
     projects_by_tag
+    proxies
+    proxies_parsed
     registered_limit_conflicts
     registered_limits
     revoked_by_event

@@ -19,6 +19,8 @@ import cloud  # noqa: E402
 HOST = "keystone.test:5000"
 # Those that matter; of the last ones only that they are there.
 HEADERS = ("allow", "content-type", "location", "vary", "www-authenticate")
+HEADERS += tuple(f"access-control-{part}" for part in ("allow-credentials", "allow-headers", "allow-methods", "allow-origin"))
+HEADERS += ("access-control-expose-headers", "access-control-max-age")
 SECRET_HEADERS = ("openstack-auth-receipt", "x-subject-token")
 NAME = re.compile(r"\{([\w: -]+)\}")
 TOKEN = re.compile(r"gAAAA[0-9A-Za-z_=-]{20,}")

@@ -13,7 +13,13 @@ use crate::hide::{self, Names};
 use crate::recording::{Recording, Step};
 
 /// Those that matter; of the last ones only that they are there.
-const HEADERS: [&str; 5] = [
+const HEADERS: [&str; 11] = [
+    "access-control-allow-credentials",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "access-control-max-age",
     "allow",
     "content-type",
     "location",

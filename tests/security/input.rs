@@ -1,9 +1,14 @@
-//! Requests that are too large, of the wrong kind, or too curious.
+//! Requests that are too large, too slow, of the wrong kind, or too curious.
+
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
+use keystone::Settings;
 use keystone_testkit::ADMIN_PASSWORD;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::world::World;
 
@@ -77,4 +82,26 @@ async fn sec_32_an_endpoints_url_takes_ids_and_nothing_else() {
     for key in ["project_id", "tenant_id", "user_id"] {
         create(&format!("http://h/$({key})s")).await.created();
     }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_given_up() {
+    let mut settings = Settings::default();
+    settings.api.body_arrival = Duration::from_millis(100);
+    let world = World::with(settings).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
+    let address = listener.local_addr().expect("a socket");
+    let server = tokio::spawn(axum::serve(listener, world.cloud.keystone.router()).into_future());
+    for length in ["Content-Length: 100", "Transfer-Encoding: chunked"] {
+        let mut stream = TcpStream::connect(address).await.expect("a socket");
+        let head = format!("POST /v3/auth/tokens HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n1");
+        stream.write_all(head.as_bytes()).await.expect("a socket");
+        let mut answer = String::new();
+        // Comes to an end because the server closes the connection.
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+        assert!(answer.contains("took too long"), "{answer}");
+    }
+    server.abort();
 }

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use axum::body::Body;
+use axum::http::Request;
 use keystone::Settings;
 use keystone::storage::sql;
 use serde_json::{Value, json};
@@ -116,6 +118,117 @@ async fn sec_15_no_secret_is_ever_logged() {
     assert!(log.contains("a request failed"), "a failure is in the log");
     for secret in secrets {
         assert!(!log.contains(&secret), "{secret} in {log}");
+    }
+}
+
+/// Logins in which one part is long.
+fn long_logins(x: &str) -> Vec<Value> {
+    let user = |user: Value| json!({ "methods": ["password"], "password": { "user": user } });
+    let default = json!({ "id": "default" });
+    let admin = user(json!({ "name": "admin", "domain": default, "password": "000000" }));
+    let strangers = [
+        json!({ "name": x, "domain": default, "password": "x" }),
+        json!({ "id": x, "password": "x" }),
+        json!({ "name": "admin", "domain": { "name": x }, "password": "x" }),
+        json!({ "name": "admin", "domain": { "id": x }, "password": "x" }),
+    ];
+    let scopes = [
+        json!({ "project": { "id": x } }),
+        json!({ "project": { "name": x, "domain": default } }),
+        json!({ "project": { "name": "admin", "domain": { "id": x } } }),
+        json!({ "domain": { "name": x } }),
+        json!({ "OS-TRUST:trust": { "id": x } }),
+    ];
+    let identities = [
+        json!({ "methods": [x], x: {} }),
+        json!({ "methods": { x: {} } }),
+        json!({ "methods": x }),
+        json!({ "methods": ["token"], "token": { "id": x } }),
+    ];
+    let strangers = strangers.map(|stranger| json!({ "identity": user(stranger) }));
+    let scopes = scopes.map(|scope| json!({ "identity": admin, "scope": scope }));
+    let identities = identities.map(|identity| json!({ "identity": identity }));
+    let all = strangers.into_iter().chain(scopes).chain(identities);
+    all.map(|auth| json!({ "auth": auth })).collect()
+}
+
+/// Requests in which one part that a client chooses is long.
+fn long_requests(x: &str) -> Vec<Request<Body>> {
+    const PATHS: [&str; 10] = [
+        "/{}",
+        "/v3/{}",
+        "//v3//{}",
+        "/v3/users/{}",
+        "/v3/users?name={}",
+        "/v3/users?{}=1",
+        "/v3/roles?marker={}",
+        "/v3/regions/{}",
+        "/v3/OS-REVOKE/events?since={}",
+        "/v3/projects/{}/users/{}/roles/{}",
+    ];
+    const HEADERS: [&str; 12] = [
+        "accept",
+        "content-type",
+        "forwarded",
+        "host",
+        "openstack-auth-receipt",
+        "origin",
+        "user-agent",
+        "x-auth-token",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-subject-token",
+    ];
+    let login = || Request::post("/v3/auth/tokens");
+    let json = |request: axum::http::request::Builder, body: &Value| {
+        let request = request.header("content-type", "application/json");
+        request.body(Body::from(body.to_string()))
+    };
+    let mut requests = Vec::new();
+    requests.extend(long_logins(x).iter().map(|body| json(login(), body)));
+    requests.push(json(login(), &json!({ x: { x: x } })));
+    requests.push(json(
+        Request::post("/v3/users"),
+        &json!({ "user": { x: x, "name": x } }),
+    ));
+    for path in PATHS {
+        let path = path.replace("{}", &x[..20_000]);
+        requests.push(Request::get(path).body(Body::empty()));
+    }
+    for name in HEADERS {
+        let get = Request::get("/v3/auth/tokens").header(name, x);
+        requests.push(get.body(Body::empty()));
+        requests.push(login().header(name, x).body(Body::from("{}")));
+    }
+    for path in ["/v3/users", "/nowhere"] {
+        let request = Request::builder().method(x).uri(path);
+        requests.push(request.body(Body::empty()));
+    }
+    let requests = requests.into_iter();
+    requests
+        .map(|request| request.expect("a request"))
+        .collect()
+}
+
+#[tokio::test]
+async fn sec_10_of_what_clients_write_the_log_repeats_little() {
+    let world = World::new().await;
+    let huge = "x".repeat(60_000);
+    for level in ["info", "debug"] {
+        let (log, _guard) = Log::start(level);
+        for session in [world.cloud.nobody(), world.admin.clone()] {
+            for request in long_requests(&huge) {
+                let mut shown = format!("{} {}", request.method(), request.uri());
+                shown.truncate(60);
+                session.send(request).await;
+                let mut lines = log.take();
+                let length = lines.len();
+                lines.truncate(900);
+                assert!(length < 1000, "{shown}: {length} bytes: {lines}");
+                assert!(lines.contains("answered"), "{shown}: {lines}");
+            }
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use axum::response::Response;
 use keystone_types::{Error, Resource, Result, json};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
 use crate::context::{extension, route_key};
 use crate::edge::header_text;
@@ -49,7 +50,8 @@ pub(crate) struct Body(Map<String, Value>);
 struct Parsed(Arc<Value>);
 
 /// Reads the body of every request: what is no JSON object is refused where no handler wants it
-/// too.
+/// too. Its size and time have their limits here rather than in the server, so that a router in
+/// somebody's own process has them as well.
 pub(crate) async fn read(request: Request, next: Next) -> Result<Response, Failure> {
     if request.body().is_end_stream() {
         return Ok(next.run(request).await);
@@ -58,7 +60,8 @@ pub(crate) async fn read(request: Request, next: Next) -> Result<Response, Failu
     check_type(&parts.headers)?;
     let app: Arc<App> = extension(&parts, "the services")?;
     let limit = app.settings.max_request_body_size;
-    let bytes = axum::body::to_bytes(body, limit).await;
+    let bytes = timeout(app.settings.body_arrival, axum::body::to_bytes(body, limit)).await;
+    let bytes = bytes.map_err(|_| Error::TooSlow)?;
     let bytes = bytes.map_err(|_| Error::TooLarge)?;
     let renamed = RENAMED.contains(&route(&parts).as_str());
     let body = one_reading(parse(&bytes)?, renamed)?;

@@ -16,9 +16,10 @@ use keystone_types::Error;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::failure::{Origin, Pending, log, render};
+use crate::cors::Asked;
+use crate::failure::{Origin, Pending, SHOWN, clipped, log, render};
+use crate::forwarded::base_url;
 use crate::html::{self, TooLarge};
-use crate::path::Mounted;
 use crate::{App, Live};
 
 /// Who makes a request.
@@ -61,20 +62,26 @@ pub(crate) struct Unvaried;
 pub(crate) async fn edge(State(live): State<Live>, mut request: Request, next: Next) -> Response {
     let app = live.app();
     let id = format!("req-{}", Uuid::new_v4());
-    // The client's part of the line has its bounds, and all of a refusal stands on one.
-    let shown = request.uri().path();
-    let shown = &shown[..shown.floor_char_boundary(120)];
-    let span = tracing::info_span!("request", id, method = %request.method(), path = shown,
-        token = tracing::field::Empty, reason = tracing::field::Empty);
+    // All of a refusal stands on one line, in which the client's part has its bounds.
+    let span = tracing::info_span!(
+        "request",
+        id,
+        method = %clipped(request.method().as_str(), SHOWN),
+        path = %clipped(request.uri().path(), SHOWN),
+        token = tracing::field::Empty,
+        reason = tracing::field::Empty
+    );
     let base = base_url(&app, &request);
     request.extensions_mut().insert(Base(base.clone()));
     request.extensions_mut().insert(Arc::clone(&app));
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let asked = Asked::of(&method, request.headers());
     let response = serve(&app, request, next, &base)
         .instrument(span.clone())
         .await;
-    let mut response = as_framework(&method, &path, response);
+    let response = as_framework(&method, &path, response);
+    let mut response = app.settings.cors.decorate(&asked, response);
     if method == Method::HEAD {
         response = without_body(response);
     }
@@ -151,7 +158,6 @@ fn as_framework(method: &Method, path: &str, response: Response) -> Response {
             html::method_not_allowed_html()
         }
         StatusCode::METHOD_NOT_ALLOWED => html::method_not_allowed_json(&allow),
-        StatusCode::NOT_FOUND if *method == Method::OPTIONS => html::options_unrouted(),
         _ => response,
     }
 }
@@ -190,7 +196,7 @@ async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Error> {
         Err(TokenError::NotFound(text)) => {
             // Some of the texts for clients repeat the token.
             let reason = text.replace(token, "[token]");
-            tracing::Span::current().record("token", reason);
+            tracing::Span::current().record("token", &*clipped(&reason, SHOWN));
             Ok(Caller::Nobody)
         }
         Err(TokenError::Failed(error)) => Err(error),
@@ -205,44 +211,6 @@ fn same(one: &str, other: &str) -> bool {
 
 pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// `[DEFAULT] public_endpoint`, or what the request was sent to, with the prefix it is mounted at.
-fn base_url(app: &App, request: &Request) -> String {
-    if let Some(endpoint) = &app.settings.public_endpoint {
-        return endpoint.trim_end_matches('/').to_owned();
-    }
-    let headers = request.headers();
-    let forwarded = |name| {
-        app.settings
-            .proxy_headers
-            .then(|| header_text(headers, name))
-            .flatten()
-            .map(first)
-    };
-    let scheme = forwarded("x-forwarded-proto").unwrap_or("http");
-    let host = forwarded("x-forwarded-host").or_else(|| header_text(headers, "host"));
-    let host = host
-        .or_else(|| {
-            request
-                .uri()
-                .authority()
-                .map(axum::http::uri::Authority::as_str)
-        })
-        .unwrap_or("localhost");
-    let standard = if scheme == "https" { ":443" } else { ":80" };
-    let host = host.strip_suffix(standard).unwrap_or(host);
-    let prefix = forwarded("x-forwarded-prefix").unwrap_or_default();
-    let mounted = request.extensions().get::<Mounted>();
-    let mounted = mounted
-        .map(|Mounted(path)| path.as_str())
-        .unwrap_or_default();
-    format!("{scheme}://{host}{}{mounted}", prefix.trim_end_matches('/'))
-}
-
-/// The first of a list that proxies have added to.
-fn first(list: &str) -> &str {
-    list.split(',').next().unwrap_or_default().trim()
 }
 
 /// 404 for a path that no route has.

@@ -1,5 +1,6 @@
 //! How a failure is shown to a client and to the operator.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use axum::body::Body;
@@ -83,6 +84,11 @@ pub(crate) fn render(error: &Error, origin: Origin, base: &str, insecure_debug: 
                 .insert(header::WWW_AUTHENTICATE, value);
         }
     }
+    if matches!(error, Error::TooSlow) {
+        // What is left of the body is not waited for.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     if let Error::Unavailable { retry_after, .. } = error {
         response
             .headers_mut()
@@ -113,22 +119,38 @@ fn message(error: &Error, insecure_debug: bool) -> String {
     }
 }
 
+/// The most that a line of the log repeats of one thing that a client wrote.
+pub(crate) const SHOWN: usize = 120;
+
+/// The same of a cause, which may quote what a client wrote.
+const CAUSE: usize = 1000;
+
+/// A text as far as the log repeats it: what clients write would fill it.
+pub(crate) fn clipped(text: &str, most: usize) -> Cow<'_, str> {
+    match &text[..text.floor_char_boundary(most)] {
+        whole if whole.len() == text.len() => text.into(),
+        part => format!("{part}… ({} bytes)", text.len()).into(),
+    }
+}
+
 /// One line for the operator about a failure that is not the client's; why somebody was refused is
 /// told in the line about the answer.
 pub(crate) fn log(error: &Error) {
     match error {
-        Error::Internal(_) => tracing::error!(cause = chain(error), "a request failed"),
+        Error::Internal(_) => {
+            tracing::error!(cause = %clipped(&chain(error), CAUSE), "a request failed");
+        }
         Error::Unavailable { .. } => {
             tracing::error!(
-                cause = chain(error),
+                cause = %clipped(&chain(error), CAUSE),
                 "a request was turned away: a part this server needs is not available"
             );
         }
         Error::Unauthorized { detail } | Error::Forbidden { detail } => {
-            tracing::Span::current().record("reason", detail);
+            tracing::Span::current().record("reason", &*clipped(detail, SHOWN));
         }
         Error::ForbiddenAction { action } => {
-            tracing::Span::current().record("reason", action);
+            tracing::Span::current().record("reason", &*clipped(action, SHOWN));
         }
         // Not the text: it may repeat a token, a receipt or what the client sent.
         _ => tracing::debug!(status = error.status(), "a request was refused"),

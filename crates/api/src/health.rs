@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::discovery::accept::Accept;
 use crate::edge::{Connection, Unvaried, header_text};
 use crate::failure::Failure;
+use crate::forwarded::Forwarded;
 use crate::{App, html};
 
 pub use settings::{Check, Health, Network};
@@ -43,7 +44,9 @@ pub(crate) async fn show(
 ) -> Result<Response, Failure> {
     let health = &app.settings.health;
     let connection = connection.map(|Extension(connection)| connection);
-    if !health.answers(connection, &headers) {
+    let forwarded = Forwarded::read(&headers, app.settings.proxy_headers);
+    let client = forwarded.client(connection.map(|connection| connection.remote.ip()));
+    if !health.answers(client, &headers) {
         return Ok(html::not_found());
     }
     let port = connection.map(|connection| connection.local.port());

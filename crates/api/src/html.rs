@@ -71,11 +71,6 @@ pub(crate) fn options(allow: &str) -> Response {
     with_allow(framework(StatusCode::OK, HTML, ""), allow)
 }
 
-/// The answer to `OPTIONS` on a path that has no route: the CORS layer takes it for a preflight.
-pub(crate) fn options_unrouted() -> Response {
-    Response::new(Body::empty())
-}
-
 /// 413, before any routing, in the one of three formats that the client likes best.
 pub(crate) fn too_large(accept: Option<&str>, found: TooLarge) -> Response {
     let reason = match found {

@@ -5,9 +5,11 @@
 
 mod body;
 mod context;
+mod cors;
 mod discovery;
 mod edge;
 mod failure;
+mod forwarded;
 mod health;
 mod html;
 mod iso8601;
@@ -33,6 +35,7 @@ use keystone_policy::Enforcer;
 use tower::ServiceBuilder;
 
 pub use context::RemoteChecks;
+pub use cors::Cors;
 pub use edge::Connection;
 pub use health::{Check, Health, Network};
 pub use listing::ListLimits;

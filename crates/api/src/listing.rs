@@ -1,6 +1,7 @@
 //! What a request asks of a collection, and the most that the operator lets it have.
 
-use keystone_types::{Listing, Result};
+use keystone_auth::Scope;
+use keystone_types::{Error, Listing, Result};
 
 use crate::context::Context;
 use crate::query;
@@ -31,6 +32,9 @@ enum Limited {
     Always(Option<u32>),
 }
 
+/// Collections without pages: the schemas of their queries have no limit and no marker.
+const WHOLE: [&str; 2] = ["/v3/OS-EP-FILTER/endpoint_groups", "/v3/regions"];
+
 impl Context {
     /// What the query asks of a collection that can be filtered by these attributes.
     pub(crate) fn listing(&self, attributes: &[&str]) -> Result<Listing> {
@@ -45,17 +49,41 @@ impl Context {
             Limited::ByDefault(default) => asked.or(default),
             Limited::Always(limit) => limit.or(asked),
         };
-        let most = self.settings().max_db_limit;
-        let limit = if self.pages_of_zero() {
-            Some(most)
-        } else {
-            limit
+        let limit = limit.filter(|_| !self.pages_of_zero());
+        let limit = match self.settings().max_db_limit {
+            Some(most) if !WHOLE.contains(&self.route()) => {
+                Some(limit.map_or(most, |limit| limit.min(most)))
+            }
+            _ => limit,
         };
         let marker = self.query("marker").filter(|marker| !marker.is_empty());
         Ok(Listing {
             filters,
-            limit: limit.map(|limit| limit.min(most)),
+            limit,
             marker: marker.map(str::to_owned),
+        })
+    }
+
+    /// The listing within the domain that the reference narrows users and groups to: the scope's,
+    /// and with `[identity] domain_specific_drivers_enabled` the one of the project in scope
+    /// (`_get_domain_id_for_list_request` in `keystone/server/flask/common.py`).
+    pub(crate) fn within_domain(&self, listing: &Listing) -> Result<Listing> {
+        let named = self.query("domain_id").is_some_and(|id| !id.is_empty());
+        let narrow = self.settings().domain_specific_drivers && !named;
+        let scope = self.token().map(|token| &token.scope);
+        let domain = match scope {
+            Some(Scope::Domain(domain)) => Some(&domain.id),
+            Some(Scope::Project(project)) if narrow => Some(&project.domain.id),
+            Some(Scope::Unscoped) | None if narrow => {
+                return Err(Error::unauthorized(
+                    "a list of users or groups needs a domain: none is in the query or the scope",
+                ));
+            }
+            Some(Scope::Project(_) | Scope::System | Scope::Unscoped) | None => None,
+        };
+        Ok(match domain {
+            Some(id) => listing.clone().with("domain_id", id),
+            None => listing.clone(),
         })
     }
 

@@ -1,10 +1,11 @@
 //! What the options mean to the server: the `Settings` of its parts.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration as StdDuration;
 
 use chrono::Duration;
-use keystone::api::ListLimits;
+use keystone::api::{Cors, ListLimits};
 use keystone::policy::{RemoteFormat, RemoteSettings};
 use keystone::storage::{DatabaseUrl, PoolOptions};
 use keystone::token::{Credentials, KeyRepository};
@@ -81,11 +82,26 @@ impl Reader<'_> {
             let text = "the only provider of this release is fernet";
             self.problem("token", "provider", text);
         }
-        if config.bool("identity", "domain_specific_drivers_enabled") {
+        if config.bool("identity", "domain_specific_drivers_enabled") && self.has_domain_drivers() {
             let text = "this release has no drivers for single domains: users who are not in the \
                         database can't log in";
             self.warning("identity", "domain_specific_drivers_enabled", text);
         }
+    }
+
+    /// Whether a domain may have a driver of its own: in the database, or in a file of its name.
+    fn has_domain_drivers(&self) -> bool {
+        let in_database = "domain_configurations_from_database";
+        if self.config.bool("identity", in_database) {
+            return true;
+        }
+        let dir = self.config.string("identity", "domain_config_dir");
+        let files = fs::read_dir(dir).into_iter().flatten().flatten();
+        let mut names = files.map(|file| file.file_name());
+        names.any(|name| {
+            let name = name.to_string_lossy();
+            name.starts_with("keystone.") && name.ends_with(".conf")
+        })
     }
 
     fn database(&mut self) -> keystone::Database {
@@ -200,6 +216,7 @@ impl Reader<'_> {
         let config = self.config;
         let limit = |group| config.optional_int(group, "list_limit").and_then(page);
         let most = config.int("DEFAULT", "max_db_limit");
+        let most = config.is_set("DEFAULT", "max_db_limit").then_some(most);
         let admin_token = text(config.optional_string("DEFAULT", "admin_token"));
         keystone::api::Settings {
             public_endpoint: text(config.optional_string("DEFAULT", "public_endpoint")),
@@ -212,13 +229,29 @@ impl Reader<'_> {
                 resource: limit("resource"),
                 role: limit("role"),
             },
-            max_db_limit: u32::try_from(most).unwrap_or(u32::MAX),
+            max_db_limit: most.and_then(page),
             insecure_debug: config.bool("DEFAULT", "insecure_debug"),
             admin_token: admin_token.map(Into::into),
             default_domain_id: config.string("identity", "default_domain_id").to_owned(),
             proxy_headers: config.bool("oslo_middleware", "enable_proxy_headers_parsing"),
+            domain_specific_drivers: config.bool("identity", "domain_specific_drivers_enabled"),
+            cors: self.cors(),
             revoke_by_id: config.bool("token", "revoke_by_id"),
             health: self.health(),
+            ..keystone::api::Settings::default()
+        }
+    }
+
+    fn cors(&self) -> Cors {
+        let config = self.config;
+        let list = |name| config.list("cors", name).to_vec();
+        Cors {
+            origins: list("allowed_origin"),
+            credentials: config.bool("cors", "allow_credentials"),
+            methods: list("allow_methods"),
+            headers: list("allow_headers"),
+            exposed: list("expose_headers"),
+            max_age: config.int("cors", "max_age"),
         }
     }
 

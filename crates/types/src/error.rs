@@ -79,6 +79,10 @@ pub enum Error {
     #[error("{0}")]
     Missing(String),
 
+    /// 408: a body that took longer to arrive than a request may.
+    #[error("The body of the request took too long to arrive.")]
+    TooSlow,
+
     /// 409.
     #[error("Conflict occurred attempting to store {kind} - {detail}.")]
     Conflict {
@@ -193,6 +197,7 @@ impl Error {
             Self::Unauthorized { .. } | Self::Authentication { .. } | Self::Receipt { .. } => 401,
             Self::ForbiddenAction { .. } | Self::Forbidden { .. } | Self::Refused(_) => 403,
             Self::NotFound { .. } | Self::Missing(_) => 404,
+            Self::TooSlow => 408,
             Self::Conflict { .. } => 409,
             Self::Gone(_) => 410,
             Self::TooLarge => 413,

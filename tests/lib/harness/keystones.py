@@ -66,6 +66,12 @@ class Reference(Native):
     def __init__(self, directory, config, processes=2, threads=4):
         super().__init__(directory, config)
         self.processes, self.threads = processes, threads
+        # The middleware reads its options where keystone.conf usually is, whatever the server was started with.
+        self.home = directory / "home"
+        (self.home / ".keystone").mkdir(parents=True, exist_ok=True)
+        usual = self.home / ".keystone/keystone.conf"
+        if not usual.is_symlink():
+            usual.symlink_to(config)
 
     def manage_command(self):
         return VENVS / "keystone/bin/keystone-manage"
@@ -95,7 +101,7 @@ class Reference(Native):
             "--add-header",
             "Connection: close",
         ]
-        return command, {"OS_KEYSTONE_CONFIG_FILES": str(self.config)}
+        return command, {"OS_KEYSTONE_CONFIG_FILES": str(self.config), "HOME": str(self.home)}
 
 
 def under_test(directory, config):

@@ -1,5 +1,7 @@
 """Filters, inexact ones and pages of users and groups, and the limits of lists."""
 
+from harness import wire
+
 from .cast import CALLERS, NOTHING, ask, get, head, post, scenario
 
 SUFFIXES = ("contains", "icontains", "startswith", "istartswith", "endswith", "iendswith", "equals", "in", "")
@@ -86,6 +88,24 @@ def groups_listed():
         *(step for who in CALLERS for step in get("groups/{staff}/users/{alice}", "groups/{crew}/users/{carol}", "groups/{crew}/users/{alice}", who=who)),
         *head("groups", "groups/{staff}", "groups/{staff}/users", "groups/{staff}/users/{alice}", f"groups/{NOTHING}", "groups/{crew}/users/{bob}"),
     ]
+
+
+@scenario(config={"identity": {"domain_specific_drivers_enabled": True}, "DEFAULT": {"admin_token": "ADMIN-TOKEN"}})
+def lists_of_one_domain():
+    """Where domains may have drivers of their own, a list of users or groups is one domain's."""
+    queries = ("", "?domain_id={acme}", "?domain_id=default", "?domain_id=", "?domain_id=nowhere", "?name=alice", "?name=carol")
+    lists = ["users?limit=1", *(f"{collection}{query}" for collection in ("users", "groups") for query in queries)]
+    others = ("users/{alice}", "users/{carol}", "groups/{crew}", "users/{carol}/groups", "groups/{crew}/users", "projects", "domains", "users/{alice}/projects")
+    return [
+        {"method": "POST", "path": "/v3/auth/tokens", "body": wire.password("admin", "000000", "system"), "login": "system admin"},
+        *(step for who in (*CALLERS, "system admin") for path in (*lists, *others) for step in counted(path, who)),
+        *(ask("GET", path, who=None, headers={"X-Auth-Token": "ADMIN-TOKEN"}) for path in (*lists, *others) if "limit" not in path),
+    ]
+
+
+def counted(path, who):
+    """Which user a page begins with is chance."""
+    return [ask("GET", path, who=who, count=True)] if "limit" in path else get(path, who=who)
 
 
 @scenario(config={"DEFAULT": {"list_limit": 6, "max_db_limit": 8}})

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use axum::http::HeaderMap;
 
 use super::Finding;
-use crate::edge::Connection;
 
 /// Options of `[healthcheck]`.
 #[derive(Clone, Debug, Default)]
@@ -84,8 +83,8 @@ fn missing(path: &Path) -> Finding {
 }
 
 impl Health {
-    /// Whether who asks is to be answered.
-    pub(super) fn answers(&self, connection: Option<Connection>, headers: &HeaderMap) -> bool {
+    /// Whether who asks, from this address, is to be answered.
+    pub(super) fn answers(&self, client: Option<IpAddr>, headers: &HeaderMap) -> bool {
         const PROXIED: [&str; 5] = [
             "x-forwarded",
             "x-forwarded-proto",
@@ -97,10 +96,9 @@ impl Health {
         if self.ignore_proxied_requests && PROXIED.iter().any(said) {
             return false;
         }
-        let remote = connection.map(|connection| connection.remote.ip());
         let mut ranges = self.allowed_source_ranges.iter();
         self.allowed_source_ranges.is_empty()
-            || remote.is_some_and(|remote| ranges.any(|range| range.holds(remote)))
+            || client.is_some_and(|client| ranges.any(|range| range.holds(client)))
     }
 }
 

@@ -34,10 +34,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     };
     let app = cx.allow("identity:list_groups", target).await?;
     let listing = cx.listing(&["domain_id", "name"])?;
-    let narrowed = match scope {
-        Some(id) => listing.clone().with("domain_id", id),
-        None => listing.clone(),
-    };
+    let narrowed = cx.within_domain(&listing)?;
     cx.collection(&app.identity.groups(&narrowed).await?, &listing)
 }
 

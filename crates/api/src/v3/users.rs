@@ -47,10 +47,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     };
     let listing = cx.listing(&FILTERS)?;
     let app = cx.allow("identity:list_users", target).await?;
-    let narrowed = match scope {
-        Some(id) => listing.clone().with("domain_id", id),
-        None => listing.clone(),
-    };
+    let narrowed = cx.within_domain(&listing)?;
     cx.collection(&app.identity.users(&narrowed).await?, &listing)
 }
 
