@@ -271,6 +271,8 @@ impl fmt::Debug for Config {
 }
 
 fn position(group: &str, name: &str) -> usize {
+    #[cfg(test)]
+    ASKED.with_borrow_mut(|asked| asked.insert((group.to_owned(), name.to_owned())));
     match table().find(group, name) {
         Some(index) => index,
         None => panic!("there is no option [{group}] {name}"),
@@ -314,6 +316,20 @@ fn of_methods(table: &Table, methods: &[String], sources: &Sources) -> Vec<Unlis
         })
     });
     set.collect()
+}
+
+#[cfg(test)]
+thread_local! {
+    static ASKED: std::cell::RefCell<std::collections::BTreeSet<(String, String)>> =
+        std::cell::RefCell::default();
+}
+
+/// The options that `work` asks for.
+#[cfg(test)]
+pub(crate) fn asked(work: impl FnOnce()) -> std::collections::BTreeSet<(String, String)> {
+    ASKED.take();
+    work();
+    ASKED.take()
 }
 
 #[cfg(test)]

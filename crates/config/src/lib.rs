@@ -2,6 +2,7 @@
 
 mod config;
 mod convert;
+mod effect;
 mod finding;
 mod ini;
 mod interpolate;

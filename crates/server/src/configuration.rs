@@ -29,6 +29,9 @@ impl Configuration {
         };
         let logs = Logs::start(&config, &common.logging, name)?;
         log(&warnings);
+        if matches!(program, Program::Server) {
+            log(&config.without_effect());
+        }
         Ok(Self {
             sources,
             config,

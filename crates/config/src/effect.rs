@@ -1,0 +1,259 @@
+//! Which options have a say in this server. The others are accepted, so that a `keystone.conf` can
+//! be used as it is, and an operator who sets one is told.
+
+use crate::Config;
+use crate::finding::Finding;
+use crate::table::table;
+
+/// The options that are read: by `Config::settings`, and those of the log by the server.
+const EFFECTIVE: &[(&str, &[&str])] = &[
+    (
+        "DEFAULT",
+        &[
+            "admin_token",
+            "debug",
+            "insecure_debug",
+            "list_limit",
+            "log_config_append",
+            "log_dir",
+            "log_file",
+            "max_db_limit",
+            "max_project_tree_depth",
+            "public_endpoint",
+            "strict_password_check",
+            "use_journal",
+            "use_json",
+            "use_stderr",
+            "use_syslog",
+        ],
+    ),
+    ("assignment", &["prohibited_implied_role"]),
+    ("auth", &["additional_primary_auth_methods", "methods"]),
+    ("catalog", &["driver", "list_limit"]),
+    (
+        "cors",
+        &[
+            "allow_credentials",
+            "allow_headers",
+            "allow_methods",
+            "allowed_origin",
+            "expose_headers",
+            "max_age",
+        ],
+    ),
+    ("credential", &["key_repository", "user_limit"]),
+    (
+        "database",
+        &[
+            "connection",
+            "connection_recycle_time",
+            "max_overflow",
+            "max_pool_size",
+            "mysql_sql_mode",
+            "mysql_wsrep_sync_wait",
+            "pool_timeout",
+        ],
+    ),
+    (
+        "domain_config",
+        &[
+            "additional_sensitive_options",
+            "additional_whitelisted_options",
+        ],
+    ),
+    ("endpoint_filter", &["return_all_endpoints_if_no_filter"]),
+    (
+        "federation",
+        &["default_authorization_ttl", "federated_domain_name"],
+    ),
+    ("fernet_receipts", &["key_repository", "max_active_keys"]),
+    ("fernet_tokens", &["key_repository", "max_active_keys"]),
+    (
+        "healthcheck",
+        &[
+            "allowed_source_ranges",
+            "backends",
+            "detailed",
+            "disable_by_file_path",
+            "disable_by_file_paths",
+            "enable_by_file_paths",
+            "ignore_proxied_requests",
+        ],
+    ),
+    (
+        "identity",
+        &[
+            "default_domain_id",
+            "domain_config_dir",
+            "domain_configurations_from_database",
+            "domain_specific_drivers_enabled",
+            "driver",
+            "list_limit",
+            "max_password_length",
+            "password_hash_algorithm",
+            "password_hash_rounds",
+            "salt_bytesize",
+            "scrypt_block_size",
+            "scrypt_parallelism",
+        ],
+    ),
+    (
+        "oslo_middleware",
+        &["enable_proxy_headers_parsing", "max_request_body_size"],
+    ),
+    (
+        "oslo_policy",
+        &[
+            "enforce_new_defaults",
+            "policy_default_rule",
+            "policy_dirs",
+            "policy_file",
+            "remote_content_type",
+            "remote_ssl_ca_crt_file",
+            "remote_ssl_client_crt_file",
+            "remote_ssl_client_key_file",
+            "remote_ssl_verify_server_crt",
+            "remote_timeout",
+        ],
+    ),
+    ("policy", &["list_limit"]),
+    ("receipt", &["expiration"]),
+    (
+        "resource",
+        &[
+            "admin_project_domain_name",
+            "admin_project_name",
+            "domain_name_url_safe",
+            "list_limit",
+            "project_name_url_safe",
+        ],
+    ),
+    ("revoke", &["expiration_buffer"]),
+    ("role", &["list_limit"]),
+    (
+        "security_compliance",
+        &[
+            "allow_insecure_admin_trust_cross_project_credentials_access",
+            "change_password_upon_first_use",
+            "disable_user_account_days_inactive",
+            "lockout_duration",
+            "lockout_failure_attempts",
+            "minimum_password_age",
+            "password_expires_days",
+            "password_regex",
+            "password_regex_description",
+            "unique_last_password_count",
+        ],
+    ),
+    (
+        "token",
+        &[
+            "allow_expired_window",
+            "allow_rescope_scoped_token",
+            "expiration",
+            "provider",
+            "revoke_by_id",
+        ],
+    ),
+    ("unified_limit", &["enforcement_model"]),
+];
+
+fn has_effect(group: &str, name: &str) -> bool {
+    let mut groups = EFFECTIVE.iter();
+    let names = groups.find(|(known, _)| *known == group);
+    names.is_some_and(|(_, names)| names.contains(&name))
+}
+
+impl Config {
+    /// A warning for each option that is set to another value than its default, and has no effect.
+    pub fn without_effect(&self) -> Vec<Finding> {
+        let options = table().definitions.iter();
+        let idle = options.filter(|option| !has_effect(&option.group, &option.name));
+        let set = idle.filter(|option| {
+            let (group, name) = (&option.group, &option.name);
+            let default = option.value.as_ref().map(crate::convert::Value::json);
+            self.is_set(group, name) && self.json(group, name) != default.unwrap_or_default()
+        });
+        set.map(|option| {
+            let text = "accepted, but it has no effect on this server";
+            self.finding(&option.group, &option.name, text)
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{Sources, config};
+
+    /// The options of the log, which the server reads.
+    const BY_SERVER: [&str; 8] = [
+        "debug",
+        "log_config_append",
+        "log_dir",
+        "log_file",
+        "use_journal",
+        "use_json",
+        "use_stderr",
+        "use_syslog",
+    ];
+
+    #[test]
+    fn what_is_read_has_an_effect_and_the_rest_has_none() {
+        // Some are read only where others ask for it.
+        let sources = Sources::new().text(
+            "keystone.conf",
+            "[healthcheck]\nbackends = disable_by_file,disable_by_files_ports\n\
+             [identity]\npassword_hash_algorithm = bcrypt\ndomain_specific_drivers_enabled = true\n",
+        );
+        let (read, _) = Config::load(&sources).unwrap();
+        let mut asked = config::asked(|| {
+            read.settings(&sources).unwrap();
+        });
+        let sources = Sources::new().text(
+            "keystone.conf",
+            "[healthcheck]\nbackends = enable_by_files\n",
+        );
+        let (read, _) = Config::load(&sources).unwrap();
+        asked.extend(config::asked(|| {
+            read.settings(&sources).unwrap();
+        }));
+        asked.extend(BY_SERVER.map(|name| ("DEFAULT".to_owned(), name.to_owned())));
+        let listed: BTreeSet<_> = EFFECTIVE
+            .iter()
+            .flat_map(|(group, names)| {
+                names
+                    .iter()
+                    .map(|name| ((*group).to_owned(), (*name).to_owned()))
+            })
+            .collect();
+        assert_eq!(asked, listed);
+    }
+
+    #[test]
+    fn an_operator_is_told_of_each_option_without_effect() {
+        let text = "[DEFAULT]\ndebug = true\ntransport_url = rabbit://x\n\
+                    [cache]\nenabled = true\nbackend = dogpile.cache.memcached\n\
+                    [token]\nexpiration = 7200\ncaching = false\n";
+        let (config, warnings) = Config::load(&Sources::new().text("keystone.conf", text)).unwrap();
+        assert_eq!(warnings, []);
+        let told: Vec<_> = config
+            .without_effect()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let expected = [
+            "keystone.conf:3: [DEFAULT] transport_url",
+            "keystone.conf:6: [cache] backend",
+            "keystone.conf:9: [token] caching",
+        ];
+        assert_eq!(
+            told,
+            expected
+                .map(|option| format!("{option}: accepted, but it has no effect on this server"))
+        );
+    }
+}
