@@ -35,7 +35,7 @@ mod asking {
     use std::path::Path;
     use std::sync::OnceLock;
 
-    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
     use serde_json::{Value, json};
     use ureq::tls::{
         Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem,
@@ -46,6 +46,27 @@ mod asking {
     use crate::json::dumps;
     use crate::python;
     use crate::settings::{RemoteFormat, RemoteSettings};
+
+    /// What has no place in an address as it is.
+    const ILLEGAL: &AsciiSet = &CONTROLS
+        .add(b' ')
+        .add(b'"')
+        .add(b'<')
+        .add(b'>')
+        .add(b'\\')
+        .add(b'^')
+        .add(b'`')
+        .add(b'{')
+        .add(b'|')
+        .add(b'}');
+
+    /// What Python's `urlencode` leaves as it is, and the blank, which becomes a plus.
+    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'-')
+        .remove(b'~')
+        .remove(b' ');
 
     impl Remote {
         pub(crate) fn new(settings: RemoteSettings) -> Self {
@@ -75,6 +96,7 @@ mod asking {
                 RemoteFormat::Form => ("application/x-www-form-urlencoded", form(&question)),
                 RemoteFormat::Json => ("application/json", dumps(&question)),
             };
+            let address = utf8_percent_encode(address, ILLEGAL).to_string();
             let post = self.agent()?.post(address).content_type(kind);
             let body = post
                 .send(body)
@@ -97,12 +119,6 @@ mod asking {
 
     /// Each member as a field, its JSON encoded as Python's `urlencode` does.
     fn form(question: &Value) -> String {
-        const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-            .remove(b'_')
-            .remove(b'.')
-            .remove(b'-')
-            .remove(b'~')
-            .remove(b' ');
         let members = question.as_object().into_iter().flatten();
         let fields = members.map(|(name, value)| {
             let value = utf8_percent_encode(&dumps(value), ESCAPED).to_string();

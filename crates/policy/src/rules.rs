@@ -31,6 +31,7 @@ pub(crate) struct Rule {
     pub(crate) check: Check,
     pub(crate) scopes: Vec<Scope>,
     file: Option<PathBuf>,
+    built_in: bool,
 }
 
 /// Rules, and what is wrong with them.
@@ -82,6 +83,7 @@ impl Rules {
             let own = || effective(default, overrides, settings, &mut flaws);
             let rule = rules.entry(default.name.clone()).or_insert_with(own);
             rule.scopes.clone_from(&default.scope_types);
+            rule.built_in = true;
         }
         let mut rules = Self {
             by_name: rules,
@@ -190,6 +192,11 @@ impl Rules {
         self.by_name.keys().map(String::as_str)
     }
 
+    /// Whether the service that brings the defaults along asks for the rule itself.
+    pub fn is_built_in(&self, name: &str) -> bool {
+        self.by_name.get(name).is_some_and(|rule| rule.built_in)
+    }
+
     pub(crate) fn remote(&self) -> &Remote {
         &self.remote
     }
@@ -272,6 +279,7 @@ fn operators(name: &str, given: &Override, flaws: &mut Flaws) -> Rule {
         check,
         scopes: Vec::new(),
         file,
+        built_in: false,
     }
 }
 
@@ -311,5 +319,6 @@ fn effective(
         check,
         scopes: Vec::new(),
         file: None,
+        built_in: true,
     }
 }

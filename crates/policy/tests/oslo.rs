@@ -10,6 +10,9 @@ use std::sync::LazyLock;
 use keystone_policy::{DefaultRule, Denied, Deprecated, Overrides, Rules, Settings};
 use serde_json::{Map, Value, json};
 
+/// Checks that allow in oslo.policy because what they negate is wrong.
+const FAIL_CLOSED: [&str; 3] = ["not rule:missing", "not foo", "role:admin and not foo"];
+
 static FIXTURE: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("fixtures/oslo.json")).unwrap());
 
@@ -65,8 +68,15 @@ fn check_strings_parse_and_answer_alike() {
             wrong.push(format!("{}: no fault found", row[0]));
         }
         let answers = letters(&loaded.rules, "case", rows("targets"), rows("credentials"));
-        if answers != row[3] {
-            wrong.push(format!("{}: {answers}, not {}", row[0], row[3]));
+        let mut expected = row[3].as_str().unwrap().to_owned();
+        if row[0]
+            .as_str()
+            .is_some_and(|text| FAIL_CLOSED.contains(&text))
+        {
+            expected = expected.replace('T', "F");
+        }
+        if answers != expected {
+            wrong.push(format!("{}: {answers}, not {expected}", row[0]));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

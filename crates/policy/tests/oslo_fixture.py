@@ -8,12 +8,14 @@ Answers are letters: T allowed, F denied, S wrong scope, E an exception.
 """
 
 import copy
+import http.server
 import itertools
 import json
 import logging
 import os
 import random
 import tempfile
+import threading
 import warnings
 
 from oslo_config import cfg
@@ -290,11 +292,47 @@ def files():
         yield {'text': text, 'new_defaults': new_defaults, 'answers': rules}
 
 
+REMOTE = [
+    ({'user_id': 'u 1/\u00e9', 'target.user.name': 'Zo\u00eb \u2603 \U0001f600', 'target.user.tags': ['a', {'b': None}], 'n': 1.5, 'big': 1e16,
+      'request_body.user.password': 'a&b=c+d%7e~_.-*!\'()"\\\n\t\x01\x7f', 'true': True, 'list': [], 'i': -3},
+     {'token': {'roles': [{'id': 'r', 'name': 'member'}], 'catalog': []}, 'domain_id': None, 'user_id': 'u', 'roles': ['member'],
+      'system_scope': None, 'is_admin_project': True}),
+    ({'user_id': ''}, {'user_id': None, 'system_scope': 'all', 'roles': []}),
+]
+
+
+def remote():
+    """What an `http:` check sends: the path, the content type and the body."""
+    sent = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers['Content-Length'])).decode()
+            sent.append([self.path, self.headers['Content-Type'], body])
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'"True"')
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for kind in ('application/x-www-form-urlencoded', 'application/json'):
+        made = enforcer()
+        made.conf.set_override('remote_content_type', kind, group='oslo_policy')
+        made.register_default(policy.RuleDefault('asks', f'http://127.0.0.1:{server.server_port}/ask/%(user_id)s'))
+        made.register_default(policy.RuleDefault('svc:outer', 'not ! and rule:asks'))
+        for target, credentials in REMOTE:
+            assert answer(made, 'svc:outer', target, credentials) == 'T'
+            yield [kind, target, credentials, *sent.pop()]
+
+
 def main():
     fixture = {
         'shared': SHARED, 'credentials': CREDENTIALS, 'targets': TARGETS, 'checks': list(checks()), 'mixtures': list(mixtures()),
         'personas': PERSONAS, 'nested': NESTED, 'defaults': list(defaults()),
-        'service': SERVICE, 'file_personas': FILE_PERSONAS, 'files': list(files()),
+        'service': SERVICE, 'file_personas': FILE_PERSONAS, 'files': list(files()), 'remote': list(remote()),
     }
     rows = []
     for key, value in fixture.items():

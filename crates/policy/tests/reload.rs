@@ -5,9 +5,11 @@
 )]
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
-use keystone_policy::{Denied, Enforcer, LoadError, Overrides, Rules, Settings};
+use keystone_policy::{Denied, Enforcer, LoadError, Loss, Overrides, Rules, Settings};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -50,7 +52,7 @@ fn allows(enforcer: &Enforcer, rule: &str, who: &str) -> bool {
 }
 
 #[test]
-fn a_file_may_come_change_and_go() {
+fn a_file_may_come_and_change() {
     let site = Site::new();
     let enforcer = Enforcer::new(site.settings()).unwrap();
     assert!(allows(&enforcer, CREATE, "admin"));
@@ -63,9 +65,12 @@ fn a_file_may_come_change_and_go() {
     )
     .unwrap();
     assert!(allows(&enforcer, CREATE, "cartographer"));
-    fs::remove_file(site.path("policy.yaml")).unwrap();
-    assert!(allows(&enforcer, CREATE, "admin"));
-    assert!(!allows(&enforcer, CREATE, "cartographer"));
+    // No rules is what these say.
+    for text in ["{}", "# all as it is by default\n"] {
+        site.write("policy.yaml", text);
+        assert!(allows(&enforcer, CREATE, "admin"), "{text}");
+        assert!(enforcer.fault().is_none());
+    }
 }
 
 #[test]
@@ -89,35 +94,81 @@ fn files_of_directories_lie_over_the_policy_file_in_order() {
 }
 
 #[test]
-fn wrong_files_are_reported_and_the_running_rules_stay() {
+fn a_wrong_rule_denies_with_one_line_and_the_rest_works() {
     let cases = [
         (
             "identity:list_regions: \"role:x and\"\n",
-            "\"identity:list_regions\" does not parse",
+            vec!["\"identity:list_regions\" does not parse"],
         ),
         (
             "mine: role:x or nonsense\n",
-            "\"mine\" does not parse at \"nonsense\"",
+            vec!["\"mine\" does not parse at \"nonsense\""],
         ),
-        ("mine: 'user_id:%(user_id)'\n", "\"mine\" does not parse"),
+        (
+            "mine: 'user_id:%(user_id)'\n",
+            vec!["\"mine\" does not parse"],
+        ),
         (
             "mine: rule:mine\n",
-            "\"mine\" refers to itself: mine -> mine",
+            vec!["\"mine\" refers to itself: mine -> mine"],
         ),
         (
             "a: not rule:b\nb: 'role:x or (@ and rule:c)'\nc: rule:a\n",
-            "a -> b -> c -> a",
+            vec!["a -> b -> c -> a", "b -> c -> a -> b", "c -> a -> b -> c"],
         ),
         (
-            "admin_required: rule:service_or_admin\n",
-            "admin_required -> service_or_admin -> admin_required",
+            "mine: not rule:nowhere or rule:elsewhere and nonsense\nyours: rule:nowhere\n",
+            vec![
+                "\"mine\" does not parse at \"nonsense\": a check is `kind:match`, `@` or `!`, and refers to rule \
+                 \"elsewhere\", which is not defined, and refers to rule \"nowhere\", which is not defined",
+                "\"yours\" refers to rule \"nowhere\", which is not defined",
+            ],
         ),
+        ("mine: 5\n", vec!["\"mine\" does not parse"]),
         (
-            "mine: not rule:nowhere\n",
-            "\"mine\" refers to rule \"nowhere\", which is not defined",
+            "{\"mine\": 5, \"identity:create_region\": \"role:geographer\"}",
+            vec!["\"mine\" is neither a string nor a list"],
         ),
-        ("mine: 5\n", "\"mine\" does not parse"),
-        ("{\"mine\": 5}", "\"mine\" is neither a string nor a list"),
+    ];
+    let site = Site::new();
+    for (text, lines) in cases {
+        let text = if text.starts_with('{') {
+            text.to_owned()
+        } else {
+            format!("{text}identity:create_region: role:geographer\n")
+        };
+        site.write("policy.yaml", &text);
+        let (enforcer, log) = logged(|| Enforcer::new(site.settings()).unwrap());
+        assert_eq!(log.len(), lines.len(), "{text}: {log:#?}");
+        for (found, line) in log.iter().zip(lines) {
+            assert!(found.contains(line), "{found}");
+            assert!(found.contains("policy.yaml"), "{found}");
+        }
+        let ((), log) = logged(|| {
+            assert!(allows(&enforcer, CREATE, "geographer"), "{text}");
+            for rule in ["mine", "yours", "a", "b", "c"] {
+                assert!(!allows(&enforcer, rule, "nobody"), "{rule} of {text}");
+            }
+        });
+        let errors = log.iter().filter(|line| line.contains("ERROR"));
+        assert_eq!(errors.count(), 0, "{log:#?}");
+        assert!(enforcer.fault().is_none());
+    }
+}
+
+#[test]
+fn a_wrong_default_is_named_too() {
+    let site = Site::new();
+    site.write("policy.yaml", "admin_required: rule:service_or_admin\n");
+    let (_, log) = logged(|| Enforcer::new(site.settings()).unwrap());
+    assert_eq!(log.len(), 2, "{log:#?}");
+    assert!(log[0].contains("admin_required -> service_or_admin -> admin_required"));
+    assert!(log[1].contains("service_or_admin -> admin_required -> service_or_admin"));
+}
+
+#[test]
+fn what_is_no_policy_file_leaves_the_running_rules() {
+    let cases = [
         (
             "mine: {a: b}\n",
             "line 1, column 7: rule \"mine\" is neither",
@@ -134,11 +185,9 @@ fn wrong_files_are_reported_and_the_running_rules_stay() {
         assert!(allows(&enforcer, CREATE, "geographer"), "{text}");
         let fault = enforcer.fault().expect(text).to_string();
         assert!(fault.contains(message), "{text}: {fault}");
-        assert!(
-            fault.contains("policy.yaml") || text.starts_with("admin"),
-            "{fault}"
-        );
+        assert!(fault.contains("policy.yaml"), "{fault}");
         assert!(Enforcer::new(site.settings()).is_err());
+        assert!(enforcer.renewed(site.settings()).is_err());
     }
     site.write("policy.yaml", "identity:create_region: role:cartographer\n");
     assert!(allows(&enforcer, CREATE, "cartographer"));
@@ -146,23 +195,143 @@ fn wrong_files_are_reported_and_the_running_rules_stay() {
 }
 
 #[test]
-fn what_can_not_be_read_leaves_the_running_rules() {
+fn a_file_that_is_lost_leaves_the_running_rules_with_one_complaint() {
+    const GOOD: &str =
+        "identity:list_regions: role:tourist\nidentity:create_region: role:geographer\n";
+    type Accident = fn(&Path);
+    let accidents: [(Accident, &str); 6] = [
+        (|path| fs::write(path, "").unwrap(), "it has been emptied"),
+        (
+            |path| fs::write(path, " \n\n").unwrap(),
+            "it has been emptied",
+        ),
+        (
+            |path| fs::write(path, &GOOD[..60]).unwrap(),
+            "it has been cut off in the middle of a line",
+        ),
+        (
+            |path| fs::write(path, &GOOD[..30]).unwrap(),
+            "it has been cut off in the middle of a line",
+        ),
+        (|path| fs::remove_file(path).unwrap(), "it is gone"),
+        (
+            |path| {
+                fs::remove_file(path).unwrap();
+                fs::create_dir(path).unwrap();
+            },
+            "Is a directory",
+        ),
+    ];
     let site = Site::new();
-    site.write("policy.yaml", "identity:create_region: role:geographer\n");
+    let path = site.path("policy.yaml");
+    for (accident, message) in accidents {
+        site.write("policy.yaml", GOOD);
+        let enforcer = Enforcer::new(site.settings()).unwrap();
+        accident(&path);
+        let ((), log) = logged(|| {
+            for _ in 0..3 {
+                assert!(allows(&enforcer, CREATE, "geographer"), "{message}");
+                assert!(!allows(&enforcer, CREATE, "admin"), "{message}");
+                // The same again is no news.
+                if path.is_file() {
+                    let text = fs::read(&path).unwrap();
+                    fs::write(&path, text).unwrap();
+                }
+            }
+        });
+        assert_eq!(log.len(), 1, "{log:#?}");
+        assert!(log[0].contains(message) && log[0].contains("policy.yaml"));
+        assert!(enforcer.fault().unwrap().to_string().contains(message));
+        assert!(enforcer.renewed(site.settings()).is_err(), "{message}");
+        if path.is_dir() {
+            fs::remove_dir(&path).unwrap();
+        }
+        site.write("policy.yaml", "identity:create_region: role:cartographer\n");
+        assert!(allows(&enforcer, CREATE, "cartographer"));
+        assert!(enforcer.fault().is_none());
+    }
+}
+
+#[test]
+fn a_directory_that_is_lost_leaves_the_running_rules() {
+    let site = Site::new();
+    site.write("policy.d/10-a.yaml", "identity:create_region: role:two\n");
     let enforcer = Enforcer::new(site.settings()).unwrap();
-    fs::remove_file(site.path("policy.yaml")).unwrap();
-    fs::create_dir(site.path("policy.yaml")).unwrap();
-    assert!(allows(&enforcer, CREATE, "geographer"));
-    assert!(matches!(*enforcer.fault().unwrap(), LoadError::Read { .. }));
-    fs::remove_dir(site.path("policy.yaml")).unwrap();
+    fs::rename(site.path("policy.d"), site.path("elsewhere")).unwrap();
+    assert!(allows(&enforcer, CREATE, "two"));
+    assert!(matches!(
+        *enforcer.fault().unwrap(),
+        LoadError::Lost {
+            how: Loss::Gone,
+            ..
+        }
+    ));
+    fs::rename(site.path("elsewhere"), site.path("policy.d")).unwrap();
+    site.write("policy.d/10-a.yaml", "");
+    assert!(allows(&enforcer, CREATE, "two"));
+    fs::remove_file(site.path("policy.d/10-a.yaml")).unwrap();
     assert!(allows(&enforcer, CREATE, "admin"));
-    assert!(enforcer.fault().is_none());
+}
+
+#[test]
+fn lines_may_be_taken_off_and_a_start_needs_no_rules() {
+    let site = Site::new();
+    site.write(
+        "policy.yaml",
+        "identity:create_region: role:geographer\nidentity:list_regions: role:tourist\n",
+    );
+    let enforcer = Enforcer::new(site.settings()).unwrap();
+    assert!(!allows(&enforcer, LIST, "anybody"));
+    site.write("policy.yaml", "identity:create_region: role:geographer\n");
+    assert!(allows(&enforcer, LIST, "anybody"));
+    site.write("policy.yaml", "");
+    assert!(allows(&enforcer, CREATE, "geographer"));
+    // As the reference starts; and other settings start anew.
+    assert!(allows(
+        &Enforcer::new(site.settings()).unwrap(),
+        CREATE,
+        "admin"
+    ));
+    let elsewhere = Settings {
+        file: Some(site.path("absent.yaml")),
+        ..site.settings()
+    };
+    let renewed = enforcer.renewed(elsewhere).unwrap();
+    assert!(allows(&renewed, CREATE, "admin"));
 }
 
 #[test]
 fn a_named_file_must_be_there() {
     let missing = Overrides::from_file(Path::new("/nonexistent/policy.json"));
     assert!(matches!(missing, Err(LoadError::Read { .. })));
+}
+
+/// What `work` gives, and the ERROR lines that it writes.
+fn logged<T>(work: impl FnOnce() -> T) -> (T, Vec<String>) {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .with_max_level(tracing::Level::ERROR)
+        .finish();
+    let given = tracing::subscriber::with_default(subscriber, work);
+    let text = lines.0.lock().unwrap().clone();
+    let text = String::from_utf8(text).unwrap();
+    (given, text.lines().map(str::to_owned).collect())
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn lenient(text: &str) -> (Rules, Vec<String>) {
@@ -174,16 +343,43 @@ fn lenient(text: &str) -> (Rules, Vec<String>) {
 }
 
 #[test]
-fn endless_rules_deny_whatever_surrounds_them() {
-    let (rules, faults) =
-        lenient(r#"{"a": "not rule:b", "b": "rule:a", "c": "@ or rule:a", "d": "not rule:c"}"#);
-    assert_eq!(faults, [r#"rule "a" refers to itself: a -> b -> a"#]);
-    for rule in ["a", "b", "c", "d"] {
-        let denied = rules.enforce(rule, &json!({}), &json!({})).unwrap_err();
-        assert!(
-            matches!(denied, Denied::Undecided { .. }),
-            "{rule}: {denied}"
+fn what_is_wrong_allows_neither_as_it_is_nor_negated() {
+    let (rules, faults) = lenient(
+        r#"{"a": "not rule:b or role:x", "b": "rule:a", "c": "@ or rule:a", "d": "not rule:c", "e": "not rule:a",
+            "f": "not rule:nowhere", "g": "not (rule:nowhere and !)", "h": "not nonsense", "i": "@ and not nonsense",
+            "j": "rule:nowhere or role:x", "k": "not (nonsense or @)", "l": "nonsense and not !", "m": "not rule:h"}"#,
+    );
+    let wrong: Vec<_> = faults.iter().map(|fault| &fault[5..9]).collect();
+    let expected = ["a", "b", "f", "g", "h", "i", "j", "k", "l"];
+    assert!(
+        wrong
+            .iter()
+            .zip(expected)
+            .all(|(found, name)| found.contains(name))
+    );
+    assert_eq!(faults.len(), expected.len(), "{faults:#?}");
+    for rule in [
+        "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m",
+    ] {
+        let asked = |roles| {
+            let credentials = json!({ "roles": roles });
+            let answer = rules.enforce(rule, &json!({}), &credentials);
+            let explained = rules.explain(rule, &json!({}), &credentials);
+            assert_eq!(explained.answer, answer, "{explained}");
+            answer
+        };
+        // What another part settles is settled.
+        let settled = ["c", "g"].contains(&rule);
+        let denied = Err(Denied::Check {
+            rule: rule.to_owned(),
+        });
+        assert_eq!(
+            asked(json!([])),
+            if settled { Ok(()) } else { denied.clone() },
+            "{rule}"
         );
+        let allowed = settled || ["a", "j"].contains(&rule);
+        assert_eq!(asked(json!(["x"])).is_ok(), allowed, "{rule}");
     }
 }
 

@@ -75,6 +75,53 @@ fn credentials() -> Value {
 }
 
 #[test]
+fn what_is_posted_is_what_oslo_policy_posts() {
+    let fixture: Value = serde_json::from_str(include_str!("fixtures/oslo.json")).unwrap();
+    for row in fixture["remote"].as_array().unwrap() {
+        let format = match row[0].as_str().unwrap() {
+            "application/json" => RemoteFormat::Json,
+            _ => RemoteFormat::Form,
+        };
+        let (port, serving) = server("200 OK", "\"True\"");
+        let mut settings = Settings::default();
+        settings.remote.format = format;
+        let map = json!({
+            "asks": format!("http://127.0.0.1:{port}/ask/%(user_id)s"), "svc:outer": "not ! and rule:asks",
+        });
+        let overrides = Overrides::from(map.as_object().unwrap().clone());
+        let rules = Rules::over(&[], &overrides, &settings).strict().unwrap();
+        assert_eq!(rules.enforce("svc:outer", &row[1], &row[2]), Ok(()));
+        let (request, kind, body) = serving.join().unwrap();
+        let expected = format!("POST {} HTTP/1.1", row[3].as_str().unwrap());
+        assert_eq!(request, expected);
+        assert_eq!(kind, row[4]);
+        assert_eq!(body, row[5]);
+    }
+}
+
+#[test]
+fn who_does_not_answer_in_time_denies() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut settings = Settings::default();
+    settings.remote.timeout = Duration::from_millis(50);
+    let map =
+        json!({"asks": format!("http://127.0.0.1:{port}/%(secret)s"), "outer": "rule:asks or @"});
+    let overrides = Overrides::from(map.as_object().unwrap().clone());
+    let rules = Rules::over(&[], &overrides, &settings).strict().unwrap();
+    let target = json!({"secret": "5ecret"});
+    let denied = rules.enforce("outer", &target, &credentials()).unwrap_err();
+    let Denied::Undecided { reason, .. } = &denied else {
+        panic!("{denied}");
+    };
+    assert!(
+        reason.contains("timeout") && reason.contains("%(secret)s"),
+        "{reason}"
+    );
+    assert!(!reason.contains("5ecret"), "{reason}");
+}
+
+#[test]
 fn a_form_is_posted_and_true_allows() {
     let (port, serving) = server("200 OK", "\"True\"");
     let rules = rules(
@@ -87,11 +134,11 @@ fn a_form_is_posted_and_true_allows() {
     assert_eq!(request, "POST /check/1 HTTP/1.1");
     assert_eq!(kind, "application/x-www-form-urlencoded");
     assert!(
-        body.starts_with("rule=%22outer%22&target=%7B%22id%22%3A%22a"),
+        body.starts_with("rule=%22outer%22&target=%7B%22id%22%3A+%22a"),
         "{body}"
     );
     assert!(
-        body.contains("&credentials=%7B") && body.contains("system%22%3A%22all"),
+        body.contains("&credentials=%7B") && body.contains("system%22%3A+%22all"),
         "{body}"
     );
 }

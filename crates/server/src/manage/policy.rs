@@ -1,11 +1,11 @@
-//! `policy check` and `policy list`: what the rules say, without a server.
+//! `policy check`, `policy list` and `policy validate`: what the rules say, without a server.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use keystone::policy::{Overrides, Rules, Settings};
+use keystone::policy::{LoadError, Loaded, Overrides, Rules, Settings};
 use keystone_config::Program;
 use serde_json::Value;
 
@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Check(With<Check>),
     /// Print name, check string and scope types of every rule as JSON.
     List(With<Source>),
+    /// Name every rule that is wrong: exit with 0 if there is none, or 1.
+    Validate(With<Validated>),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -47,11 +49,19 @@ pub(crate) struct Source {
     policy_file: Option<PathBuf>,
 }
 
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Validated {
+    /// The file to look at; without it the file and the directories that the configuration names.
+    #[arg(long, value_name = "FILE")]
+    policy_file: Option<PathBuf>,
+}
+
 /// Exit status 2 tells a question that could not be asked from an answer.
 pub(super) fn run(command: Command, before: Common) -> Result<ExitCode> {
     let done = match command {
         Command::Check(With { own, common }) => check(&own, &before.and(common)),
         Command::List(With { own, common }) => list(&own, &before.and(common)),
+        Command::Validate(With { own, common }) => validate(own, &before.and(common)),
     };
     done.map_err(|Failure { text, .. }| Failure::usage(text))
 }
@@ -78,23 +88,57 @@ fn list(source: &Source, common: &Common) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The rules in question; the configuration tells how defaults and remote checks are taken.
+fn validate(Validated { policy_file }: Validated, common: &Common) -> Result<ExitCode> {
+    let settings = settings(common)?;
+    let overrides = match &policy_file {
+        Some(path) => Overrides::from_file(path),
+        None => Overrides::from_settings(&settings),
+    };
+    let overrides = match overrides {
+        Ok(overrides) => overrides,
+        // What can't be read at all was not looked at.
+        Err(error @ LoadError::Read { .. }) => return Err(Failure::new(error)),
+        Err(error) => {
+            print(&error.to_string());
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let Loaded { rules, faults } = Rules::with_overrides(&overrides, &settings);
+    for fault in &faults {
+        print(&fault.to_string());
+    }
+    let unknown: Vec<&str> = overrides
+        .names()
+        .filter(|name| name.starts_with("identity:") && !rules.is_built_in(name))
+        .collect();
+    for name in &unknown {
+        print(&format!("rule {name:?} is asked for by nothing"));
+    }
+    Ok(ExitCode::from(u8::from(
+        !(faults.is_empty() && unknown.is_empty()),
+    )))
+}
+
+/// The rules in question; wrong ones deny, as they do in a server.
 fn rules(source: &Source, common: &Common) -> Result<Rules> {
+    let settings = settings(common)?;
+    let overrides = match &source.policy_file {
+        Some(path) => Overrides::from_file(path).map_err(Failure::new)?,
+        None => Overrides::default(),
+    };
+    let Loaded { rules, faults } = Rules::with_overrides(&overrides, &settings);
+    for fault in faults {
+        complain(&format!("keystone-manage: {fault}; it denies"));
+    }
+    Ok(rules)
+}
+
+/// Where the configuration has rules, and how it takes defaults and remote checks.
+fn settings(common: &Common) -> Result<Settings> {
     let sources = configuration::sources(Program::Manage, common);
     // What is to be said about the rest of the configuration is not asked here.
     let (_, settings, _) = configuration::read(&sources)?;
-    let settings = Settings {
-        file: source.policy_file.clone(),
-        dirs: Vec::new(),
-        ..settings.policy
-    };
-    let overrides = match &settings.file {
-        Some(path) => Overrides::from_file(path),
-        None => Ok(Overrides::default()),
-    };
-    overrides
-        .and_then(|overrides| Rules::with_overrides(&overrides, &settings).strict())
-        .map_err(Failure::new)
+    Ok(settings.policy)
 }
 
 fn object(path: &Path) -> Result<Value> {

@@ -1,4 +1,4 @@
-//! `policy check` and `policy list`.
+//! `policy check`, `policy list` and `policy validate`.
 
 use crate::world::World;
 
@@ -70,13 +70,67 @@ fn a_question_that_can_not_be_asked_is_no_answer() {
             .prints("")
             .says(text);
     }
-    let bad = world.write("bad.yaml", "one: \"rule:two\"\nthree: \"(role:x\"\n");
+    let bad = world.write("bad.yaml", "one: {two: three}\n");
     check(&["--credentials", &admin, "--policy-file", &bad])
         .exits_with(2)
         .prints("")
-        .says("rule \"one\" refers to rule \"two\", which is not defined")
-        .says("rule \"three\" does not parse");
+        .says("rule \"one\" is neither a string nor a list of strings");
     check(&[]).exits_with(2);
+}
+
+#[test]
+fn wrong_rules_deny_and_are_named() {
+    let world = World::new();
+    let admin = world.write("admin.json", ADMIN);
+    let bad = world.write("bad.yaml", "one: \"rule:two\"\nthree: \"(role:x\"\n");
+    for (rule, status, answer) in [
+        ("one", 1, "denied\n"),
+        ("three", 1, "denied\n"),
+        ("identity:get_user", 0, "allowed\n"),
+    ] {
+        let about = ["policy", "check", "--rule", rule, "--credentials"];
+        let files = [admin.as_str(), "--policy-file", &bad];
+        world
+            .manage(&[about.as_slice(), &files].concat())
+            .exits_with(status)
+            .prints(answer)
+            .says("rule \"one\" refers to rule \"two\", which is not defined")
+            .says("rule \"three\" does not parse");
+    }
+}
+
+#[test]
+fn validation_names_every_rule_that_is_wrong() {
+    let world = World::new();
+    let good = world.write("good.yaml", "mine: role:x\nidentity:get_user: rule:mine\n");
+    let validate = |more: &[&str]| world.manage(&[&["policy", "validate"], more].concat());
+    validate(&["--policy-file", &good]).succeeds().prints("");
+    validate(&[]).succeeds().prints("");
+    validate(&["--policy-file", "/nowhere.yaml"])
+        .exits_with(2)
+        .prints("")
+        .says("/nowhere.yaml: No such file");
+
+    let bad = world.write(
+        "policy.yaml",
+        "a: rule:b\nb: rule:a\nidentity:get_user: \"(role:x\"\nidentity:list_user: role:x\nsure: role:x\nz: rule:y\n",
+    );
+    let at = format!("policy file {bad}: rule");
+    let named = format!(
+        "{at} \"a\" refers to itself: a -> b -> a\n\
+         {at} \"b\" refers to itself: b -> a -> b\n\
+         {at} \"identity:get_user\" does not parse at \"(role:x\": a parenthesis is not closed\n\
+         {at} \"z\" refers to rule \"y\", which is not defined\n\
+         rule \"identity:list_user\" is asked for by nothing\n"
+    );
+    for more in [&[][..], &["--policy-file", &bad]] {
+        validate(more).exits_with(1).prints(&named);
+    }
+
+    let torn = world.write("policy.yaml", "a: [role:x\n");
+    let run = validate(&[]).exits_with(1);
+    let start = format!("policy file {torn}, line ");
+    assert!(run.stdout.starts_with(&start), "{run:?}");
 }
 
 #[test]
