@@ -13,5 +13,6 @@ mod listings;
 mod removal;
 mod revocation_events;
 mod role_assignments;
+mod rows;
 mod scopes;
 mod users;

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use keystone::types::json;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -57,7 +58,7 @@ impl Session {
         let bytes = to_bytes(body, 16 << 20)
             .await
             .expect("a body in memory can be read");
-        let body = match serde_json::from_slice(&bytes) {
+        let body = match json::read(&bytes) {
             Ok(body) => body,
             Err(_) if bytes.is_empty() => Value::Null,
             Err(_) => String::from_utf8_lossy(&bytes).into_owned().into(),
@@ -71,13 +72,22 @@ impl Session {
 
     /// Sends a request with a JSON body, where one is given.
     pub async fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        if let Some(body) = body {
+            return self.raw(method, path, json::write(body)).await;
+        }
         let request = Request::builder().method(method).uri(path);
-        let request = match body {
-            Some(body) => request
-                .header("content-type", "application/json")
-                .body(Body::from(body.to_string())),
-            None => request.body(Body::empty()),
-        };
+        let request = request.body(Body::empty());
+        self.send(request.expect("a test's request is well-formed"))
+            .await
+    }
+
+    /// Sends a request with a body that is meant to be JSON, as it is.
+    pub async fn raw(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json");
+        let request = request.body(body.into());
         self.send(request.expect("a test's request is well-formed"))
             .await
     }
