@@ -1,6 +1,6 @@
 //! A database as it was at one moment, to go back to.
 
-use keystone::storage::{Db, Dialect, Tx, sql};
+use keystone::storage::{Db, Dialect, Tx, sql, transaction};
 
 /// The tables, each with a copy beside it.
 #[derive(Debug, Default)]
@@ -40,20 +40,22 @@ impl Snapshot {
     }
 
     pub(crate) async fn restore(&self, db: &Db) {
-        let mut tx = db.begin().await.expect("a transaction begins");
         let (lift, put_back) = match db.dialect() {
             Dialect::Sqlite => ("PRAGMA defer_foreign_keys = 1", "SELECT 1"),
             Dialect::MySql => ("SET FOREIGN_KEY_CHECKS = 0", "SET FOREIGN_KEY_CHECKS = 1"),
         };
-        run(&mut tx, lift).await;
-        for table in &self.0 {
-            run(&mut tx, table.empty).await;
-        }
-        for table in &self.0 {
-            run(&mut tx, table.fill).await;
-        }
-        run(&mut tx, put_back).await;
-        tx.commit().await.expect("the tables are as they were");
+        let restored = transaction!(db, |tx| {
+            run(tx, lift).await;
+            for table in &self.0 {
+                run(tx, table.empty).await;
+            }
+            for table in &self.0 {
+                run(tx, table.fill).await;
+            }
+            run(tx, put_back).await;
+            Ok(())
+        });
+        restored.await.expect("the tables are as they were");
     }
 }
 

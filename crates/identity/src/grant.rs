@@ -71,7 +71,8 @@ impl Target {
 }
 
 impl Grant {
-    /// The same with its ids as they are stored; what they name is there, and stays until the transaction ends.
+    /// The same with its ids as they are stored; what they name is there, and stays until the transaction ends. An
+    /// inherited grant may be for somebody who is not there, as in the reference.
     async fn held(&self, tx: &mut Tx) -> Result<Self> {
         let target = match &self.target {
             Target::Domain(id, reach) => {
@@ -81,9 +82,14 @@ impl Grant {
             Target::Project(id, reach) => Target::Project(held::project(tx, id).await?, *reach),
             Target::System => Target::System,
         };
+        let inherited = target.inherited();
+        let unless_missing = |found: Result<String>, id: &str| match found {
+            Err(Error::NotFound { .. }) if inherited => Ok(id.to_owned()),
+            found => found,
+        };
         let actor = match &self.actor {
-            Actor::User(id) => Actor::User(held::user(tx, id).await?),
-            Actor::Group(id) => Actor::Group(held::group(tx, id).await?),
+            Actor::User(id) => Actor::User(unless_missing(held::user(tx, id).await, id)?),
+            Actor::Group(id) => Actor::Group(unless_missing(held::group(tx, id).await, id)?),
         };
         Ok(Self { actor, target })
     }
