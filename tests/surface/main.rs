@@ -6,6 +6,7 @@
 
 mod aliases;
 mod injection;
+mod own_rules;
 mod policies;
 mod routes;
 mod statements;

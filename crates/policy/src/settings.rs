@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Where the operator's rules are and how the defaults are read.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The policy file; none, or a missing one, leaves the defaults.
+    /// The policy file; none, or one that is missing at the start, leaves the defaults.
     pub file: Option<PathBuf>,
     /// Directories whose files are laid over the policy file, in the order of their names.
     pub dirs: Vec<PathBuf>,

@@ -87,26 +87,26 @@ impl Context {
 
 /// The attributes of the query that the reference shows to a rule.
 fn filters(rule: &str) -> &'static [&'static str] {
-    match rule {
-        "identity:list_credentials" => &["user_id", "type"],
-        "identity:list_domain_roles" | "identity:list_roles" => &["name", "domain_id"],
-        "identity:list_domains" => &["name", "enabled"],
+    match rule.trim_start_matches("identity:") {
+        "list_credentials" => &["user_id", "type"],
+        "list_domain_roles" | "list_roles" => &["name", "domain_id"],
+        "list_domains" => &["name", "enabled"],
         // A name where a list of names is meant, in `keystone/api/os_ep_filter.py`.
-        "identity:list_endpoint_groups" => &["n", "a", "m", "e"],
-        "identity:list_endpoints" => &["interface", "service_id", "region_id"],
-        "identity:list_groups" => &["domain_id", "name"],
-        "identity:list_groups_for_user" => &["name"],
-        "identity:list_limits" => &[
+        "list_endpoint_groups" => &["n", "a", "m", "e"],
+        "list_endpoints" => &["interface", "service_id", "region_id"],
+        "list_groups" => &["domain_id", "name"],
+        "list_groups_for_user" => &["name"],
+        "list_limits" => &[
             "service_id",
             "region_id",
             "resource_name",
             "project_id",
             "domain_id",
         ],
-        "identity:list_projects" => &["domain_id", "enabled", "name", "parent_id", "is_domain"],
-        "identity:list_regions" => &["parent_region_id"],
-        "identity:list_registered_limits" => &["service_id", "region_id", "resource_name"],
-        "identity:list_role_assignments" => &[
+        "list_projects" => &["domain_id", "enabled", "name", "parent_id", "is_domain"],
+        "list_regions" => &["parent_region_id"],
+        "list_registered_limits" => &["service_id", "region_id", "resource_name"],
+        "list_role_assignments" => &[
             "group.id",
             "role.id",
             "scope.domain.id",
@@ -115,7 +115,7 @@ fn filters(rule: &str) -> &'static [&'static str] {
             "user.id",
             "scope.system",
         ],
-        "identity:list_role_assignments_for_tree" => &[
+        "list_role_assignments_for_tree" => &[
             "group.id",
             "role.id",
             "scope.domain.id",
@@ -123,9 +123,9 @@ fn filters(rule: &str) -> &'static [&'static str] {
             "scope.OS-INHERIT:inherited_to",
             "user.id",
         ],
-        "identity:list_services" => &["type", "name"],
-        "identity:list_user_projects" => &["domain_id", "enabled", "name"],
-        "identity:list_users" => &[
+        "list_services" => &["type", "name"],
+        "list_user_projects" => &["domain_id", "enabled", "name"],
+        "list_users" => &[
             "domain_id",
             "enabled",
             "idp_id",
@@ -134,7 +134,7 @@ fn filters(rule: &str) -> &'static [&'static str] {
             "unique_id",
             "password_expires_at",
         ],
-        "identity:list_users_in_group" => &["domain_id", "enabled", "name", "password_expires_at"],
+        "list_users_in_group" => &["domain_id", "enabled", "name", "password_expires_at"],
         _ => &[],
     }
 }

@@ -109,7 +109,7 @@ fn validate(Validated { policy_file }: Validated, common: &Common) -> Result<Exi
     }
     let unknown: Vec<&str> = overrides
         .names()
-        .filter(|name| name.starts_with("identity:") && !rules.is_built_in(name))
+        .filter(|name| name.split(':').next() == Some("identity") && !rules.is_built_in(name))
         .collect();
     for name in &unknown {
         print(&format!("rule {name:?} is asked for by nothing"));
