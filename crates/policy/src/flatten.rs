@@ -1,13 +1,19 @@
-//! Targets as rules read them: one level, with dots in the names.
+//! Targets on one level, with dots in the names, as servers that are asked read them.
 
 use serde_json::{Map, Value};
 
-/// Adds what is below a name as `name.key.key`; an object without keys leaves nothing, as in the reference's
-/// `keystone/common/utils.py`.
-///
-/// An attribute with dots in its name does not take the place of what the same dots lead to.
-pub fn flatten(name: &str, value: &Value, flat: &mut Map<String, Value>) {
-    add(name, value, false, flat);
+/// Names repeat what is above them: a small body must not become a large question.
+const MOST_BYTES: usize = 4 << 20;
+
+/// Puts what is nested on one level, as the reference's `keystone/common/utils.py` does; an object without keys leaves
+/// nothing. An attribute with dots in its name does not take the place of what the same dots lead to.
+pub(crate) fn flatten(target: &Value) -> Result<Value, String> {
+    if size(target, 0) > MOST_BYTES {
+        return Err(format!("the target takes more than {MOST_BYTES} bytes"));
+    }
+    let mut flat = Map::new();
+    add("", target, false, &mut flat);
+    Ok(Value::Object(flat))
 }
 
 fn add(name: &str, value: &Value, dotted: bool, flat: &mut Map<String, Value>) {
@@ -15,7 +21,11 @@ fn add(name: &str, value: &Value, dotted: bool, flat: &mut Map<String, Value>) {
         Value::Object(members) => {
             for (key, inner) in members {
                 let dotted = dotted || key.contains('.');
-                add(&format!("{name}.{key}"), inner, dotted, flat);
+                let name = match name {
+                    "" => key.clone(),
+                    _ => format!("{name}.{key}"),
+                };
+                add(&name, inner, dotted, flat);
             }
         }
         _ if dotted => {
@@ -24,6 +34,19 @@ fn add(name: &str, value: &Value, dotted: bool, flat: &mut Map<String, Value>) {
         _ => {
             flat.insert(name.to_owned(), value.clone());
         }
+    }
+}
+
+/// The bytes of all names below one of this length.
+fn size(value: &Value, name: usize) -> usize {
+    match value {
+        Value::Object(members) => {
+            let members = members.iter();
+            members
+                .map(|(key, inner)| size(inner, name + 1 + key.len()))
+                .sum()
+        }
+        _ => name,
     }
 }
 
@@ -38,26 +61,32 @@ mod tests {
             "id": "u", "tags": ["a", {"b": 1}], "none": {}, "nothing": null,
             "domain": {"id": "d", "deep": {"er": true}},
         });
-        let mut flat = Map::from_iter([("user_id".to_owned(), json!("u"))]);
-        flatten("target", &json!({ "user": user }), &mut flat);
+        let target = json!({ "user_id": "u", "target": { "user": user }, "is.flat": 1 });
         let expected = json!({
             "user_id": "u", "target.user.id": "u", "target.user.tags": ["a", {"b": 1}],
             "target.user.nothing": null, "target.user.domain.id": "d",
-            "target.user.domain.deep.er": true,
+            "target.user.domain.deep.er": true, "is.flat": 1,
         });
-        assert_eq!(Value::Object(flat), expected);
+        assert_eq!(flatten(&target).unwrap(), expected);
+        assert_eq!(flatten(&expected).unwrap(), expected);
     }
 
     #[test]
     fn a_name_with_dots_takes_nobody_s_place() {
-        let inner = json!({ "domain": { "id": "theirs" } });
+        let domain = json!({ "id": "theirs" });
         for user in [
-            json!({ "domain.id": "mine", "domain": inner["domain"] }),
-            json!({ "domain": inner["domain"], "domain.id": "mine" }),
+            json!({ "domain.id": "mine", "domain": domain }),
+            json!({ "domain": domain, "domain.id": "mine" }),
         ] {
-            let mut flat = Map::new();
-            flatten("user", &user, &mut flat);
-            assert_eq!(flat["user.domain.id"], "theirs", "{user}");
+            let flat = flatten(&json!({ "user": user })).unwrap();
+            assert_eq!(flat, json!({ "user.domain.id": "theirs" }));
         }
+    }
+
+    #[test]
+    fn a_small_body_does_not_become_a_large_question() {
+        let leaves: Map<String, Value> = (0..5000).map(|n| (n.to_string(), 1.into())).collect();
+        assert!(flatten(&json!({ "x".repeat(900): leaves })).is_err());
+        assert!(flatten(&json!({ "x".repeat(800): leaves })).is_ok());
     }
 }

@@ -6,6 +6,7 @@ mod enforcer;
 mod error;
 mod evaluate;
 mod explain;
+#[cfg(feature = "http")]
 mod flatten;
 #[cfg(feature = "http")]
 mod json;
@@ -25,7 +26,6 @@ pub use defaults::{DefaultRule, Deprecated, keystone_defaults};
 pub use enforcer::Enforcer;
 pub use error::{Denied, Fault, Flaw, LoadError, Loss};
 pub use explain::{Explanation, Outcome, Part};
-pub use flatten::flatten;
 pub use overrides::Overrides;
 pub use rules::{Loaded, Rules};
 pub use scope::Scope;

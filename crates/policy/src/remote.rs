@@ -43,6 +43,7 @@ mod asking {
     use ureq::{Agent, Error};
 
     use super::Remote;
+    use crate::flatten::flatten;
     use crate::json::dumps;
     use crate::python;
     use crate::settings::{RemoteFormat, RemoteSettings};
@@ -91,6 +92,7 @@ mod asking {
             {
                 map.insert("system".to_owned(), system);
             }
+            let target = flatten(target)?;
             let question = json!({"rule": rule, "target": target, "credentials": credentials});
             let (kind, body) = match self.settings.format {
                 RemoteFormat::Form => ("application/x-www-form-urlencoded", form(&question)),

@@ -99,13 +99,21 @@ impl Piece {
     }
 }
 
-/// Finds a dotted key: as one key of a flat target, or step by step in a nested one.
+/// Finds a dotted key: step by step in a nested target, or as one key of a flat one. What has keys itself has no text.
 fn lookup<'a>(target: &'a Value, key: &str) -> Option<&'a Value> {
+    let mut steps = key.split('.');
+    let nested = steps.try_fold(target, |value, step| value.get(step));
+    // An attribute with dots in its name does not take the place of what the same dots lead to.
+    let found = nested.or_else(|| dotted(target, key))?;
+    (!found.is_object()).then_some(found)
+}
+
+fn dotted<'a>(target: &'a Value, key: &str) -> Option<&'a Value> {
     let map = target.as_object()?;
     map.get(key).or_else(|| {
         key.match_indices('.').find_map(|(dot, _)| {
             let inner = map.get(&key[..dot])?;
-            lookup(inner, &key[dot + 1..])
+            dotted(inner, &key[dot + 1..])
         })
     })
 }
@@ -186,9 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_key_wins_over_a_nested_one() {
-        let target = json!({"a": {"b": "nested"}, "a.b": "flat"});
-        assert_eq!(render("%(a.b)s", &target).unwrap(), "flat");
+    fn a_nested_key_wins_over_a_name_with_dots() {
+        let target =
+            json!({"a": {"b": "nested"}, "a.b": "flat", "c": {"d": {"e": 1}, "d.e": 2, "f.g": 3}});
+        assert_eq!(render("%(a.b)s", &target).unwrap(), "nested");
+        assert_eq!(render("%(c.d.e)s", &target).unwrap(), "1");
+        assert_eq!(render("%(c.f.g)s", &target).unwrap(), "3");
+        assert_eq!(render("%(c.d)s", &target), None);
     }
 
     #[test]

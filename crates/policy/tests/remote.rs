@@ -134,7 +134,7 @@ fn a_form_is_posted_and_true_allows() {
     assert_eq!(request, "POST /check/1 HTTP/1.1");
     assert_eq!(kind, "application/x-www-form-urlencoded");
     assert!(
-        body.starts_with("rule=%22outer%22&target=%7B%22id%22%3A+%22a"),
+        body.starts_with("rule=%22outer%22&target=%7B%22id%22%3A+%22a+b%22%2C+%22n.m%22"),
         "{body}"
     );
     assert!(
@@ -152,7 +152,7 @@ fn json_is_posted_where_it_is_asked_for() {
     assert_eq!(kind, "application/json");
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body["rule"], "asks");
-    assert_eq!(body["target"], target());
+    assert_eq!(body["target"], json!({"id": "a b", "n.m": 1}));
     assert_eq!(body["credentials"]["user_id"], "u");
 }
 

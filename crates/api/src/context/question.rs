@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use keystone_auth::AuthToken;
-use keystone_policy::flatten;
 use keystone_types::{Error, Result};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -30,14 +29,17 @@ impl Context {
     /// The ids in the path, the target, and under names of their own what the request says, which so gets in the place
     /// of nothing.
     pub(super) fn question(&self, rule: &str, target: Target) -> Value {
+        let filters = filters(rule).iter();
+        let filters =
+            filters.filter_map(|name| Some(((*name).to_owned(), self.query(name)?.into())));
         let mut question = self.path.clone();
-        flatten("target", &Value::Object(target.0), &mut question);
-        for (name, value) in self.body.as_object().into_iter().flatten() {
-            flatten(&format!("request_body.{name}"), value, &mut question);
-        }
-        for name in filters(rule) {
-            if let Some(value) = self.query(name) {
-                question.insert(format!("filter_attr.{name}"), value.into());
+        for (name, value) in [
+            ("target", Value::Object(target.0)),
+            ("request_body", Value::clone(&self.body)),
+            ("filter_attr", Value::Object(filters.collect())),
+        ] {
+            if value.is_object() {
+                question.insert(name.to_owned(), value);
             }
         }
         Value::Object(question)
