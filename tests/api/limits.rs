@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use keystone::identity::{Identity, Settings};
+use keystone::identity::{Identity, Relatives, Settings};
 use keystone::types::{Clock, Listing};
 use keystone_testkit::{Cloud, Session};
 use serde_json::{Value, json};
@@ -80,7 +80,10 @@ async fn a_list_takes_one_statement() {
     let within = identity.limits_within_domain("default", &all).await;
     assert_eq!(within.unwrap().items.len(), 4);
     assert_eq!(count.swap(0, Ordering::Relaxed), 1);
-    let of_two = identity.limits_of_projects(&projects).await.unwrap();
+    let of_two = identity
+        .limits_of_relatives("default", Relatives::Below)
+        .await
+        .unwrap();
     assert_eq!(of_two.len(), 4);
     assert!(of_two.is_sorted_by_key(|limit| limit.project_id.clone()));
     assert_eq!(count.swap(0, Ordering::Relaxed), 1);

@@ -1,5 +1,6 @@
 //! What a handler works with: who calls, what was asked, and the services behind the policy.
 
+mod collection;
 mod question;
 mod rows;
 
@@ -13,12 +14,14 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use keystone_auth::{AuthToken, Scope};
 use keystone_policy::Denied;
-use keystone_types::{Error, Extra, Listing, Page, Resource, Result};
+use keystone_types::{Error, Extra, Listing, Resource, Result};
 use serde_json::{Map, Value, json};
 
 use crate::edge::{Base, Caller};
 use crate::failure::{Failure, json_line};
 use crate::{App, Live, Settings, body, query, schema};
+
+pub(crate) use collection::Text;
 
 /// The context of a request. Services are reached through [`Context::allow`], which asks the
 /// policy, or through the loud [`Context::unchecked`].
@@ -137,7 +140,7 @@ impl Context {
         let credentials = self.credentials(rule, token).await?;
         let policy = Arc::clone(&self.app.policy);
         let ask = move || policy.enforce(rule, &about, &credentials);
-        match self.decide(rule, ask).await? {
+        match self.decide(rule, 1, ask).await? {
             Some(Ok(())) => Ok(&self.app),
             Some(Err(Denied::Unknown { .. })) => {
                 Err(Error::internal(format!("the policy has no rule {rule}")))
@@ -271,70 +274,14 @@ impl Context {
         ))
     }
 
-    /// `{"users": […], "links": {…}}`, and `truncated` where there is more.
-    pub(crate) fn collection<R: Resource>(
-        &self,
-        page: &Page<R>,
-        listing: &Listing,
-    ) -> Result<Response, Failure> {
-        let items: Vec<Value> = page
-            .items
-            .iter()
-            .map(|item| self.linked(item))
-            .collect::<Result<_>>()?;
-        let more = page.more || self.pages_of_zero();
-        let next = page
-            .items
-            .last()
-            .filter(|_| more)
-            .map(|last| self.next_url(last.id(), listing));
-        let links = json!({ "next": next, "self": self.self_url(), "previous": null });
-        let mut body = json!({ R::COLLECTION: items, "links": links });
-        if more {
-            body["truncated"] = true.into();
-        }
-        Ok(json_line(StatusCode::OK, &body))
-    }
-
-    /// A collection that is always whole.
-    pub(crate) fn all<R: Resource>(&self, items: Vec<R>) -> Result<Response, Failure> {
-        self.collection(&Page { items, more: false }, &Listing::default())
-    }
-
-    /// A collection that was gathered whole, cut to the page that was asked for.
-    pub(crate) fn gathered<R: Resource>(&self, mut items: Vec<R>) -> Result<Response, Failure> {
-        let listing = self.listing(&[])?;
-        items.sort_by(|one, other| one.id().cmp(other.id()));
-        if let Some(marker) = &listing.marker {
-            items.retain(|item| item.id() > marker.as_str());
-        }
-        self.collection(&Page::cut(items, &listing), &listing)
-    }
-
     /// A resource with its own URL in `links`.
     pub(crate) fn linked<R: Resource>(&self, resource: &R) -> Result<Value> {
-        let mut body = serde_json::to_value(resource).map_err(Error::internal)?;
-        if body.as_object_mut().is_some_and(Extra::was_unreadable) {
-            let table = if R::MEMBER == "domain" {
-                "project"
-            } else {
-                R::MEMBER
-            };
-            tracing::error!(
-                error = format!(
-                    "corrupt row: table {table}, row {}, column extra",
-                    resource.id()
-                ),
-                "attributes are not shown, and kept as they are stored: correct them in the database"
-            );
-        }
-        body["links"] = self.links::<R>(resource.id());
-        Ok(body)
+        linked(resource, &self.url(""))
     }
 
     /// The `links` of a resource.
     pub(crate) fn links<R: Resource>(&self, id: &str) -> Value {
-        json!({ "self": self.url(&format!("{}/{id}", R::PATH)) })
+        links::<R>(id, &self.url(""))
     }
 
     /// A URL below `/v3`.
@@ -366,6 +313,31 @@ impl Context {
         let query = query::following(&self.query, marker, limit);
         format!("{}{}?{}", self.base, self.uri.path(), query)
     }
+}
+
+/// A resource with its own URL, which begins with `base`, in `links`.
+pub(crate) fn linked<R: Resource>(resource: &R, base: &str) -> Result<Value> {
+    let mut body = serde_json::to_value(resource).map_err(Error::internal)?;
+    if body.as_object_mut().is_some_and(Extra::was_unreadable) {
+        let table = if R::MEMBER == "domain" {
+            "project"
+        } else {
+            R::MEMBER
+        };
+        tracing::error!(
+            error = format!(
+                "corrupt row: table {table}, row {}, column extra",
+                resource.id()
+            ),
+            "attributes are not shown, and kept as they are stored: correct them in the database"
+        );
+    }
+    body["links"] = links::<R>(resource.id(), base);
+    Ok(body)
+}
+
+fn links<R: Resource>(id: &str, base: &str) -> Value {
+    json!({ "self": format!("{base}{}/{id}", R::PATH) })
 }
 
 /// 204.

@@ -1,12 +1,13 @@
 //! Role assignments: who holds which role where, as granted or as it takes effect.
 //!
-//! However many there are, listing them takes the same few statements.
+//! However many there are, listing them takes the same few statements, and no more memory than what
+//! they follow from: what holds in the end is gone through, not gathered.
 
 mod effective;
 mod names;
 mod reach;
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use keystone_storage::{Select, select, sql};
 use keystone_types::Result;
@@ -15,7 +16,9 @@ use crate::{Actor, Identity, Reach, Target};
 
 pub use names::{Named, Names};
 
-use reach::Below;
+use effective::Effective;
+use names::Mentioned;
+use reach::Place;
 
 /// Which assignments to list; the default asks for all, as granted.
 #[derive(Clone, Debug, Default)]
@@ -75,12 +78,58 @@ pub struct Source {
 }
 
 /// Assignments, with the names of what they are about where those were asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Assignments {
-    /// The assignments.
-    pub items: Vec<Assignment>,
+    found: Found,
+    within: Option<Within>,
     /// The names.
     pub names: Option<Names>,
+}
+
+#[derive(Clone, Debug)]
+enum Found {
+    Granted(Vec<Assignment>),
+    Effective(Box<Effective>),
+}
+
+/// A domain and the projects in it.
+#[derive(Clone, Debug)]
+struct Within {
+    domain_id: String,
+    projects: HashSet<String>,
+}
+
+impl Assignments {
+    /// How many there are at most.
+    pub fn at_most(&self) -> usize {
+        match &self.found {
+            Found::Granted(items) => items.len(),
+            Found::Effective(effective) => effective.at_most(),
+        }
+    }
+
+    /// Shows each assignment in turn.
+    pub fn each(&self, mut visit: impl FnMut(&Assignment)) {
+        let visit = |item: &Assignment| {
+            if self.within.as_ref().is_none_or(|within| within.holds(item)) {
+                visit(item);
+            }
+        };
+        match &self.found {
+            Found::Granted(items) => items.iter().for_each(visit),
+            Found::Effective(effective) => effective.each(visit),
+        }
+    }
+}
+
+impl Within {
+    fn holds(&self, item: &Assignment) -> bool {
+        match &item.target {
+            Target::Project(id, _) => self.projects.contains(id),
+            Target::Domain(id, _) => *id == self.domain_id,
+            Target::System => false,
+        }
+    }
 }
 
 /// A row: type, actor, target, role, whether inherited.
@@ -92,84 +141,77 @@ const ASSIGNMENTS: &str =
 const SYSTEM: &str =
     "SELECT a.type, a.actor_id, a.target_id, a.role_id, a.inherited FROM system_assignment a";
 
-/// Longer lists are left out of a statement, and what it finds is sifted here.
-const LONG: usize = 1000;
+const IN_ORDER: &str = " ORDER BY `type`, actor_id, target_id, inherited, role_id";
 
 impl Identity {
     /// The assignments that a query asks for.
     pub async fn role_assignments(&self, query: &AssignmentQuery) -> Result<Assignments> {
-        let mut items = if query.effective {
-            self.effective_assignments(query).await?
+        let found = if query.effective {
+            Found::Effective(Box::new(self.effective_assignments(query).await?))
         } else {
-            self.granted_assignments(query).await?
+            Found::Granted(self.granted_assignments(query).await?)
         };
-        if let Some(domain) = &query.within_domain {
-            let projects = self.project_ids_in(domain).await?;
-            items.retain(|item| match &item.target {
-                Target::Project(id, _) => projects.contains(id),
-                Target::Domain(id, _) => id == domain,
-                Target::System => false,
-            });
+        let within = match &query.within_domain {
+            Some(id) => Some(self.within(id).await?),
+            None => None,
+        };
+        let assignments = Assignments {
+            found,
+            within,
+            names: None,
+        };
+        if !query.names {
+            return Ok(assignments);
         }
-        let names = if query.names {
-            Some(self.names(&items).await?)
-        } else {
-            None
-        };
-        Ok(Assignments { items, names })
+        let count = assignments.at_most();
+        let mention = move || (Mentioned::by(&assignments), assignments);
+        let (mentioned, mut assignments) = self.bulk.run(count, mention).await?;
+        assignments.names = Some(self.names(mentioned).await?);
+        Ok(assignments)
     }
 
     /// What was granted, as it was granted.
     async fn granted_assignments(&self, query: &AssignmentQuery) -> Result<Vec<Assignment>> {
+        if let Some(AssignmentScope::Tree(id)) = &query.scope {
+            self.project(id).await?;
+        }
         let narrow = |select: Select| {
             select
                 .filter("a.actor_id = ?", query.actor.as_ref().map(Actor::id))
                 .filter("a.role_id = ?", query.role_id.as_ref())
         };
-        let targets = match &query.scope {
-            Some(AssignmentScope::Project(id) | AssignmentScope::Domain(id)) => {
-                Some(BTreeSet::from([id.clone()]))
-            }
-            Some(AssignmentScope::Tree(id)) => Some(Below::tree(&self.db, id).await?.projects),
-            Some(AssignmentScope::System) | None => None,
+        let place = Place::granted(query.scope.as_ref());
+        let granted = |text| {
+            let select = place.narrow(narrow(place.begin(text)));
+            select.filter("a.inherited = ?", query.inherited)
         };
         let select = match &query.scope {
             Some(AssignmentScope::System) => on_system(narrow(select(SYSTEM))),
-            Some(_) => narrow(select(ASSIGNMENTS)).filter("a.inherited = ?", query.inherited),
-            None => {
-                let select = narrow(select(ASSIGNMENTS)).filter("a.inherited = ?", query.inherited);
-                on_system(narrow(select.union_all(SYSTEM)))
-            }
+            Some(_) => granted(ASSIGNMENTS),
+            None => on_system(narrow(granted(ASSIGNMENTS).union_all(SYSTEM))),
         };
-        let mut items = self.assignments_on(select, targets.as_ref()).await?;
-        items.retain(|item| fits(query, item));
-        items.sort_by_key(|item| item.target == Target::System);
-        Ok(items)
+        let rows: Vec<Row> = select.then(IN_ORDER).fetch_all(&self.db).await?;
+        let (count, query) = (rows.len(), query.clone());
+        let read = move || {
+            let items = rows.into_iter().filter_map(assignment);
+            let mut items: Vec<Assignment> = items.filter(|item| fits(&query, item)).collect();
+            items.sort_by_key(|item| item.target == Target::System);
+            items
+        };
+        self.bulk.run(count, read).await
     }
 
-    /// The assignments that a statement finds, as far as they are on these targets.
-    async fn assignments_on(
-        &self,
-        mut select: Select,
-        targets: Option<&BTreeSet<String>>,
-    ) -> Result<Vec<Assignment>> {
-        if let Some(targets) = targets.filter(|targets| targets.len() <= LONG) {
-            select = select.within("a.target_id", targets);
-        }
-        let tail = " ORDER BY `type`, actor_id, target_id, role_id, inherited";
-        let rows: Vec<Row> = select.then(tail).fetch_all(&self.db).await?;
-        let rows = rows
-            .into_iter()
-            .filter(|(_, _, target, ..)| targets.is_none_or(|targets| targets.contains(target)));
-        Ok(rows.filter_map(granted).collect())
-    }
-
-    async fn project_ids_in(&self, domain_id: &str) -> Result<BTreeSet<String>> {
-        let rows: Vec<(String,)> = sql("SELECT id FROM project WHERE domain_id = ?")
+    async fn within(&self, domain_id: &str) -> Result<Within> {
+        let rows: Vec<(String,)> = sql("SELECT id FROM project WHERE domain_id = ? ORDER BY id")
             .bind(domain_id)
             .fetch_all(&self.db)
             .await?;
-        Ok(rows.into_iter().map(|(id,)| id).collect())
+        let (count, domain_id) = (rows.len(), domain_id.to_owned());
+        let gather = move || Within {
+            domain_id,
+            projects: rows.into_iter().map(|(id,)| id).collect(),
+        };
+        self.bulk.run(count, gather).await
     }
 }
 
@@ -194,7 +236,7 @@ fn fits(query: &AssignmentQuery, item: &Assignment) -> bool {
 }
 
 /// The assignment in a row; none for one of a type that nobody knows, which gives nobody anything.
-fn granted((kind, actor, target, role_id, inherited): Row) -> Option<Assignment> {
+fn assignment((kind, actor, target, role_id, inherited): Row) -> Option<Assignment> {
     let reach = if inherited {
         Reach::Inherited
     } else {

@@ -91,16 +91,6 @@ impl Identity {
         }
     }
 
-    /// The domains with these ids, in the order of their ids.
-    pub async fn domains_with_ids(&self, ids: &[String]) -> Result<Vec<Domain>> {
-        let found = self.projects_with_ids(ids).await?;
-        Ok(found
-            .into_iter()
-            .filter(|project| project.is_domain)
-            .map(Domain::from)
-            .collect())
-    }
-
     /// Creates a domain.
     pub async fn create_domain(&self, mut project: Project) -> Result<Domain> {
         check_url_safe(self.settings.domain_name_url_safe, "Domain", &project.name)?;

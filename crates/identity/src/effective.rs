@@ -1,15 +1,33 @@
 //! Effective roles: what a user can do somewhere, through groups, inheritance and implication.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashSet;
 
-use keystone_storage::{Select, select, sql};
+use keystone_storage::{Select, select};
 use keystone_types::{Listing, Page, Result};
 
-use crate::project::projects;
+use crate::group::joined;
+use crate::project::{PROJECTS, ROOT, projects_in};
 use crate::role::{RoleGraph, RoleRef};
 use crate::{Domain, Identity, Project, ProjectRef};
 
-const ASSIGNMENTS: &str = "SELECT DISTINCT a.role_id FROM assignment a";
+const ROLES: &str = "SELECT a.role_id FROM assignment a JOIN project t ON t.id = a.target_id";
+
+/// The same for a project that stands below others, which `up` has with those above.
+const UP: &str = "\
+    WITH RECURSIVE up (id) AS (\
+        SELECT id FROM project WHERE id = ? \
+        UNION SELECT p.parent_id FROM project p JOIN up ON p.id = up.id WHERE p.parent_id IS NOT NULL) ";
+const ROLES_UP: &str = "SELECT a.role_id FROM assignment a JOIN up t ON t.id = a.target_id";
+
+const ROLES_ON_DOMAIN: &str = "SELECT a.role_id FROM assignment a";
+const ROLES_ON_SYSTEM: &str = "SELECT a.role_id FROM system_assignment a";
+
+/// On the target itself what is not inherited holds, from above what is.
+const IN_FORCE: &str = "\
+    CASE WHEN t.id = ? THEN a.inherited = 0 AND a.type IN ('UserProject', 'GroupProject') ELSE a.inherited = 1 END";
+
+/// What a user holds on projects and domains, the projects reached, and what follows the `WITH`.
+const HELD: &str = include_str!("effective/held.sql");
 
 /// A user as one who may hold roles: with the groups that may hold them too, and what each role
 /// implies.
@@ -21,25 +39,72 @@ pub struct Holder {
 
 /// A user, and the groups that the user is in.
 #[derive(Debug)]
-struct Actors {
+pub(crate) struct Actors {
     user: String,
-    groups: Vec<String>,
+    /// The groups that federation has put the user in for a while, [`joined`].
+    expiring: String,
+}
+
+/// Where the assignments of a group can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Any,
+    Domain,
+    System,
+}
+
+impl Place {
+    /// One condition for each type: with it the primary key finds an actor's few assignments on a
+    /// target among the many that a group may have.
+    fn of_members(self) -> &'static [&'static str] {
+        match self {
+            Self::Any => &[
+                "m.user_id = ? AND a.type = 'GroupProject'",
+                "m.user_id = ? AND a.type = 'GroupDomain'",
+            ],
+            Self::Domain => &["m.user_id = ? AND a.type = 'GroupDomain'"],
+            Self::System => &["m.user_id = ? AND a.type = 'GroupSystem'"],
+        }
+    }
 }
 
 impl Actors {
-    /// Narrows assignments to those of the user and of the groups. The id alone does not tell: an
-    /// identity backend may give a group the id of a user.
-    fn narrow(&self, assignments: Select) -> Select {
-        let ids = self.groups.iter().chain([&self.user]);
-        let held = assignments.within("a.actor_id", ids);
-        if self.groups.contains(&self.user) {
-            return held;
+    /// Finds the assignments `a` of the user and of the groups, with what `first` and `more` select
+    /// and `narrow` leaves of it; `more` is `first` without a `WITH` before it. The id of the actor
+    /// alone does not tell: an identity backend may give a group the id of a user.
+    pub(crate) fn hold(
+        &self,
+        first: Select,
+        more: &'static str,
+        place: Place,
+        narrow: impl Fn(Select) -> Select,
+    ) -> Select {
+        let own = "a.actor_id = ? AND a.type IN ('UserProject', 'UserDomain', 'UserSystem')";
+        let mut found = narrow(first).filter(own, Some(&self.user));
+        for members in place.of_members() {
+            let join = " JOIN user_group_membership m ON m.group_id = a.actor_id";
+            let select = found.union_all(more).text(join);
+            found = narrow(select).filter(members, Some(&self.user));
         }
-        held.filter(
-            "CASE WHEN a.actor_id = ? THEN a.type IN ('UserProject', 'UserDomain', 'UserSystem') \
-                  ELSE a.type IN ('GroupProject', 'GroupDomain', 'GroupSystem') END",
-            Some(&self.user),
+        if self.expiring.is_empty() {
+            return found;
+        }
+        let join = " JOIN expiring_user_group_membership e ON e.group_id = a.actor_id";
+        narrow(found.union_all(more).text(join)).filter_all(
+            "e.user_id = ? AND INSTR(?, ',' || e.group_id || ',') > 0 \
+             AND a.type IN ('GroupProject', 'GroupDomain', 'GroupSystem')",
+            [&self.user, &self.expiring],
         )
+    }
+
+    /// Begins a statement that knows what the user holds.
+    fn held(&self) -> Select {
+        let user = || self.user.as_str();
+        select(HELD)
+            .bind(user())
+            .bind(user())
+            .bind(user())
+            .bind(&self.expiring)
     }
 }
 
@@ -59,46 +124,53 @@ impl Identity {
         holder: &Holder,
         project: &ProjectRef,
     ) -> Result<Vec<RoleRef>> {
-        let above = match &project.parent_id {
+        let id = project.id.as_str();
+        let query = match &project.parent_id {
+            Some(parent) if project.domain.id != *parent => {
+                let first = select(UP).bind(id).text(ROLES_UP);
+                let narrow = |select: Select| select.filter(IN_FORCE, Some(id));
+                holder.actors.hold(first, ROLES_UP, Place::Any, narrow)
+            }
             // The usual case, a project right below its domain, needs no look at the tree.
-            Some(parent) if project.domain.id == *parent => vec![parent.clone()],
-            Some(_) => self
-                .parents(&project.id)
-                .await?
-                .into_iter()
-                .map(|parent| parent.id)
-                .collect(),
-            None => Vec::new(),
+            parent => {
+                let above = parent.as_deref().unwrap_or(id);
+                let narrow = |select: Select| {
+                    let select = select.filter_all("t.id IN (?, ?)", [id, above]);
+                    select.filter(IN_FORCE, Some(id))
+                };
+                holder.actors.hold(select(ROLES), ROLES, Place::Any, narrow)
+            }
         };
-        let targets = above.into_iter().chain([project.id.clone()]);
-        let query = select(ASSIGNMENTS).within("a.target_id", targets).filter(
-            "CASE WHEN a.target_id = ? THEN a.inherited = 0 AND a.type IN ('UserProject', 'GroupProject') \
-                  ELSE a.inherited = 1 END",
-            Some(&project.id),
-        );
         self.roles_held(holder, query).await
     }
 
     /// The roles on a domain, by id.
     pub async fn roles_on_domain(&self, holder: &Holder, domain_id: &str) -> Result<Vec<RoleRef>> {
-        let query = select(ASSIGNMENTS).filter(
-            "a.target_id = ? AND a.inherited = 0 AND a.type IN ('UserDomain', 'GroupDomain')",
-            Some(domain_id),
-        );
+        let narrow = |select: Select| {
+            let on_domain =
+                "a.target_id = ? AND a.inherited = 0 AND a.type IN ('UserDomain', 'GroupDomain')";
+            select.filter(on_domain, Some(domain_id))
+        };
+        let first = select(ROLES_ON_DOMAIN);
+        let query = holder
+            .actors
+            .hold(first, ROLES_ON_DOMAIN, Place::Domain, narrow);
         self.roles_held(holder, query).await
     }
 
     /// The roles on the system, by id.
     pub async fn roles_on_system(&self, holder: &Holder) -> Result<Vec<RoleRef>> {
-        let query = select("SELECT DISTINCT a.role_id FROM system_assignment a")
-            .and("a.target_id = 'system'");
+        let narrow = |select: Select| select.and("a.target_id = 'system'");
+        let first = select(ROLES_ON_SYSTEM);
+        let query = holder
+            .actors
+            .hold(first, ROLES_ON_SYSTEM, Place::System, narrow);
         self.roles_held(holder, query).await
     }
 
     async fn roles_held(&self, holder: &Holder, assignments: Select) -> Result<Vec<RoleRef>> {
-        let query = holder.actors.narrow(assignments);
-        let held: Vec<(String,)> = query
-            .then(" ORDER BY a.role_id")
+        let held: Vec<(String,)> = assignments
+            .then(" ORDER BY role_id")
             .fetch_all(&self.db)
             .await?;
         Ok(holder.graph.expand(held.iter().map(|(id,)| id.as_str())))
@@ -110,103 +182,44 @@ impl Identity {
         user_id: &str,
         listing: &Listing,
     ) -> Result<Page<Project>> {
-        let graph = self.role_graph().await?;
-        let mut held = self
-            .held_targets(user_id, "a.type IN ('UserProject', 'GroupProject')")
-            .await?;
-        for (id, role) in self.inherited_projects(user_id).await? {
-            held.entry(id).or_default().push(role);
-        }
-        let held = projects().within("p.id", with_effect(held, &graph));
+        let held = self.actors(user_id).await?.held().text(PROJECTS);
+        let reached = projects_in(held).and("p.id IN (SELECT id FROM reached)");
         // Here, unlike among all projects, the reference compares names itself, by case.
-        let held = held.filter(
+        let reached = reached.filter(
             "LENGTH(REPLACE(p.name, ?, '')) = 0",
             listing.exact("name").map(str::to_owned),
         );
-        self.page_of(held, listing).await
+        self.page_of(reached, listing).await
+    }
+
+    /// The ids of the projects on which a user has a role.
+    pub async fn project_ids_for_user(&self, user_id: &str) -> Result<HashSet<String>> {
+        let held = self.actors(user_id).await?.held();
+        let ids: Vec<(String,)> = held
+            .text("SELECT p.id FROM project p JOIN reached ON reached.id = p.id")
+            .filter("p.id <> ?", Some(ROOT))
+            .then(" ORDER BY p.id")
+            .fetch_all(&self.db)
+            .await?;
+        Ok(ids.into_iter().map(|(id,)| id).collect())
     }
 
     /// The domains on which a user has a role.
     pub async fn domains_for_user(&self, user_id: &str) -> Result<Vec<Domain>> {
-        let graph = self.role_graph().await?;
-        let held = self
-            .held_targets(user_id, "a.type IN ('UserDomain', 'GroupDomain')")
-            .await?;
-        self.domains_with_ids(&with_effect(held, &graph)).await
+        let held = self.actors(user_id).await?.held().text(PROJECTS);
+        let query = projects_in(held).and("p.is_domain = 1").and(
+            "p.id IN (SELECT target_id FROM held WHERE inherited = 0 AND kind IN ('UserDomain', 'GroupDomain'))",
+        );
+        let query = query.then(" ORDER BY p.id");
+        let found: Vec<Project> = query.fetch_readable(&self.db).await?;
+        Ok(found.into_iter().map(Domain::from).collect())
     }
 
-    /// Narrows to what a user holds directly or through a group.
-    async fn held_by(&self, user_id: &str, select: Select) -> Result<Select> {
-        Ok(self.actors(user_id).await?.narrow(select))
-    }
-
-    async fn actors(&self, user_id: &str) -> Result<Actors> {
+    /// A user as one to whom roles are assigned.
+    pub(crate) async fn actors(&self, user_id: &str) -> Result<Actors> {
         Ok(Actors {
             user: user_id.to_owned(),
-            groups: self.group_ids(user_id).await?,
+            expiring: joined(&self.expiring_groups(user_id).await?),
         })
     }
-
-    /// The roles that a user holds on each target of these types, not inherited ones.
-    async fn held_targets(
-        &self,
-        user_id: &str,
-        types: &'static str,
-    ) -> Result<BTreeMap<String, Vec<String>>> {
-        let base = select("SELECT a.target_id, a.role_id FROM assignment a")
-            .and("a.inherited = 0")
-            .and(types);
-        let query = self
-            .held_by(user_id, base)
-            .await?
-            .then(" ORDER BY a.target_id, a.role_id");
-        let rows: Vec<(String, String)> = query.fetch_all(&self.db).await?;
-        let mut held: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (target, role) in rows {
-            held.entry(target).or_default().push(role);
-        }
-        Ok(held)
-    }
-
-    /// The projects below targets of inherited grants, each with the role that reaches it.
-    async fn inherited_projects(&self, user_id: &str) -> Result<BTreeSet<(String, String)>> {
-        let base = select("SELECT DISTINCT a.target_id, a.role_id FROM assignment a")
-            .and("a.inherited = 1");
-        let query = self
-            .held_by(user_id, base)
-            .await?
-            .then(" ORDER BY a.target_id, a.role_id");
-        let roots: Vec<(String, String)> = query.fetch_all(&self.db).await?;
-        if roots.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let edges: Vec<(String, String)> =
-            sql("SELECT id, parent_id FROM project WHERE parent_id IS NOT NULL ORDER BY id")
-                .fetch_all(&self.db)
-                .await?;
-        let mut below: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (id, parent) in &edges {
-            below.entry(parent).or_default().push(id);
-        }
-        let mut reached = BTreeSet::new();
-        for (root, role) in &roots {
-            let mut open = vec![root.as_str()];
-            while let Some(id) = open.pop() {
-                for child in below.get(id).into_iter().flatten() {
-                    if reached.insert(((*child).to_owned(), role.clone())) {
-                        open.push(child);
-                    }
-                }
-            }
-        }
-        Ok(reached)
-    }
-}
-
-/// The targets on which at least one role remains when domain-specific ones have led to others.
-fn with_effect(held: BTreeMap<String, Vec<String>>, graph: &RoleGraph) -> Vec<String> {
-    let effective = held
-        .into_iter()
-        .filter(|(_, roles)| !graph.expand(roles.iter().map(String::as_str)).is_empty());
-    effective.map(|(id, _)| id).collect()
 }

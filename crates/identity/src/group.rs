@@ -1,5 +1,7 @@
 //! Groups of users, and who is in them.
 
+use std::collections::HashMap;
+
 use chrono::{Duration, NaiveDateTime};
 use keystone_storage::{Column, OrConflict, Query, Tx, select, sql, transaction, update};
 use keystone_types::{
@@ -62,7 +64,7 @@ impl Resource for Membership {
 #[derive(Debug, sqlx::FromRow)]
 struct MembershipRow {
     group_id: String,
-    last_verified: Option<NaiveDateTime>,
+    last_verified: NaiveDateTime,
     authorization_ttl: Option<i64>,
 }
 
@@ -192,23 +194,22 @@ impl Identity {
 
     /// Whether a user is in a group; not being in it is a 404.
     pub async fn check_user_in_group(&self, user_id: &str, group_id: &str) -> Result<()> {
-        self.group(group_id).await?;
+        let group = self.group(group_id).await?;
         self.user_row(user_id).await?;
-        if self
-            .group_ids(user_id)
-            .await?
-            .iter()
-            .any(|id| same_id(id, group_id))
-        {
+        let member: Option<(String,)> =
+            sql("SELECT user_id FROM user_group_membership WHERE user_id = ? AND group_id = ?")
+                .bind(user_id)
+                .bind(&group.id)
+                .fetch_optional(&self.db)
+                .await?;
+        let expiring = async || {
+            let groups = self.expiring_groups(user_id).await?;
+            Ok::<_, Error>(groups.iter().any(|(id, _)| same_id(id, &group.id)))
+        };
+        if member.is_some() || expiring().await? {
             return Ok(());
         }
         Err(not_a_member(user_id, group_id))
-    }
-
-    /// The ids of the groups that a user is in now.
-    pub async fn group_ids(&self, user_id: &str) -> Result<Vec<String>> {
-        let rows = self.membership_rows(user_id).await?;
-        Ok(rows.into_iter().map(|(id, _)| id).collect())
     }
 
     /// The groups that a user is in now.
@@ -218,48 +219,51 @@ impl Identity {
         listing: &Listing,
     ) -> Result<Page<Membership>> {
         self.user_row(user_id).await?;
-        let rows = self.membership_rows(user_id).await?;
-        let select = select(GROUPS)
-            .within("g.id", rows.iter().map(|(id, _)| id))
-            .narrow(listing, &COLUMNS);
-        let query = select.page(listing, "g.id");
-        let groups: Page<Group> = query.fetch_page(listing, &self.db).await?;
-        let expiry = |id: &str| {
-            rows.iter()
-                .find(|(group, _)| same_id(group, id))
-                .and_then(|(_, end)| *end)
+        let expiring = self.expiring_groups(user_id).await?;
+        let mine = "g.id IN (SELECT m.group_id FROM user_group_membership m WHERE m.user_id = ?)";
+        let select = select(GROUPS);
+        let select = if expiring.is_empty() {
+            select.filter(mine, Some(user_id))
+        } else {
+            select.filter_all(
+                "g.id IN (SELECT m.group_id FROM user_group_membership m WHERE m.user_id = ?) \
+                 OR INSTR(?, ',' || g.id || ',') > 0",
+                [user_id.to_owned(), joined(&expiring)],
+            )
         };
+        let query = select.narrow(listing, &COLUMNS).page(listing, "g.id");
+        let groups: Page<Group> = query.fetch_page(listing, &self.db).await?;
+        let ends: HashMap<String, NaiveDateTime> = expiring.into_iter().collect();
         Ok(groups.map(|group| Membership {
-            membership_expires_at: expiry(&group.id).map(render_zoneless_time),
+            membership_expires_at: ends.get(&group.id).copied().map(render_zoneless_time),
             group,
         }))
     }
 
-    /// The memberships of a user that have not lapsed, each with its end.
-    async fn membership_rows(&self, user_id: &str) -> Result<Vec<(String, Option<NaiveDateTime>)>> {
+    /// The groups that federation has put a user in, and in which the user is not for good, each
+    /// with the end of that, which has not come.
+    pub(crate) async fn expiring_groups(
+        &self,
+        user_id: &str,
+    ) -> Result<Vec<(String, NaiveDateTime)>> {
         let rows: Vec<MembershipRow> = sql("\
-            SELECT group_id, NULL AS last_verified, NULL AS authorization_ttl \
-              FROM user_group_membership WHERE user_id = ? \
-             UNION ALL \
             SELECT e.group_id, e.last_verified, i.authorization_ttl \
-              FROM expiring_user_group_membership e JOIN identity_provider i ON i.id = e.idp_id WHERE e.user_id = ?")
-        .bind(user_id)
+              FROM expiring_user_group_membership e JOIN identity_provider i ON i.id = e.idp_id \
+             WHERE e.user_id = ? AND NOT EXISTS \
+                   (SELECT 1 FROM user_group_membership m WHERE m.user_id = e.user_id AND m.group_id = e.group_id) \
+             ORDER BY e.group_id, e.last_verified")
         .bind(user_id)
         .fetch_all(&self.db)
         .await?;
         let now = self.clock.precise();
         let default_ttl = self.settings.default_authorization_ttl;
-        let current = rows.into_iter().filter_map(|row| {
-            let end = row.last_verified.map(|verified| {
-                let minutes = row.authorization_ttl.filter(|minutes| *minutes != 0);
-                let life = minutes.map_or(Some(default_ttl), Duration::try_minutes);
-                life.and_then(|life| verified.checked_add_signed(life))
-                    .unwrap_or(NaiveDateTime::MAX)
-            });
-            end.is_none_or(|end| end > now)
-                .then_some((row.group_id, end))
+        let ends = rows.into_iter().map(|row| {
+            let minutes = row.authorization_ttl.filter(|minutes| *minutes != 0);
+            let life = minutes.map_or(Some(default_ttl), Duration::try_minutes);
+            let end = life.and_then(|life| row.last_verified.checked_add_signed(life));
+            (row.group_id, end.unwrap_or(NaiveDateTime::MAX))
         });
-        Ok(current.collect())
+        Ok(ends.filter(|(_, end)| *end > now).collect())
     }
 }
 
@@ -271,6 +275,19 @@ fn by_id(id: &str) -> Query {
 async fn locked(tx: &mut Tx, id: &str) -> Result<Group> {
     let found = by_id(id).locking().fetch_optional(tx).await?;
     found.ok_or_else(|| Error::not_found::<Group>(id))
+}
+
+/// The ids of groups between commas, as one value to look them up in: ids have no commas, and a
+/// list of values could be too long for a statement. Empty where there are none.
+pub(crate) fn joined(groups: &[(String, NaiveDateTime)]) -> String {
+    groups.iter().fold(String::new(), |mut text, (id, _)| {
+        if text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(id);
+        text.push(',');
+        text
+    })
 }
 
 fn not_a_member(user_id: &str, group_id: &str) -> Error {

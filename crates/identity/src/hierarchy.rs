@@ -1,43 +1,83 @@
 //! The tree of projects: what stands above and below, and the rules about it.
 
-use keystone_storage::{Tx, sql};
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use keystone_storage::{Select, Tx, select, sql};
 use keystone_types::{Error, Result, same_id};
 
-use crate::project::ROOT;
+use crate::project::{PROJECTS, ROOT, projects_in};
 use crate::{Identity, Project, held};
+
+/// Other projects on a project's branch of the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relatives {
+    /// Those above; a domain at the top is among them.
+    Above,
+    /// Those below, not only directly.
+    Below,
+}
+
+// A cycle in corrupt rows must not run for ever: UNION drops what was seen.
+const ABOVE: &str = "\
+    WITH RECURSIVE relatives (id) AS (\
+        SELECT parent_id FROM project WHERE id = ? AND parent_id IS NOT NULL \
+        UNION SELECT p.parent_id FROM project p JOIN relatives ON p.id = relatives.id WHERE p.parent_id IS NOT NULL) ";
+
+const BELOW: &str = "\
+    WITH RECURSIVE relatives (id) AS (\
+        SELECT id FROM project WHERE parent_id = ? \
+        UNION SELECT p.id FROM project p JOIN relatives ON p.parent_id = relatives.id) ";
+
+impl Relatives {
+    /// Begins a statement that knows their ids as `relatives`.
+    pub(crate) fn of(self, project_id: &str) -> Select {
+        let text = match self {
+            Self::Above => ABOVE,
+            Self::Below => BELOW,
+        };
+        select(text).bind(project_id)
+    }
+}
 
 impl Identity {
     /// The projects above, nearest first; a domain at the top is among them.
     pub async fn parents(&self, id: &str) -> Result<Vec<Project>> {
-        // A cycle in corrupt rows must not run for ever: UNION drops what was seen.
-        let ids: Vec<(String,)> = sql("\
-            WITH RECURSIVE up (id) AS (\
-                SELECT parent_id FROM project WHERE id = ? AND parent_id IS NOT NULL \
-                UNION SELECT p.parent_id FROM project p JOIN up ON p.id = up.id WHERE p.parent_id IS NOT NULL) \
-            SELECT id FROM up")
-        .bind(id)
-        .fetch_all(&self.db)
-        .await?;
-        let ids: Vec<String> = ids.into_iter().map(|(id,)| id).collect();
-        let mut parents = self.projects_with_ids(&ids).await?;
-        parents.sort_by_key(|project| ids.iter().position(|id| *id == project.id));
+        let mut parents = self.relatives(id, Relatives::Above).await?;
+        parents.reverse();
         Ok(parents)
     }
 
     /// The projects below, level by level.
     pub async fn subtree(&self, id: &str) -> Result<Vec<Project>> {
-        let ids: Vec<(String,)> = sql("\
-            WITH RECURSIVE down (id) AS (\
-                SELECT id FROM project WHERE parent_id = ? \
-                UNION SELECT p.id FROM project p JOIN down ON p.parent_id = down.id) \
-            SELECT id FROM down")
-        .bind(id)
-        .fetch_all(&self.db)
-        .await?;
-        let ids: Vec<String> = ids.into_iter().map(|(id,)| id).collect();
-        let mut subtree = self.projects_with_ids(&ids).await?;
-        subtree.sort_by_key(|project| ids.iter().position(|id| *id == project.id));
-        Ok(subtree)
+        self.relatives(id, Relatives::Below).await
+    }
+
+    /// The ids of the projects above or below one, each with its parent's.
+    pub async fn relative_ids(
+        &self,
+        id: &str,
+        relatives: Relatives,
+    ) -> Result<Vec<(String, Option<String>)>> {
+        let query = relatives
+            .of(id)
+            .text("SELECT p.id, p.parent_id FROM project p JOIN relatives ON relatives.id = p.id");
+        Ok(query.then(" ORDER BY p.id").fetch_all(&self.db).await?)
+    }
+
+    /// The projects above or below one, the uppermost first.
+    async fn relatives(&self, id: &str, relatives: Relatives) -> Result<Vec<Project>> {
+        let query = relatives
+            .of(id)
+            .text(PROJECTS)
+            .text(" JOIN relatives ON relatives.id = p.id");
+        let query = projects_in(query).then(" ORDER BY p.id");
+        let mut found: Vec<Project> = query.fetch_readable(&self.db).await?;
+        let count = found.len();
+        let sort = move || {
+            sort_by_level(&mut found);
+            found
+        };
+        self.bulk.run(count, sort).await
     }
 
     /// Whether a new project may stand where it asks to; its domain and parent are then named as they are stored.
@@ -150,14 +190,13 @@ pub(crate) async fn check_enabled_change(
 }
 
 async fn has_enabled_below(tx: &mut Tx, id: &str) -> Result<bool> {
-    let enabled: Option<(String,)> = sql("\
-        WITH RECURSIVE down (id) AS (\
-            SELECT id FROM project WHERE parent_id = ? \
-            UNION SELECT p.id FROM project p JOIN down ON p.parent_id = down.id) \
-        SELECT p.id FROM project p JOIN down ON down.id = p.id WHERE p.enabled = 1 LIMIT 1")
-    .bind(id)
-    .fetch_optional(tx)
-    .await?;
+    let enabled: Option<(String,)> = Relatives::Below
+        .of(id)
+        .text("SELECT p.id FROM project p JOIN relatives ON relatives.id = p.id")
+        .and("p.enabled = 1")
+        .then(" ORDER BY p.id LIMIT 1")
+        .fetch_optional(tx)
+        .await?;
     Ok(enabled.is_some())
 }
 
@@ -177,4 +216,26 @@ pub(crate) async fn check_not_enabled_alone(tx: &mut Tx, project: &Project) -> R
         "Cannot enable project {} since it has disabled parents",
         project.id
     )))
+}
+
+/// Sorts projects so that none stands before one above it, and otherwise by id.
+fn sort_by_level(projects: &mut [Project]) {
+    let ids: HashSet<&str> = projects.iter().map(|project| project.id.as_str()).collect();
+    let mut below: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut open = VecDeque::new();
+    for project in &*projects {
+        match project.parent_id.as_deref().filter(|id| ids.contains(id)) {
+            Some(parent) => below.entry(parent).or_default().push(&project.id),
+            None => open.push_back((project.id.as_str(), 0_usize)),
+        }
+    }
+    let mut levels: HashMap<String, usize> = HashMap::with_capacity(projects.len());
+    while let Some((id, level)) = open.pop_front() {
+        levels.insert(id.to_owned(), level);
+        let children = below.remove(id).unwrap_or_default();
+        open.extend(children.into_iter().map(|child| (child, level + 1)));
+    }
+    // Those of a cycle in corrupt rows hang on nothing, and come last.
+    let level = |project: &Project| levels.get(&project.id).copied().unwrap_or(usize::MAX);
+    projects.sort_by_key(level);
 }

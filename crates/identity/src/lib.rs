@@ -42,7 +42,7 @@ mod stored_password;
 mod tags;
 mod user;
 
-use keystone_storage::Db;
+use keystone_storage::{Bulk, Db};
 use keystone_types::{Clock, Error, Result};
 
 pub use account::{NewPassword, NewUser};
@@ -57,6 +57,7 @@ pub use enforcement::EnforcementModel;
 pub use federated::{FederatedAccount, FederatedIdentity};
 pub use grant::{Actor, Grant, Reach, Target};
 pub use group::{Group, Membership};
+pub use hierarchy::Relatives;
 pub use inference::Inference;
 pub use limit::Limit;
 pub use options::Options;
@@ -78,6 +79,7 @@ pub struct Identity {
     clock: Clock,
     settings: std::sync::Arc<Settings>,
     hasher: Hasher,
+    bulk: Bulk,
 }
 
 impl Identity {
@@ -91,7 +93,13 @@ impl Identity {
             clock,
             settings: settings.into(),
             hasher,
+            bulk: Bulk::default(),
         })
+    }
+
+    /// The threads for what is made of many rows.
+    pub fn bulk(&self) -> &Bulk {
+        &self.bulk
     }
 
     /// What the operator decided.

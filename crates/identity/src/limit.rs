@@ -6,9 +6,9 @@ use keystone_types::{Error, Listing, Page, Resource, Result, new_id};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Identity;
 use crate::enforcement::check;
 use crate::registered_limit::{check_place, registered_for, whole};
+use crate::{Identity, Relatives};
 
 /// A limit, as served; what it limits stands in the registered limit that it refers to.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
@@ -84,10 +84,16 @@ impl Identity {
         Ok(query.fetch_page(listing, &self.db).await?)
     }
 
-    /// The limits of these projects, by project.
-    pub async fn limits_of_projects(&self, project_ids: &[String]) -> Result<Vec<Limit>> {
-        Ok(select(LIMITS)
-            .within("l.project_id", project_ids)
+    /// The limits of the projects above or below one, by project.
+    pub async fn limits_of_relatives(
+        &self,
+        project_id: &str,
+        relatives: Relatives,
+    ) -> Result<Vec<Limit>> {
+        Ok(relatives
+            .of(project_id)
+            .text(LIMITS)
+            .text(" JOIN relatives ON relatives.id = l.project_id")
             .then(" ORDER BY l.project_id, l.id")
             .fetch_readable(&self.db)
             .await?)

@@ -83,7 +83,8 @@ impl Project {
     }
 }
 
-const PROJECTS: &str = "\
+/// What [`projects_in`] narrows.
+pub(crate) const PROJECTS: &str = "\
     SELECT p.id, p.name, NULLIF(p.domain_id, '<<keystone.domain.root>>') AS domain_id, p.description, p.enabled, \
            p.parent_id, p.is_domain, p.extra, \
            (SELECT GROUP_CONCAT(t.name) FROM project_tag t WHERE t.project_id = p.id) AS tags, \
@@ -102,7 +103,12 @@ const COLUMNS: [Column; 6] = [
 
 /// Starts a `SELECT` of projects without the row that stands above all domains.
 pub(crate) fn projects() -> Select {
-    select(PROJECTS).filter("p.id <> ?", Some(ROOT))
+    projects_in(select(PROJECTS))
+}
+
+/// The same where [`PROJECTS`] stands behind other text.
+pub(crate) fn projects_in(select: Select) -> Select {
+    select.filter("p.id <> ?", Some(ROOT))
 }
 
 impl Identity {
@@ -125,12 +131,23 @@ impl Identity {
         Ok(query.fetch_page(listing, &self.db).await?)
     }
 
-    /// The projects with these ids, in the order of their ids.
-    pub async fn projects_with_ids(&self, ids: &[String]) -> Result<Vec<Project>> {
+    /// The projects that an endpoint is associated with, by itself.
+    pub async fn projects_of_endpoint(&self, endpoint_id: &str) -> Result<Vec<Project>> {
+        let with = "p.id IN (SELECT e.project_id FROM project_endpoint e WHERE e.endpoint_id = ?)";
+        self.projects_with(with, endpoint_id).await
+    }
+
+    /// The projects that an endpoint group is associated with.
+    pub async fn projects_of_endpoint_group(&self, group_id: &str) -> Result<Vec<Project>> {
+        let with = "p.id IN (SELECT g.project_id FROM project_endpoint_group g WHERE g.endpoint_group_id = ?)";
+        self.projects_with(with, group_id).await
+    }
+
+    async fn projects_with(&self, condition: &'static str, id: &str) -> Result<Vec<Project>> {
         Ok(projects()
-            .within("p.id", ids)
+            .filter(condition, Some(id))
             .then(" ORDER BY p.id")
-            .fetch_all(&self.db)
+            .fetch_readable(&self.db)
             .await?)
     }
 

@@ -61,10 +61,10 @@ const COLUMNS: [Column; 2] = [
 ];
 
 /// Every role by id with what it implies directly: small, and read whole.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct RoleGraph(BTreeMap<String, Node>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Node {
     name: String,
     global: bool,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod arg;
+mod bulk;
 mod connect;
 mod db;
 mod error;
@@ -15,6 +16,7 @@ mod update;
 mod url;
 
 pub use arg::Arg;
+pub use bulk::Bulk;
 pub use connect::PoolOptions;
 pub use db::{Db, Dialect, Exec, Observer, Runs, Tx};
 pub use error::{Error, OrConflict, Result};

@@ -101,6 +101,20 @@ impl Select {
         self
     }
 
+    /// Adds literal text before the `WHERE` clause: a join, or the `SELECT` behind a `WITH`.
+    #[must_use]
+    pub fn text(mut self, text: &'static str) -> Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Binds the next `?` of the text before the `WHERE` clause.
+    #[must_use]
+    pub fn bind(mut self, value: impl Into<Arg>) -> Self {
+        self.args.push(value.into());
+        self
+    }
+
     /// Begins another `SELECT`, like the first, whose rows are added to what was found so far.
     #[must_use]
     pub fn union_all(mut self, text: &'static str) -> Self {

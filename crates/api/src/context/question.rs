@@ -58,16 +58,17 @@ impl Context {
         Ok(token.credentials(auth.settings(), catalog))
     }
 
-    /// Runs what asks a rule, on a thread of its own where that may take long; none where no thread became free in the
-    /// time that an answer may take.
+    /// Runs what asks a rule about so many things, on a thread of its own where that may take long; none where no thread
+    /// became free in the time that an answer may take.
     pub(super) async fn decide<T: Send + 'static>(
         &self,
         rule: &'static str,
+        things: usize,
         ask: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Option<T>> {
         let policy = &self.app.policy;
         if !policy.rules().calls_out(rule) {
-            return Ok(Some(ask()));
+            return self.bulk(things, move || Ok(Some(ask()))).await;
         }
         let RemoteChecks(threads) = self.app.remote_checks.clone();
         let Ok(thread) = timeout(policy.patience(), threads.acquire_owned()).await else {

@@ -29,7 +29,7 @@ impl Context {
             .collect::<Result<Vec<_>>>()?;
         let policy = Arc::clone(&self.app.policy);
         let ask = move || answers(&policy, rule, &questions, &credentials);
-        let allowed = self.decide(rule, ask).await?;
+        let allowed = self.decide(rule, items.len(), ask).await?;
         let items = items.into_iter().zip(allowed.unwrap_or_default());
         Ok(items
             .filter_map(|(item, allowed)| allowed.then_some(item))

@@ -119,13 +119,13 @@ async fn projects(cx: Context) -> Result<Response, Failure> {
         .identity
         .projects_for_user(caller_id(&cx), &Listing::default())
         .await?;
-    cx.all(projects.items)
+    cx.all(projects.items).await
 }
 
 async fn domains(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:get_auth_domains", Target::new()).await?;
     let domains = app.identity.domains_for_user(caller_id(&cx)).await?;
-    cx.all(domains)
+    cx.all(domains).await
 }
 
 async fn system(cx: Context) -> Result<Response, Failure> {

@@ -31,12 +31,18 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     };
     let app = cx.allow("identity:list_credentials", target).await?;
     let listing = cx.listing(&["user_id", "type"])?;
-    let credentials = app.auth.credentials();
-    let sealed = visible(&cx, &listing).await?.into_iter();
-    let opened = sealed.filter_map(|sealed| credentials.unseal_readable(sealed).transpose());
-    let wanted = listing.limit.map_or(usize::MAX, |limit| limit as usize + 1);
-    let items = opened.take(wanted).collect::<Result<_>>()?;
-    cx.collection(&Page::cut(items, &listing), &listing)
+    let (sealed, auth) = (visible(&cx, &listing).await?, app.auth.clone());
+    let (count, wanted) = (sealed.len(), listing.limit);
+    let open = move || {
+        let credentials = auth.credentials();
+        let opened = sealed
+            .into_iter()
+            .filter_map(|sealed| credentials.unseal_readable(sealed).transpose());
+        let wanted = wanted.map_or(usize::MAX, |limit| limit as usize + 1);
+        opened.take(wanted).collect::<Result<Vec<_>>>()
+    };
+    let items = cx.bulk(count, open).await?;
+    cx.collection(Page::cut(items, &listing), &listing).await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {

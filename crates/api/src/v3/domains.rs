@@ -33,7 +33,8 @@ async fn list(cx: Context) -> Result<Response, Failure> {
         Some(id) => listing.clone().with("id", id),
         None => listing.clone(),
     };
-    cx.collection(&app.identity.domains(&narrowed).await?, &listing)
+    cx.collection(app.identity.domains(&narrowed).await?, &listing)
+        .await
 }
 
 async fn show(cx: Context) -> Result<Response, Failure> {

@@ -58,7 +58,8 @@ async fn list(cx: Context) -> Result<Response, Failure> {
         .allow("identity:list_endpoint_groups", Target::new())
         .await?;
     let listing = cx.listing(&["name"])?;
-    cx.collection(&app.catalog.endpoint_groups(&listing).await?, &listing)
+    cx.collection(app.catalog.endpoint_groups(&listing).await?, &listing)
+        .await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
@@ -106,15 +107,15 @@ async fn endpoints_in_group(cx: Context) -> Result<Response, Failure> {
     let rule = "identity:list_endpoints_associated_with_endpoint_group";
     let app = cx.allow(rule, Target::new()).await?;
     let id = cx.path("endpoint_group_id");
-    cx.gathered(app.catalog.endpoints_in_group(id).await?)
+    cx.gathered(app.catalog.endpoints_in_group(id).await?).await
 }
 
 async fn projects_of_group(cx: Context) -> Result<Response, Failure> {
     let rule = "identity:list_projects_associated_with_endpoint_group";
     let app = cx.allow(rule, Target::new()).await?;
     let id = cx.path("endpoint_group_id");
-    let ids = app.catalog.projects_of_endpoint_group(id).await?;
-    cx.gathered(app.identity.projects_with_ids(&ids).await?)
+    cx.gathered(app.identity.projects_of_endpoint_group(id).await?)
+        .await
 }
 
 async fn show_group_in_project(cx: Context) -> Result<Response, Failure> {
@@ -152,8 +153,8 @@ async fn projects_of_endpoint(cx: Context) -> Result<Response, Failure> {
     let rule = "identity:list_projects_for_endpoint";
     let app = cx.allow(rule, Target::new()).await?;
     let endpoint = app.catalog.endpoint(cx.path("endpoint_id")).await?;
-    let ids = app.catalog.projects_of_endpoint(&endpoint.id).await?;
-    cx.gathered(app.identity.projects_with_ids(&ids).await?)
+    let projects = app.identity.projects_of_endpoint(&endpoint.id).await?;
+    cx.gathered(projects).await
 }
 
 async fn groups_of_project(cx: Context) -> Result<Response, Failure> {
@@ -161,6 +162,7 @@ async fn groups_of_project(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow(rule, Target::new()).await?;
     let project = app.identity.project(cx.path("project_id")).await?;
     cx.gathered(app.catalog.endpoint_groups_of_project(&project.id).await?)
+        .await
 }
 
 async fn endpoints_of_project(cx: Context) -> Result<Response, Failure> {
@@ -168,6 +170,7 @@ async fn endpoints_of_project(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow(rule, Target::new()).await?;
     let project = app.identity.project(cx.path("project_id")).await?;
     cx.gathered(app.catalog.endpoints_of_project(&project.id).await?)
+        .await
 }
 
 async fn check_endpoint_in_project(cx: Context) -> Result<Response, Failure> {

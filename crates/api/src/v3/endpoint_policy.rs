@@ -54,6 +54,7 @@ async fn endpoints(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow(rule, Target::new()).await?;
     let policy = app.catalog.policy(cx.path("policy_id")).await?;
     cx.gathered(app.catalog.endpoints_of_policy(&policy.id).await?)
+        .await
 }
 
 async fn check_endpoint(cx: Context) -> Result<Response, Failure> {

@@ -23,7 +23,8 @@ pub(crate) fn routes() -> Router<Live> {
 async fn list(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:list_endpoints", Target::new()).await?;
     let listing = cx.listing(&["interface", "service_id", "region_id"])?;
-    cx.collection(&app.catalog.endpoints(&listing).await?, &listing)
+    cx.collection(app.catalog.endpoints(&listing).await?, &listing)
+        .await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {

@@ -77,7 +77,7 @@ const REVOKE: Action = Action {
 async fn list(cx: Context) -> Result<Response, Failure> {
     let grant = grant(&cx);
     let app = allow(&cx, &grant, &LIST).await?;
-    cx.all(app.identity.grants(&grant).await?)
+    cx.all(app.identity.grants(&grant).await?).await
 }
 
 async fn check(cx: Context) -> Result<Response, Failure> {

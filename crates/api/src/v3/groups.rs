@@ -35,7 +35,8 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:list_groups", target).await?;
     let listing = cx.listing(&["domain_id", "name"])?;
     let narrowed = cx.within_domain(&listing)?;
-    cx.collection(&app.identity.groups(&narrowed).await?, &listing)
+    cx.collection(app.identity.groups(&narrowed).await?, &listing)
+        .await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
@@ -90,11 +91,12 @@ async fn users(cx: Context) -> Result<Response, Failure> {
         None => listing.clone(),
     };
     cx.collection(
-        &app.identity
+        app.identity
             .users_in_group(cx.path("group_id"), &narrowed)
             .await?,
         &listing,
     )
+    .await
 }
 
 async fn check_user(cx: Context) -> Result<Response, Failure> {

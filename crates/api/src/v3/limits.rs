@@ -35,7 +35,8 @@ pub(crate) fn routes() -> Router<Live> {
 async fn list(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:list_limits", Target::new()).await?;
     let listing = cx.listing(&FILTERS)?;
-    cx.collection(&visible(&cx, app, &listing).await?, &listing)
+    cx.collection(visible(&cx, app, &listing).await?, &listing)
+        .await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {

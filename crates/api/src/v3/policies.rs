@@ -30,7 +30,8 @@ pub(crate) fn routes() -> Router<Live> {
 async fn list(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:list_policies", Target::new()).await?;
     let listing = cx.listing(&["type"])?;
-    cx.collection(&app.catalog.policies(&listing).await?, &listing)
+    cx.collection(app.catalog.policies(&listing).await?, &listing)
+        .await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {

@@ -1,17 +1,19 @@
 //! `/v3/projects`
 
+use std::collections::HashMap;
+
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use keystone_identity::Project;
-use keystone_types::{Error, Listing, Result};
-use serde_json::{Map, Value, json};
+use keystone_identity::{Limit, Project, Relatives};
+use keystone_types::{Error, Result};
+use serde_json::{Value, json};
 
 use crate::Live;
 use crate::body::{Body, resource};
-use crate::context::{Context, Target, no_content};
-use crate::failure::{Failure, json_line};
+use crate::context::{Context, Target, linked, no_content};
+use crate::failure::{Failure, json_line, json_response};
 
 const FILTERS: [&str; 9] = [
     "domain_id",
@@ -49,7 +51,8 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     if let Some(id) = scope {
         narrowed = narrowed.with("domain_id", id);
     }
-    cx.collection(&app.identity.projects(&narrowed).await?, &listing)
+    cx.collection(app.identity.projects(&narrowed).await?, &listing)
+        .await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
@@ -96,23 +99,35 @@ async fn show(cx: Context) -> Result<Response, Failure> {
             .into());
         }
     }
-    let mut member = serde_json::to_value(&project).map_err(Error::internal)?;
-    if cx.flag("parents_as_list") {
-        member["parents"] = visible(&cx, app.identity.parents(&project.id).await?).await?;
-    } else if cx.flag("parents_as_ids") {
+    let parents = if cx.flag("parents_as_list") {
         let parents = app.identity.parents(&project.id).await?;
-        member["parents"] = parents.iter().rev().fold(
-            Value::Null,
-            |above, parent| json!({ parent.id.as_str(): above }),
-        );
-    }
-    if cx.flag("subtree_as_list") {
-        member["subtree"] = visible(&cx, app.identity.subtree(&project.id).await?).await?;
+        Some(as_list(&cx, &project.id, Relatives::Above, parents).await?)
+    } else if cx.flag("parents_as_ids") {
+        Some(as_ids(&cx, &project, Relatives::Above).await?)
+    } else {
+        None
+    };
+    let subtree = if cx.flag("subtree_as_list") {
+        let subtree = app.identity.subtree(&project.id).await?;
+        Some(as_list(&cx, &project.id, Relatives::Below, subtree).await?)
     } else if cx.flag("subtree_as_ids") {
-        member["subtree"] = as_ids(&project.id, &app.identity.subtree(&project.id).await?);
+        Some(as_ids(&cx, &project, Relatives::Below).await?)
+    } else {
+        None
+    };
+    let mut member = cx.linked(&project)?;
+    let mut text = String::new();
+    for (name, relatives) in [("parents", parents), ("subtree", subtree)] {
+        if let (Some(relatives), Some(members)) = (relatives, member.as_object_mut()) {
+            members.shift_remove(name);
+            text = format!("{text},\"{name}\":{relatives}");
+        }
     }
-    member["links"] = cx.links::<Project>(&project.id);
-    Ok(json_line(StatusCode::OK, &json!({ "project": member })))
+    let mut member = member.to_string();
+    // Before the brace at the end.
+    member.insert_str(member.len() - 1, &text);
+    let text = format!("{{\"project\":{member}}}\n");
+    Ok(json_response(StatusCode::OK, text))
 }
 
 async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
@@ -144,46 +159,93 @@ pub(super) async fn target(cx: &Context) -> Result<Target> {
 }
 
 /// The projects among these on which the caller has a role, each as a member; with their limits, where those are asked for.
-async fn visible(cx: &Context, mut projects: Vec<Project>) -> Result<Value> {
+async fn as_list(
+    cx: &Context,
+    id: &str,
+    relatives: Relatives,
+    mut projects: Vec<Project>,
+) -> Result<String> {
     let identity = &cx.unchecked().identity;
     if let Some(token) = cx.token() {
         let caller = &token.subject.user.id;
-        let held = identity
-            .projects_for_user(caller, &Listing::default())
-            .await?
-            .items;
-        projects.retain(|project| held.iter().any(|held| held.id == project.id));
+        let held = identity.project_ids_for_user(caller).await?;
+        projects.retain(|project| held.contains(&project.id));
     }
     let limits = if cx.flag("include_limits") {
-        let ids: Vec<String> = projects.iter().map(|project| project.id.clone()).collect();
-        Some(identity.limits_of_projects(&ids).await?)
+        Some(identity.limits_of_relatives(id, relatives).await?)
     } else {
         None
     };
-    let members = projects.iter().map(|project| {
-        let mut member = cx.linked(project)?;
-        if let Some(limits) = &limits {
-            let own = limits
-                .iter()
-                .filter(|limit| limit.project_id.as_deref() == Some(&project.id));
-            member["limits"] = json!(own.collect::<Vec<_>>());
+    let (count, base) = (projects.len(), cx.url(""));
+    let render = move || {
+        let mut own: HashMap<String, Vec<Limit>> = HashMap::new();
+        let limited = limits.is_some();
+        for limit in limits.into_iter().flatten() {
+            let id = limit.project_id.clone().unwrap_or_default();
+            own.entry(id).or_default().push(limit);
         }
-        Ok(json!({ "project": member }))
-    });
-    members.collect()
+        let members = projects.into_iter().map(|project| {
+            let mut member = linked(&project, &base)?;
+            if limited {
+                member["limits"] = json!(own.remove(&project.id).unwrap_or_default());
+            }
+            Ok(json!({ "project": member }).to_string())
+        });
+        let members: Vec<String> = members.collect::<Result<_>>()?;
+        Ok(format!("[{}]", members.join(",")))
+    };
+    cx.bulk(count, render).await
 }
 
-/// The tree below a project, as nested ids.
-fn as_ids(id: &str, subtree: &[Project]) -> Value {
-    let children = subtree
-        .iter()
-        .filter(|project| project.parent_id.as_deref() == Some(id));
-    let children: Map<String, Value> = children
-        .map(|child| (child.id.clone(), as_ids(&child.id, subtree)))
-        .collect();
-    if children.is_empty() {
-        Value::Null
-    } else {
-        Value::Object(children)
+/// The projects above or below one as nested ids.
+async fn as_ids(cx: &Context, project: &Project, relatives: Relatives) -> Result<String> {
+    let identity = &cx.unchecked().identity;
+    let mut rows = identity.relative_ids(&project.id, relatives).await?;
+    if relatives == Relatives::Above {
+        rows.push((project.id.clone(), project.parent_id.clone()));
+    }
+    let (count, id) = (rows.len(), project.id.clone());
+    let render = move || {
+        let mut within: HashMap<String, Vec<String>> = HashMap::new();
+        for (project, parent) in rows {
+            let (outer, inner) = match (relatives, parent) {
+                (Relatives::Below, Some(parent)) => (parent, project),
+                (Relatives::Above, Some(parent)) => (project, parent),
+                (_, None) => continue,
+            };
+            within.entry(outer).or_default().push(inner);
+        }
+        Ok(nested(id, within))
+    };
+    cx.bulk(count, render).await
+}
+
+/// `{"…": {"…": null}}` of what each is to hold, in linear time and however deep it is.
+fn nested(top: String, mut within: HashMap<String, Vec<String>>) -> String {
+    let mut text = String::new();
+    let mut open: Vec<std::vec::IntoIter<String>> = Vec::new();
+    let mut id = top;
+    loop {
+        // Taken out, so that a circle in corrupt rows comes to an end.
+        match within.remove(&id) {
+            Some(inner) => {
+                text.push('{');
+                open.push(inner.into_iter());
+            }
+            None => text.push_str("null"),
+        }
+        loop {
+            let Some(rest) = open.last_mut() else {
+                return text;
+            };
+            if let Some(next) = rest.next() {
+                let comma = if text.ends_with('{') { "" } else { "," };
+                text = text + comma + &Value::from(next.as_str()).to_string() + ":";
+                id = next;
+                break;
+            }
+            text.push('}');
+            open.pop();
+        }
     }
 }

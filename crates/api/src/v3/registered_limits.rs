@@ -27,7 +27,8 @@ async fn list(cx: Context) -> Result<Response, Failure> {
         .allow("identity:list_registered_limits", Target::new())
         .await?;
     let listing = cx.listing(&["service_id", "region_id", "resource_name"])?;
-    cx.collection(&app.identity.registered_limits(&listing).await?, &listing)
+    cx.collection(app.identity.registered_limits(&listing).await?, &listing)
+        .await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {

@@ -3,16 +3,15 @@
 mod entity;
 
 use axum::Router;
-use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use keystone_identity::{Actor, AssignmentQuery, AssignmentScope};
 use keystone_types::{Error, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, json};
 
 use crate::Live;
-use crate::context::{Context, Target};
-use crate::failure::{Failure, json_line};
+use crate::context::{Context, Target, Text};
+use crate::failure::Failure;
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new().route("/v3/role_assignments", get(list))
@@ -35,16 +34,20 @@ async fn list(cx: Context) -> Result<Response, Failure> {
         ..query(&cx)?
     };
     let found = app.identity.role_assignments(&query).await?;
-    let items = found
-        .items
-        .iter()
-        .map(|item| entity::render(&cx, item, found.names.as_ref()));
-    let items: Vec<Value> = items.collect();
     let links = json!({ "next": null, "self": cx.self_url(), "previous": null });
-    Ok(json_line(
-        StatusCode::OK,
-        &json!({ "role_assignments": items, "links": links }),
-    ))
+    let (count, base) = (found.at_most(), cx.url(""));
+    let render = move || {
+        let mut text = Text::begin("role_assignments");
+        let mut done = Ok(());
+        found.each(|item| {
+            if done.is_ok() {
+                done = text.push(&entity::render(&base, item, found.names.as_ref()));
+            }
+        });
+        done?;
+        text.end(Map::from_iter([("links".to_owned(), links)]))
+    };
+    Ok(cx.bulk(count, render).await?)
 }
 
 /// The tree's top is what the rule is asked about.

@@ -26,11 +26,14 @@ async fn list(cx: Context) -> Result<Response, Failure> {
             .allow("identity:list_domain_roles", Target::new())
             .await?;
         let listing = cx.listing(&["name", "domain_id"])?;
-        return cx.collection(&app.identity.roles(&listing).await?, &listing);
+        return cx
+            .collection(app.identity.roles(&listing).await?, &listing)
+            .await;
     }
     let app = cx.allow("identity:list_roles", Target::new()).await?;
     let listing = cx.listing(&["name"])?;
-    cx.collection(&app.identity.global_roles(&listing).await?, &listing)
+    cx.collection(app.identity.global_roles(&listing).await?, &listing)
+        .await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {

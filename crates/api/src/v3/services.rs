@@ -23,7 +23,8 @@ pub(crate) fn routes() -> Router<Live> {
 async fn list(cx: Context) -> Result<Response, Failure> {
     let app = cx.allow("identity:list_services", Target::new()).await?;
     let listing = cx.listing(&["type", "name"])?;
-    cx.collection(&app.catalog.services(&listing).await?, &listing)
+    cx.collection(app.catalog.services(&listing).await?, &listing)
+        .await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {

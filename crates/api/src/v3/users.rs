@@ -48,7 +48,8 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     let listing = cx.listing(&FILTERS)?;
     let app = cx.allow("identity:list_users", target).await?;
     let narrowed = cx.within_domain(&listing)?;
-    cx.collection(&app.identity.users(&narrowed).await?, &listing)
+    cx.collection(app.identity.users(&narrowed).await?, &listing)
+        .await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
@@ -115,7 +116,7 @@ async fn groups(cx: Context) -> Result<Response, Failure> {
         .identity
         .groups_for_user(cx.path("user_id"), &narrowed)
         .await?;
-    cx.collection(&groups, &listing)
+    cx.collection(groups, &listing).await
 }
 
 async fn projects(cx: Context) -> Result<Response, Failure> {
@@ -127,7 +128,7 @@ async fn projects(cx: Context) -> Result<Response, Failure> {
         .identity
         .projects_for_user(cx.path("user_id"), &listing)
         .await?;
-    cx.collection(&projects, &listing)
+    cx.collection(projects, &listing).await
 }
 
 async fn revoke_tokens(cx: Context) -> Result<Response, Failure> {

@@ -1,203 +1,268 @@
 //! Assignments in effect: each grant is followed to the users, the projects and the roles that it
 //! comes to.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use keystone_storage::select;
-use keystone_types::Result;
+use keystone_storage::{Select, select};
+use keystone_types::{Error, Result};
 
-use super::reach::Below;
-use super::{ASSIGNMENTS, Assignment, AssignmentQuery, AssignmentScope, Source};
+use super::reach::{self, Below, Edge, Place};
+use super::{ASSIGNMENTS, Assignment, AssignmentQuery, AssignmentScope, IN_ORDER, Row};
 use crate::role::RoleGraph;
-use crate::{Actor, Identity, Reach, Target};
+use crate::{Actor, Identity, Project, Reach, Target};
+
+/// Grants, and all that is needed to follow them.
+#[derive(Clone, Debug)]
+pub(super) struct Effective {
+    /// Those of one actor on one target next to each other.
+    grants: Vec<Assignment>,
+    members: Members,
+    below: Below,
+    graph: RoleGraph,
+    scope: Option<AssignmentScope>,
+    role_id: Option<String>,
+}
 
 /// Whom grants to a group come to.
+#[derive(Clone, Debug)]
 enum Members {
-    /// A user whose groups were looked up.
+    /// A user, all of whose groups these are.
     User(String),
     /// Those of each group.
-    Groups(BTreeMap<String, Vec<String>>),
+    Groups(HashMap<String, Vec<String>>),
 }
+
+/// A role that holds, and the one that implies it.
+type Held = (String, Option<String>);
+
+const MEMBERS: &str =
+    "SELECT m.group_id, m.user_id FROM user_group_membership m JOIN `group` g ON g.id = m.group_id";
 
 impl Identity {
     /// What the grants come to, without roles that only lead to others.
-    pub(super) async fn effective_assignments(
-        &self,
-        query: &AssignmentQuery,
-    ) -> Result<Vec<Assignment>> {
+    pub(super) async fn effective_assignments(&self, query: &AssignmentQuery) -> Result<Effective> {
         let on_domain = matches!(query.scope, Some(AssignmentScope::Domain(_)));
+        // Nothing is a group's in the end, and nothing is inherited to a domain.
+        if matches!(query.actor, Some(Actor::Group(_)))
+            || (on_domain && query.inherited == Some(true))
+        {
+            return Ok(Effective::none());
+        }
         let inherited = if on_domain {
             Some(false)
         } else {
             query.inherited
         };
         let user = match &query.actor {
-            Some(Actor::User(id)) => Some(id),
-            // Nothing is a group's in the end, and nothing is inherited to a domain.
-            Some(Actor::Group(_)) => return Ok(Vec::new()),
+            Some(actor) => Some(self.user_row(actor.id()).await?.id),
             None => None,
         };
-        if on_domain && query.inherited == Some(true) {
-            return Ok(Vec::new());
-        }
-        let groups = match user {
+        let (place, mut edges) = self.branch(query.scope.as_ref(), inherited).await?;
+        let narrow = |select: Select| place.narrow(select).filter("a.inherited = ?", inherited);
+        let first = place.begin(ASSIGNMENTS);
+        let select = match &user {
             Some(id) => {
-                self.user_row(id).await?;
-                self.group_ids(id).await?
+                let actors = self.actors(id).await?;
+                actors.hold(first, ASSIGNMENTS, crate::effective::Place::Any, narrow)
             }
-            None => Vec::new(),
+            None => narrow(first),
         };
-        let mut below = match &query.scope {
-            Some(AssignmentScope::Tree(id)) => Some(Below::tree(&self.db, id).await?),
-            Some(AssignmentScope::Project(id)) if inherited != Some(false) => {
-                Some(Below::project(&self.db, id).await?)
-            }
-            _ => None,
-        };
-        let targets = targets(query, below.as_ref());
-        let mut select = select(ASSIGNMENTS).filter("a.inherited = ?", inherited);
-        if let Some(id) = user {
-            select = select.within("a.actor_id", groups.iter().chain([id]));
+        let rows: Vec<Row> = select.then(IN_ORDER).fetch_all(&self.db).await?;
+        if edges.is_none() && rows.iter().any(|(.., inherited)| *inherited) {
+            edges = Some(reach::inherited(&self.db).await?);
         }
-        let mut grants = self.assignments_on(select, targets.as_ref()).await?;
-        grants.retain(|grant| match (&grant.actor, user) {
-            (Actor::User(id), Some(user)) => id == user,
-            (Actor::Group(id), Some(_)) => groups.contains(id),
-            (_, None) => true,
-        });
-        if below.is_none() && grants.iter().any(|grant| grant.target.inherited()) {
-            below = Some(Below::inherited(&self.db).await?);
-        }
-        let members = match user {
-            Some(id) => Members::User(id.clone()),
-            None => Members::Groups(self.members(&grants).await?),
-        };
-        let reached = grants
-            .iter()
-            .flat_map(|grant| reach(query, grant, below.as_ref()));
-        let held = reached.flat_map(|grant| members.hold(grant)).collect();
-        let graph = self.role_graph().await?;
-        let mut items = imply(held, &graph);
-        items.retain(|item| {
-            graph.is_global(&item.role_id)
-                && query.role_id.as_ref().is_none_or(|id| *id == item.role_id)
-        });
-        Ok(items)
-    }
-
-    /// The members of every group that is granted something, federated ones apart.
-    async fn members(&self, grants: &[Assignment]) -> Result<BTreeMap<String, Vec<String>>> {
-        let groups: BTreeSet<&str> = grants
-            .iter()
-            .filter(|grant| matches!(grant.actor, Actor::Group(_)))
-            .map(|grant| grant.actor.id())
-            .collect();
-        let mut members: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        if groups.is_empty() {
-            return Ok(members);
-        }
-        let mut select = select(
-            "SELECT m.group_id, m.user_id FROM user_group_membership m JOIN `group` g ON g.id = m.group_id",
-        );
-        if groups.len() <= super::LONG {
-            select = select.within("m.group_id", groups);
-        }
-        let query = select.then(" ORDER BY m.group_id, m.user_id");
-        let rows: Vec<(String, String)> = query.fetch_all(&self.db).await?;
-        for (group, user) in rows {
-            members.entry(group).or_default().push(user);
-        }
-        Ok(members)
-    }
-}
-
-/// Where the grants are that matter; `None` is everywhere.
-fn targets(query: &AssignmentQuery, below: Option<&Below>) -> Option<BTreeSet<String>> {
-    match (&query.scope, below) {
-        (Some(AssignmentScope::Project(_) | AssignmentScope::Tree(_)), Some(below)) => {
-            let roots = below.roots.keys().cloned();
-            Some(roots.chain(below.projects.iter().cloned()).collect())
-        }
-        (Some(AssignmentScope::Project(id) | AssignmentScope::Domain(id)), _) => {
-            Some(BTreeSet::from([id.clone()]))
-        }
-        _ => None,
-    }
-}
-
-/// A grant on each target, among those asked for, on which it holds.
-fn reach(query: &AssignmentQuery, grant: &Assignment, below: Option<&Below>) -> Vec<Assignment> {
-    if !grant.target.inherited() {
-        let asked_for = match (&query.scope, &grant.target) {
-            (Some(AssignmentScope::Project(asked)), Target::Project(id, _))
-            | (Some(AssignmentScope::Domain(asked)), Target::Domain(id, _)) => asked == id,
-            (Some(AssignmentScope::Tree(_)), Target::Project(id, _)) => {
-                below.is_some_and(|below| below.projects.contains(id))
-            }
-            (Some(AssignmentScope::System) | None, _) => true,
-            (Some(_), _) => false,
-        };
-        return if asked_for {
-            vec![grant.clone()]
+        let edges = edges.unwrap_or_default();
+        let to_groups = |(kind, ..): &Row| kind.starts_with("Group");
+        let members = if user.is_none() && rows.iter().any(to_groups) {
+            self.members(place, narrow).await?
         } else {
             Vec::new()
         };
+        let graph = self.role_graph().await?;
+        let (scope, role_id) = (query.scope.clone(), query.role_id.clone());
+        let count = rows.len() + edges.len() + members.len();
+        let follow = move || Effective {
+            grants: rows.into_iter().filter_map(super::assignment).collect(),
+            members: Members::of(user, members),
+            below: edges.into(),
+            graph,
+            scope,
+            role_id,
+        };
+        self.bulk.run(count, follow).await
     }
-    let projects = below.and_then(|below| below.roots.get(grant.target.id()));
-    let on = |project: &String| Assignment {
-        target: Target::Project(project.clone(), Reach::Direct),
-        source: Source {
-            target: Some(grant.target.clone()),
-            ..Source::default()
-        },
-        ..grant.clone()
-    };
-    projects.into_iter().flatten().map(on).collect()
+
+    /// Where the grants are that matter, and what lies below what there; without that, what lies
+    /// below inherited grants is still to be asked.
+    async fn branch<'a>(
+        &self,
+        scope: Option<&'a AssignmentScope>,
+        inherited: Option<bool>,
+    ) -> Result<(Place<'a>, Option<Vec<Edge>>)> {
+        let (place, edges, id) = match scope {
+            Some(AssignmentScope::Tree(id)) => (
+                Place::Branch(id),
+                reach::above_tree(&self.db, id).await?,
+                id,
+            ),
+            Some(AssignmentScope::Project(id)) if inherited != Some(false) => {
+                (Place::Above(id), reach::above(&self.db, id).await?, id)
+            }
+            scope => return Ok((Place::granted(scope), None)),
+        };
+        if edges.is_empty() {
+            return Err(Error::not_found::<Project>(id));
+        }
+        Ok((place, Some(edges)))
+    }
+
+    /// The members of every group that is granted something in a place, federated ones apart.
+    async fn members(
+        &self,
+        place: Place<'_>,
+        narrow: impl Fn(Select) -> Select,
+    ) -> Result<Vec<(String, String)>> {
+        let groups = select("SELECT a.actor_id FROM assignment a");
+        let query = place
+            .begin(MEMBERS)
+            .within_query("m.group_id", narrow(groups));
+        let query = query.then(" ORDER BY m.group_id, m.user_id");
+        Ok(query.fetch_all(&self.db).await?)
+    }
 }
 
 impl Members {
-    /// A grant as each user holds it to whom it comes.
-    fn hold(&self, grant: Assignment) -> Vec<Assignment> {
-        let Actor::Group(group) = &grant.actor else {
-            return vec![grant];
-        };
-        let users = match self {
-            Self::User(id) => std::slice::from_ref(id),
-            Self::Groups(members) => members.get(group).map_or(&[][..], Vec::as_slice),
-        };
-        let by = |user: &String| Assignment {
-            actor: Actor::User(user.clone()),
-            source: Source {
-                group_id: Some(group.clone()),
-                ..grant.source.clone()
-            },
-            ..grant.clone()
-        };
-        users.iter().map(by).collect()
+    fn of(user: Option<String>, rows: Vec<(String, String)>) -> Self {
+        if let Some(id) = user {
+            return Self::User(id);
+        }
+        let mut groups: HashMap<String, Vec<String>> = HashMap::new();
+        for (group, user) in rows {
+            groups.entry(group).or_default().push(user);
+        }
+        Self::Groups(groups)
+    }
+
+    /// The users to whom a grant comes.
+    fn to_whom<'a>(&'a self, actor: &'a Actor) -> &'a [String] {
+        match (actor, self) {
+            (Actor::User(id), _) | (Actor::Group(_), Self::User(id)) => std::slice::from_ref(id),
+            (Actor::Group(id), Self::Groups(members)) => members.get(id).map_or(&[], Vec::as_slice),
+        }
     }
 }
 
-/// Adds what the roles imply, each step once.
-fn imply(held: Vec<Assignment>, graph: &RoleGraph) -> Vec<Assignment> {
-    let mut open = held.clone();
-    open.reverse();
-    let mut items = held;
-    let mut seen = HashSet::new();
-    while let Some(prior) = open.pop() {
-        for role_id in graph.implied(&prior.role_id) {
-            let implied = Assignment {
-                role_id: role_id.clone(),
-                source: Source {
-                    prior_role_id: Some(prior.role_id.clone()),
-                    ..prior.source.clone()
-                },
-                ..prior.clone()
+impl Effective {
+    fn none() -> Self {
+        Self {
+            grants: Vec::new(),
+            members: Members::Groups(HashMap::new()),
+            below: Below::default(),
+            graph: RoleGraph::default(),
+            scope: None,
+            role_id: None,
+        }
+    }
+
+    /// How many assignments there are at most.
+    pub(super) fn at_most(&self) -> usize {
+        let counts = self.by_target().map(|grants| {
+            let users = self.members.to_whom(&grants[0].actor).len();
+            let targets = if grants[0].target.inherited() {
+                self.reached(&grants[0].target).len()
+            } else {
+                1
             };
-            if seen.insert(implied.clone()) {
-                items.push(implied.clone());
-                open.push(implied);
+            users * targets * self.roles(grants).len()
+        });
+        counts.sum()
+    }
+
+    /// Shows each assignment in turn.
+    pub(super) fn each(&self, mut visit: impl FnMut(&Assignment)) {
+        for grants in self.by_target() {
+            let roles = self.roles(grants);
+            let granted = &grants[0].target;
+            let users = self.members.to_whom(&grants[0].actor);
+            if roles.is_empty() || users.is_empty() {
+                continue;
+            }
+            let mut item = grants[0].clone();
+            if let Actor::Group(id) = &grants[0].actor {
+                item.source.group_id = Some(id.clone());
+            }
+            if granted.inherited() {
+                item.source.target = Some(granted.clone());
+                for project in self.reached(granted) {
+                    item.target = Target::Project(project.clone(), Reach::Direct);
+                    show(&mut item, users, &roles, &mut visit);
+                }
+            } else if self.asks_for(granted) {
+                show(&mut item, users, &roles, &mut visit);
             }
         }
     }
-    items
+
+    fn by_target(&self) -> impl Iterator<Item = &[Assignment]> {
+        self.grants
+            .chunk_by(|one, other| one.actor == other.actor && one.target == other.target)
+    }
+
+    /// The projects below a target, among those asked for.
+    fn reached(&self, target: &Target) -> &[String] {
+        let roots = &self.below.roots;
+        roots.get(target.id()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a target itself is among those asked for.
+    fn asks_for(&self, target: &Target) -> bool {
+        match (&self.scope, target) {
+            (Some(AssignmentScope::Project(asked)), Target::Project(id, _))
+            | (Some(AssignmentScope::Domain(asked)), Target::Domain(id, _)) => asked == id,
+            (Some(AssignmentScope::Tree(_)), Target::Project(id, _)) => {
+                self.below.projects.contains(id)
+            }
+            (Some(AssignmentScope::System) | None, _) => true,
+            (Some(_), _) => false,
+        }
+    }
+
+    /// The roles of one actor's grants on one target and what they imply, each step once, as far
+    /// as they have an effect and are asked for.
+    fn roles(&self, grants: &[Assignment]) -> Vec<Held> {
+        let mut roles: Vec<Held> = grants
+            .iter()
+            .map(|grant| (grant.role_id.clone(), None))
+            .collect();
+        let mut open: Vec<&str> = grants.iter().map(|grant| grant.role_id.as_str()).collect();
+        let mut seen = HashSet::new();
+        while let Some(prior) = open.pop() {
+            for implied in self.graph.implied(prior) {
+                if seen.insert((implied, prior)) {
+                    roles.push((implied.clone(), Some(prior.to_owned())));
+                    open.push(implied);
+                }
+            }
+        }
+        let asked_for = |id: &String| self.role_id.as_ref().is_none_or(|asked| asked == id);
+        roles.retain(|(id, _)| self.graph.is_global(id) && asked_for(id));
+        roles
+    }
+}
+
+/// Shows what these users hold of these roles on the item's target.
+fn show(
+    item: &mut Assignment,
+    users: &[String],
+    roles: &[Held],
+    visit: &mut impl FnMut(&Assignment),
+) {
+    for user in users {
+        item.actor = Actor::User(user.clone());
+        for (role_id, prior) in roles {
+            item.role_id.clone_from(role_id);
+            item.source.prior_role_id.clone_from(prior);
+            visit(item);
+        }
+    }
 }

@@ -1,11 +1,11 @@
 //! The names of what assignments are about.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use keystone_storage::{Select, select};
 use keystone_types::Result;
 
-use super::{Assignment, LONG};
+use super::Assignments;
 use crate::project::ROOT;
 use crate::{Actor, Identity, Target};
 
@@ -61,55 +61,82 @@ const ROLES: &str = "\
     SELECT 'role', r.id, r.name, NULLIF(r.domain_id, '<<null>>'), d.name \
       FROM role r LEFT JOIN project d ON d.id = r.domain_id";
 
-impl Identity {
-    /// The names of everything that assignments mention, in one statement.
-    pub(super) async fn names(&self, items: &[Assignment]) -> Result<Names> {
-        let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
-        let (mut projects, mut roles) = (BTreeSet::new(), BTreeSet::new());
-        for item in items {
+/// The ids that assignments mention.
+#[derive(Debug, Default)]
+pub(super) struct Mentioned {
+    users: HashSet<String>,
+    groups: HashSet<String>,
+    projects: HashSet<String>,
+    roles: HashSet<String>,
+}
+
+impl Mentioned {
+    pub(super) fn by(assignments: &Assignments) -> Self {
+        let mut mentioned = Self::default();
+        assignments.each(|item| {
             match &item.actor {
-                Actor::User(id) => users.insert(id.as_str()),
-                Actor::Group(id) => groups.insert(id.as_str()),
-            };
+                Actor::User(id) => note(&mut mentioned.users, id),
+                Actor::Group(id) => note(&mut mentioned.groups, id),
+            }
             if let Target::Project(id, _) | Target::Domain(id, _) = &item.target {
-                projects.insert(id.as_str());
+                note(&mut mentioned.projects, id);
             }
-            roles.insert(item.role_id.as_str());
-        }
-        let select = some(select(USERS), "u.id", users);
-        let select = some(select.union_all(GROUPS), "g.id", groups);
-        let select = some(select.union_all(PROJECTS), "p.id", projects);
-        let select = some(select.union_all(ROLES), "r.id", roles);
-        let rows: Vec<Row> = select.then(" ORDER BY 1, 2").fetch_all(&self.db).await?;
-        let mut names = Names::default();
-        for (kind, id, name, domain_id, domain_name) in rows {
-            let of_kind = match kind.as_str() {
-                "user" => &mut names.users,
-                "group" => &mut names.groups,
-                "project" => &mut names.projects,
-                _ => &mut names.roles,
-            };
-            let name = name.unwrap_or_default();
-            let found = Named {
-                name,
-                domain_id,
-                domain_name,
-            };
-            of_kind.insert(id, found);
-        }
-        // What acts as a domain is in no other.
-        for (id, project) in &mut names.projects {
-            if project.domain_id.as_deref() == Some(ROOT) {
-                project.domain_id = Some(id.clone());
-                project.domain_name = Some(project.name.clone());
-            }
-        }
-        Ok(names)
+            note(&mut mentioned.roles, &item.role_id);
+        });
+        mentioned
     }
 }
 
+fn note(ids: &mut HashSet<String>, id: &str) {
+    if !ids.contains(id) {
+        ids.insert(id.to_owned());
+    }
+}
+
+impl Identity {
+    /// The names of everything that assignments mention, in one statement.
+    pub(super) async fn names(&self, mentioned: Mentioned) -> Result<Names> {
+        let select = some(select(USERS), "u.id", &mentioned.users);
+        let select = some(select.union_all(GROUPS), "g.id", &mentioned.groups);
+        let select = some(select.union_all(PROJECTS), "p.id", &mentioned.projects);
+        let select = some(select.union_all(ROLES), "r.id", &mentioned.roles);
+        let rows: Vec<Row> = select.then(" ORDER BY 1, 2").fetch_all(&self.db).await?;
+        self.bulk.run(rows.len(), move || names(rows)).await
+    }
+}
+
+fn names(rows: Vec<Row>) -> Names {
+    let mut names = Names::default();
+    for (kind, id, name, domain_id, domain_name) in rows {
+        let of_kind = match kind.as_str() {
+            "user" => &mut names.users,
+            "group" => &mut names.groups,
+            "project" => &mut names.projects,
+            _ => &mut names.roles,
+        };
+        let name = name.unwrap_or_default();
+        let found = Named {
+            name,
+            domain_id,
+            domain_name,
+        };
+        of_kind.insert(id, found);
+    }
+    // What acts as a domain is in no other.
+    for (id, project) in &mut names.projects {
+        if project.domain_id.as_deref() == Some(ROOT) {
+            project.domain_id = Some(id.clone());
+            project.domain_name = Some(project.name.clone());
+        }
+    }
+    names
+}
+
+/// Longer lists are left out of a statement, which then finds everything.
+const LONG: usize = 1000;
+
 /// Those with these ids, or all where the ids are too many for a statement.
-fn some(select: Select, column: &'static str, ids: BTreeSet<&str>) -> Select {
+fn some(select: Select, column: &'static str, ids: &HashSet<String>) -> Select {
     if ids.len() <= LONG {
         select.within(column, ids)
     } else {

@@ -5,12 +5,10 @@ use std::collections::HashMap;
 use keystone_identity::{Actor, Assignment, Named, Names, Reach, Target};
 use serde_json::{Map, Value, json};
 
-use crate::context::Context;
-
-/// Renders an assignment, with names where they were asked for.
-pub(super) fn render(cx: &Context, item: &Assignment, names: Option<&Names>) -> Value {
+/// Renders an assignment, with names where they were asked for, and URLs that begin with `base`.
+pub(super) fn render(base: &str, item: &Assignment, names: Option<&Names>) -> Value {
     let mut entity = Map::new();
-    entity.insert("links".to_owned(), links(cx, item));
+    entity.insert("links".to_owned(), links(base, item));
     entity.insert("scope".to_owned(), scope(item, names));
     let (kind, id, known) = match &item.actor {
         Actor::User(id) => ("user", id, names.map(|names| &names.users)),
@@ -33,12 +31,12 @@ fn is_inherited(item: &Assignment) -> bool {
     )
 }
 
-fn links(cx: &Context, item: &Assignment) -> Value {
+fn links(base: &str, item: &Assignment) -> Value {
     let source = &item.source;
     let mut links = Map::new();
     let actor = match (&item.actor, &source.group_id) {
         (Actor::User(user), Some(group)) => {
-            let membership = cx.url(&format!("groups/{group}/users/{user}"));
+            let membership = format!("{base}groups/{group}/users/{user}");
             links.insert("membership".to_owned(), membership.into());
             format!("groups/{group}")
         }
@@ -55,11 +53,14 @@ fn links(cx: &Context, item: &Assignment) -> Value {
     if is_inherited(item) {
         assignment = format!("OS-INHERIT/{assignment}/inherited_to_projects");
     }
-    links.insert("assignment".to_owned(), cx.url(&assignment).into());
+    links.insert(
+        "assignment".to_owned(),
+        format!("{base}{assignment}").into(),
+    );
     if let Some(prior) = &source.prior_role_id {
         // The ids stand the wrong way round, and the path leads nowhere: so it does in the reference.
-        let path = format!("prior_role/{}/implies/{prior}", item.role_id);
-        links.insert("prior_role".to_owned(), cx.url(&path).into());
+        let url = format!("{base}prior_role/{}/implies/{prior}", item.role_id);
+        links.insert("prior_role".to_owned(), url.into());
     }
     Value::Object(links)
 }

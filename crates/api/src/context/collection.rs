@@ -1,0 +1,109 @@
+//! Collections as answers. What is made of many rows is made away from the async threads, a row at
+//! a time: nothing is held twice.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use keystone_types::{Error, Listing, Page, Resource, Result};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{Context, linked};
+use crate::failure::{Failure, json_response};
+
+/// The text of an object that has one long list in it.
+#[derive(Debug)]
+pub(crate) struct Text {
+    text: Vec<u8>,
+    empty: bool,
+}
+
+impl Text {
+    /// `{"users": [`
+    pub(crate) fn begin(name: &str) -> Self {
+        Self {
+            text: format!("{{{}:[", Value::from(name)).into_bytes(),
+            empty: true,
+        }
+    }
+
+    pub(crate) fn push(&mut self, item: &impl Serialize) -> Result<()> {
+        if !self.empty {
+            self.text.push(b',');
+        }
+        self.empty = false;
+        serde_json::to_writer(&mut self.text, item).map_err(Error::internal)
+    }
+
+    /// Ends the list, and the object with its other members.
+    pub(crate) fn end(mut self, others: Map<String, Value>) -> Result<Response> {
+        self.text.push(b']');
+        for (name, value) in others {
+            let member = format!(",{}:{value}", Value::from(name));
+            self.text.extend(member.into_bytes());
+        }
+        self.text.extend(b"}\n");
+        let text = String::from_utf8(self.text).map_err(Error::internal)?;
+        Ok(json_response(StatusCode::OK, text))
+    }
+}
+
+impl Context {
+    /// Does work on so many rows where it keeps nobody waiting.
+    pub(crate) async fn bulk<T: Send + 'static>(
+        &self,
+        rows: usize,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.unchecked().identity.bulk().run(rows, work).await?
+    }
+
+    /// `{"users": […], "links": {…}}`, and `truncated` where there is more.
+    pub(crate) async fn collection<R: Resource + Send + 'static>(
+        &self,
+        page: Page<R>,
+        listing: &Listing,
+    ) -> Result<Response, Failure> {
+        let more = page.more || self.pages_of_zero();
+        let next = page
+            .items
+            .last()
+            .filter(|_| more)
+            .map(|last| self.next_url(last.id(), listing));
+        let links = json!({ "next": next, "self": self.self_url(), "previous": null });
+        let mut others = Map::from_iter([("links".to_owned(), links)]);
+        if more {
+            others.insert("truncated".to_owned(), true.into());
+        }
+        let (count, base) = (page.items.len(), self.url(""));
+        let render = move || {
+            let mut text = Text::begin(R::COLLECTION);
+            for item in page.items {
+                text.push(&linked(&item, &base)?)?;
+            }
+            text.end(others)
+        };
+        Ok(self.bulk(count, render).await?)
+    }
+
+    /// A collection that is always whole.
+    pub(crate) async fn all<R: Resource + Send + 'static>(
+        &self,
+        items: Vec<R>,
+    ) -> Result<Response, Failure> {
+        self.collection(Page { items, more: false }, &Listing::default())
+            .await
+    }
+
+    /// A collection that was gathered whole, cut to the page that was asked for.
+    pub(crate) async fn gathered<R: Resource + Send + 'static>(
+        &self,
+        mut items: Vec<R>,
+    ) -> Result<Response, Failure> {
+        let listing = self.listing(&[])?;
+        items.sort_by(|one, other| one.id().cmp(other.id()));
+        if let Some(marker) = &listing.marker {
+            items.retain(|item| item.id() > marker.as_str());
+        }
+        self.collection(Page::cut(items, &listing), &listing).await
+    }
+}
