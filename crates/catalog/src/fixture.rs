@@ -109,6 +109,12 @@ pub(crate) async fn count(catalog: &Catalog, text: &'static str) -> i64 {
     count
 }
 
+/// The one text that a statement yields.
+pub(crate) async fn text(catalog: &Catalog, query: &'static str) -> String {
+    let (text,): (String,) = sql(query).fetch_one(&catalog.db).await.unwrap();
+    text
+}
+
 pub(crate) fn object(value: Value) -> Map<String, Value> {
     let Value::Object(map) = value else {
         panic!("not an object: {value}")
