@@ -108,8 +108,19 @@ async fn create(admin: &Session, path: &str, kind: &str, body: &str, more: &str)
     made[kind]["id"].as_str().expect("an id").to_owned()
 }
 
+async fn run(db: &Db, statement: &'static str, values: &[&str]) {
+    let query = values
+        .iter()
+        .fold(sql(statement), |query, value| query.bind(*value));
+    query.execute(db).await.expect("the statement is right");
+}
+
 async fn stored(db: &Db, select: &'static str, id: &str) -> String {
-    let row: (Option<String>,) = sql(select).bind(id).fetch_one(db).await.unwrap();
+    let row: (Option<String>,) = sql(select)
+        .bind(id)
+        .fetch_one(db)
+        .await
+        .expect("it is stored");
     row.0.unwrap_or_default()
 }
 
@@ -287,7 +298,7 @@ async fn options_and_configuration_are_what_python_wrote() {
         cloud.session("erin", "erin", &Value::Null).await;
     }
     let path = "/v3/domains/default/config";
-    let config = r#"{"config": {"ldap": {"url": NaN, "user_tree_dn": "\ud800", "page_size": 123456789012345678901}}}"#;
+    let config = r#"{"config": {"ldap": {"page_size": 123456789012345678901, "url": NaN, "user_tree_dn": "\ud800"}}}"#;
     let made = admin.raw("PUT", path, config).await.created();
     assert_eq!(json::write(&made), config);
     assert_eq!(json::write(&admin.get(path).await.ok()), config);

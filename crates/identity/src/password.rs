@@ -141,6 +141,8 @@ pub enum Error {
         /// The limit, in bytes.
         max: usize,
     },
+    /// A new password holds half of a surrogate pair.
+    NoText,
     /// The stored hash is of an unknown format, or damaged.
     Unreadable(&'static str),
     /// An option of `[identity]` has a value that can't be used.
@@ -164,6 +166,10 @@ impl fmt::Display for Error {
                 "The password length must be less than or equal to {max}. The server could not comply with the \
                  request because the password is invalid."
             ),
+            Self::NoText => f.write_str(
+                "The password holds what is no character. The server could not comply with the request because the \
+                 password is invalid.",
+            ),
             Self::Unreadable(reason) => write!(f, "unreadable password hash: {reason}"),
             Self::Option { option, allowed } => write!(f, "[identity] {option} must be {allowed}"),
             Self::Failed(cause) => write!(f, "password hashing failed: {cause}"),
@@ -185,6 +191,7 @@ impl From<Error> for keystone_types::Error {
         match error {
             Error::Busy { retry_after } => Self::busy(retry_after, "the password hashing queue"),
             Error::TooLong { .. } => Self::Refused(error.to_string()),
+            Error::NoText => Self::Validation(error.to_string()),
             _ => Self::internal(error),
         }
     }

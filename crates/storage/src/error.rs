@@ -261,12 +261,15 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
     }
 }
 
-/// The first table that `text` names.
+/// The first table that `text` names outside of parentheses.
 fn table_of(text: &str) -> &str {
     let mut words = text.split_whitespace();
-    words
-        .by_ref()
-        .find(|word| ["FROM", "INTO", "UPDATE"].contains(word));
+    let mut open = 0;
+    words.by_ref().find(|word| {
+        open += word.matches('(').count();
+        open -= word.matches(')').count().min(open);
+        open == 0 && ["FROM", "INTO", "UPDATE"].contains(word)
+    });
     words
         .next()
         .map_or("unknown", |word| word.trim_matches(['`', '(', ')', ',']))

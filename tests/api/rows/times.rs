@@ -3,18 +3,12 @@
 
 use chrono::Duration;
 use keystone::Settings;
-use keystone::storage::{Db, sql};
 use keystone_testkit::Cloud;
 use serde_json::{Value, json};
 
-const SPELLINGS: [&str; 2] = ["", ".000000"];
+use super::run;
 
-async fn run(db: &Db, statement: &'static str, values: &[&str]) {
-    let query = values
-        .iter()
-        .fold(sql(statement), |query, value| query.bind(*value));
-    query.execute(db).await.unwrap();
-}
+const SPELLINGS: [&str; 2] = ["", ".000000"];
 
 #[tokio::test]
 async fn users_by_the_end_of_their_passwords() {

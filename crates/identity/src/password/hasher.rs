@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keystone_types::Secret;
+use keystone_types::{Secret, json};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -48,6 +48,7 @@ impl Hasher {
         if password.reveal().len() > max {
             return Err(Error::TooLong { max });
         }
+        let password = meant(&password).ok_or(Error::NoText)?;
         let recipe = Arc::clone(&self.recipe);
         self.run(move || recipe.write(password.reveal().as_bytes()))
             .await?
@@ -59,6 +60,7 @@ impl Hasher {
         if self.is_hopeless(&password) {
             return Ok(false);
         }
+        let password = meant(&password).unwrap_or(password);
         let recipe = Arc::clone(&self.recipe);
         let max = self.max_password_length;
         self.run(move || {
@@ -113,4 +115,10 @@ impl Hasher {
         .await
         .map_err(|e| Error::Failed(e.into()))
     }
+}
+
+/// The text that is hashed; none where the password holds half of a surrogate pair, which has no bytes.
+fn meant(password: &Secret) -> Option<Secret> {
+    let text = json::plain(password.reveal())?;
+    Some(Secret::from(text.as_ref()))
 }
