@@ -69,6 +69,9 @@ const MOST: usize = 10_000;
 /// How many bytes `GROUP_CONCAT` may put together.
 const LONGEST_ROW: u32 = 16_000_000;
 
+/// After how long without use a connection to a server is asked whether it still answers.
+const DOUBT: Duration = Duration::from_secs(5);
+
 /// Idle connections are closed long before a server's `wait_timeout` would do it.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 
@@ -105,6 +108,7 @@ impl Db {
                         size: 8,
                         wait: options.timeout,
                         connect: CONNECT_TIMEOUT,
+                        doubt: None,
                         idle: None,
                         life: None,
                     },
@@ -127,6 +131,7 @@ impl Db {
                 size: 1,
                 wait: Duration::from_secs(2),
                 connect: CONNECT_TIMEOUT,
+                doubt: None,
                 idle: None,
                 life: None,
             },
@@ -173,6 +178,7 @@ fn server_pool(
         size: usize::try_from(size).map_or(MOST, |size| size.min(MOST)),
         wait: options.timeout,
         connect: limit,
+        doubt: Some(DOUBT),
         idle: Some(IDLE_TIMEOUT),
         life: Some(options.recycle),
     };

@@ -41,14 +41,16 @@ pub(crate) struct Limits {
     pub(crate) wait: Duration,
     /// How long making one may take.
     pub(crate) connect: Duration,
+    /// After how long without use one is asked whether it still answers. A database in this process does, and may be
+    /// lost with its connection.
+    pub(crate) doubt: Option<Duration>,
     /// How long one is kept without use.
     pub(crate) idle: Option<Duration>,
     /// How long one is kept at all.
     pub(crate) life: Option<Duration>,
 }
 
-/// After how long without use a connection is asked whether it still answers, and how long that may take.
-const DOUBT: Duration = Duration::from_secs(5);
+/// How long an answer to the question whether it still answers may take.
 const PING: Duration = Duration::from_secs(2);
 
 /// How soon a full server is asked again, if none of our own connections comes back before.
@@ -213,7 +215,8 @@ impl<C: Kept> Inner<C> {
             if self.is_outdated(&rest) {
                 continue;
             }
-            if rest.used.elapsed() < DOUBT {
+            let doubt = self.limits.doubt;
+            if doubt.is_none_or(|doubt| rest.used.elapsed() < doubt) {
                 return Some(rest);
             }
             if let Ok(Ok(())) = timeout(PING, rest.connection.ping()).await {
