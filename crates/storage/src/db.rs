@@ -277,8 +277,11 @@ pub(crate) fn pause(runs: u32) -> Duration {
     longest.mul_f64(f64::from(chance) / f64::from(u32::MAX))
 }
 
+/// What is behind an error, down to what the server said.
 fn chain(error: &KeystoneError) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    causes.join(": ")
 }
 
 impl Tx {
