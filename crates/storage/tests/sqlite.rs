@@ -119,6 +119,43 @@ async fn a_failed_upgrade_leaves_nothing_behind() {
     assert!(schema::sync(&db, Phase::All, |_| {}).await.is_err());
     assert!(!db.created_here().await.unwrap());
     assert_eq!(schema::state(&db).await.unwrap(), SchemaState::Empty);
+    enforces(&db).await;
+}
+
+#[tokio::test]
+async fn an_upgrade_that_is_cut_off_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:///{}", dir.path().join("k.db").display());
+    let url: DatabaseUrl = url.parse().unwrap();
+    let file = Db::connect(&url, &PoolOptions::default()).await.unwrap();
+    for db in [file, Db::memory().await.unwrap()] {
+        for statements in [1, 20, 60] {
+            let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+            let mut stop = Some(stop);
+            let run = schema::sync(&db, Phase::All, |p| {
+                if p.done >= statements {
+                    stop.take();
+                }
+            });
+            tokio::select! {
+                biased;
+                _ = stopped => {}
+                done = run => panic!("not cut off after {statements}: {done:?}"),
+            }
+            assert_eq!(schema::state(&db).await.unwrap(), SchemaState::Empty);
+            enforces(&db).await;
+        }
+        schema::sync(&db, Phase::All, |_| {}).await.unwrap();
+    }
+}
+
+/// Foreign keys are on, on every connection that there is.
+async fn enforces(db: &Db) {
+    let on = || sql("SELECT foreign_keys FROM pragma_foreign_keys").fetch_all::<(i64,)>(db);
+    let (one, two, three) = tokio::join!(on(), on(), on());
+    for on in [one, two, three] {
+        assert_eq!(on.unwrap(), [(1,)]);
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,130 @@
+//! Writers that meet: each is run again until it has its turn, and a last one tells how often it was.
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use keystone_storage::{Db, PoolOptions, sql, transaction};
+use keystone_types::Error as KeystoneError;
+
+use crate::{place::Place, together};
+
+const WRITERS: usize = 16;
+const ROUNDS: usize = 10;
+
+/// Counts on one row, and puts one set of rows in the place of another.
+async fn meet(nodes: [Db; 2]) {
+    let insert = "INSERT INTO region (id, description, extra) VALUES ('count', '', '0')";
+    sql(insert).execute(&nodes[0]).await.unwrap();
+    let done = together(WRITERS, |writer| {
+        let db = nodes[writer % 2].clone();
+        async move {
+            for round in 0..ROUNDS {
+                count(&db).await?;
+                replace(&db, writer, round).await?;
+            }
+            Ok::<_, KeystoneError>(())
+        }
+    });
+    for done in done.await {
+        done.unwrap();
+    }
+    let count = sql("SELECT extra FROM region WHERE id = 'count'");
+    let count: (String,) = count.fetch_one(&nodes[1]).await.unwrap();
+    assert_eq!(count.0, (WRITERS * ROUNDS).to_string());
+    let tags = sql("SELECT COUNT(*) FROM project_tag");
+    assert_eq!(tags.fetch_one::<(i64,)>(&nodes[1]).await.unwrap(), (5,));
+}
+
+async fn count(db: &Db) -> Result<(), KeystoneError> {
+    let counted = transaction!(db, |tx| {
+        let query = sql("SELECT extra FROM region WHERE id = 'count'").locking();
+        let (count,): (String,) = query.fetch_one(&mut *tx).await?;
+        let next = count.parse::<usize>().unwrap() + 1;
+        let query = sql("UPDATE region SET extra = ? WHERE id = 'count'");
+        Ok(query.bind(next.to_string()).execute(tx).await?)
+    });
+    counted.await.map(drop)
+}
+
+async fn replace(db: &Db, writer: usize, round: usize) -> Result<(), KeystoneError> {
+    let replaced = transaction!(db, |tx| {
+        let all = sql("DELETE FROM project_tag");
+        all.execute(&mut *tx).await?;
+        for i in 0..5 {
+            // In another order than others do.
+            let name = (i * (writer % 4 + 1) + round) % 5;
+            let query = sql("INSERT INTO project_tag (project_id, name) SELECT id, ? FROM project");
+            query.bind(name.to_string()).execute(&mut *tx).await?;
+        }
+        Ok(())
+    });
+    replaced.await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_that_meet_on_a_server_all_get_their_turn() {
+    let Some(place) = Place::on_server("contention").await else {
+        return;
+    };
+    let options = PoolOptions::default();
+    meet([place.open(&options).await, place.open(&options).await]).await;
+    place.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_that_meet_in_a_file_all_get_their_turn() {
+    let place = Place::in_a_file().await;
+    let options = PoolOptions::default();
+    meet([place.open(&options).await, place.open(&options).await]).await;
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn one_line_tells_how_often_a_transaction_was_run() {
+    let Some(place) = Place::on_server("given_up").await else {
+        return;
+    };
+    let lines = Lines::default();
+    let log = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer({
+            let lines = lines.clone();
+            move || lines.clone()
+        })
+        .finish();
+    let logging = tracing::subscriber::set_default(log);
+    let db = place.open(&PoolOptions::default()).await;
+    let mut runs = 0;
+    let given_up = transaction!(db, |tx| {
+        runs += 1;
+        let deadlock = "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'Deadlock'";
+        Ok(sql(deadlock).execute(tx).await?)
+    });
+    assert_eq!(given_up.await.unwrap_err().status(), 503);
+    drop(logging);
+    let lines = std::mem::take(&mut *lines.0.lock().unwrap_or_else(PoisonError::into_inner));
+    let lines = String::from_utf8(lines).unwrap();
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    assert!(
+        runs > 5 && lines.contains(&format!("runs={runs}")),
+        "{lines}"
+    );
+    assert!(lines.contains("Deadlock"), "{lines}");
+    place.end().await;
+}
