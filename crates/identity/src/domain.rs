@@ -208,7 +208,9 @@ pub(crate) fn acting(found: Result<Project>, id: &str) -> Result<Project> {
 async fn check_owned(tx: &mut Tx, domain_id: &str) -> Result<()> {
     let query = sql("\
         SELECT p.id FROM project p JOIN project_option o ON o.project_id = p.id \
-         WHERE p.domain_id = ? AND o.option_id = 'IMMU' AND o.option_value = 'true' ORDER BY p.id LIMIT 1");
+         WHERE p.domain_id = ? AND o.option_id = 'IMMU' \
+           AND o.option_value NOT IN ('null', 'false', '0', '0.0', '\"\"', '[]', '{}') \
+         ORDER BY p.id LIMIT 1");
     match query
         .bind(domain_id)
         .fetch_optional::<(String,)>(tx)

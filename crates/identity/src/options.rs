@@ -28,9 +28,10 @@ impl Options {
         self.0.get(name) == Some(&Value::Bool(true))
     }
 
-    /// Whether the resource may be neither changed nor deleted.
+    /// Whether the resource may be neither changed nor deleted: here, other than for a user's options, whatever Python
+    /// takes for true says so.
     pub fn immutable(&self) -> bool {
-        self.is_on("immutable")
+        self.0.get("immutable").is_some_and(json::is_true)
     }
 
     /// Lays changes over the options: `null` removes one.
@@ -139,5 +140,28 @@ mod tests {
         assert_eq!(Value::Object(options.0), expected);
         assert!(Options::try_from(Some("IMMU7".to_owned())).is_err());
         assert!(Options::try_from(Some("IM".to_owned())).is_err());
+    }
+
+    #[test]
+    fn immutable_is_what_python_takes_for_it() {
+        for (text, expected) in [
+            ("true", true),
+            ("false", false),
+            ("null", false),
+            ("1", true),
+            ("0", false),
+            ("-0.0", false),
+            ("NaN", true),
+            ("123456789012345678901", true),
+            (r#""""#, false),
+            (r#""false""#, true),
+            ("[]", false),
+            ("{}", false),
+            ("[0]", true),
+        ] {
+            let value = json::read(text).unwrap();
+            let options = Options(Map::from_iter([("immutable".to_owned(), value)]));
+            assert_eq!(options.immutable(), expected, "{text}");
+        }
     }
 }

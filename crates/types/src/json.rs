@@ -16,7 +16,7 @@ use serde_json::Value;
 pub use encoding::decoded;
 pub use read::{MAX_DEPTH, Unreadable, read};
 pub(crate) use write::push_object;
-pub use write::{float, write};
+pub use write::{append, float, write};
 
 /// Begins what only Python has. Alone or doubled it is itself.
 const ESCAPE: char = '\u{10ffff}';
@@ -77,6 +77,18 @@ impl Kind {
             Some(b'0'..=b'9') => Self::Integer,
             _ => Self::Number,
         }
+    }
+}
+
+/// What Python takes for true.
+pub fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
     }
 }
 

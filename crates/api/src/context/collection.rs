@@ -3,9 +3,8 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use keystone_types::{Error, Listing, Page, Resource, Result};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use keystone_types::{Listing, Page, Resource, Result, json, to_python_json};
+use serde_json::{Map, Value};
 
 use super::{Context, linked};
 use crate::failure::{Failure, json_response};
@@ -13,37 +12,38 @@ use crate::failure::{Failure, json_response};
 /// The text of an object that has one long list in it.
 #[derive(Debug)]
 pub(crate) struct Text {
-    text: Vec<u8>,
+    text: String,
     empty: bool,
 }
 
 impl Text {
     /// `{"users": [`
     pub(crate) fn begin(name: &str) -> Self {
+        let name = to_python_json(&name.into());
         Self {
-            text: format!("{{{}:[", Value::from(name)).into_bytes(),
+            text: format!("{{{name}: ["),
             empty: true,
         }
     }
 
-    pub(crate) fn push(&mut self, item: &impl Serialize) -> Result<()> {
+    pub(crate) fn push(&mut self, item: &Value) {
         if !self.empty {
-            self.text.push(b',');
+            self.text.push_str(", ");
         }
         self.empty = false;
-        serde_json::to_writer(&mut self.text, item).map_err(Error::internal)
+        json::append(item, &mut self.text);
     }
 
     /// Ends the list, and the object with its other members.
-    pub(crate) fn end(mut self, others: Map<String, Value>) -> Result<Response> {
-        self.text.push(b']');
+    pub(crate) fn end(mut self, others: Map<String, Value>) -> Response {
+        self.text.push(']');
         for (name, value) in others {
-            let member = format!(",{}:{value}", Value::from(name));
-            self.text.extend(member.into_bytes());
+            let name = to_python_json(&name.into());
+            self.text.extend([", ", &name, ": "]);
+            json::append(&value, &mut self.text);
         }
-        self.text.extend(b"}\n");
-        let text = String::from_utf8(self.text).map_err(Error::internal)?;
-        Ok(json_response(StatusCode::OK, text))
+        self.text.push_str("}\n");
+        json_response(StatusCode::OK, self.text)
     }
 }
 
@@ -69,7 +69,7 @@ impl Context {
             .last()
             .filter(|_| more)
             .map(|last| self.next_url(last.id(), listing));
-        let links = json!({ "next": next, "self": self.self_url(), "previous": null });
+        let links = serde_json::json!({ "next": next, "self": self.self_url(), "previous": null });
         let mut others = Map::from_iter([("links".to_owned(), links)]);
         if more {
             others.insert("truncated".to_owned(), true.into());
@@ -78,9 +78,9 @@ impl Context {
         let render = move || {
             let mut text = Text::begin(R::COLLECTION);
             for item in page.items {
-                text.push(&linked(&item, &base)?)?;
+                text.push(&linked(&item, &base)?);
             }
-            text.end(others)
+            Ok(text.end(others))
         };
         Ok(self.bulk(count, render).await?)
     }

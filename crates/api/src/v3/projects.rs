@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use keystone_identity::{Limit, Project, Relatives};
-use keystone_types::{Error, Result};
+use keystone_types::{Error, Result, to_python_json};
 use serde_json::{Value, json};
 
 use crate::Live;
@@ -120,13 +120,13 @@ async fn show(cx: Context) -> Result<Response, Failure> {
     for (name, relatives) in [("parents", parents), ("subtree", subtree)] {
         if let (Some(relatives), Some(members)) = (relatives, member.as_object_mut()) {
             members.shift_remove(name);
-            text = format!("{text},\"{name}\":{relatives}");
+            text = format!("{text}, \"{name}\": {relatives}");
         }
     }
-    let mut member = member.to_string();
+    let mut member = to_python_json(&member);
     // Before the brace at the end.
     member.insert_str(member.len() - 1, &text);
-    let text = format!("{{\"project\":{member}}}\n");
+    let text = format!("{{\"project\": {member}}}\n");
     Ok(json_response(StatusCode::OK, text))
 }
 
@@ -189,10 +189,10 @@ async fn as_list(
             if limited {
                 member["limits"] = json!(own.remove(&project.id).unwrap_or_default());
             }
-            Ok(json!({ "project": member }).to_string())
+            Ok(to_python_json(&json!({ "project": member })))
         });
         let members: Vec<String> = members.collect::<Result<_>>()?;
-        Ok(format!("[{}]", members.join(",")))
+        Ok(format!("[{}]", members.join(", ")))
     };
     cx.bulk(count, render).await
 }
@@ -239,8 +239,8 @@ fn nested(top: String, mut within: HashMap<String, Vec<String>>) -> String {
                 return text;
             };
             if let Some(next) = rest.next() {
-                let comma = if text.ends_with('{') { "" } else { "," };
-                text = text + comma + &Value::from(next.as_str()).to_string() + ":";
+                let comma = if text.ends_with('{') { "" } else { ", " };
+                text = text + comma + &to_python_json(&next.as_str().into()) + ": ";
                 id = next;
                 break;
             }

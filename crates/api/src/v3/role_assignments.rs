@@ -38,14 +38,8 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     let (count, base) = (found.at_most(), cx.url(""));
     let render = move || {
         let mut text = Text::begin("role_assignments");
-        let mut done = Ok(());
-        found.each(|item| {
-            if done.is_ok() {
-                done = text.push(&entity::render(&base, item, found.names.as_ref()));
-            }
-        });
-        done?;
-        text.end(Map::from_iter([("links".to_owned(), links)]))
+        found.each(|item| text.push(&entity::render(&base, item, found.names.as_ref())));
+        Ok(text.end(Map::from_iter([("links".to_owned(), links)])))
     };
     Ok(cx.bulk(count, render).await?)
 }

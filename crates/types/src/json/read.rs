@@ -108,7 +108,7 @@ impl Reader<'_> {
                     Value::String(text) if text.starts_with(VERBATIM) => {
                         out.push_str(&text[VERBATIM.len()..]);
                     }
-                    scalar => write::push(&scalar, &mut out),
+                    scalar => write::append(&scalar, &mut out),
                 },
             }
             loop {

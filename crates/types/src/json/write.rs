@@ -9,7 +9,7 @@ use super::{KEPT, Unit, read, units, verbatim};
 /// Writes a value as Python's `json.dumps` does: `", "` and `": "` between items, ASCII only.
 pub fn write(value: &Value) -> String {
     let mut out = String::new();
-    push(value, &mut out);
+    append(value, &mut out);
     out
 }
 
@@ -29,7 +29,8 @@ pub fn float(value: f64) -> String {
     plain
 }
 
-pub(super) fn push(value: &Value, out: &mut String) {
+/// Writes a value behind a text, as [`write()`] does.
+pub fn append(value: &Value, out: &mut String) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(true) => out.push_str("true"),
@@ -45,7 +46,7 @@ pub(super) fn push(value: &Value, out: &mut String) {
                 if i > 0 {
                     out.push_str(", ");
                 }
-                push(item, out);
+                append(item, out);
             }
             out.push(']');
         }
@@ -62,7 +63,7 @@ pub(crate) fn push_object(members: &Map<String, Value>, out: &mut String) {
         }
         push_string(name, out);
         out.push_str(": ");
-        push(value, out);
+        append(value, out);
     }
     out.push('}');
 }
