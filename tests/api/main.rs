@@ -10,6 +10,7 @@ mod implied_roles;
 mod library;
 mod limits;
 mod listings;
+mod many;
 mod removal;
 mod revocation_events;
 mod role_assignments;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{Context, linked};
 use crate::failure::{Failure, json_response};
 
-/// The text of an object that has one long list in it.
+/// The text of an object that has one long list in it, with the spaces that the reference's has.
 #[derive(Debug)]
 pub(crate) struct Text {
     text: String,

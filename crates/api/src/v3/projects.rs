@@ -249,3 +249,43 @@ fn nested(top: String, mut within: HashMap<String, Vec<String>>) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edges(edges: &[(&str, &[&str])]) -> HashMap<String, Vec<String>> {
+        let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        let edges = edges.iter();
+        edges
+            .map(|(id, within)| ((*id).to_owned(), owned(within)))
+            .collect()
+    }
+
+    #[test]
+    fn ids_nest_as_projects_do() {
+        let tree = edges(&[("a", &["b", "c"]), ("c", &["d\""])]);
+        let text = nested("a".to_owned(), tree);
+        assert_eq!(text, r#"{"b": null, "c": {"d\"": null}}"#);
+        assert_eq!(nested("a".to_owned(), HashMap::new()), "null");
+    }
+
+    #[test]
+    fn a_circle_of_projects_ends() {
+        let circle = edges(&[("a", &["b"]), ("b", &["a"])]);
+        assert_eq!(nested("a".to_owned(), circle), r#"{"b": {"a": null}}"#);
+    }
+
+    #[test]
+    fn no_depth_is_too_deep_and_no_breadth_too_broad() {
+        let chain = (0..70_000).map(|n| (n.to_string(), vec![(n + 1).to_string()]));
+        let text = nested("0".to_owned(), chain.collect());
+        assert_eq!(text.matches('{').count(), 70_000);
+        let children = (0..70_000).map(|n| n.to_string()).collect();
+        let text = nested(
+            "top".to_owned(),
+            HashMap::from([("top".to_owned(), children)]),
+        );
+        assert_eq!(text.matches("null").count(), 70_000);
+    }
+}
