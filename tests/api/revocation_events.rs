@@ -1,7 +1,7 @@
 //! `/v3/OS-REVOKE/events`
 
 use chrono::Duration;
-use keystone_testkit::Cloud;
+use keystone_testkit::{Cloud, Session};
 use serde_json::{Value, json};
 
 const EVENTS: &str = "/v3/OS-REVOKE/events";
@@ -54,6 +54,34 @@ async fn what_ended_tokens_is_told_from_a_time_on() {
     let answer = admin.get(&format!("{EVENTS}?since=yesterday")).await;
     assert_eq!(answer.refused(400), "invalidate date format yesterday");
     assert_eq!(admin.head(EVENTS).await.with(200), Value::Null);
+}
+
+#[tokio::test]
+async fn a_revoked_token_stays_so_as_long_as_it_may_be_asked_about() {
+    let cloud = Cloud::new().await;
+    let [revoked, expired] = [cloud.admin().await, cloud.admin().await];
+    let logout = async |session: &Session| {
+        let answer = session.about("DELETE", "/v3/auth/tokens", session.token());
+        answer.await.no_content();
+    };
+    logout(&revoked).await;
+    // Up to the last second of the hour of a token and the 48 after it.
+    for hours in [3, 24, 21] {
+        cloud.advance(Duration::hours(hours));
+        let admin = cloud.admin().await;
+        logout(&cloud.admin().await).await;
+        cloud.keystone.identity().prune_revocations().await.unwrap();
+        let ask = async |token: &str| {
+            let path = "/v3/auth/tokens?allow_expired=1";
+            admin.about("GET", path, token).await.status
+        };
+        assert_eq!(ask(revoked.token()).await, 404);
+        assert_eq!(ask(expired.token()).await, 200);
+    }
+    cloud.advance(Duration::hours(4));
+    let identity = cloud.keystone.identity();
+    let dropped = identity.prune_revocations().await.unwrap();
+    assert_eq!(dropped, 2, "then it is over, and its events go");
 }
 
 #[tokio::test]
