@@ -13,15 +13,21 @@ use crate::{place::Place, together};
 const WRITERS: usize = 16;
 const ROUNDS: usize = 10;
 
-/// Counts on one row, and puts one set of rows in the place of another.
+/// Counts on one row, on two rows that others count on in another order, and puts one set of rows in the place of another.
 async fn meet(nodes: [Db; 2]) {
-    let insert = "INSERT INTO region (id, description, extra) VALUES ('count', '', '0')";
-    sql(insert).execute(&nodes[0]).await.unwrap();
+    for id in ["1", "2", "all"] {
+        let insert = sql("INSERT INTO region (id, description, extra) VALUES (?, '', '0')");
+        insert.bind(id).execute(&nodes[0]).await.unwrap();
+    }
     let done = together(WRITERS, |writer| {
         let db = nodes[writer % 2].clone();
         async move {
+            for _ in 0..ROUNDS {
+                let rows = if writer < 8 { ["1", "2"] } else { ["2", "1"] };
+                count(&db, &rows).await?;
+            }
             for round in 0..ROUNDS {
-                count(&db).await?;
+                count(&db, &["all"]).await?;
                 replace(&db, writer, round).await?;
             }
             Ok::<_, KeystoneError>(())
@@ -30,22 +36,26 @@ async fn meet(nodes: [Db; 2]) {
     for done in done.await {
         done.unwrap();
     }
-    let count = sql("SELECT extra FROM region WHERE id = 'count'");
-    let count: (String,) = count.fetch_one(&nodes[1]).await.unwrap();
-    assert_eq!(count.0, (WRITERS * ROUNDS).to_string());
+    let counts = sql("SELECT extra FROM region ORDER BY id");
+    let counts: Vec<(String,)> = counts.fetch_all(&nodes[1]).await.unwrap();
+    assert_eq!(counts, vec![((WRITERS * ROUNDS).to_string(),); 3]);
     let tags = sql("SELECT COUNT(*) FROM project_tag");
     assert_eq!(tags.fetch_one::<(i64,)>(&nodes[1]).await.unwrap(), (5,));
 }
 
-async fn count(db: &Db) -> Result<(), KeystoneError> {
+async fn count(db: &Db, rows: &[&str]) -> Result<(), KeystoneError> {
     let counted = transaction!(db, |tx| {
-        let query = sql("SELECT extra FROM region WHERE id = 'count'").locking();
-        let (count,): (String,) = query.fetch_one(&mut *tx).await?;
-        let next = count.parse::<usize>().unwrap() + 1;
-        let query = sql("UPDATE region SET extra = ? WHERE id = 'count'");
-        Ok(query.bind(next.to_string()).execute(tx).await?)
+        for row in rows {
+            let query = sql("SELECT extra FROM region WHERE id = ?").bind(*row);
+            let (count,): (String,) = query.locking().fetch_one(&mut *tx).await?;
+            let next = count.parse::<usize>().unwrap() + 1;
+            let query = sql("UPDATE region SET extra = ? WHERE id = ?");
+            let query = query.bind(next.to_string()).bind(*row);
+            query.execute(&mut *tx).await?;
+        }
+        Ok(())
     });
-    counted.await.map(drop)
+    counted.await
 }
 
 async fn replace(db: &Db, writer: usize, round: usize) -> Result<(), KeystoneError> {
