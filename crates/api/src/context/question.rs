@@ -90,7 +90,8 @@ impl Context {
 
 /// The attributes of the query that the reference shows to a rule.
 fn filters(rule: &str) -> &'static [&'static str] {
-    match rule.trim_start_matches("identity:") {
+    let (_, action) = rule.split_once(':').unwrap_or_default();
+    match action {
         "list_credentials" => &["user_id", "type"],
         "list_domain_roles" | "list_roles" => &["name", "domain_id"],
         "list_domains" => &["name", "enabled"],
