@@ -59,7 +59,11 @@ impl Cloud {
 
     /// Another node of the same cloud: its database, keys and time, and nothing else in common.
     pub async fn neighbour(&self) -> Self {
-        let db = self.keystone.db().clone();
+        let shared = self.keystone.db();
+        let db = match database::at_neighbour(shared).await {
+            Some(db) => self.statements.hear(db),
+            None => shared.clone(),
+        };
         Self {
             keystone: node(&self.settings, db, &self.now, &self.key).await,
             ..self.clone()

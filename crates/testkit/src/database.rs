@@ -6,7 +6,7 @@ use keystone::storage::{DatabaseUrl, Db, PoolOptions, sql};
 /// An empty database with the current schema: in memory, or on the server that the environment
 /// names.
 pub(crate) async fn fresh() -> Db {
-    let db = match server() {
+    let db = match variable("KEYSTONE_TEST_DATABASE") {
         None => Db::memory().await.expect("SQLite opens in memory"),
         Some(url) => on_server(&url).await,
     };
@@ -16,26 +16,23 @@ pub(crate) async fn fresh() -> Db {
     db
 }
 
-#[expect(clippy::disallowed_methods, reason = "the tests' one variable")]
-fn server() -> Option<String> {
-    std::env::var("KEYSTONE_TEST_DATABASE")
-        .ok()
-        .filter(|url| !url.is_empty())
+/// The same database at the server of the next node, where the environment names one.
+pub(crate) async fn at_neighbour(db: &Db) -> Option<Db> {
+    let url = variable("KEYSTONE_TEST_NEIGHBOUR")?;
+    let (name,): (String,) = sql("SELECT DATABASE()")
+        .fetch_one(db)
+        .await
+        .expect("a server knows the name of a database");
+    Some(open(&named(&url, &name)).await)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the tests' two variables")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|url| !url.is_empty())
 }
 
 async fn on_server(url: &str) -> Db {
     let name = format!("test_{}", keystone::types::new_id());
-    let (base, _) = url.rsplit_once('/').expect("a database URL ends in /name");
-    let options = PoolOptions {
-        size: 2,
-        ..PoolOptions::default()
-    };
-    let open = async |url: &str| {
-        let url = DatabaseUrl::parse(url).expect("KEYSTONE_TEST_DATABASE is a database URL");
-        Db::connect(&url, &options)
-            .await
-            .expect("the test database answers")
-    };
     let admin = open(url).await;
     // The name is made here, so that it can stand in the text.
     let create: &'static str = Box::leak(format!("CREATE DATABASE {name}").into_boxed_str());
@@ -44,5 +41,22 @@ async fn on_server(url: &str) -> Db {
         .await
         .expect("the test user may create databases");
     admin.close().await;
-    open(&format!("{base}/{name}")).await
+    open(&named(url, &name)).await
+}
+
+/// The URL of another database at the same server.
+fn named(url: &str, database: &str) -> String {
+    let (base, _) = url.rsplit_once('/').expect("a database URL ends in /name");
+    format!("{base}/{database}")
+}
+
+async fn open(url: &str) -> Db {
+    let options = PoolOptions {
+        size: 2,
+        ..PoolOptions::default()
+    };
+    let url = DatabaseUrl::parse(url).expect("the tests' variables are database URLs");
+    Db::connect(&url, &options)
+        .await
+        .expect("the test database answers")
 }

@@ -2,7 +2,8 @@
 //! go through the whole router.
 //!
 //! `KEYSTONE_TEST_DATABASE=mysql://…` runs the same tests on a MariaDB server: each cloud then
-//! gets a database of its own there. `KEYSTONE_TEST_STATEMENTS=file` lists there what SQL ran.
+//! gets a database of its own there. Where `KEYSTONE_TEST_NEIGHBOUR=mysql://…` names another node of
+//! its Galera cluster, [`Cloud::neighbour`] uses that one. `KEYSTONE_TEST_STATEMENTS=file` lists there what SQL ran.
 
 mod answer;
 mod cloud;

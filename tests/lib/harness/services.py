@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import shutil
 
 from . import processes
 from .processes import LOOPBACK
@@ -10,9 +11,14 @@ from .processes import LOOPBACK
 class MariaDb:
     """A private server; `sql` speaks to it as root over its socket."""
 
+    # Whose process it is, where root starts it.
+    account = "root"
+
     def __init__(self, directory, port=None, host=LOOPBACK):
         self.directory = directory / "mariadb"
-        self.directory.mkdir()
+        self.directory.mkdir(parents=True)
+        if os.getuid() == 0:
+            shutil.chown(self.directory, self.account)
         self.socket = self.directory / "sock"
         self.port = port or processes.free_port()
         self.host = host
@@ -22,7 +28,7 @@ class MariaDb:
                 "mariadb-install-db",
                 "--no-defaults",
                 f"--datadir={self.directory / 'data'}",
-                f"--user={getpass.getuser() if os.getuid() else 'root'}",
+                f"--user={getpass.getuser() if os.getuid() else self.account}",
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
                 "--skip-name-resolve",
@@ -51,14 +57,19 @@ class MariaDb:
             # What a Debian server has; the client's choice must not depend on it.
             "--character-set-server=utf8mb4",
         ]
+        command += self.options()
         if os.getuid() == 0:
-            command.append("--user=root")
+            command.append(f"--user={self.account}")
         self.daemon = processes.Daemon("mariadbd", command, self.directory / "log")
         processes.wait_for(
             "MariaDB's socket",
             lambda: self.socket.exists() and processes.listening(self.port),
             daemon=self.daemon,
         )
+
+    def options(self):
+        """What the server is told besides."""
+        return []
 
     def stop(self):
         return self.daemon.stop()
@@ -89,6 +100,55 @@ class MariaDb:
     def url(self, name, password, user=None):
         address = self.host if self.port == 3306 else f"{self.host}:{self.port}"
         return f"mysql+pymysql://{user or name}:{password}@{address}/{name}"
+
+
+class GaleraNode(MariaDb):
+    """A node of a cluster: the first of one, or one that joins `other` and takes over all that it holds."""
+
+    # The transfer to a new node runs in a daemon of rsync, which gives up root's rights.
+    account = "mysql"
+
+    PROVIDER = "/usr/lib/galera/libgalera_smm.so"
+
+    def __init__(self, directory, other=None):
+        self.other = other
+        self.cluster_port = processes.free_port()
+        super().__init__(directory)
+        processes.wait_for("synced node", self.is_synced, daemon=self.daemon)
+
+    def options(self):
+        peer = f"{LOOPBACK}:{self.other.cluster_port}" if self.other else ""
+        ports = {
+            "base_port": self.cluster_port,
+            "gmcast.listen_addr": f"tcp://{LOOPBACK}:{self.cluster_port}",
+            "ist.recv_addr": f"{LOOPBACK}:{processes.free_port()}",
+        }
+        return [
+            "--wsrep-on=ON",
+            f"--wsrep-provider={self.PROVIDER}",
+            f"--wsrep-provider-options={';'.join(f'{name}={value}' for name, value in ports.items())}",
+            f"--wsrep-cluster-address=gcomm://{peer}",
+            f"--wsrep-node-address={LOOPBACK}:{self.cluster_port}",
+            f"--wsrep-node-incoming-address={LOOPBACK}:{self.port}",
+            "--wsrep-sst-method=rsync",
+            f"--wsrep-sst-receive-address={LOOPBACK}:{processes.free_port()}",
+            "--wsrep-slave-threads=2",
+            "--binlog-format=ROW",
+            "--innodb-autoinc-lock-mode=2",
+        ]
+
+    def is_synced(self):
+        try:
+            (row,) = self.sql("SHOW STATUS LIKE 'wsrep_local_state_comment'")
+        except RuntimeError:
+            return False
+        return row[1] == "Synced"
+
+    def counts(self, *names):
+        """Counters of the server's status, by name."""
+        named = ", ".join(f"'{name}'" for name in names)
+        rows = self.sql(f"SHOW GLOBAL STATUS WHERE variable_name IN ({named})")
+        return {name: int(value) for name, value in rows}
 
 
 class Memcached:
