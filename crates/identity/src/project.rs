@@ -271,7 +271,7 @@ impl Identity {
 }
 
 fn by_id(id: &str) -> Query {
-    projects().filter("p.id = ?", Some(id)).then("")
+    projects_in(select(PROJECTS).filter("p.id = ?", Some(id))).then("")
 }
 
 /// One project or domain.

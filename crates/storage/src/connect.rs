@@ -13,6 +13,7 @@ use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::{Arc, atomic::Ordering};
 use std::time::Duration;
 
 use sqlx::{
@@ -24,7 +25,7 @@ use tracing::warn;
 
 use crate::{
     DatabaseUrl, Db, Error, Result,
-    db::Pools,
+    db::{Galera, Pools},
     pool::{Limits, Pool, Work, bounded},
     url::Place,
 };
@@ -96,8 +97,9 @@ impl Db {
                 let first = bounded(Some(limit), connect.connect()).await;
                 first.map_err(failed)?.close().await.map_err(failed)?;
                 let read = server.read_timeout()?.unwrap_or(READ_TIMEOUT);
-                let pool = server_pool(connect, limit, options);
-                Ok(Self::new(Pools::MySql(pool), Some(read)))
+                let galera = Galera::default();
+                let pool = server_pool(connect, limit, options, Arc::clone(&galera));
+                Ok(Self::new(Pools::MySql(pool), Some(read), galera))
             }
             Place::File(path) => {
                 make_private(path).map_err(|error| failed(error.into()))?;
@@ -115,7 +117,7 @@ impl Db {
                     opener(connect),
                 );
                 drop(pool.lease().await.map_err(failed)?);
-                Ok(Self::new(Pools::Sqlite(pool), None))
+                Ok(Self::new(Pools::Sqlite(pool), None, Galera::default()))
             }
             Place::Memory => Self::memory().await,
         }
@@ -138,7 +140,7 @@ impl Db {
             opener(sqlite().in_memory(true)),
         );
         drop(pool.lease().await?);
-        Ok(Self::new(Pools::Sqlite(pool), None))
+        Ok(Self::new(Pools::Sqlite(pool), None, Galera::default()))
     }
 }
 
@@ -172,6 +174,7 @@ fn server_pool(
     connect: MySqlConnectOptions,
     limit: Duration,
     options: &PoolOptions,
+    galera: Galera,
 ) -> Pool<MySqlConnection> {
     let size = options.size.saturating_add(options.overflow).max(1);
     let limits = Limits {
@@ -185,16 +188,18 @@ fn server_pool(
     let mode = options.sql_mode.clone();
     let wait = options.wsrep_sync_wait;
     Pool::new(limits, move || {
-        let (connect, mode) = (connect.clone(), mode.clone());
+        let (connect, mode, galera) = (connect.clone(), mode.clone(), Arc::clone(&galera));
         Box::pin(async move {
             let mut connection = connect.connect().await?;
-            prepare(&mut connection, &mode, wait).await?;
+            let cluster = prepare(&mut connection, &mode, wait).await?;
+            galera.store(cluster, Ordering::Relaxed);
             Ok(connection)
         })
     })
 }
 
-async fn prepare(connection: &mut MySqlConnection, mode: &str, wait: u8) -> sqlx::Result<()> {
+/// Sets what every connection is set to; tells whether it is to a node of a Galera cluster.
+async fn prepare(connection: &mut MySqlConnection, mode: &str, wait: u8) -> sqlx::Result<bool> {
     // A mode is a list of names; anything else in it would reach the statement.
     let mode: String = mode
         .chars()
@@ -214,14 +219,15 @@ async fn prepare(connection: &mut MySqlConnection, mode: &str, wait: u8) -> sqlx
         variables.push((row.try_get::<String, _>(0)?, row.try_get::<String, _>(1)?));
     }
     let is = |name: &str, value: &str| variables.iter().any(|(n, v)| n == name && v == value);
-    let galera = if is("wsrep_on", "ON") {
+    let cluster = is("wsrep_on", "ON");
+    let waiting = if cluster {
         format!(", SESSION wsrep_sync_wait = {wait}")
     } else {
         String::new()
     };
     // As much as one row of an answer may be, whatever the server's own limit is: what is cut would be taken for whole.
     let text = format!(
-        "SET sql_mode = CONCAT({base}, ',PIPES_AS_CONCAT'), SESSION group_concat_max_len = {LONGEST_ROW}{galera}"
+        "SET sql_mode = CONCAT({base}, ',PIPES_AS_CONCAT'), SESSION group_concat_max_len = {LONGEST_ROW}{waiting}"
     );
     sqlx::raw_sql(AssertSqlSafe(text))
         .execute(&mut *connection)
@@ -231,5 +237,5 @@ async fn prepare(connection: &mut MySqlConnection, mode: &str, wait: u8) -> sqlx
             .execute(connection)
             .await?;
     }
-    Ok(())
+    Ok(cluster)
 }

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -35,7 +38,11 @@ pub struct Db {
     pub(crate) pools: Pools,
     limit: Option<Duration>,
     observer: Option<Observer>,
+    galera: Galera,
 }
+
+/// Whether the server is a node of a Galera cluster, as the last connection found it.
+pub(crate) type Galera = Arc<AtomicBool>;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Pools {
@@ -49,6 +56,7 @@ pub(crate) enum Pools {
 /// when it starts, as statements outside a transaction do.
 pub struct Tx {
     pub(crate) session: Session,
+    pub(crate) galera: bool,
     limit: Option<Duration>,
     observer: Option<Observer>,
 }
@@ -157,11 +165,12 @@ impl<'d> Runs<'d> {
 }
 
 impl Db {
-    pub(crate) fn new(pools: Pools, limit: Option<Duration>) -> Self {
+    pub(crate) fn new(pools: Pools, limit: Option<Duration>, galera: Galera) -> Self {
         Self {
             pools,
             limit,
             observer: None,
+            galera,
         }
     }
 
@@ -205,6 +214,7 @@ impl Db {
     fn tx(&self, session: Session, limit: Option<Duration>) -> Tx {
         Tx {
             session,
+            galera: self.galera.load(Ordering::Relaxed),
             limit,
             observer: self.observer.clone(),
         }

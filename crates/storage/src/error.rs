@@ -262,7 +262,7 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
 }
 
 /// The first table that `text` names outside of parentheses.
-fn table_of(text: &str) -> &str {
+pub(crate) fn table_of(text: &str) -> &str {
     let mut words = text.split_whitespace();
     let mut open = 0;
     words.by_ref().find(|word| {

@@ -2,6 +2,7 @@
 
 mod arg;
 mod bulk;
+mod claim;
 mod connect;
 mod db;
 mod error;

@@ -16,8 +16,9 @@ use keystone_types::{Listing, Page};
 use crate::{
     Arg, Db, Dialect, Error, Exec, Result,
     arg::Encodes,
+    claim::Lock,
     db::{Pools, RUNS, Session, pause},
-    error::{is_lost, is_timeout},
+    error::{is_lost, is_timeout, table_of},
     pool::{Kept, Lease, Pool},
     row::left_out,
 };
@@ -40,8 +41,8 @@ impl<T> Record for T where
 pub struct Query {
     text: Cow<'static, str>,
     args: Vec<Arg>,
-    /// What `MariaDB` is told besides.
-    lock: &'static str,
+    /// Whether the rows that it reads are kept to its transaction.
+    lock: Option<Lock>,
 }
 
 /// Starts a statement from literal SQL.
@@ -54,7 +55,7 @@ impl Query {
         Self {
             text,
             args,
-            lock: "",
+            lock: None,
         }
     }
 
@@ -79,17 +80,18 @@ impl Query {
     }
 
     /// Keeps the rows that it reads to this transaction until it ends; the clause ends the text. On `SQLite` a
-    /// transaction is the only writer anyway.
+    /// transaction is the only writer anyway. On Galera the table that it reads first and its first argument tell what
+    /// is kept, so that it is on every node: the argument has to be the same for all who lock the same.
     #[must_use]
     pub fn locking(mut self) -> Self {
-        self.lock = " FOR UPDATE";
+        self.lock = Some(Lock::Alone);
         self
     }
 
     /// Keeps the rows that it reads as they are until the transaction ends, which several can do at a time.
     #[must_use]
     pub fn sharing(mut self) -> Self {
-        self.lock = " LOCK IN SHARE MODE";
+        self.lock = Some(Lock::Shared);
         self
     }
 
@@ -199,7 +201,14 @@ impl Query {
                     Pools::Sqlite(pool) => self.read(pool, limit).await,
                 },
                 Exec::Tx(tx) => match &mut tx.session {
-                    Session::MySql(lease) => self.all(lease, limit).await,
+                    Session::MySql(lease) => {
+                        if let Some(lock) = self.lock
+                            && tx.galera
+                        {
+                            lock.claim(&self.locked(), lease, limit).await?;
+                        }
+                        self.all(lease, limit).await
+                    }
                     Session::Sqlite(lease) => self.all(lease, limit).await,
                 },
             }
@@ -255,7 +264,11 @@ impl Query {
             .await
     }
 
-    async fn affected<C>(self, lease: &mut Lease<C>, limit: Option<Duration>) -> sqlx::Result<u64>
+    pub(crate) async fn affected<C>(
+        self,
+        lease: &mut Lease<C>,
+        limit: Option<Duration>,
+    ) -> sqlx::Result<u64>
     where
         C: Kept,
         for<'c> &'c mut C: Executor<'c, Database = C::Database>,
@@ -275,6 +288,15 @@ impl Query {
         self.text.clone()
     }
 
+    /// The name of what it locks, in one spelling for all that the database takes for the same.
+    fn locked(&self) -> String {
+        let id = match self.args.first() {
+            Some(Arg::Text(Some(id))) => id.trim_end().to_lowercase(),
+            _ => String::new(),
+        };
+        format!("{}/{id}", table_of(&self.text))
+    }
+
     /// Whether the statement can be sent twice without harm.
     fn reads(&self) -> bool {
         let verb = self.text.trim_start().get(..4);
@@ -289,8 +311,10 @@ impl Query {
     where
         DB::Arguments: IntoArguments<DB>,
     {
-        if !self.lock.is_empty() && DB::DIALECT == Dialect::MySql {
-            self.text.to_mut().push_str(self.lock);
+        if let Some(lock) = self.lock
+            && DB::DIALECT == Dialect::MySql
+        {
+            self.text.to_mut().push_str(lock.clause());
         }
         let args = DB::arguments(&self.text, self.args)?;
         Ok(sqlx::query_with(AssertSqlSafe(self.text), args))

@@ -23,6 +23,14 @@ pub(crate) async fn at_neighbour(db: &Db) -> Option<Db> {
         .fetch_one(db)
         .await
         .expect("a server knows the name of a database");
+    // A statement waits for what the other nodes have written, and a login does not.
+    let node = open(&url).await;
+    let caught_up: (i64,) = sql("SELECT 1")
+        .fetch_one(&node)
+        .await
+        .expect("the node of the neighbour answers");
+    assert_eq!(caught_up, (1,));
+    node.close().await;
     Some(open(&named(&url, &name)).await)
 }
 

@@ -63,9 +63,13 @@ class MariaDb:
         self.daemon = processes.Daemon("mariadbd", command, self.directory / "log")
         processes.wait_for(
             "MariaDB's socket",
-            lambda: self.socket.exists() and processes.listening(self.port),
+            lambda: self.socket.exists() and processes.listening(self.port) and self.is_ready(),
             daemon=self.daemon,
         )
+
+    def is_ready(self):
+        """Whether it can be used, once it listens."""
+        return True
 
     def options(self):
         """What the server is told besides."""
@@ -114,7 +118,6 @@ class GaleraNode(MariaDb):
         self.other = other
         self.cluster_port = processes.free_port()
         super().__init__(directory)
-        processes.wait_for("synced node", self.is_synced, daemon=self.daemon)
 
     def options(self):
         peer = f"{LOOPBACK}:{self.other.cluster_port}" if self.other else ""
@@ -137,7 +140,7 @@ class GaleraNode(MariaDb):
             "--innodb-autoinc-lock-mode=2",
         ]
 
-    def is_synced(self):
+    def is_ready(self):
         try:
             (row,) = self.sql("SHOW STATUS LIKE 'wsrep_local_state_comment'")
         except RuntimeError:

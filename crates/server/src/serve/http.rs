@@ -2,18 +2,21 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
 use keystone::Keystone;
 use keystone::api::Connection;
-use tokio::net::{TcpListener, lookup_host};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::failure::{Failure, Result};
@@ -23,6 +26,10 @@ const HEAD_LIMIT: Duration = Duration::from_mins(1);
 
 /// How long requests that are under way have when the server is told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(30);
+
+/// For how long connections are read from after that, so that what has arrived is read. Those who ask meanwhile are told
+/// that the connection ends with the answer.
+const FAREWELL: Duration = Duration::from_millis(200);
 
 /// How long to wait when the system has no file descriptors for another connection.
 const SHORT_OF_DESCRIPTORS: Duration = Duration::from_millis(200);
@@ -60,20 +67,21 @@ impl Listeners {
         let mut signals = Signals::new()?;
         let house = keystone.clone();
         let housekeeping = tokio::spawn(async move { house.housekeeping().await });
-        let (stop, stopped) = watch::channel(());
-        let mut accepting = JoinSet::new();
+        // Every listener and every connection holds a receiver: it tells them of the end, and they tell it of theirs.
+        let (stop, stopped) = watch::channel(false);
         for listener in self.0 {
             if let Ok(address) = listener.local_addr() {
                 tracing::info!(%address, "listening");
             }
-            accepting.spawn(accept(listener, keystone.clone(), stopped.clone()));
+            tokio::spawn(attend(listener, keystone.clone(), stopped.clone()));
         }
+        drop(stopped);
         let name = signals.next().await;
         tracing::info!("stopping after {name}");
         housekeeping.abort();
-        drop(stop);
+        stop.send_replace(true);
         tokio::select! {
-            _ = accepting.join_all() => {}
+            () = stop.closed() => {}
             () = sleep(LAST_REQUESTS) => {
                 tracing::warn!("requests were cut off that took longer than {LAST_REQUESTS:?}");
             }
@@ -83,25 +91,16 @@ impl Listeners {
     }
 }
 
-/// Takes connections until the end of `stopped`, and ends with the last of them.
-async fn accept(listener: TcpListener, keystone: Keystone, mut stopped: watch::Receiver<()>) {
+/// Takes connections until the server is told to stop, and then those that the system has already accepted: closing the
+/// socket cuts them off.
+async fn attend(listener: TcpListener, keystone: Keystone, mut stopped: watch::Receiver<bool>) {
     let router = keystone.router();
-    let connections = GracefulShutdown::new();
     let mut protocol = http1::Builder::new();
     protocol
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT);
-    loop {
-        let (stream, remote) = tokio::select! {
-            _ = stopped.changed() => break,
-            accepted = listener.accept() => match accepted {
-                Ok(taken) => taken,
-                Err(error) => {
-                    survive(&error).await;
-                    continue;
-                }
-            },
-        };
+    let told = stopped.clone();
+    let admit = |stream: TcpStream, remote| {
         // Answers are written whole: waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
         let router = match stream.local_addr() {
@@ -109,16 +108,73 @@ async fn accept(listener: TcpListener, keystone: Keystone, mut stopped: watch::R
             Err(_) => router.clone(),
         };
         let service = TowerToHyperService::new(router);
+        let service = farewell(service, told.clone());
         let connection = protocol.serve_connection(TokioIo::new(stream), service);
-        let connection = connections.watch(connection);
+        let stopped = told.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = to_the_end(connection, stopped).await {
                 tracing::debug!("a connection ended: {error}");
             }
         });
+    };
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, remote)) => admit(stream, remote),
+                Err(error) => survive(&error).await,
+            },
+        }
     }
-    drop(listener);
-    connections.shutdown().await;
+    let Ok(listener) = listener.into_std() else {
+        return;
+    };
+    while let Ok((stream, remote)) = listener.accept() {
+        let set = stream.set_nonblocking(true);
+        if let Ok(stream) = set.and_then(|()| TcpStream::from_std(stream)) {
+            admit(stream, remote);
+        }
+    }
+}
+
+/// The same service, which tells clients that the connection ends with the answer once the server stops.
+fn farewell<S, B, A>(
+    service: S,
+    stopped: watch::Receiver<bool>,
+) -> impl Service<Request<B>, Response = Response<A>, Error = S::Error, Future: Send> + Send
+where
+    S: Service<Request<B>, Response = Response<A>, Future: Send> + Send,
+{
+    service_fn(move |request| {
+        let answer = service.call(request);
+        let stopped = stopped.clone();
+        async move {
+            let mut answer = answer.await?;
+            if *stopped.borrow() {
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(CONNECTION, close);
+            }
+            Ok(answer)
+        }
+    })
+}
+
+/// Serves a connection: once the server stops, only what has arrived by then.
+async fn to_the_end<C: GracefulConnection>(
+    connection: C,
+    mut stopped: watch::Receiver<bool>,
+) -> C::Output {
+    let mut connection = pin!(connection);
+    let end = async {
+        // That nobody is there who could tell is the end as well.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+        sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        done = connection.as_mut() => return done,
+        () = end => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
 }
 
 /// A connection that was gone before it was taken is nothing; a lack of descriptors passes.

@@ -176,6 +176,39 @@ fn a_request_under_way_is_finished_before_the_end() {
 }
 
 #[test]
+fn what_has_arrived_is_answered_before_the_end() {
+    let world = World::ready();
+    let server = world.serve();
+    let ask = |mut stream: &TcpStream| {
+        stream
+            .write_all(b"GET /v3 HTTP/1.1\r\nHost: k\r\n\r\n")
+            .unwrap();
+    };
+    let connect = || TcpStream::connect(&server.address).unwrap();
+    let kept: Vec<_> = (0..20).map(|_| connect()).collect();
+    for mut stream in &kept {
+        ask(stream);
+        let mut start = [0; 12];
+        stream.read_exact(&mut start).unwrap();
+        assert_eq!(&start, b"HTTP/1.1 200");
+        while stream.read(&mut [0; 4096]).unwrap() == 4096 {}
+    }
+    // Neither the requests nor the connections are seen before the signal is.
+    server.signal(Signal::SIGSTOP);
+    let new: Vec<_> = (0..20).map(|_| connect()).collect();
+    kept.iter().chain(&new).for_each(ask);
+    server.signal(Signal::SIGTERM);
+    server.signal(Signal::SIGCONT);
+    for mut stream in kept.iter().chain(&new) {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+    }
+    server.logs("stopped");
+}
+
+#[test]
 fn hangup_takes_over_what_can_change() {
     let world = World::ready();
     let server = world.serve();
