@@ -1,195 +1,63 @@
-//! More rows than a statement has places for values: 65,535 on MariaDB, 32,766 on SQLite.
+//! Many rows, as far as that takes no time; `tests/many` has more.
 
 use keystone::storage::sql;
-use keystone_testkit::{Cloud, Session};
-use serde_json::{Value, json};
-
-const MANY: usize = 70_000;
-
-/// `m00000` to `m69999`, to be put behind an `INSERT`.
-macro_rules! numbered {
-    ($insert:literal, $columns:literal) => {
-        concat!(
-            $insert,
-            " SELECT ",
-            $columns,
-            " FROM (SELECT 'm' || a.d || b.d || c.d || d.d || e.d AS id FROM ",
-            "(SELECT 0 AS d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6) a, ",
-            numbered!("b"), ", ", numbered!("c"), ", ", numbered!("d"), ", ", numbered!("e"),
-            ") n"
-        )
-    };
-    ($name:literal) => {
-        concat!(
-            "(SELECT 0 AS d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 \
-              UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) ",
-            $name
-        )
-    };
-}
-
-/// A cloud, its administrator, and the project `top`.
-async fn cloud() -> (Cloud, Session, String) {
-    let cloud = Cloud::new().await;
-    let admin = cloud.admin().await;
-    let top = cloud.project("top").await;
-    (cloud, admin, top)
-}
-
-/// Puts many projects below one.
-async fn projects(cloud: &Cloud, below: &str) {
-    sql(numbered!(
-        "INSERT INTO project (id, name, enabled, domain_id, parent_id, is_domain)",
-        "n.id, n.id, 1, 'default', ?, 0"
-    ))
-    .bind(below)
-    .execute(cloud.keystone.db())
-    .await
-    .expect("the projects are made");
-}
+use keystone_testkit::Cloud;
+use serde_json::Value;
 
 fn count(list: &Value) -> usize {
     list.as_array().map_or(0, Vec::len)
 }
 
-/// Somebody who has a role on every project of the default domain.
-async fn heir(cloud: &Cloud, admin: &Session) -> (String, Session) {
-    let user = cloud.user("heir").await;
-    let role = cloud.role("member").await;
-    let inherited =
-        format!("/v3/OS-INHERIT/domains/default/users/{user}/roles/{role}/inherited_to_projects");
-    admin.put(&inherited).await.no_content();
-    let session = cloud.session("heir", "heir", &Value::Null).await;
-    (user, session)
-}
-
-#[tokio::test]
-async fn many_projects_are_reached_and_shown() {
-    let (cloud, admin, top) = cloud().await;
-    let (_, heir) = heir(&cloud, &admin).await;
-    projects(&cloud, &top).await;
-
-    let reached = heir.get("/v3/auth/projects").await.ok();
-    // And `top`, and that of the administrator.
-    assert_eq!(count(&reached["projects"]), MANY + 2);
-    drop(reached);
-    let ids = admin
-        .get(&format!("/v3/projects/{top}?subtree_as_ids"))
-        .await;
-    let ids = &ids.ok()["project"]["subtree"];
-    assert_eq!(ids.as_object().map(serde_json::Map::len), Some(MANY));
-    assert_eq!(ids["m69999"], Value::Null);
-
-    let scope = json!({ "project": { "id": "m12345" } });
-    cloud.session("heir", "heir", &scope).await;
-}
-
-#[tokio::test]
-async fn many_projects_are_listed_with_their_limits() {
-    let (cloud, admin, top) = cloud().await;
-    let (_, heir) = heir(&cloud, &admin).await;
-    projects(&cloud, &top).await;
-    let url = format!("/v3/projects/{top}?subtree_as_list&include_limits");
-    let tree = heir.get(&url).await.ok();
-    assert_eq!(count(&tree["project"]["subtree"]), MANY);
-}
-
-#[tokio::test]
-async fn a_project_above_many_is_disabled_after_them() {
-    let (cloud, admin, top) = cloud().await;
-    projects(&cloud, &top).await;
-    let url = format!("/v3/projects/{top}");
-    let disabled = json!({ "project": { "enabled": false } });
-    let message = admin.patch(&url, &disabled).await.refused(403);
-    let text = format!("Cannot disable project {top} since its subtree contains enabled projects.");
-    assert_eq!(message, text);
-    let db = cloud.keystone.db();
-    let all = sql("UPDATE project SET enabled = 0 WHERE parent_id = ?").bind(&top);
-    all.execute(db).await.expect("they are disabled");
-    admin.patch(&url, &disabled).await.ok();
-}
-
-#[tokio::test]
-async fn many_assignments_in_effect_keep_nobody_waiting() {
-    let (cloud, admin, top) = cloud().await;
-    let (user, _) = heir(&cloud, &admin).await;
-    projects(&cloud, &top).await;
-    let url = format!("/v3/role_assignments?effective&user.id={user}&include_names");
-    let list = admin.get(&url);
-    let (list, ()) = tokio::join!(list, async {
-        // All on one thread: whoever is answered has not been waited for by the listing.
-        for _ in 0..3 {
-            admin.get("/v3").await.ok();
+/// The only thread for what blocks is taken: a listing made on the async thread would not mind.
+#[test]
+fn many_assignments_in_effect_keep_nobody_waiting() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build();
+    runtime.expect("a runtime").block_on(async {
+        let cloud = Cloud::new().await;
+        let (admin, user) = (cloud.admin().await, cloud.user("heir").await);
+        let role = cloud.role("member").await;
+        let on_domain = format!("/v3/OS-INHERIT/domains/default/users/{user}/roles/{role}");
+        let grant = format!("{on_domain}/inherited_to_projects");
+        admin.put(&grant).await.no_content();
+        for n in 0..600 {
+            let project = sql("\
+                INSERT INTO project (id, name, enabled, domain_id, parent_id, is_domain) \
+                VALUES (?, ?, 1, 'default', 'default', 0)");
+            let id = format!("m{n}");
+            let project = project.bind(&id).bind(&id);
+            project
+                .execute(cloud.keystone.db())
+                .await
+                .expect("it is made");
         }
+        let url = format!("/v3/role_assignments?effective&user.id={user}");
+        let (free, taken) = std::sync::mpsc::channel::<()>();
+        let other = tokio::task::spawn_blocking(move || taken.recv());
+        let mut list = std::pin::pin!(admin.get(&url));
+        let nobody = cloud.nobody();
+        let others = async {
+            for _ in 0..1_000 {
+                nobody.get("/v3").await.ok();
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            list = &mut list => panic!("it took the async thread: {}", list.status),
+            () = others => {}
+        }
+        drop(free);
+        assert!(other.await.expect("it ends").is_err());
+        let list = list.await.ok();
+        // `member` implies `reader`; the administrator's project is there too.
+        assert_eq!(count(&list["role_assignments"]), 2 * 601);
     });
-    assert_eq!(count(&list.ok()["role_assignments"]), 2 * (MANY + 2));
-}
-
-#[tokio::test]
-async fn somebody_in_many_groups_logs_in_and_sees_them() {
-    let (cloud, admin, top) = cloud().await;
-    let user = cloud.user("joiner").await;
-    let role = cloud.role("reader").await;
-    let db = cloud.keystone.db();
-    for (statement, bound) in [
-        (
-            numbered!("INSERT INTO `group` (id, name, domain_id)", "n.id, n.id, ?"),
-            "default",
-        ),
-        (
-            numbered!(
-                "INSERT INTO user_group_membership (user_id, group_id)",
-                "?, n.id"
-            ),
-            &user,
-        ),
-    ] {
-        let query = sql(statement).bind(bound);
-        query.execute(db).await.expect("the rows are made");
-    }
-    let grant = format!("/v3/projects/{top}/groups/m69999/roles/{role}");
-    admin.put(&grant).await.no_content();
-
-    let on_top = json!({ "project": { "id": top } });
-    let session = cloud.session("joiner", "joiner", &on_top).await;
-    let projects = session.get("/v3/auth/projects").await.ok();
-    assert_eq!(count(&projects["projects"]), 1);
-    let groups = session.get(&format!("/v3/users/{user}/groups")).await.ok();
-    assert_eq!(count(&groups["groups"]), MANY);
-    let url = format!("/v3/role_assignments?effective&user.id={user}");
-    let held = admin.get(&url).await.ok();
-    assert_eq!(count(&held["role_assignments"]), 1);
-}
-
-#[tokio::test]
-async fn an_endpoint_and_many_projects() {
-    let (cloud, admin, top) = cloud().await;
-    projects(&cloud, &top).await;
-    let services = admin.get("/v3/services").await.ok();
-    let service = &services["services"][0]["id"];
-    let fields = json!({ "service_id": service, "interface": "public", "url": "http://e" });
-    let made = admin
-        .post("/v3/endpoints", &json!({ "endpoint": fields }))
-        .await;
-    let endpoint = made.created()["endpoint"]["id"].clone();
-    let endpoint = endpoint.as_str().expect("an id");
-    let with = numbered!(
-        "INSERT INTO project_endpoint (endpoint_id, project_id)",
-        "?, n.id"
-    );
-    let query = sql(with).bind(endpoint);
-    query
-        .execute(cloud.keystone.db())
-        .await
-        .expect("they are associated");
-    let url = format!("/v3/OS-EP-FILTER/endpoints/{endpoint}/projects");
-    let projects = admin.get(&url).await.ok();
-    assert_eq!(count(&projects["projects"]), MANY);
 }
 
 #[tokio::test]
 async fn as_many_tags_as_a_url_holds() {
-    let (_cloud, admin, top) = cloud().await;
+    let cloud = Cloud::new().await;
+    let (admin, top) = (cloud.admin().await, cloud.project("top").await);
     let tagged = format!("/v3/projects/{top}/tags/t9999");
     admin.put(&tagged).await.created();
     // The longest URL that HTTP's own type takes has 65,534 bytes.
@@ -197,8 +65,8 @@ async fn as_many_tags_as_a_url_holds() {
     for (filter, found) in [
         ("tags-any", 1),
         ("tags", 0),
-        ("not-tags", 3),
-        ("not-tags-any", 2),
+        ("not-tags", 2),
+        ("not-tags-any", 1),
     ] {
         let url = format!("/v3/projects?{filter}={}", tags.join(","));
         let projects = admin.get(&url).await.ok();

@@ -1,8 +1,11 @@
 //! Somebody with a token.
 
+use std::net::IpAddr;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use keystone::api::Connection;
 use keystone::types::json;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -19,6 +22,19 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(router: Router, token: Option<String>) -> Self {
         Self { router, token }
+    }
+
+    /// The same on a connection from this address.
+    #[must_use]
+    pub fn from(&self, address: IpAddr) -> Self {
+        let connection = Connection {
+            remote: (address, 40_000).into(),
+            local: ([127, 0, 0, 1], 5000).into(),
+        };
+        Self {
+            router: connection.on(&self.router),
+            token: self.token.clone(),
+        }
     }
 
     /// The token.
@@ -55,7 +71,7 @@ impl Session {
             .await
             .unwrap_or_else(|never| match never {});
         let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, 16 << 20)
+        let bytes = to_bytes(body, 256 << 20)
             .await
             .expect("a body in memory can be read");
         let body = match json::read(&bytes) {
