@@ -2,7 +2,7 @@
 
 use keystone::Settings;
 use keystone::storage::sql;
-use keystone_testkit::Answer;
+use keystone_testkit::{Answer, Session};
 use serde_json::{Map, Value, json};
 
 use crate::together::all;
@@ -60,6 +60,35 @@ async fn sec_01_a_password_over_the_limit_is_never_hashed() {
         assert_eq!(turned_away(&world, &user, &"A".repeat(4097)).await, 0);
         assert_ne!(turned_away(&world, &user, &"A".repeat(4096)).await, 0);
     }
+}
+
+/// Most are turned away, whoever they claim to be, and nobody else is.
+#[tokio::test]
+async fn a_client_with_many_connections_keeps_nobody_else_out() {
+    let mut settings = Settings::default();
+    settings.identity.passwords.threads = 1;
+    settings.identity.passwords.queue = 4;
+    let world = World::with(settings).await;
+    let stranger = world.cloud.nobody().from([10, 0, 0, 9].into());
+    let alice = world.cloud.nobody().from([10, 0, 0, 1].into());
+    let named = |name: &str| json!({ "name": name, "domain": { "id": "default" } });
+    let mut callers = Vec::new();
+    for n in 0..20 {
+        for name in [&format!("nobody{n}"), "bob", "alice"] {
+            callers.push((&stranger, named(name), "wrong"));
+        }
+    }
+    callers.push((&alice, named("alice"), "alice"));
+    let log_in = async |(session, user, password): &(&Session, Value, &str)| {
+        session.log_in(user, password, &Value::Null).await
+    };
+    let answers = all(callers.iter().map(log_in)).await;
+    let of = |status: u16| answers.iter().filter(move |answer| answer.status == status);
+    assert_eq!(of(201).count(), 1);
+    assert!(of(401).all(|answer| answer.body["error"]["message"] == REFUSED));
+    assert!(of(503).all(|answer| answer.header("retry-after").is_some()));
+    assert_eq!(of(401).count() + of(503).count(), 60);
+    assert!(of(503).count() > of(401).count());
 }
 
 #[tokio::test]

@@ -13,12 +13,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use keystone_auth::{AuthToken, Scope};
+use keystone_identity::password::Claimant;
 use keystone_policy::Denied;
 use keystone_types::{Error, Extra, Listing, Resource, Result};
 use serde_json::{Map, Value, json};
 
-use crate::edge::{Base, Caller};
+use crate::edge::{Base, Caller, Connection};
 use crate::failure::{Failure, json_line};
+use crate::forwarded::Forwarded;
 use crate::{App, Live, Settings, body, query, schema};
 
 pub(crate) use collection::Text;
@@ -30,6 +32,7 @@ pub(crate) struct Context {
     app: Arc<App>,
     caller: Caller,
     base: String,
+    connection: Option<Connection>,
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     uri: Uri,
@@ -89,6 +92,7 @@ impl FromRequestParts<Live> for Context {
             app: extension(parts, "the services")?,
             caller: extension(parts, "the caller")?,
             base: extension::<Base>(parts, "the base URL")?.0,
+            connection: parts.extensions.get().copied(),
             method: parts.method.clone(),
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
@@ -206,6 +210,18 @@ impl Context {
     pub(crate) fn without_path(mut self) -> Self {
         self.path.clear();
         self
+    }
+
+    /// What tells the client from others who want to log in. A client can make up the address that
+    /// a proxy is to tell, but not the one that its connection comes from.
+    pub(crate) fn claimant(&self) -> Claimant {
+        let peer = self.connection.map(|connection| connection.remote.ip());
+        let forwarded = Forwarded::read(&self.headers, self.app.settings.proxy_headers);
+        let addresses = [("peer", peer), ("client", forwarded.client(peer))];
+        addresses
+            .into_iter()
+            .filter(|(_, address)| address.is_some())
+            .fold(Claimant::default(), Claimant::marked)
     }
 
     /// A parameter in the path.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDateTime;
+use keystone_identity::password::Claimant;
 use keystone_identity::{DomainRef, ProjectRef, Subject};
 use keystone_token::{Payload, Token, new_audit_id};
 use keystone_types::{Error, Result, Secret};
@@ -22,15 +23,23 @@ struct Evidence {
 }
 
 impl Auth {
-    /// Issues a token for the `auth` object of a request whose schema was checked.
-    pub async fn issue(&self, auth: &Value, receipt: Option<&str>) -> Result<AuthToken> {
+    /// Issues a token for the `auth` object of a request whose schema was checked; `client` is what
+    /// tells whoever makes it from others who want to log in.
+    pub async fn issue(
+        &self,
+        auth: &Value,
+        receipt: Option<&str>,
+        client: Claimant,
+    ) -> Result<AuthToken> {
         let request = Request::parse(auth, &self.settings.methods)?;
         let scope = self.resolve(&request.scope).await?;
         let mut evidence = Evidence::default();
         for method in request.methods {
             match method {
                 Method::Password { user, password } => {
-                    self.by_password(user, password, &mut evidence).await?;
+                    let claimant = client.clone().marked(&user);
+                    self.by_password(user, password, &claimant, &mut evidence)
+                        .await?;
                 }
                 Method::Token { id } => {
                     self.by_token(&id, &request.scope, &mut evidence).await?;
@@ -128,18 +137,21 @@ impl Auth {
         &self,
         choice: UserChoice,
         password: Secret,
+        claimant: &Claimant,
         evidence: &mut Evidence,
     ) -> Result<()> {
         let subject = match self.find_user(choice).await {
             Err(error @ Error::Unauthorized { .. }) => {
                 // As long as a wrong password takes.
-                self.identity.authenticate_nobody(password).await?;
+                self.identity
+                    .authenticate_nobody(password, claimant)
+                    .await?;
                 return Err(error);
             }
             other => other?,
         };
         self.identity
-            .authenticate(&subject.user.id, password)
+            .authenticate(&subject.user.id, password, claimant)
             .await?;
         evidence.methods.insert("password".to_owned());
         evidence.agree(subject)

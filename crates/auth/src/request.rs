@@ -18,14 +18,14 @@ pub(crate) enum Method {
 }
 
 /// A user, by id or by name.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub(crate) enum UserChoice {
     Id(String),
     Name(String, DomainChoice),
 }
 
 /// A domain, by id or by name.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub(crate) enum DomainChoice {
     Id(String),
     Name(String),

@@ -4,7 +4,7 @@ use chrono::Duration;
 use keystone_storage::{Db, sql};
 use keystone_types::{Error, Result, Secret};
 
-use crate::password::Undecided;
+use crate::password::{Claimant, Undecided};
 use crate::user::from_micros;
 use crate::{Identity, NewPassword};
 
@@ -67,7 +67,12 @@ impl Identity {
     }
 
     /// `unique_last_password_count`
-    pub(crate) async fn check_history(&self, user_id: &str, new: &Secret) -> Result<()> {
+    pub(crate) async fn check_history(
+        &self,
+        user_id: &str,
+        new: &Secret,
+        claimant: &Claimant,
+    ) -> Result<()> {
         let count = self.settings.compliance.unique_last_password_count;
         if count == 0 {
             return Ok(());
@@ -75,7 +80,7 @@ impl Identity {
         let used = recent(&self.db, user_id).await?;
         for password in used.into_iter().take(count) {
             if self
-                .matches(user_id, new.clone(), password.password_hash)
+                .matches(user_id, new.clone(), password.password_hash, claimant)
                 .await?
             {
                 return Err(Error::Validation(format!(

@@ -8,7 +8,7 @@ use chrono::NaiveDateTime;
 use keystone_storage::{Exec, sql, transaction};
 use keystone_types::{Error, Result, Secret};
 
-use crate::password;
+use crate::password::{self, Claimant};
 use crate::stored_password::{Expiry, SetBy};
 use crate::user::{User, UserRow, locked};
 use crate::{Identity, NewPassword, RevocationEvent, revoke};
@@ -30,8 +30,14 @@ struct Verified {
 
 impl Identity {
     /// Tests a password; every failure but an expired password looks the same to the client.
-    pub async fn authenticate(&self, user_id: &str, password: Secret) -> Result<User> {
-        let Verified { user, expired, .. } = self.verify(user_id, password).await?;
+    pub async fn authenticate(
+        &self,
+        user_id: &str,
+        password: Secret,
+        claimant: &Claimant,
+    ) -> Result<User> {
+        let verified = self.verify(user_id, password, claimant).await?;
+        let Verified { user, expired, .. } = verified;
         if !expired {
             return Ok(user);
         }
@@ -45,25 +51,32 @@ impl Identity {
     }
 
     /// Takes the time that a wrong password takes, for a user who does not exist.
-    pub async fn authenticate_nobody(&self, password: Secret) -> Result<()> {
-        Ok(self.hasher.verify_dummy(password).await?)
+    pub async fn authenticate_nobody(&self, password: Secret, claimant: &Claimant) -> Result<()> {
+        Ok(self.hasher.verify_dummy(password, claimant).await?)
     }
 
-    async fn verify(&self, user_id: &str, password: Secret) -> Result<Verified> {
+    async fn verify(
+        &self,
+        user_id: &str,
+        password: Secret,
+        claimant: &Claimant,
+    ) -> Result<Verified> {
         let user = self.user_row(user_id).await?;
         let Some(account) = account(&self.db, &user.id).await? else {
-            self.hasher.verify_dummy(password).await?;
+            self.hasher.verify_dummy(password, claimant).await?;
             return Err(Error::unauthorized(format!(
                 "user {} has no local password",
                 user.id
             )));
         };
         if self.is_locked(&user, &account) {
-            self.hasher.verify_dummy(password).await?;
+            self.hasher.verify_dummy(password, claimant).await?;
             return Err(lockout(&user.id));
         }
         let hash = account.password_hash;
-        let matches = self.matches(&user.id, password, hash.clone()).await?;
+        let matches = self
+            .matches(&user.id, password, hash.clone(), claimant)
+            .await?;
         if !matches {
             self.record_failure(&user.id, hash.as_deref()).await?;
             return Err(wrong(&user.id));
@@ -114,12 +127,13 @@ impl Identity {
         user_id: &str,
         password: Secret,
         hash: Option<String>,
+        claimant: &Claimant,
     ) -> Result<bool> {
         let Some(hash) = hash else {
-            self.hasher.verify_dummy(password).await?;
+            self.hasher.verify_dummy(password, claimant).await?;
             return Ok(false);
         };
-        match self.hasher.verify(password, hash).await {
+        match self.hasher.verify(password, hash, claimant).await {
             Ok(matches) => Ok(matches),
             Err(error @ password::Error::Unreadable(_)) => {
                 tracing::error!(user.id = user_id, table = "password", column = "password_hash", %error,
@@ -190,14 +204,16 @@ impl Identity {
         user_id: &str,
         original: Secret,
         new: Secret,
+        claimant: Claimant,
     ) -> Result<()> {
+        let claimant = claimant.marked(user_id);
         let Verified {
             user,
             hash: verified,
             ..
-        } = match self.verify(user_id, original.clone()).await {
+        } = match self.verify(user_id, original.clone(), &claimant).await {
             Err(Error::NotFound { .. }) => {
-                self.authenticate_nobody(original).await?;
+                self.authenticate_nobody(original, &claimant).await?;
                 return Err(Error::unauthorized(format!("there is no user {user_id}")));
             }
             verified => verified?,
@@ -205,7 +221,7 @@ impl Identity {
         self.check_strength(&NewPassword::Set(new.clone()))?;
         check_changeable(&user)?;
         self.check_age(&user.id).await?;
-        self.check_history(&user.id, &new).await?;
+        self.check_history(&user.id, &new, &claimant).await?;
         let hash = self.hasher.hash(new).await?;
         transaction!(self.db, |tx| {
             let row = locked(tx, &user.id).await?;

@@ -28,6 +28,7 @@ mod hasher;
 mod phc;
 mod recipe;
 mod regex;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ use std::str::FromStr;
 pub use hasher::Hasher;
 pub(crate) use regex::Undecided;
 pub use regex::{InvalidPattern, PasswordRegex};
+pub use turns::Claimant;
 
 /// The most that `[identity] max_password_length` can be in the reference.
 const CEILING: usize = 4096;

@@ -5,6 +5,7 @@
 //! administrator in again who was disabled or whose password was lost.
 
 use keystone_catalog::{Endpoint, Region, Service};
+use keystone_identity::password::Claimant;
 use keystone_identity::{
     Actor, Grant, NewPassword, NewUser, Options, Project, Reach, Role, Target,
 };
@@ -213,7 +214,7 @@ impl Keystone {
             info!(user.id = user.id, "enabled the user");
         }
         match identity
-            .authenticate(&user.id, wanted.password.clone())
+            .authenticate(&user.id, wanted.password.clone(), &Claimant::default())
             .await
         {
             Err(error) if error.status() == 401 => {

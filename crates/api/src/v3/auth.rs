@@ -36,9 +36,8 @@ async fn issue(cx: Context, body: Body) -> Result<Response, Failure> {
         return Err(Error::expecting("auth", "request body").into());
     }
     let service = &cx.unchecked().auth;
-    let token = service
-        .issue(&auth, header_text(&cx.headers, "openstack-auth-receipt"))
-        .await?;
+    let receipt = header_text(&cx.headers, "openstack-auth-receipt");
+    let token = service.issue(&auth, receipt, cx.claimant()).await?;
     let catalog = if cx.has("nocatalog") {
         None
     } else {

@@ -161,6 +161,7 @@ async fn change_password(cx: Context, body: Body) -> Result<Response, Failure> {
             cx.path("user_id"),
             text("original_password"),
             text("password"),
+            cx.claimant(),
         )
         .await?;
     Ok(no_content())

@@ -1,14 +1,15 @@
 //! The pool on which passwords are hashed: so many at once, so many waiting, the rest turned away.
+//! Who that is, `turns` decides.
 
 use std::sync::Arc;
 
 use keystone_types::{Secret, json};
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::bcrypt::KEY_BYTES;
 use super::recipe::{Recipe, verify};
-use super::{Algorithm, CEILING, Error, Options};
+use super::turns::Turns;
+use super::{Algorithm, CEILING, Claimant, Error, Options};
 
 /// How long a full queue takes to drain: sixteen for each thread, at a fifth of a second.
 const RETRY_AFTER: u32 = 3;
@@ -19,15 +20,12 @@ pub struct Hasher {
     recipe: Arc<Recipe>,
     max_password_length: usize,
     max_new_password_length: usize,
-    places: Arc<Semaphore>,
-    threads: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl Hasher {
     /// A pool that writes with this algorithm and reads every known format.
     pub fn new(algorithm: Algorithm, options: &Options) -> Result<Self, Error> {
-        let threads = options.threads.clamp(1, Semaphore::MAX_PERMITS / 2);
-        let queue = options.queue.min(Semaphore::MAX_PERMITS / 2);
         let max = options.max_password_length;
         let max_new = match algorithm {
             Algorithm::Bcrypt if options.strict => max.min(KEY_BYTES),
@@ -37,8 +35,7 @@ impl Hasher {
             recipe: Arc::new(Recipe::new(algorithm, options)?),
             max_password_length: max,
             max_new_password_length: max_new,
-            places: Arc::new(Semaphore::new(threads + queue)),
-            threads: Arc::new(Semaphore::new(threads)),
+            turns: Turns::new(options.threads.max(1), options.queue),
         })
     }
 
@@ -50,20 +47,29 @@ impl Hasher {
         }
         let password = meant(&password).ok_or(Error::NoText)?;
         let recipe = Arc::clone(&self.recipe);
-        self.run(move || recipe.write(password.reveal().as_bytes()))
-            .await?
+        // However many are set at the same time, they leave those who log in their turn.
+        let claimant = Claimant::default().marked("a new password");
+        self.run(&claimant, move || {
+            recipe.write(password.reveal().as_bytes())
+        })
+        .await?
     }
 
     /// Whether the password is the one that was hashed; a hash that can't be read costs the same
     /// time as one that can.
-    pub async fn verify(&self, password: Secret, hash: String) -> Result<bool, Error> {
+    pub async fn verify(
+        &self,
+        password: Secret,
+        hash: String,
+        claimant: &Claimant,
+    ) -> Result<bool, Error> {
         if self.is_hopeless(&password) {
             return Ok(false);
         }
         let password = meant(&password).unwrap_or(password);
         let recipe = Arc::clone(&self.recipe);
         let max = self.max_password_length;
-        self.run(move || {
+        self.run(claimant, move || {
             let password = password.reveal().as_bytes();
             match verify(password, &hash, max) {
                 Err(Error::TooLong { .. }) => recipe.burn(password).map(|()| false),
@@ -78,12 +84,12 @@ impl Hasher {
     }
 
     /// Takes the time of [`Hasher::verify`] for a user who does not exist or has no password.
-    pub async fn verify_dummy(&self, password: Secret) -> Result<(), Error> {
+    pub async fn verify_dummy(&self, password: Secret, claimant: &Claimant) -> Result<(), Error> {
         if self.is_hopeless(&password) {
             return Ok(());
         }
         let recipe = Arc::clone(&self.recipe);
-        self.run(move || recipe.burn(password.reveal().as_bytes()))
+        self.run(claimant, move || recipe.burn(password.reveal().as_bytes()))
             .await?
     }
 
@@ -92,24 +98,18 @@ impl Hasher {
         password.reveal().len() > self.max_password_length.max(CEILING)
     }
 
-    /// Runs the work on a blocking thread. The permits go with it: a caller who hangs up does not
+    /// Runs the work on a blocking thread. The turn goes with it: a caller who hangs up does not
     /// stop the thread, so that it must keep counting.
-    pub(super) async fn run<T, W>(&self, work: W) -> Result<T, Error>
+    pub(super) async fn run<T, W>(&self, claimant: &Claimant, work: W) -> Result<T, Error>
     where
         T: Send + 'static,
         W: FnOnce() -> T + Send + 'static,
     {
-        let place = Arc::clone(&self.places)
-            .try_acquire_owned()
-            .map_err(|_| Error::Busy {
-                retry_after: RETRY_AFTER,
-            })?;
-        let thread = Arc::clone(&self.threads)
-            .acquire_owned()
-            .await
-            .map_err(|e| Error::Failed(e.into()))?;
+        let turn = self.turns.turn(claimant).await.ok_or(Error::Busy {
+            retry_after: RETRY_AFTER,
+        })?;
         spawn_blocking(move || {
-            let _held = (place, thread);
+            let _held = turn;
             work()
         })
         .await

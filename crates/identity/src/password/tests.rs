@@ -31,7 +31,9 @@ fn hasher(algorithm: Algorithm) -> Hasher {
 }
 
 async fn check(hasher: &Hasher, password: &str, hash: &str) -> Result<bool, Error> {
-    hasher.verify(password.into(), hash.to_owned()).await
+    hasher
+        .verify(password.into(), hash.to_owned(), &Claimant::default())
+        .await
 }
 
 /// The password without its last character, with another last one, with another first one.
@@ -330,7 +332,7 @@ async fn a_full_queue_turns_callers_away_and_recovers() {
         let hasher = hasher.clone();
         async move {
             hasher
-                .run(move || {
+                .run(&Claimant::default(), move || {
                     started.send(()).unwrap();
                     blocked.recv().unwrap();
                 })
@@ -340,26 +342,26 @@ async fn a_full_queue_turns_callers_away_and_recovers() {
     running.await.unwrap();
     let second = tokio::spawn({
         let hasher = hasher.clone();
-        async move { hasher.run(|| "second").await }
+        async move { hasher.run(&Claimant::default(), || "second").await }
     });
     yield_now().await;
-    let error = hasher.run(|| ()).await.unwrap_err();
+    let error = hasher.run(&Claimant::default(), || ()).await.unwrap_err();
     assert!(matches!(error, Error::Busy { .. }));
     assert_eq!(keystone_types::Error::from(error).status(), 503);
 
     // Who hangs up while the thread works still counts; who hangs up while waiting does not.
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
-    assert!(hasher.run(|| ()).await.is_err());
+    assert!(hasher.run(&Claimant::default(), || ()).await.is_err());
     second.abort();
     assert!(second.await.unwrap_err().is_cancelled());
     let third = tokio::spawn({
         let hasher = hasher.clone();
-        async move { hasher.run(|| "third").await }
+        async move { hasher.run(&Claimant::default(), || "third").await }
     });
     release.send(()).unwrap();
     assert_eq!(third.await.unwrap().unwrap(), "third");
-    assert!(hasher.run(|| ()).await.is_ok());
+    assert!(hasher.run(&Claimant::default(), || ()).await.is_ok());
 }
 
 #[tokio::test]
@@ -370,9 +372,11 @@ async fn lost_work_is_an_error_and_frees_its_place() {
         ..Options::default()
     };
     let hasher = Hasher::new(Algorithm::Bcrypt, &options).unwrap();
-    let lost = hasher.run(|| panic!("as planned")).await;
+    let lost = hasher
+        .run(&Claimant::default(), || panic!("as planned"))
+        .await;
     assert!(matches!(lost, Err(Error::Failed(_))));
-    assert!(hasher.run(|| ()).await.is_ok());
+    assert!(hasher.run(&Claimant::default(), || ()).await.is_ok());
 }
 
 #[tokio::test]
@@ -389,7 +393,10 @@ async fn unknown_users_and_damaged_hashes_cost_the_same_time() {
         assert!(!check(&hasher, "wrong", &hash).await.unwrap());
         best[0] = best[0].min(start.elapsed());
         let start = Instant::now();
-        hasher.verify_dummy("wrong".into()).await.unwrap();
+        hasher
+            .verify_dummy("wrong".into(), &Claimant::default())
+            .await
+            .unwrap();
         best[1] = best[1].min(start.elapsed());
         let start = Instant::now();
         assert!(check(&hasher, "wrong", "damaged").await.is_err());
