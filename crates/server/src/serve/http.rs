@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
+use hyper::body::Body;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -144,6 +145,9 @@ fn farewell<S, B, A>(
 ) -> impl Service<Request<B>, Response = Response<A>, Error = S::Error, Future: Send> + Send
 where
     S: Service<Request<B>, Response = Response<A>, Future: Send> + Send,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    A: Body,
+    B: Body,
 {
     service_fn(move |request| {
         let answer = service.call(request);
