@@ -74,7 +74,8 @@ async fn a_client_with_many_connections_keeps_nobody_else_out() {
     let named = |name: &str| json!({ "name": name, "domain": { "id": "default" } });
     let mut callers = Vec::new();
     for n in 0..20 {
-        for name in [&format!("nobody{n}"), "bob", "alice"] {
+        let unknown = format!("nobody{n}");
+        for name in [unknown.as_str(), "bob", "alice"] {
             callers.push((&stranger, named(name), "wrong"));
         }
     }
