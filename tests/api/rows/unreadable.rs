@@ -250,13 +250,13 @@ async fn a_domains_option_that_cant_be_read_is_left_out() {
 }
 
 #[tokio::test]
-async fn a_time_that_is_none_hides_one_user() {
+async fn a_time_that_is_none_hides_no_more_than_one_user() {
     let cloud = Cloud::new().await;
     let (admin, db) = (cloud.admin().await, cloud.keystone.db());
     let user = cloud.user("erin").await;
+    // Dates that are none come from a server without strict mode.
     let statement = match db.dialect() {
         Dialect::Sqlite => "UPDATE user SET created_at = '0000-00-00 00:00:00' WHERE id = ?",
-        // Dates that are none come from a server without strict mode.
         Dialect::MySql => {
             "SET STATEMENT sql_mode = '' FOR UPDATE user SET created_at = '0000-00-00 00:00:00' WHERE id = ?"
         }
@@ -264,7 +264,17 @@ async fn a_time_that_is_none_hides_one_user() {
     run(db, statement, &[&user]).await;
     let (log, _guard) = Log::start();
     let list = admin.get("/v3/users").await.ok();
-    log.names("user", &user, "created_at");
-    assert_eq!(of_list(&list, "users", &user), None);
-    admin.get(&format!("/v3/users/{user}")).await.refused(500);
+    let one = format!("/v3/users/{user}");
+    match db.dialect() {
+        Dialect::Sqlite => {
+            log.names("user", &user, "created_at");
+            assert_eq!(of_list(&list, "users", &user), None);
+            admin.get(&one).await.refused(500);
+        }
+        // The driver takes it for NULL.
+        Dialect::MySql => {
+            assert!(of_list(&list, "users", &user).is_some());
+            admin.get(&one).await.ok();
+        }
+    }
 }
