@@ -51,10 +51,12 @@ pub(crate) async fn replay(name: &str) {
             let hidden = |value| hide::body(value, &replay.names);
             json!([kind, rule, hidden(target), hidden(credentials)])
         });
-        let (wanted, found) = (
-            json!(wanted.collect::<Vec<_>>()),
-            json!(found.collect::<Vec<_>>()),
-        );
+        // Which member of a list is asked about first is chance: they come by their ids.
+        let sorted = |mut questions: Vec<Value>| {
+            questions.sort_by_cached_key(Value::to_string);
+            json!(questions)
+        };
+        let (wanted, found) = (sorted(wanted.collect()), sorted(found.collect()));
         let mut differences = Vec::new();
         compare("", &wanted, &found, &mut differences);
         if step.status != answer.status {
