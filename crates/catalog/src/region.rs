@@ -248,7 +248,7 @@ async fn subtree(root: &str, tx: &mut Tx) -> Result<Vec<String>> {
     all.fetch_all::<(String,)>(&mut *tx).await?;
     let root = hold(root, tx).await?;
     let mut children: HashMap<String, Vec<String>> = HashMap::new();
-    for (child, parent) in parents(tx).await? {
+    for (child, parent) in parents(&mut *tx).await? {
         children.entry(parent).or_default().push(child);
     }
     let mut found = vec![root];
@@ -259,6 +259,10 @@ async fn subtree(root: &str, tx: &mut Tx) -> Result<Vec<String>> {
         below.retain(|id| *id != found[0]);
         found.append(&mut below);
         next += 1;
+    }
+    // One by one too, which is how those meet on Galera who put a region below one of them.
+    for id in &found[1..] {
+        hold(id, tx).await?;
     }
     Ok(found)
 }

@@ -171,12 +171,21 @@ impl Identity {
         for statement in [
             "DELETE FROM whitelisted_config WHERE domain_id = ?",
             "DELETE FROM sensitive_config WHERE domain_id = ?",
-            "DELETE FROM config_register WHERE domain_id = ?",
             "DELETE FROM id_mapping WHERE domain_id = ?",
             "DELETE FROM identity_provider WHERE domain_id = ?",
             "DELETE FROM `limit` WHERE domain_id = ?",
         ] {
             sql(statement).bind(id).execute(&mut *tx).await?;
+        }
+        // By the key: whoever reads the whole table waits for the locks of everybody on Galera, which are rows of it.
+        let registered = sql("SELECT type FROM config_register WHERE domain_id = ? ORDER BY type");
+        let registered: Vec<(String,)> = registered.bind(id).fetch_all(&mut *tx).await?;
+        for (kind,) in registered {
+            sql("DELETE FROM config_register WHERE type = ? AND domain_id = ?")
+                .bind(kind)
+                .bind(id)
+                .execute(&mut *tx)
+                .await?;
         }
         Ok(())
     }
@@ -221,7 +230,9 @@ async fn check_owned(tx: &mut Tx, domain_id: &str) -> Result<()> {
     }
 }
 
+/// The rows that a domain owns: locked, so that nothing is granted to them or on them meanwhile.
 async fn ids(tx: &mut Tx, query: &'static str, domain_id: &str) -> Result<Vec<String>> {
-    let rows: Vec<(String,)> = sql(query).bind(domain_id).fetch_all(tx).await?;
+    let rows = sql(query).bind(domain_id).locking();
+    let rows: Vec<(String,)> = rows.fetch_all(tx).await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }

@@ -128,6 +128,10 @@ impl Identity {
         let text = patch.get("description").and_then(Value::as_str);
         transaction!(self.db, |tx| {
             let current = locked(tx, id).await?;
+            // What a model allows hangs on the limits above and below: those who change limits of a service follow
+            // each other.
+            let service = current.service_id.as_deref();
+            check_place(tx, service, None, "limit").await?;
             let wanted = Limit {
                 resource_limit: value.unwrap_or(current.resource_limit),
                 ..current.clone()
@@ -180,24 +184,22 @@ fn missing(id: &str) -> Error {
 /// 400 for what the limit refers to and is not there; the limit of a project that acts as a
 /// domain becomes the domain's.
 async fn check_owner(tx: &mut Tx, limit: &mut Limit) -> Result<()> {
+    const OWNER: &str = "SELECT is_domain, id FROM project WHERE id = ?";
     let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
     check_place(tx, service, region, "limit").await?;
-    if let Some(id) = &limit.project_id {
-        let found: Option<(bool,)> = sql("SELECT is_domain FROM project WHERE id = ?")
-            .bind(id)
-            .fetch_optional(&mut *tx)
-            .await?;
-        let (is_domain,) = found.ok_or_else(|| Error::expecting("project_id", "limit"))?;
-        if is_domain {
-            limit.domain_id = limit.project_id.take();
+    if let Some(id) = limit.project_id.take() {
+        let found = sql(OWNER).bind(&id).sharing();
+        let found: Option<(bool, String)> = found.fetch_optional(&mut *tx).await?;
+        match found {
+            Some((false, found)) => limit.project_id = Some(found),
+            Some((true, _)) => limit.domain_id = Some(id),
+            None => return Err(Error::expecting("project_id", "limit")),
         }
     }
     if let Some(id) = &limit.domain_id {
         // A domain's id counts as it is spelt.
-        let found: Option<(bool, String)> = sql("SELECT is_domain, id FROM project WHERE id = ?")
-            .bind(id)
-            .fetch_optional(&mut *tx)
-            .await?;
+        let found = sql(OWNER).bind(id).sharing();
+        let found: Option<(bool, String)> = found.fetch_optional(&mut *tx).await?;
         if !found.is_some_and(|(is_domain, found)| is_domain && found == *id) {
             return Err(Error::expecting("domain_id", "limit"));
         }
@@ -210,15 +212,17 @@ async fn check_owner(tx: &mut Tx, limit: &mut Limit) -> Result<()> {
 
 async fn insert(tx: &mut Tx, limit: &Limit) -> Result<()> {
     let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
-    let registered = registered_for(tx, service, region, limit.resource_name.as_deref()).await?;
-    let registered = registered.ok_or_else(|| {
+    let unregistered = || {
         Error::Refused(
             "Unable to create a limit that has no corresponding registered limit.".to_owned(),
         )
-    })?;
+    };
+    let registered = registered_for(tx, service, region, limit.resource_name.as_deref()).await?;
+    let registered = registered.ok_or_else(unregistered)?;
     // The unique key lets NULLs pass: those who limit the same thing at the same time follow each other.
     let row = sql("SELECT id FROM registered_limit WHERE id = ?").bind(&registered.id);
-    row.locking().fetch_optional::<(String,)>(&mut *tx).await?;
+    let row: Option<(String,)> = row.locking().fetch_optional(&mut *tx).await?;
+    row.ok_or_else(unregistered)?;
     let twin: Option<(String,)> = select("SELECT id FROM `limit`")
         .filter("registered_limit_id = ?", Some(&registered.id))
         .filter("project_id = ?", limit.project_id.as_ref())

@@ -98,10 +98,7 @@ impl Identity {
         let (expires_at, last_active) = (row.expires_at(), row.last_active_at);
         let user = row.into_user(&self.settings, today);
         if !user.enabled {
-            return Err(Error::Authentication {
-                message: format!("The account is disabled for user: {user_id}."),
-                identity: None,
-            });
+            return Err(disabled(user_id));
         }
         let exempt = user.options.is_on("ignore_password_expiry");
         let expired = !exempt && expires_at.is_some_and(|end| self.clock.precise() >= end);
@@ -234,6 +231,9 @@ impl Identity {
             }
             let user = row.into_user(&self.settings, self.clock.now().date());
             check_changeable(&user)?;
+            if !user.enabled {
+                return Err(disabled(&user.id));
+            }
             let expiry = Expiry {
                 exempt: user.options.is_on("ignore_password_expiry"),
                 keep: true,
@@ -274,6 +274,13 @@ pub(crate) async fn forget_failures(exec: impl Into<Exec<'_>>, user_id: &str) ->
         .execute(exec)
         .await?;
     Ok(())
+}
+
+fn disabled(user_id: &str) -> Error {
+    Error::Authentication {
+        message: format!("The account is disabled for user: {user_id}."),
+        identity: None,
+    }
 }
 
 fn lockout(user_id: &str) -> Error {

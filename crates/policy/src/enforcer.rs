@@ -119,7 +119,11 @@ impl Enforcer {
             Err(error) => State {
                 rules: Arc::clone(&last.rules),
                 texts: Arc::clone(&last.texts),
-                seen,
+                // What could not be read may be read the next time, without another change.
+                seen: match error {
+                    LoadError::Read { .. } => last.seen.clone(),
+                    _ => seen,
+                },
                 fault: Some(last.complain(error)),
             },
         };
@@ -152,11 +156,11 @@ fn load(settings: &Settings, before: &Texts) -> Result<(Rules, Texts), LoadError
 }
 
 /// What the files looked like when they were read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Snapshot(Vec<(PathBuf, Option<Stamp>)>);
 
 /// Inode, length, and the times of change of content and of mode.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp(u64, u64, (i64, i64), (i64, i64));
 
 impl Snapshot {

@@ -76,7 +76,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 const CONSTRAINT_RUNS: u32 = 3;
 
 /// For how long a transaction is run again, where statements have no limit.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Does something in a transaction of a [`Db`] and commits what was done, or, where it fails, nothing of it.
 ///
@@ -155,8 +155,7 @@ impl<'d> Runs<'d> {
             Rerun::Constraint => CONSTRAINT_RUNS,
         };
         if self.done >= most || self.started.elapsed() >= self.db.limit.unwrap_or(PATIENCE) {
-            let runs = self.done;
-            warn!(runs, cause = %chain(&error), "a transaction was given up: other writers were in the way each time");
+            given_up(self.done, &error);
             return Some(Err(rerun.given_up(error)));
         }
         sleep(pause(self.done)).await;
@@ -287,11 +286,15 @@ pub(crate) fn pause(runs: u32) -> Duration {
     longest.mul_f64(f64::from(chance) / f64::from(u32::MAX))
 }
 
-/// What is behind an error, down to what the server said.
-fn chain(error: &KeystoneError) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+/// Tells how often was tried what is given up, and what the server said.
+pub(crate) fn given_up(runs: u32, error: &dyn std::error::Error) {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
     let causes: Vec<_> = causes.map(ToString::to_string).collect();
-    causes.join(": ")
+    let cause = causes.join(": ");
+    warn!(
+        runs,
+        cause, "a transaction was given up: other writers were in the way each time"
+    );
 }
 
 impl Tx {

@@ -4,7 +4,10 @@
 //! `migrations/README.md` lists. The pool decides at run time which driver
 //! prepares them; nothing above this module knows which one it was.
 
-use std::{borrow::Cow, time::Duration};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     AssertSqlSafe, Database, Executor, FromRow, IntoArguments, mysql::MySqlRow, sqlite::SqliteRow,
@@ -17,7 +20,7 @@ use crate::{
     Arg, Db, Dialect, Error, Exec, Result,
     arg::Encodes,
     claim::Lock,
-    db::{Pools, RUNS, Session, pause},
+    db::{PATIENCE, Pools, RUNS, Session, given_up, pause},
     error::{is_lost, is_timeout, table_of},
     pool::{Kept, Lease, Pool},
     row::left_out,
@@ -160,17 +163,24 @@ impl Query {
     pub async fn execute(self, exec: impl Into<Exec<'_>>) -> Result<u64> {
         let mut exec = exec.into();
         let text = self.announce(&exec);
-        for runs in 1.. {
+        let patience = Instant::now() + exec.limit().unwrap_or(PATIENCE);
+        let mut runs = 0;
+        loop {
             let alone = matches!(exec, Exec::Db(_));
             let done = Box::pin(self.clone().run(exec.reborrow())).await;
-            match done.map_err(|e| Error::of(e, &text)) {
-                Err(error) if alone && runs < RUNS && error.is_retriable() => {
+            let done = done.map_err(|e| Error::of(e, &text));
+            runs += 1;
+            match &done {
+                Err(error) if alone && error.is_retriable() => {
+                    if runs >= RUNS || Instant::now() >= patience {
+                        given_up(runs, error);
+                        return done;
+                    }
                     sleep(pause(runs)).await;
                 }
-                done => return done,
+                _ => return done,
             }
         }
-        unreachable!("the last run returns")
     }
 
     async fn run(self, exec: Exec<'_>) -> sqlx::Result<u64> {

@@ -23,12 +23,11 @@ impl Context {
             Caller::Token(token) => token,
         };
         let credentials = self.credentials(rule, token).await?;
-        let questions = items
-            .iter()
-            .map(|item| Ok(self.question(rule, target(item)?)))
-            .collect::<Result<Vec<_>>>()?;
+        // One question, in which the targets take turns: a request's body may be long.
+        let question = self.question(rule, Target::new());
+        let targets = items.iter().map(target).collect::<Result<Vec<_>>>()?;
         let policy = Arc::clone(&self.app.policy);
-        let ask = move || answers(&policy, rule, &questions, &credentials);
+        let ask = move || answers(&policy, rule, question, targets, &credentials);
         let allowed = self.decide(rule, items.len(), ask).await?;
         let items = items.into_iter().zip(allowed.unwrap_or_default());
         Ok(items
@@ -56,9 +55,18 @@ impl Context {
     }
 }
 
-fn answers(policy: &Enforcer, rule: &str, targets: &[Value], credentials: &Value) -> Vec<bool> {
-    let ask = |target| policy.enforce(rule, target, credentials).is_ok();
-    targets.iter().map(ask).collect()
+fn answers(
+    policy: &Enforcer,
+    rule: &str,
+    mut question: Value,
+    targets: Vec<Target>,
+    credentials: &Value,
+) -> Vec<bool> {
+    let ask = |Target(target)| {
+        question["target"] = Value::Object(target);
+        policy.enforce(rule, &question, credentials).is_ok()
+    };
+    targets.into_iter().map(ask).collect()
 }
 
 impl Target {
