@@ -14,7 +14,7 @@
 //! these users out there.)
 //!
 //! **Past `[identity] max_password_length`** hashing refuses, and verifying is `false` unless a
-//! `$2b$` hash was made from a cut secret. Past [`CEILING`], the most that the option can allow,
+//! `$2b$` hash was made from a cut secret. Past 4,096 bytes, the most that the option can allow,
 //! verifying costs no time, whoever the user is.
 //!
 //! **NUL bytes** are hashed like any other byte, as Python Keystone does; in `$2b$` a NUL also ends

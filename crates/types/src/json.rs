@@ -1,8 +1,8 @@
 //! JSON as Python reads and writes it, which is more than [`serde_json::Value`] has a place for: `NaN` and infinities,
 //! integers of any size, halves of surrogate pairs, and nesting without end.
 //!
-//! What has no place is held in a string behind [`ESCAPE`], a character that no text has a use for; where it is a
-//! text's own, the reader doubles it. So nothing is lost between [`read`] and [`write`], and no other JSON of this
+//! What has no place is held in a string behind U+10FFFF, a character that no text has a use for; where it is a
+//! text's own, the reader doubles it. So nothing is lost between [`read`] and [`write()`], and no other JSON of this
 //! process is changed, as it would be by a feature of `serde_json`.
 
 mod encoding;
