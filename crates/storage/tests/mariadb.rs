@@ -63,6 +63,28 @@ macro_rules! fresh {
 }
 
 #[tokio::test]
+async fn a_recursion_follows_every_row() {
+    let fresh = fresh!("recursion");
+    let db = fresh.db().await;
+    for statement in [
+        "CREATE TABLE node (id VARCHAR(64) PRIMARY KEY, parent VARCHAR(64), KEY (parent))",
+        "INSERT INTO node VALUES ('top', NULL)",
+        "INSERT INTO node SELECT 'a' || seq, 'top' FROM seq_1_to_70000",
+        "INSERT INTO node SELECT 'b' || seq, 'a' || seq FROM seq_1_to_70000",
+    ] {
+        sql(statement).execute(&db).await.unwrap();
+    }
+    let above = "\
+        WITH RECURSIVE above (id, root) AS (\
+            SELECT id, parent FROM node WHERE parent IS NOT NULL \
+            UNION SELECT above.id, n.parent FROM node n JOIN above ON n.id = above.root WHERE n.parent IS NOT NULL) \
+        SELECT COUNT(*) FROM above";
+    let (count,): (i64,) = sql(above).fetch_one(&db).await.unwrap();
+    assert_eq!(count, 210_000);
+    fresh.end().await;
+}
+
+#[tokio::test]
 async fn statements_on_a_server() {
     let fresh = fresh!("statements");
     let db = fresh.db().await;
