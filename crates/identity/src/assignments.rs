@@ -104,7 +104,7 @@ impl Assignments {
     pub fn at_most(&self) -> usize {
         match &self.found {
             Found::Granted(items) => items.len(),
-            Found::Effective(effective) => effective.at_most(),
+            Found::Effective(effective) => effective.at_most,
         }
     }
 

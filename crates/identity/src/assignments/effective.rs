@@ -21,6 +21,8 @@ pub(super) struct Effective {
     graph: RoleGraph,
     scope: Option<AssignmentScope>,
     role_id: Option<String>,
+    /// How many assignments these are at most.
+    pub(super) at_most: usize,
 }
 
 /// Whom grants to a group come to.
@@ -81,13 +83,18 @@ impl Identity {
         let graph = self.role_graph().await?;
         let (scope, role_id) = (query.scope.clone(), query.role_id.clone());
         let count = rows.len() + edges.len() + members.len();
-        let follow = move || Effective {
-            grants: rows.into_iter().filter_map(super::assignment).collect(),
-            members: Members::of(user, members),
-            below: edges.into(),
-            graph,
-            scope,
-            role_id,
+        let follow = move || {
+            let mut effective = Effective {
+                grants: rows.into_iter().filter_map(super::assignment).collect(),
+                members: Members::of(user, members),
+                below: edges.into(),
+                graph,
+                scope,
+                role_id,
+                at_most: 0,
+            };
+            effective.at_most = effective.count_at_most();
+            effective
         };
         self.bulk.run(count, follow).await
     }
@@ -161,11 +168,11 @@ impl Effective {
             graph: RoleGraph::default(),
             scope: None,
             role_id: None,
+            at_most: 0,
         }
     }
 
-    /// How many assignments there are at most.
-    pub(super) fn at_most(&self) -> usize {
+    fn count_at_most(&self) -> usize {
         let counts = self.by_target().map(|grants| {
             let users = self.members.to_whom(&grants[0].actor).len();
             let targets = if grants[0].target.inherited() {
