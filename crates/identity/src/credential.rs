@@ -8,7 +8,7 @@ use keystone_storage::{Column, OrConflict, Tx, select, sql, transaction};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, check_length, new_id};
 use serde::{Deserialize, Serialize};
 
-use crate::Identity;
+use crate::identity::Identity;
 use crate::project::ROOT;
 
 /// A credential without its blob: what a policy rule may know of it.

@@ -5,10 +5,10 @@ use keystone_types::{Error, Extra, Listing, Page, Resource, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::options::Options;
-use crate::project::{ROOT, check_delete, check_url_safe, locked};
-use crate::tags::Tags;
-use crate::{Identity, Project};
+use crate::identity::Identity;
+use crate::options::{Options, immutable_error};
+use crate::project::tags::Tags;
+use crate::project::{Project, ROOT, check_url_safe, locked};
 
 /// A domain, as served.
 #[derive(Clone, Debug, Serialize)]
@@ -119,7 +119,7 @@ impl Identity {
     pub async fn delete_domain(&self, id: &str) -> Result<()> {
         transaction!(self.db, |tx| {
             let project = acting(locked(tx, id).await, id)?;
-            check_delete(&project)?;
+            project.check_delete()?;
             if project.is_enabled() {
                 return Err(Error::Refused(
                     "Cannot delete a domain that is enabled, please disable it first.".to_owned(),
@@ -225,7 +225,7 @@ async fn check_owned(tx: &mut Tx, domain_id: &str) -> Result<()> {
         .fetch_optional::<(String,)>(tx)
         .await?
     {
-        Some((id,)) => Err(crate::immutable("delete", Project::MEMBER, &id)),
+        Some((id,)) => Err(immutable_error("delete", Project::MEMBER, &id)),
         None => Ok(()),
     }
 }

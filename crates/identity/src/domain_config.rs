@@ -7,7 +7,9 @@ use keystone_storage::{Exec, Query, Tx, sql, transaction};
 use keystone_types::{Error, Result, json, to_python_json};
 use serde_json::{Map, Value};
 
-use crate::{Identity, domain, project};
+use crate::domain;
+use crate::identity::Identity;
+use crate::project;
 
 pub use rules::ConfigOptions;
 use rules::{check_patch, invalid, not_found};

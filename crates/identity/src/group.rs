@@ -11,8 +11,10 @@ use keystone_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::project::no_text;
-use crate::{Identity, RevocationEvent, held, revoke};
+use crate::identity::Identity;
+use crate::project::empty_text;
+use crate::revocation::{RevocationEvent, revoke};
+use crate::shared_lock;
 
 /// A group, as stored and as served.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
@@ -29,7 +31,7 @@ pub struct Group {
     /// The owning domain.
     pub domain_id: String,
     /// What it is for.
-    #[serde(default = "no_text")]
+    #[serde(default = "empty_text")]
     pub description: Option<String>,
 }
 
@@ -101,7 +103,7 @@ impl Identity {
     pub async fn create_group(&self, mut group: Group) -> Result<Group> {
         group.name = group.name.trim().to_owned();
         transaction!(self.db, |tx| {
-            held::domain(tx, &group.domain_id).await?;
+            shared_lock::domain(tx, &group.domain_id).await?;
             check_length("name", &group.name, 64)?;
             sql("INSERT INTO `group` (id, domain_id, name, description, extra) VALUES (?, ?, ?, ?, ?)")
                 .bind(&group.id)
@@ -157,8 +159,8 @@ impl Identity {
     /// Puts a user into a group; one who is in it already stays.
     pub async fn add_user_to_group(&self, user_id: &str, group_id: &str) -> Result<()> {
         transaction!(self.db, |tx| {
-            let group = held::group(tx, group_id).await?;
-            let user = held::user(tx, user_id).await?;
+            let group = shared_lock::group(tx, group_id).await?;
+            let user = shared_lock::user(tx, user_id).await?;
             let done = sql("INSERT INTO user_group_membership (user_id, group_id) VALUES (?, ?)")
                 .bind(user)
                 .bind(group)
@@ -182,11 +184,11 @@ impl Identity {
                     .execute(&mut *tx)
                     .await?;
             if removed == 0 {
-                held::group(tx, group_id).await?;
-                held::user(tx, user_id).await?;
+                shared_lock::group(tx, group_id).await?;
+                shared_lock::user(tx, user_id).await?;
                 return Err(not_a_member(user_id, group_id));
             }
-            let event = RevocationEvent::user(&held::user(tx, user_id).await?);
+            let event = RevocationEvent::user(&shared_lock::user(tx, user_id).await?);
             revoke(tx, event, self.clock.now()).await
         })
         .await
@@ -228,7 +230,7 @@ impl Identity {
             select.filter_all(
                 "g.id IN (SELECT m.group_id FROM user_group_membership m WHERE m.user_id = ?) \
                  OR INSTR(?, ',' || g.id || ',') > 0",
-                [user_id.to_owned(), joined(&expiring)],
+                [user_id.to_owned(), comma_joined(&expiring)],
             )
         };
         let query = select.narrow(listing, &COLUMNS).page(listing, "g.id");
@@ -279,7 +281,7 @@ async fn locked(tx: &mut Tx, id: &str) -> Result<Group> {
 
 /// The ids of groups between commas, as one value to look them up in: ids have no commas, and a
 /// list of values could be too long for a statement. Empty where there are none.
-pub(crate) fn joined(groups: &[(String, NaiveDateTime)]) -> String {
+pub(crate) fn comma_joined(groups: &[(String, NaiveDateTime)]) -> String {
     groups.iter().fold(String::new(), |mut text, (id, _)| {
         if text.is_empty() {
             text.push(',');

@@ -1,37 +1,40 @@
-//! Limits: how much of a resource one project or one domain may have, in place of what is
-//! registered for everybody.
+//! Limits: how much of a resource a project or a domain may have, instead of the registered limit.
+
+pub(crate) mod enforcement;
+pub(crate) mod registered;
 
 use keystone_storage::{Column, Exec, OrConflict, Select, Tx, select, sql, transaction, update};
 use keystone_types::{Error, Listing, Page, Resource, Result, new_id};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::enforcement::check;
-use crate::registered_limit::{check_place, registered_for, whole};
-use crate::{Identity, Relatives};
+use crate::identity::Identity;
+use crate::limit::enforcement::check_limits;
+use crate::limit::registered::{lock_service_and_region, registered_for, whole};
+use crate::project::hierarchy::Relatives;
 
-/// A limit, as served; what it limits stands in the registered limit that it refers to.
+/// A limit, as served; service, region and resource are those of its registered limit.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Limit {
-    /// Random.
+    /// The id.
     #[serde(default = "new_id")]
     pub id: String,
-    /// Whose it is, unless it is a domain's.
+    /// The project, unless it is the limit of a domain.
     #[serde(default)]
     pub project_id: Option<String>,
-    /// Whose it is, unless it is a project's.
+    /// The domain, unless it is the limit of a project.
     #[serde(default)]
     pub domain_id: Option<String>,
-    /// -1 for as much as there is.
+    /// The limit; -1 for none.
     #[serde(deserialize_with = "whole")]
     pub resource_limit: i64,
-    /// What it is about.
+    /// What it is for.
     #[serde(default)]
     pub description: Option<String>,
-    /// Whose resource it is.
+    /// The service that has the resource.
     #[serde(default)]
     pub service_id: Option<String>,
-    /// Where; none for everywhere.
+    /// The region; `None` for all.
     #[serde(default)]
     pub region_id: Option<String>,
     /// `cores`, `volumes` …
@@ -84,7 +87,7 @@ impl Identity {
         Ok(query.fetch_page(listing, &self.db).await?)
     }
 
-    /// The limits of the projects above or below one, by project.
+    /// The limits of the ancestors or descendants of a project, by project.
     pub async fn limits_of_relatives(
         &self,
         project_id: &str,
@@ -111,7 +114,7 @@ impl Identity {
             for limit in &mut limits {
                 check_owner(tx, limit).await?;
             }
-            check(tx, self.settings.enforcement_model, &limits).await?;
+            check_limits(tx, self.settings.enforcement_model, &limits).await?;
             for limit in &limits {
                 insert(tx, limit).await?;
             }
@@ -121,22 +124,21 @@ impl Identity {
     }
 
     /// Changes the value and the description of a limit; 0 and an empty text change nothing, as in
-    /// the reference.
+    /// `keystone/limit/backends/sql.py`.
     pub async fn update_limit(&self, id: &str, patch: &Map<String, Value>) -> Result<Limit> {
         let value = patch.get("resource_limit").map(whole).transpose();
         let value = value.map_err(|error| Error::Validation(error.to_string()))?;
         let text = patch.get("description").and_then(Value::as_str);
         transaction!(self.db, |tx| {
             let current = locked(tx, id).await?;
-            // What a model allows hangs on the limits above and below: those who change limits of a service follow
-            // each other.
+            // The enforcement model compares limits of several projects: writers of limits of one service take turns.
             let service = current.service_id.as_deref();
-            check_place(tx, service, None, "limit").await?;
+            lock_service_and_region(tx, service, None, "limit").await?;
             let wanted = Limit {
                 resource_limit: value.unwrap_or(current.resource_limit),
                 ..current.clone()
             };
-            check(tx, self.settings.enforcement_model, &[wanted]).await?;
+            check_limits(tx, self.settings.enforcement_model, &[wanted]).await?;
             let mut limit = current.clone();
             if let Some(value) = value.filter(|value| *value != 0) {
                 limit.resource_limit = value;
@@ -155,7 +157,7 @@ impl Identity {
         .await
     }
 
-    /// Deletes a limit: what is registered holds again.
+    /// Deletes a limit: the registered limit applies again.
     pub async fn delete_limit(&self, id: &str) -> Result<()> {
         let query = sql("DELETE FROM `limit` WHERE id = ?").bind(id);
         match query.execute(&self.db).await? {
@@ -170,7 +172,7 @@ async fn limit(exec: impl Into<Exec<'_>>, id: &str) -> Result<Limit> {
     query.fetch_optional(exec).await?.ok_or_else(|| missing(id))
 }
 
-/// One limit, which nobody else changes meanwhile.
+/// One limit, locked until the transaction ends.
 async fn locked(tx: &mut Tx, id: &str) -> Result<Limit> {
     let row = sql("SELECT id FROM `limit` WHERE id = ?").bind(id);
     row.locking().fetch_optional::<(String,)>(&mut *tx).await?;
@@ -181,12 +183,12 @@ fn missing(id: &str) -> Error {
     Error::Missing(format!("Could not find limit for {id}."))
 }
 
-/// 400 for what the limit refers to and is not there; the limit of a project that acts as a
-/// domain becomes the domain's.
+/// 400 if something that the limit refers to does not exist; the limit of a project that acts as a domain becomes that
+/// of the domain.
 async fn check_owner(tx: &mut Tx, limit: &mut Limit) -> Result<()> {
     const OWNER: &str = "SELECT is_domain, id FROM project WHERE id = ?";
     let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
-    check_place(tx, service, region, "limit").await?;
+    lock_service_and_region(tx, service, region, "limit").await?;
     if let Some(id) = limit.project_id.take() {
         let found = sql(OWNER).bind(&id).sharing();
         let found: Option<(bool, String)> = found.fetch_optional(&mut *tx).await?;
@@ -197,7 +199,7 @@ async fn check_owner(tx: &mut Tx, limit: &mut Limit) -> Result<()> {
         }
     }
     if let Some(id) = &limit.domain_id {
-        // A domain's id counts as it is spelt.
+        // A domain's id must be spelt as it is stored.
         let found = sql(OWNER).bind(id).sharing();
         let found: Option<(bool, String)> = found.fetch_optional(&mut *tx).await?;
         if !found.is_some_and(|(is_domain, found)| is_domain && found == *id) {
@@ -219,18 +221,18 @@ async fn insert(tx: &mut Tx, limit: &Limit) -> Result<()> {
     };
     let registered = registered_for(tx, service, region, limit.resource_name.as_deref()).await?;
     let registered = registered.ok_or_else(unregistered)?;
-    // The unique key lets NULLs pass: those who limit the same thing at the same time follow each other.
+    // The unique key does not compare NULLs: writers of limits of one registered limit take turns.
     let row = sql("SELECT id FROM registered_limit WHERE id = ?").bind(&registered.id);
     let row: Option<(String,)> = row.locking().fetch_optional(&mut *tx).await?;
     row.ok_or_else(unregistered)?;
-    let twin: Option<(String,)> = select("SELECT id FROM `limit`")
+    let duplicate_id: Option<(String,)> = select("SELECT id FROM `limit`")
         .filter("registered_limit_id = ?", Some(&registered.id))
         .filter("project_id = ?", limit.project_id.as_ref())
         .filter("domain_id = ?", limit.domain_id.as_ref())
         .then(" LIMIT 1")
         .fetch_optional(&mut *tx)
         .await?;
-    if twin.is_some() {
+    if duplicate_id.is_some() {
         return Err(duplicate());
     }
     sql("INSERT INTO `limit` \

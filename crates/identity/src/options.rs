@@ -1,11 +1,11 @@
-//! Resource options: the `*_option` tables, keyed by four characters and named on the wire.
+//! Resource options: the `*_option` tables, which have ids of four characters in place of names.
 
 use keystone_storage::{Tx, sql};
-use keystone_types::{Result, json, to_python_json};
+use keystone_types::{Error, Result, json, to_python_json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Ids in the tables and names on the wire.
+/// Their ids in the tables and their names in the API.
 const NAMES: [(&str, &str); 8] = [
     ("1000", "ignore_change_password_upon_first_use"),
     ("1001", "ignore_password_expiry"),
@@ -28,13 +28,39 @@ impl Options {
         self.0.get(name) == Some(&Value::Bool(true))
     }
 
-    /// Whether the resource may be neither changed nor deleted: here, other than for a user's options, whatever Python
-    /// takes for true says so.
+    /// Whether the resource may be neither changed nor deleted. Unlike for [`Self::is_on`], any value that is true in Python
+    /// counts (`keystone/common/resource_options/options/immutable.py`).
     pub fn immutable(&self) -> bool {
         self.0.get("immutable").is_some_and(json::is_true)
     }
 
-    /// Lays changes over the options: `null` removes one.
+    /// 403 for an immutable resource, unless the patch does nothing but make it mutable.
+    pub(crate) fn check_update(
+        &self,
+        patch: &Map<String, Value>,
+        kind: &str,
+        id: &str,
+    ) -> Result<()> {
+        let immutable = patch
+            .get("options")
+            .and_then(|options| options.get("immutable"));
+        let only_unlocks =
+            patch.len() == 1 && matches!(immutable, Some(Value::Null | Value::Bool(false)));
+        if self.immutable() && !only_unlocks {
+            return Err(immutable_error("update", kind, id));
+        }
+        Ok(())
+    }
+
+    /// 403 for an immutable resource.
+    pub(crate) fn check_delete(&self, kind: &str, id: &str) -> Result<()> {
+        if self.immutable() {
+            return Err(immutable_error("delete", kind, id));
+        }
+        Ok(())
+    }
+
+    /// Applies changes to the options: `null` removes one.
     pub(crate) fn apply(&mut self, changes: &Map<String, Value>) {
         for (name, value) in changes {
             if value.is_null() {
@@ -44,6 +70,14 @@ impl Options {
             }
         }
     }
+}
+
+/// 403: the resource has the option `immutable`.
+pub(crate) fn immutable_error(verb: &str, kind: &str, id: &str) -> Error {
+    // The stray backquote is Keystone's.
+    Error::Refused(format!(
+        "Unable to {verb} immutable {kind} resource: `{id}. Set resource option \"immutable\" to false first."
+    ))
 }
 
 /// Reads what the queries select: each option's id and the hex of its JSON, joined by commas.
@@ -81,7 +115,7 @@ fn unhex(hex: &str) -> Result<Vec<u8>, Corrupt> {
         .ok_or(Corrupt)
 }
 
-/// Which `*_option` table.
+/// An `*_option` table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Table {
     User,
@@ -90,7 +124,7 @@ pub(crate) enum Table {
 }
 
 /// Stores the options that `changes` names; `null` deletes one, unknown names are not stored.
-pub(crate) async fn store(
+pub(crate) async fn store_options(
     tx: &mut Tx,
     table: Table,
     id: &str,
@@ -132,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn joined_options_decode() {
+    fn options_are_read_from_comma_joined_hex() {
         let joined = "IMMU74727565,MFAR5B5B2261222C2022C3A9225D5D,ZZZZ31";
         let options = Options::try_from(Some(joined.to_owned())).unwrap();
         let expected =
@@ -143,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn immutable_is_what_python_takes_for_it() {
+    fn immutable_follows_python_truth() {
         for (text, expected) in [
             ("true", true),
             ("false", false),

@@ -26,9 +26,9 @@
 mod bcrypt;
 mod hasher;
 mod phc;
-mod recipe;
+mod queue;
 mod regex;
-mod turns;
+mod scheme;
 
 #[cfg(test)]
 mod tests;
@@ -37,9 +37,9 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use hasher::Hasher;
+pub use queue::Claimant;
 pub(crate) use regex::Undecided;
 pub use regex::{InvalidPattern, PasswordRegex};
-pub use turns::Claimant;
 
 /// The most that `[identity] max_password_length` can be in the reference.
 const CEILING: usize = 4096;
@@ -143,8 +143,8 @@ pub enum Error {
         /// The limit, in bytes.
         max: usize,
     },
-    /// A new password holds half of a surrogate pair.
-    NoText,
+    /// A new password holds half of a surrogate pair, which has no UTF-8.
+    Unencodable,
     /// The stored hash is of an unknown format, or damaged.
     Unreadable(&'static str),
     /// An option of `[identity]` has a value that can't be used.
@@ -168,7 +168,7 @@ impl fmt::Display for Error {
                 "The password length must be less than or equal to {max}. The server could not comply with the \
                  request because the password is invalid."
             ),
-            Self::NoText => f.write_str(
+            Self::Unencodable => f.write_str(
                 "The password holds what is no character. The server could not comply with the request because the \
                  password is invalid.",
             ),
@@ -193,7 +193,7 @@ impl From<Error> for keystone_types::Error {
         match error {
             Error::Busy { retry_after } => Self::busy(retry_after, "the password hashing queue"),
             Error::TooLong { .. } => Self::Refused(error.to_string()),
-            Error::NoText => Self::Validation(error.to_string()),
+            Error::Unencodable => Self::Validation(error.to_string()),
             _ => Self::internal(error),
         }
     }

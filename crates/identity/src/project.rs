@@ -1,5 +1,9 @@
 //! Projects: the tree of what resources belong to. A domain is a project that acts as one.
 
+pub(crate) mod hierarchy;
+pub(crate) mod reference;
+pub(crate) mod tags;
+
 use keystone_storage::{
     Column, Exec, OrConflict, Query, Select, Tx, select, sql, transaction, update,
 };
@@ -7,10 +11,11 @@ use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, over
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::hierarchy::check_enabled_change;
-use crate::options::{Options, Table, store};
-use crate::tags::{Tags, store_tags, tagged};
-use crate::{Identity, UrlSafe};
+use crate::identity::Identity;
+use crate::options::{Options, Table, store_options};
+use crate::project::hierarchy::check_enabled_change;
+use crate::project::tags::{Tags, store_tags, tagged};
+use crate::settings::UrlSafe;
 
 /// The `domain_id` of a project that acts as a domain, as stored.
 pub(crate) const ROOT: &str = "<<keystone.domain.root>>";
@@ -31,10 +36,10 @@ pub struct Project {
     #[serde(default)]
     pub domain_id: Option<String>,
     /// What it is for.
-    #[serde(default = "no_text")]
+    #[serde(default = "empty_text")]
     pub description: Option<String>,
     /// NULL in the database counts as disabled.
-    #[serde(default = "yes")]
+    #[serde(default = "enabled")]
     pub enabled: Option<bool>,
     /// The project or domain above.
     #[serde(default)]
@@ -53,12 +58,12 @@ pub struct Project {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a default for an Option field")]
-pub(crate) fn no_text() -> Option<String> {
+pub(crate) fn empty_text() -> Option<String> {
     Some(String::new())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a default for an Option field")]
-fn yes() -> Option<bool> {
+fn enabled() -> Option<bool> {
     Some(true)
 }
 
@@ -80,6 +85,11 @@ impl Project {
     /// `domain` or `project`, for messages.
     fn kind(&self) -> &'static str {
         if self.is_domain { "domain" } else { "project" }
+    }
+
+    /// 403 for an immutable one.
+    pub(crate) fn check_delete(&self) -> Result<()> {
+        self.options.check_delete(self.kind(), &self.id)
     }
 }
 
@@ -197,7 +207,7 @@ impl Identity {
             .await
             .or_conflict(|| name_taken(&project))?;
             store_tags(tx, &project, &Tags::default()).await?;
-            store(tx, Table::Project, &project.id, &project.options.0).await?;
+            store_options(tx, Table::Project, &project.id, &project.options.0).await?;
             one(tx, &project.id).await
         })
             .await
@@ -246,7 +256,7 @@ impl Identity {
             .await
             .or_conflict(|| name_taken(&project))?;
         store_tags(tx, &project, &current.tags).await?;
-        store(tx, Table::Project, &current.id, &options).await?;
+        store_options(tx, Table::Project, &current.id, &options).await?;
         one(tx, &current.id).await
     }
 
@@ -257,7 +267,7 @@ impl Identity {
             if project.is_domain {
                 return Ok(false);
             }
-            check_delete(&project)?;
+            project.check_delete()?;
             check_leaf(tx, &project.id).await?;
             self.remove_projects(tx, &[project.id]).await?;
             Ok(true)
@@ -321,14 +331,9 @@ pub(crate) fn check_url_safe(rule: UrlSafe, kind: &str, name: &str) -> Result<()
 }
 
 fn check_update(current: &Project, patch: &Map<String, Value>) -> Result<()> {
-    if current.options.immutable() {
-        let released = patch
-            .get("options")
-            .and_then(|options| options.get("immutable"));
-        if patch.len() > 1 || !matches!(released, Some(Value::Null | Value::Bool(false))) {
-            return Err(crate::immutable("update", current.kind(), &current.id));
-        }
-    }
+    current
+        .options
+        .check_update(patch, current.kind(), &current.id)?;
     let changes = |key: &str, value: Value| patch.get(key).is_some_and(|new| *new != value);
     if changes("domain_id", current.domain_id.clone().into()) {
         return Err(Error::Validation("Cannot change Domain ID".to_owned()));
@@ -342,13 +347,6 @@ fn check_update(current: &Project, patch: &Map<String, Value>) -> Result<()> {
         return Err(Error::Validation(
             "Update of `is_domain` is not allowed.".to_owned(),
         ));
-    }
-    Ok(())
-}
-
-pub(crate) fn check_delete(project: &Project) -> Result<()> {
-    if project.options.immutable() {
-        return Err(crate::immutable("delete", project.kind(), &project.id));
     }
     Ok(())
 }

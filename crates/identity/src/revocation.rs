@@ -3,15 +3,12 @@
 //! Written in the transaction of what causes them, so that one is never without the other.
 //! Matching a token against them is the business of whoever validates tokens.
 
-mod events;
-
 use chrono::NaiveDateTime;
-use keystone_storage::{Tx, sql};
-use keystone_types::Result;
+use keystone_storage::{Tx, select, sql};
+use keystone_types::{Result, render_time};
+use serde::Serialize;
 
-use crate::Identity;
-
-pub use events::Revocation;
+use crate::identity::Identity;
 
 /// What a revocation event names; a token that matches all of it and is not younger is revoked.
 #[derive(Clone, Debug, Default)]
@@ -59,10 +56,102 @@ pub async fn revoke(tx: &mut Tx, event: RevocationEvent, now: NaiveDateTime) -> 
     Ok(())
 }
 
+/// A revocation event as it is served: what it names, and nothing that it leaves open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Revocation {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain_scope_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_chain_id: Option<String>,
+    #[serde(rename = "OS-TRUST:trust_id", skip_serializing_if = "Option::is_none")]
+    trust_id: Option<String>,
+    #[serde(
+        rename = "OS-OAUTH1:consumer_id",
+        skip_serializing_if = "Option::is_none"
+    )]
+    consumer_id: Option<String>,
+    #[serde(
+        rename = "OS-OAUTH1:access_token_id",
+        skip_serializing_if = "Option::is_none"
+    )]
+    access_token_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    issued_before: String,
+    revoked_at: String,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    user_id: Option<String>,
+    role_id: Option<String>,
+    domain_id: Option<String>,
+    project_id: Option<String>,
+    audit_id: Option<String>,
+    audit_chain_id: Option<String>,
+    trust_id: Option<String>,
+    consumer_id: Option<String>,
+    access_token_id: Option<String>,
+    expires_at: Option<NaiveDateTime>,
+    issued_before: NaiveDateTime,
+    revoked_at: NaiveDateTime,
+}
+
+impl From<Row> for Revocation {
+    fn from(row: Row) -> Self {
+        // With an end, an event about a domain is about the tokens that are scoped to it.
+        let (domain_id, domain_scope_id) = match row.expires_at {
+            Some(_) => (None, row.domain_id),
+            None => (row.domain_id, None),
+        };
+        Self {
+            user_id: row.user_id,
+            role_id: row.role_id,
+            domain_id,
+            domain_scope_id,
+            project_id: row.project_id,
+            audit_id: row.audit_id,
+            audit_chain_id: row.audit_chain_id,
+            trust_id: row.trust_id,
+            consumer_id: row.consumer_id,
+            access_token_id: row.access_token_id,
+            expires_at: row
+                .expires_at
+                .map(|time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            issued_before: render_time(row.issued_before),
+            revoked_at: render_time(row.revoked_at),
+        }
+    }
+}
+
+const EVENTS: &str = "\
+    SELECT user_id, role_id, domain_id, project_id, audit_id, audit_chain_id, trust_id, consumer_id, \
+           access_token_id, expires_at, issued_before, revoked_at \
+      FROM revocation_event";
+
 /// How many events are dropped by a statement.
 const BATCH: u32 = 500;
 
 impl Identity {
+    /// The revocation events, oldest first; with `since`, those after it.
+    pub async fn revocations(&self, since: Option<NaiveDateTime>) -> Result<Vec<Revocation>> {
+        let query = select(EVENTS)
+            .filter("revoked_at > ?", since)
+            .then(" ORDER BY revoked_at, id");
+        let rows: Vec<Row> = query.fetch_all(&self.db).await?;
+        Ok(rows.into_iter().map(Revocation::from).collect())
+    }
+
     /// Drops the events that no token can outlive, and tells how many those were.
     ///
     /// Not part of any request: events are many, and what deletes them meets those who write new ones.

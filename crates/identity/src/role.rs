@@ -1,6 +1,9 @@
-//! Roles, and which implies which.
+//! Roles, global ones and those of a domain.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub(crate) mod assignments;
+pub(crate) mod effective_roles;
+pub(crate) mod grant;
+pub(crate) mod implied;
 
 use keystone_storage::{
     Column, Exec, OrConflict, Query, Select, Tx, select, sql, transaction, update,
@@ -11,11 +14,11 @@ use keystone_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Identity;
-use crate::options::{Options, Table, store};
+use crate::identity::Identity;
+use crate::options::{Options, Table, store_options};
 
 /// The `domain_id` of a role that belongs to no domain, as stored.
-const GLOBAL: &str = "<<null>>";
+pub(crate) const GLOBAL: &str = "<<null>>";
 
 /// A role, as stored and as served.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
@@ -60,17 +63,6 @@ const COLUMNS: [Column; 2] = [
     Column::text("domain_id", "r.domain_id", 64),
 ];
 
-/// Every role by id with what it implies directly: small, and read whole.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct RoleGraph(BTreeMap<String, Node>);
-
-#[derive(Clone, Debug)]
-struct Node {
-    name: String,
-    global: bool,
-    implies: Vec<String>,
-}
-
 /// A role in a token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct RoleRef {
@@ -78,39 +70,6 @@ pub struct RoleRef {
     pub id: String,
     /// The name.
     pub name: String,
-}
-
-impl RoleGraph {
-    /// The roles that follow from `ids`, each once; domain-specific ones only lead to others.
-    pub(crate) fn expand<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Vec<RoleRef> {
-        let mut seen = BTreeSet::new();
-        let mut open: Vec<&str> = ids.into_iter().collect();
-        while let Some(id) = open.pop() {
-            if let Some((id, node)) = self.0.get_key_value(id)
-                && seen.insert(id)
-            {
-                open.extend(node.implies.iter().map(String::as_str));
-            }
-        }
-        let nodes = seen.into_iter().map(|id| (id, &self.0[id]));
-        nodes
-            .filter(|(_, node)| node.global)
-            .map(|(id, node)| RoleRef {
-                id: id.clone(),
-                name: node.name.clone(),
-            })
-            .collect()
-    }
-
-    /// What a role implies directly.
-    pub(crate) fn implied(&self, id: &str) -> &[String] {
-        self.0.get(id).map_or(&[], |node| &node.implies)
-    }
-
-    /// Whether a role exists and belongs to no domain.
-    pub(crate) fn is_global(&self, id: &str) -> bool {
-        self.0.get(id).is_some_and(|node| node.global)
-    }
 }
 
 impl Identity {
@@ -158,7 +117,7 @@ impl Identity {
             .execute(&mut *tx)
             .await
             .or_conflict(|| name_taken(&role))?;
-            store(tx, Table::Role, &role.id, &role.options.0).await?;
+            store_options(tx, Table::Role, &role.id, &role.options.0).await?;
             one(tx, &role.id).await
         })
         .await
@@ -183,7 +142,7 @@ impl Identity {
                 .apply("id = ?", &current.id, &mut *tx)
                 .await
                 .or_conflict(|| name_taken(&role))?;
-            store(tx, Table::Role, &current.id, &options).await?;
+            store_options(tx, Table::Role, &current.id, &options).await?;
             one(tx, &current.id).await
         })
         .await
@@ -193,31 +152,10 @@ impl Identity {
     pub async fn delete_role(&self, id: &str) -> Result<()> {
         transaction!(self.db, |tx| {
             let role = locked(tx, id).await?;
-            if role.options.immutable() {
-                return Err(crate::immutable("delete", Role::MEMBER, id));
-            }
+            role.options.check_delete(Role::MEMBER, id)?;
             self.remove_roles(tx, &[role.id]).await
         })
         .await
-    }
-
-    pub(crate) async fn role_graph(&self) -> Result<RoleGraph> {
-        let rows: Vec<(String, String, String, Option<String>)> = sql("\
-            SELECT r.id, r.name, r.domain_id, i.implied_role_id \
-              FROM role r LEFT JOIN implied_role i ON i.prior_role_id = r.id ORDER BY r.id")
-        .fetch_all(&self.db)
-        .await?;
-        let mut graph = BTreeMap::new();
-        for (id, name, domain_id, implied) in rows {
-            let global = domain_id == GLOBAL;
-            let node = graph.entry(id).or_insert_with(|| Node {
-                name,
-                global,
-                implies: Vec::new(),
-            });
-            node.implies.extend(implied);
-        }
-        Ok(RoleGraph(graph))
     }
 }
 
@@ -237,14 +175,9 @@ fn by_id(id: &str) -> Query {
 }
 
 fn check_update(current: &Role, patch: &Map<String, Value>) -> Result<()> {
-    if current.options.immutable() {
-        let released = patch
-            .get("options")
-            .and_then(|options| options.get("immutable"));
-        if patch.len() > 1 || !matches!(released, Some(Value::Null | Value::Bool(false))) {
-            return Err(crate::immutable("update", Role::MEMBER, &current.id));
-        }
-    }
+    current
+        .options
+        .check_update(patch, Role::MEMBER, &current.id)?;
     let domain = Value::from(current.domain_id.clone());
     if patch.get("domain_id").is_some_and(|new| *new != domain) {
         return Err(Error::Validation(

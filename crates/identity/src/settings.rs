@@ -2,8 +2,8 @@
 
 use chrono::Duration;
 
-use crate::ConfigOptions;
-use crate::EnforcementModel;
+use crate::domain_config::ConfigOptions;
+use crate::limit::enforcement::EnforcementModel;
 use crate::password::{Algorithm, Options, PasswordRegex};
 
 /// Options of `[identity]`, `[resource]`, `[security_compliance]`, `[token]` and `[revoke]` that

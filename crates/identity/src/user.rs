@@ -1,6 +1,12 @@
 //! Users: who authenticates. A local user has a name and passwords of its own; users of other
 //! backends and of federation are seen here too.
 
+pub(crate) mod account;
+pub(crate) mod authentication;
+mod compliance;
+pub(crate) mod federated;
+mod stored_password;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use keystone_storage::{Column, Exec, Select, Tx, select, sql};
 use keystone_types::{
@@ -9,9 +15,11 @@ use keystone_types::{
 };
 use serde::Serialize;
 
-use crate::federated::{FederatedAccount, federated_of, grouped};
+use crate::identity::Identity;
 use crate::options::Options;
-use crate::{DomainRef, Identity, Settings};
+use crate::project::reference::DomainRef;
+use crate::settings::Settings;
+use crate::user::federated::{FederatedAccount, federated_of, grouped};
 
 /// A user, as served.
 #[derive(Clone, Debug, Serialize)]

@@ -7,7 +7,7 @@
 use keystone_catalog::{Endpoint, Region, Service};
 use keystone_identity::password::Claimant;
 use keystone_identity::{
-    Actor, Grant, NewPassword, NewUser, Options, Project, Reach, Role, Target,
+    Actor, Grant, GrantTarget, Inheritance, NewPassword, NewUser, Options, Project, Role,
 };
 use keystone_storage::sql;
 use keystone_types::{Error, Extra, Listing, Result, Secret, new_id};
@@ -103,8 +103,8 @@ impl Keystone {
         let user_id = self.administrator(wanted, &domain_id).await?;
         let role_id = self.named_roles(wanted).await?;
         for target in [
-            Target::Project(project_id.clone(), Reach::Direct),
-            Target::System,
+            GrantTarget::Project(project_id.clone(), Inheritance::Direct),
+            GrantTarget::System,
         ] {
             let actor = Actor::User(user_id.clone());
             let grant = Grant { actor, target };

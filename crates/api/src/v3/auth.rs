@@ -8,7 +8,7 @@ use axum::response::Response;
 use axum::routing::get;
 use chrono::Duration;
 use keystone_auth::{AuthToken, TokenError};
-use keystone_identity::{Actor, Grant, Target as On};
+use keystone_identity::{Actor, Grant, GrantTarget};
 use keystone_types::{Error, Listing, Result, to_python_json};
 use serde_json::{Value, json};
 
@@ -132,7 +132,7 @@ async fn system(cx: Context) -> Result<Response, Failure> {
     // Python Keystone counts the groups of a federated token only.
     let own = Grant {
         actor: Actor::User(caller_id(&cx).to_owned()),
-        target: On::System,
+        target: GrantTarget::System,
     };
     let system = if app.identity.grants(&own).await?.is_empty() {
         json!([])

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use keystone_identity::{Actor, Grant, Reach, Target as On};
+use keystone_identity::{Actor, Grant, GrantTarget, Inheritance};
 use keystone_types::{Error, Result};
 
 use crate::context::{Context, Target, no_content};
@@ -108,9 +108,9 @@ async fn delete(cx: Context) -> Result<StatusCode, Failure> {
 /// Reads the grant off the path.
 fn grant(cx: &Context) -> Grant {
     let reach = if cx.is_below("OS-INHERIT") {
-        Reach::Inherited
+        Inheritance::Inherited
     } else {
-        Reach::Direct
+        Inheritance::Direct
     };
     let id = |name: &str| {
         Some(cx.path(name))
@@ -122,9 +122,9 @@ fn grant(cx: &Context) -> Grant {
         None => Actor::Group(cx.path("group_id").to_owned()),
     };
     let target = match (id("project_id"), id("domain_id")) {
-        (Some(id), _) => On::Project(id, reach),
-        (None, Some(id)) => On::Domain(id, reach),
-        (None, None) => On::System,
+        (Some(id), _) => GrantTarget::Project(id, reach),
+        (None, Some(id)) => GrantTarget::Domain(id, reach),
+        (None, None) => GrantTarget::System,
     };
     Grant { actor, target }
 }
@@ -136,10 +136,11 @@ async fn allow<'a>(cx: &'a Context, grant: &Grant, action: &Action) -> Result<&'
     // Below OS-INHERIT the reference asks the rule even about what does not exist.
     let lenient = matches!(
         grant.target,
-        On::Project(_, Reach::Inherited) | On::Domain(_, Reach::Inherited)
+        GrantTarget::Project(_, Inheritance::Inherited)
+            | GrantTarget::Domain(_, Inheritance::Inherited)
     );
     let mut target = Target::new();
-    if let On::Domain(id, _) = &grant.target {
+    if let GrantTarget::Domain(id, _) = &grant.target {
         target = add(target, "domain", identity.domain(id).await, lenient)?;
     }
     let role_id = cx.path("role_id");
@@ -151,12 +152,12 @@ async fn allow<'a>(cx: &'a Context, grant: &Grant, action: &Action) -> Result<&'
         Actor::User(id) => add(target, "user", identity.user(id).await, missing)?,
         Actor::Group(id) => add(target, "group", identity.group(id).await, missing)?,
     };
-    if let On::Project(id, _) = &grant.target {
+    if let GrantTarget::Project(id, _) = &grant.target {
         target = add(target, "project", identity.project(id).await, lenient)?;
     }
     let rule = match (&grant.target, &grant.actor) {
-        (On::System, Actor::User(_)) => action.system_user,
-        (On::System, Actor::Group(_)) => action.system_group,
+        (GrantTarget::System, Actor::User(_)) => action.system_user,
+        (GrantTarget::System, Actor::Group(_)) => action.system_group,
         _ => action.rule,
     };
     cx.allow(rule, target).await

@@ -9,9 +9,9 @@ use subtle::ConstantTimeEq;
 
 use super::Error;
 use super::phc::parameter;
-use super::recipe::random;
+use super::scheme::random;
 
-/// As much of a key as bcrypt takes in.
+/// The longest key that bcrypt uses.
 pub(super) const KEY_BYTES: usize = 72;
 
 /// The costs that bcrypt is defined for.
@@ -33,18 +33,18 @@ pub(super) fn write(password: &[u8], cost: u32) -> Result<String, Error> {
 pub(super) fn write_sha256(password: &[u8], cost: u32) -> Result<String, Error> {
     let salt = random::<16>()?;
     let text = BASE_64.encode(salt);
-    let digest = BASE_64.encode(digest(&condense(password, &text), cost, salt));
+    let digest = BASE_64.encode(digest(&prehash(password, &text), cost, salt));
     Ok(format!("{SHA256_PREFIX}v=2,t=2b,r={cost}${text}${digest}"))
 }
 
 /// Writes `$bcrypt-sha256$` for a server with `password_hash_algorithm = bcrypt`, where Python
-/// Keystone verifies the first [`KEY_BYTES`] against every format: those are what the digest is
-/// of. That of all bytes is in the parameter `whole`, which Python Keystone passes over.
+/// Keystone verifies the first [`KEY_BYTES`] against every format. The digest is therefore of those bytes; the parameter
+/// `whole`, which Python Keystone ignores, has the digest of the whole password.
 pub(super) fn write_long(password: &[u8], cost: u32) -> Result<String, Error> {
     let salt = random::<16>()?;
     let text = BASE_64.encode(salt);
     let [whole, start] = [password, &password[..password.len().min(KEY_BYTES)]]
-        .map(|secret| BASE_64.encode(digest(&condense(secret, &text), cost, salt)));
+        .map(|secret| BASE_64.encode(digest(&prehash(secret, &text), cost, salt)));
     Ok(format!(
         "{SHA256_PREFIX}v=2,t=2b,r={cost},whole={whole}${text}${start}"
     ))
@@ -59,7 +59,7 @@ pub(super) fn verify(password: &[u8], hash: &str) -> Result<bool, Error> {
 pub(super) fn verify_sha256(password: &[u8], hash: &str) -> Result<bool, Error> {
     let (cost, salt, expected) =
         parse_sha256(hash).ok_or(Error::Unreadable("malformed bcrypt-sha256"))?;
-    let key = condense(password, salt);
+    let key = prehash(password, salt);
     let salt = bytes(salt).ok_or(Error::Unreadable("malformed bcrypt-sha256"))?;
     Ok(digest(&key, cost, salt).ct_eq(&expected).into())
 }
@@ -74,8 +74,8 @@ fn digest(password: &[u8], cost: u32, salt: [u8; 16]) -> [u8; 23] {
     kept
 }
 
-/// The password as `$bcrypt-sha256$` feeds it to bcrypt; the key is the salt's text, not its bytes.
-fn condense(password: &[u8], salt: &str) -> Vec<u8> {
+/// The key that `$bcrypt-sha256$` gives to bcrypt: an HMAC of the password under the text of the salt, not its bytes.
+fn prehash(password: &[u8], salt: &str) -> Vec<u8> {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(salt.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(password);

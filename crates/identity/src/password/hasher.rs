@@ -1,5 +1,4 @@
-//! The pool on which passwords are hashed: so many at once, so many waiting, the rest turned away.
-//! Who that is, `turns` decides.
+//! The bounded pool of threads that hashes passwords. `queue` decides who is next, and who is rejected when it is full.
 
 use std::sync::Arc;
 
@@ -7,24 +6,24 @@ use keystone_types::{Secret, json};
 use tokio::task::spawn_blocking;
 
 use super::bcrypt::KEY_BYTES;
-use super::recipe::{Recipe, verify};
-use super::turns::Turns;
+use super::queue::Queue;
+use super::scheme::{Scheme, verify};
 use super::{Algorithm, CEILING, Claimant, Error, Options};
 
-/// How long a full queue takes to drain: sixteen for each thread, at a fifth of a second.
+/// Seconds that a full queue takes to drain: sixteen hashes for each thread, a fifth of a second each.
 const RETRY_AFTER: u32 = 3;
 
 /// Hashes and verifies passwords off the async threads; clones share one pool.
 #[derive(Clone, Debug)]
 pub struct Hasher {
-    recipe: Arc<Recipe>,
+    scheme: Arc<Scheme>,
     max_password_length: usize,
     max_new_password_length: usize,
-    turns: Turns,
+    queue: Queue,
 }
 
 impl Hasher {
-    /// A pool that writes with this algorithm and reads every known format.
+    /// A pool that hashes with this algorithm and verifies every known format.
     pub fn new(algorithm: Algorithm, options: &Options) -> Result<Self, Error> {
         let max = options.max_password_length;
         let max_new = match algorithm {
@@ -32,10 +31,10 @@ impl Hasher {
             _ => max,
         };
         Ok(Self {
-            recipe: Arc::new(Recipe::new(algorithm, options)?),
+            scheme: Arc::new(Scheme::new(algorithm, options)?),
             max_password_length: max,
             max_new_password_length: max_new,
-            turns: Turns::new(options.threads.max(1), options.queue),
+            queue: Queue::new(options.threads.max(1), options.queue),
         })
     }
 
@@ -45,36 +44,35 @@ impl Hasher {
         if password.reveal().len() > max {
             return Err(Error::TooLong { max });
         }
-        let password = meant(&password).ok_or(Error::NoText)?;
-        let recipe = Arc::clone(&self.recipe);
-        // However many are set at the same time, they leave those who log in their turn.
+        let password = as_text(&password).ok_or(Error::Unencodable)?;
+        let scheme = Arc::clone(&self.scheme);
+        // All new passwords share one mark, so that many of them at a time do not delay logins.
         let claimant = Claimant::default().marked("a new password");
         self.run(&claimant, move || {
-            recipe.write(password.reveal().as_bytes())
+            scheme.write(password.reveal().as_bytes())
         })
         .await?
     }
 
-    /// Whether the password is the one that was hashed; a hash that can't be read costs the same
-    /// time as one that can.
+    /// Whether the password is the one that was hashed. A hash that can't be read takes as long as one that can.
     pub async fn verify(
         &self,
         password: Secret,
         hash: String,
         claimant: &Claimant,
     ) -> Result<bool, Error> {
-        if self.is_hopeless(&password) {
+        if self.exceeds_every_limit(&password) {
             return Ok(false);
         }
-        let password = meant(&password).unwrap_or(password);
-        let recipe = Arc::clone(&self.recipe);
+        let password = as_text(&password).unwrap_or(password);
+        let scheme = Arc::clone(&self.scheme);
         let max = self.max_password_length;
         self.run(claimant, move || {
             let password = password.reveal().as_bytes();
             match verify(password, &hash, max) {
-                Err(Error::TooLong { .. }) => recipe.burn(password).map(|()| false),
+                Err(Error::TooLong { .. }) => scheme.dummy_hash(password).map(|()| false),
                 Err(error @ Error::Unreadable(_)) => {
-                    recipe.burn(password)?;
+                    scheme.dummy_hash(password)?;
                     Err(error)
                 }
                 outcome => outcome,
@@ -83,33 +81,34 @@ impl Hasher {
         .await?
     }
 
-    /// Takes the time of [`Hasher::verify`] for a user who does not exist or has no password.
+    /// Takes as long as [`Hasher::verify`], for a user who does not exist or has no password.
     pub async fn verify_dummy(&self, password: Secret, claimant: &Claimant) -> Result<(), Error> {
-        if self.is_hopeless(&password) {
+        if self.exceeds_every_limit(&password) {
             return Ok(());
         }
-        let recipe = Arc::clone(&self.recipe);
-        self.run(claimant, move || recipe.burn(password.reveal().as_bytes()))
-            .await?
+        let scheme = Arc::clone(&self.scheme);
+        self.run(claimant, move || {
+            scheme.dummy_hash(password.reveal().as_bytes())
+        })
+        .await?
     }
 
-    /// No hash of any format is verified by a password this long.
-    fn is_hopeless(&self, password: &Secret) -> bool {
+    /// Whether a password is too long for every format.
+    fn exceeds_every_limit(&self, password: &Secret) -> bool {
         password.reveal().len() > self.max_password_length.max(CEILING)
     }
 
-    /// Runs the work on a blocking thread. The turn goes with it: a caller who hangs up does not
-    /// stop the thread, so that it must keep counting.
+    /// Runs work on a blocking thread. The thread holds the permit, because it goes on when the caller hangs up.
     pub(super) async fn run<T, W>(&self, claimant: &Claimant, work: W) -> Result<T, Error>
     where
         T: Send + 'static,
         W: FnOnce() -> T + Send + 'static,
     {
-        let turn = self.turns.turn(claimant).await.ok_or(Error::Busy {
+        let permit = self.queue.acquire(claimant).await.ok_or(Error::Busy {
             retry_after: RETRY_AFTER,
         })?;
         spawn_blocking(move || {
-            let _held = turn;
+            let _permit = permit;
             work()
         })
         .await
@@ -117,8 +116,8 @@ impl Hasher {
     }
 }
 
-/// The text that is hashed; none where the password holds half of a surrogate pair, which has no bytes.
-fn meant(password: &Secret) -> Option<Secret> {
+/// The text that is hashed; `None` if the password holds half of a surrogate pair, which has no UTF-8.
+fn as_text(password: &Secret) -> Option<Secret> {
     let text = json::plain(password.reveal())?;
     Some(Secret::from(text.as_ref()))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use keystone_identity::{Actor, Assignment, Named, Names, Reach, Target};
+use keystone_identity::{Actor, Assignment, GrantTarget, Inheritance, Named, Names};
 use serde_json::{Map, Value, json};
 
 /// Renders an assignment, with names where they were asked for, and URLs that begin with `base`.
@@ -20,14 +20,15 @@ pub(super) fn render(base: &str, item: &Assignment, names: Option<&Names>) -> Va
 }
 
 /// The target that was granted on, which another may inherit from.
-fn granted_on(item: &Assignment) -> &Target {
+fn granted_on(item: &Assignment) -> &GrantTarget {
     item.source.target.as_ref().unwrap_or(&item.target)
 }
 
 fn is_inherited(item: &Assignment) -> bool {
     matches!(
         granted_on(item),
-        Target::Project(_, Reach::Inherited) | Target::Domain(_, Reach::Inherited)
+        GrantTarget::Project(_, Inheritance::Inherited)
+            | GrantTarget::Domain(_, Inheritance::Inherited)
     )
 }
 
@@ -44,9 +45,9 @@ fn links(base: &str, item: &Assignment) -> Value {
         (Actor::Group(id), _) => format!("groups/{id}"),
     };
     let target = match granted_on(item) {
-        Target::Project(id, _) => format!("projects/{id}"),
-        Target::Domain(id, _) => format!("domains/{id}"),
-        Target::System => "system".to_owned(),
+        GrantTarget::Project(id, _) => format!("projects/{id}"),
+        GrantTarget::Domain(id, _) => format!("domains/{id}"),
+        GrantTarget::System => "system".to_owned(),
     };
     let role = source.prior_role_id.as_ref().unwrap_or(&item.role_id);
     let mut assignment = format!("{target}/{actor}/roles/{role}");
@@ -68,15 +69,15 @@ fn links(base: &str, item: &Assignment) -> Value {
 fn scope(item: &Assignment, names: Option<&Names>) -> Value {
     let known = names.map(|names| &names.projects);
     let mut scope = match &item.target {
-        Target::Project(id, _) => json!({ "project": named(id, known) }),
-        Target::Domain(id, _) => {
+        GrantTarget::Project(id, _) => json!({ "project": named(id, known) }),
+        GrantTarget::Domain(id, _) => {
             let mut domain = json!({ "id": id });
             if let Some(known) = known {
                 domain["name"] = known.get(id).map_or("", |named| &named.name).into();
             }
             json!({ "domain": domain })
         }
-        Target::System => json!({ "system": { "all": true } }),
+        GrantTarget::System => json!({ "system": { "all": true } }),
     };
     if is_inherited(item) {
         scope["OS-INHERIT:inherited_to"] = "projects".into();

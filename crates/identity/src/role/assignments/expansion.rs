@@ -1,54 +1,56 @@
-//! Assignments in effect: each grant is followed to the users, the projects and the roles that it
-//! comes to.
+//! Effective assignments: each grant is expanded to users, projects and roles.
 
 use std::collections::{HashMap, HashSet};
 
 use keystone_storage::{Select, select};
 use keystone_types::{Error, Result};
 
-use super::reach::{self, Below, Edge, Place};
+use super::inheritance::{self, AncestorRow, Descendants, TargetFilter};
 use super::{ASSIGNMENTS, Assignment, AssignmentQuery, AssignmentScope, IN_ORDER, Row};
-use crate::role::RoleGraph;
-use crate::{Actor, Identity, Project, Reach, Target};
+use crate::identity::Identity;
+use crate::project::Project;
+use crate::role::effective_roles::GroupTargets;
+use crate::role::grant::{Actor, GrantTarget, Inheritance};
+use crate::role::implied::RoleGraph;
 
-/// Grants, and all that is needed to follow them.
+/// Grants, with all that is needed to expand them.
 #[derive(Clone, Debug)]
-pub(super) struct Effective {
-    /// Those of one actor on one target next to each other.
+pub(super) struct Expansion {
+    /// Sorted, so that those of one actor on one target are adjacent.
     grants: Vec<Assignment>,
     members: Members,
-    below: Below,
+    descendants: Descendants,
     graph: RoleGraph,
     scope: Option<AssignmentScope>,
     role_id: Option<String>,
-    /// How many assignments these are at most.
+    /// An upper bound on the number of effective assignments.
     pub(super) at_most: usize,
 }
 
-/// Whom grants to a group come to.
+/// The users to whom grants to groups are expanded.
 #[derive(Clone, Debug)]
 enum Members {
-    /// A user, all of whose groups these are.
+    /// One user, who is a member of every group that the grants name.
     User(String),
-    /// Those of each group.
+    /// The members of each group.
     Groups(HashMap<String, Vec<String>>),
 }
 
-/// A role that holds, and the one that implies it.
-type Held = (String, Option<String>);
+/// The id of a role, and of the prior role that implies it.
+type ExpandedRole = (String, Option<String>);
 
 const MEMBERS: &str =
     "SELECT m.group_id, m.user_id FROM user_group_membership m JOIN `group` g ON g.id = m.group_id";
 
 impl Identity {
-    /// What the grants come to, without roles that only lead to others.
-    pub(super) async fn effective_assignments(&self, query: &AssignmentQuery) -> Result<Effective> {
+    /// Expands the grants that a query is about. Domain-specific roles are left out: they only imply others.
+    pub(super) async fn effective_assignments(&self, query: &AssignmentQuery) -> Result<Expansion> {
         let on_domain = matches!(query.scope, Some(AssignmentScope::Domain(_)));
-        // Nothing is a group's in the end, and nothing is inherited to a domain.
+        // A group has no effective assignments, and a domain inherits none.
         if matches!(query.actor, Some(Actor::Group(_)))
             || (on_domain && query.inherited == Some(true))
         {
-            return Ok(Effective::none());
+            return Ok(Expansion::empty());
         }
         let inherited = if on_domain {
             Some(false)
@@ -59,78 +61,81 @@ impl Identity {
             Some(actor) => Some(self.user_row(actor.id()).await?.id),
             None => None,
         };
-        let (place, mut edges) = self.branch(query.scope.as_ref(), inherited).await?;
-        let narrow = |select: Select| place.narrow(select).filter("a.inherited = ?", inherited);
-        let first = place.begin(ASSIGNMENTS);
+        let (targets, mut ancestors) = self.targets(query.scope.as_ref(), inherited).await?;
+        let narrow = |select: Select| targets.narrow(select).filter("a.inherited = ?", inherited);
+        let first = targets.begin(ASSIGNMENTS);
         let select = match &user {
             Some(id) => {
                 let actors = self.actors(id).await?;
-                actors.hold(first, ASSIGNMENTS, crate::effective::Place::Any, narrow)
+                actors.assignments(first, ASSIGNMENTS, GroupTargets::ProjectsAndDomains, narrow)
             }
             None => narrow(first),
         };
         let rows: Vec<Row> = select.then(IN_ORDER).fetch_all(&self.db).await?;
-        if edges.is_none() && rows.iter().any(|(.., inherited)| *inherited) {
-            edges = Some(reach::inherited(&self.db).await?);
+        if ancestors.is_none() && rows.iter().any(|(.., inherited)| *inherited) {
+            ancestors = Some(inheritance::inheriting_projects(&self.db).await?);
         }
-        let edges = edges.unwrap_or_default();
+        let ancestors = ancestors.unwrap_or_default();
         let to_groups = |(kind, ..): &Row| kind.starts_with("Group");
         let members = if user.is_none() && rows.iter().any(to_groups) {
-            self.members(place, narrow).await?
+            self.members(targets, narrow).await?
         } else {
             Vec::new()
         };
         let graph = self.role_graph().await?;
         let (scope, role_id) = (query.scope.clone(), query.role_id.clone());
-        let count = rows.len() + edges.len() + members.len();
-        let follow = move || {
-            let mut effective = Effective {
+        let count = rows.len() + ancestors.len() + members.len();
+        let expand = move || {
+            let mut expansion = Expansion {
                 grants: rows.into_iter().filter_map(super::assignment).collect(),
                 members: Members::of(user, members),
-                below: edges.into(),
+                descendants: ancestors.into(),
                 graph,
                 scope,
                 role_id,
                 at_most: 0,
             };
-            effective.at_most = effective.count_at_most();
-            effective
+            expansion.at_most = expansion.count_at_most();
+            expansion
         };
-        self.bulk.run(count, follow).await
+        self.bulk.run(count, expand).await
     }
 
-    /// Where the grants are that matter, and what lies below what there; without that, what lies
-    /// below inherited grants is still to be asked.
-    async fn branch<'a>(
+    /// The targets whose grants matter, and the ancestors of the projects there; `None` for ancestors that are needed
+    /// only if a grant turns out to be inherited.
+    async fn targets<'a>(
         &self,
         scope: Option<&'a AssignmentScope>,
         inherited: Option<bool>,
-    ) -> Result<(Place<'a>, Option<Vec<Edge>>)> {
-        let (place, edges, id) = match scope {
+    ) -> Result<(TargetFilter<'a>, Option<Vec<AncestorRow>>)> {
+        let (targets, ancestors, id) = match scope {
             Some(AssignmentScope::Tree(id)) => (
-                Place::Branch(id),
-                reach::above_tree(&self.db, id).await?,
+                TargetFilter::Branch(id),
+                inheritance::subtree_ancestors(&self.db, id).await?,
                 id,
             ),
-            Some(AssignmentScope::Project(id)) if inherited != Some(false) => {
-                (Place::Above(id), reach::above(&self.db, id).await?, id)
-            }
-            scope => return Ok((Place::granted(scope), None)),
+            Some(AssignmentScope::Project(id)) if inherited != Some(false) => (
+                TargetFilter::WithAncestors(id),
+                inheritance::ancestors(&self.db, id).await?,
+                id,
+            ),
+            scope => return Ok((TargetFilter::granted(scope), None)),
         };
-        if edges.is_empty() {
+        if ancestors.is_empty() {
             return Err(Error::not_found::<Project>(id));
         }
-        Ok((place, Some(edges)))
+        Ok((targets, Some(ancestors)))
     }
 
-    /// The members of every group that is granted something in a place, federated ones apart.
+    /// The members of every group that has a grant on one of the targets. Expiring memberships do not count, as in
+    /// Keystone.
     async fn members(
         &self,
-        place: Place<'_>,
+        targets: TargetFilter<'_>,
         narrow: impl Fn(Select) -> Select,
     ) -> Result<Vec<(String, String)>> {
         let groups = select("SELECT a.actor_id FROM assignment a");
-        let query = place
+        let query = targets
             .begin(MEMBERS)
             .within_query("m.group_id", narrow(groups));
         let query = query.then(" ORDER BY m.group_id, m.user_id");
@@ -150,8 +155,8 @@ impl Members {
         Self::Groups(groups)
     }
 
-    /// The users to whom a grant comes.
-    fn to_whom<'a>(&'a self, actor: &'a Actor) -> &'a [String] {
+    /// The users to whom a grant to this actor is expanded.
+    fn users_of<'a>(&'a self, actor: &'a Actor) -> &'a [String] {
         match (actor, self) {
             (Actor::User(id), _) | (Actor::Group(_), Self::User(id)) => std::slice::from_ref(id),
             (Actor::Group(id), Self::Groups(members)) => members.get(id).map_or(&[], Vec::as_slice),
@@ -159,12 +164,12 @@ impl Members {
     }
 }
 
-impl Effective {
-    fn none() -> Self {
+impl Expansion {
+    fn empty() -> Self {
         Self {
             grants: Vec::new(),
             members: Members::Groups(HashMap::new()),
-            below: Below::default(),
+            descendants: Descendants::default(),
             graph: RoleGraph::default(),
             scope: None,
             role_id: None,
@@ -174,9 +179,9 @@ impl Effective {
 
     fn count_at_most(&self) -> usize {
         let counts = self.by_target().map(|grants| {
-            let users = self.members.to_whom(&grants[0].actor).len();
+            let users = self.members.users_of(&grants[0].actor).len();
             let targets = if grants[0].target.inherited() {
-                self.reached(&grants[0].target).len()
+                self.inheriting(&grants[0].target).len()
             } else {
                 1
             };
@@ -185,12 +190,12 @@ impl Effective {
         counts.sum()
     }
 
-    /// Shows each assignment in turn.
+    /// Calls `visit` with each effective assignment in turn.
     pub(super) fn each(&self, mut visit: impl FnMut(&Assignment)) {
         for grants in self.by_target() {
             let roles = self.roles(grants);
             let granted = &grants[0].target;
-            let users = self.members.to_whom(&grants[0].actor);
+            let users = self.members.users_of(&grants[0].actor);
             if roles.is_empty() || users.is_empty() {
                 continue;
             }
@@ -200,12 +205,12 @@ impl Effective {
             }
             if granted.inherited() {
                 item.source.target = Some(granted.clone());
-                for project in self.reached(granted) {
-                    item.target = Target::Project(project.clone(), Reach::Direct);
-                    show(&mut item, users, &roles, &mut visit);
+                for project in self.inheriting(granted) {
+                    item.target = GrantTarget::Project(project.clone(), Inheritance::Direct);
+                    visit_each(&mut item, users, &roles, &mut visit);
                 }
             } else if self.asks_for(granted) {
-                show(&mut item, users, &roles, &mut visit);
+                visit_each(&mut item, users, &roles, &mut visit);
             }
         }
     }
@@ -215,29 +220,29 @@ impl Effective {
             .chunk_by(|one, other| one.actor == other.actor && one.target == other.target)
     }
 
-    /// The projects below a target, among those asked for.
-    fn reached(&self, target: &Target) -> &[String] {
-        let roots = &self.below.roots;
-        roots.get(target.id()).map_or(&[], Vec::as_slice)
+    /// The projects that inherit from a target, among those asked for.
+    fn inheriting(&self, target: &GrantTarget) -> &[String] {
+        let of_ancestor = &self.descendants.of_ancestor;
+        of_ancestor.get(target.id()).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a target itself is among those asked for.
-    fn asks_for(&self, target: &Target) -> bool {
+    fn asks_for(&self, target: &GrantTarget) -> bool {
         match (&self.scope, target) {
-            (Some(AssignmentScope::Project(asked)), Target::Project(id, _))
-            | (Some(AssignmentScope::Domain(asked)), Target::Domain(id, _)) => asked == id,
-            (Some(AssignmentScope::Tree(_)), Target::Project(id, _)) => {
-                self.below.projects.contains(id)
+            (Some(AssignmentScope::Project(asked)), GrantTarget::Project(id, _))
+            | (Some(AssignmentScope::Domain(asked)), GrantTarget::Domain(id, _)) => asked == id,
+            (Some(AssignmentScope::Tree(_)), GrantTarget::Project(id, _)) => {
+                self.descendants.projects.contains(id)
             }
             (Some(AssignmentScope::System) | None, _) => true,
             (Some(_), _) => false,
         }
     }
 
-    /// The roles of one actor's grants on one target and what they imply, each step once, as far
-    /// as they have an effect and are asked for.
-    fn roles(&self, grants: &[Assignment]) -> Vec<Held> {
-        let mut roles: Vec<Held> = grants
+    /// The roles of one actor's grants on one target with those that they imply, one for each implication, as far as
+    /// they are global and asked for.
+    fn roles(&self, grants: &[Assignment]) -> Vec<ExpandedRole> {
+        let mut roles: Vec<ExpandedRole> = grants
             .iter()
             .map(|grant| (grant.role_id.clone(), None))
             .collect();
@@ -257,11 +262,11 @@ impl Effective {
     }
 }
 
-/// Shows what these users hold of these roles on the item's target.
-fn show(
+/// Visits the assignments of these roles to these users on the item's target.
+fn visit_each(
     item: &mut Assignment,
     users: &[String],
-    roles: &[Held],
+    roles: &[ExpandedRole],
     visit: &mut impl FnMut(&Assignment),
 ) {
     for user in users {

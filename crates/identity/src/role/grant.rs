@@ -5,7 +5,12 @@
 use keystone_storage::{Db, Exec, Query, Tx, sql, transaction};
 use keystone_types::{Error, Result};
 
-use crate::{Identity, Role, domain, held, project, role};
+use crate::domain;
+use crate::identity::Identity;
+use crate::project;
+use crate::role;
+use crate::role::Role;
+use crate::shared_lock;
 
 /// Who holds the role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,18 +23,18 @@ pub enum Actor {
 
 /// What the role is held on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Target {
+pub enum GrantTarget {
     /// A project, or the projects below it.
-    Project(String, Reach),
+    Project(String, Inheritance),
     /// A domain, or the projects in it.
-    Domain(String, Reach),
+    Domain(String, Inheritance),
     /// The deployment as a whole.
     System,
 }
 
 /// How far a grant reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reach {
+pub enum Inheritance {
     /// The target itself.
     Direct,
     /// The projects below the target: OS-INHERIT.
@@ -42,7 +47,7 @@ pub struct Grant {
     /// Who.
     pub actor: Actor,
     /// On what.
-    pub target: Target,
+    pub target: GrantTarget,
 }
 
 impl Actor {
@@ -54,7 +59,7 @@ impl Actor {
     }
 }
 
-impl Target {
+impl GrantTarget {
     pub(crate) fn id(&self) -> &str {
         match self {
             Self::Project(id, _) | Self::Domain(id, _) => id,
@@ -65,7 +70,7 @@ impl Target {
     pub(crate) fn inherited(&self) -> bool {
         matches!(
             self,
-            Self::Project(_, Reach::Inherited) | Self::Domain(_, Reach::Inherited)
+            Self::Project(_, Inheritance::Inherited) | Self::Domain(_, Inheritance::Inherited)
         )
     }
 }
@@ -75,12 +80,14 @@ impl Grant {
     /// inherited grant may be for somebody who is not there, as in the reference.
     async fn held(&self, tx: &mut Tx) -> Result<Self> {
         let target = match &self.target {
-            Target::Domain(id, reach) => {
-                held::domain(tx, id).await?;
-                Target::Domain(id.clone(), *reach)
+            GrantTarget::Domain(id, reach) => {
+                shared_lock::domain(tx, id).await?;
+                GrantTarget::Domain(id.clone(), *reach)
             }
-            Target::Project(id, reach) => Target::Project(held::project(tx, id).await?, *reach),
-            Target::System => Target::System,
+            GrantTarget::Project(id, reach) => {
+                GrantTarget::Project(shared_lock::project(tx, id).await?, *reach)
+            }
+            GrantTarget::System => GrantTarget::System,
         };
         let inherited = target.inherited();
         let unless_missing = |found: Result<String>, id: &str| match found {
@@ -88,8 +95,8 @@ impl Grant {
             found => found,
         };
         let actor = match &self.actor {
-            Actor::User(id) => Actor::User(unless_missing(held::user(tx, id).await, id)?),
-            Actor::Group(id) => Actor::Group(unless_missing(held::group(tx, id).await, id)?),
+            Actor::User(id) => Actor::User(unless_missing(shared_lock::user(tx, id).await, id)?),
+            Actor::Group(id) => Actor::Group(unless_missing(shared_lock::group(tx, id).await, id)?),
         };
         Ok(Self { actor, target })
     }
@@ -97,18 +104,18 @@ impl Grant {
     /// The `type` column.
     fn kind(&self) -> &'static str {
         match (&self.actor, &self.target) {
-            (Actor::User(_), Target::Project(..)) => "UserProject",
-            (Actor::Group(_), Target::Project(..)) => "GroupProject",
-            (Actor::User(_), Target::Domain(..)) => "UserDomain",
-            (Actor::Group(_), Target::Domain(..)) => "GroupDomain",
-            (Actor::User(_), Target::System) => "UserSystem",
-            (Actor::Group(_), Target::System) => "GroupSystem",
+            (Actor::User(_), GrantTarget::Project(..)) => "UserProject",
+            (Actor::Group(_), GrantTarget::Project(..)) => "GroupProject",
+            (Actor::User(_), GrantTarget::Domain(..)) => "UserDomain",
+            (Actor::Group(_), GrantTarget::Domain(..)) => "GroupDomain",
+            (Actor::User(_), GrantTarget::System) => "UserSystem",
+            (Actor::Group(_), GrantTarget::System) => "GroupSystem",
         }
     }
 
     /// The statement for the table that holds such grants.
     fn statement(&self, assignment: &'static str, system: &'static str) -> Query {
-        let text = if self.target == Target::System {
+        let text = if self.target == GrantTarget::System {
             system
         } else {
             assignment
@@ -135,11 +142,11 @@ impl Identity {
     /// What it refers to is kept until it is there: nothing ties an assignment to its user, group, project or domain.
     pub async fn create_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
         transaction!(self.db, |tx| {
-            let role = held::role(tx, role_id).await?;
+            let role = shared_lock::role(tx, role_id).await?;
             let role = role::one(&mut *tx, &role).await?;
             let grant = grant.held(tx).await?;
             check_target(&mut *tx, &grant.target, Some(&role)).await?;
-            if grant.target == Target::System && role.domain_id.is_some() {
+            if grant.target == GrantTarget::System && role.domain_id.is_some() {
                 return Err(Error::Validation(format!(
                     "Role {role_id} is a domain-specific role. Unable to use a domain-specific role in a system assignment."
                 )));
@@ -162,7 +169,7 @@ impl Identity {
 
     /// Whether a role is granted; not being granted is a 404.
     pub async fn check_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
-        if grant.target != Target::System {
+        if grant.target != GrantTarget::System {
             self.role(role_id).await?;
             check_target(&self.db, &grant.target, None).await?;
         }
@@ -175,7 +182,7 @@ impl Identity {
 
     /// Takes a role back.
     pub async fn delete_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
-        if grant.target != Target::System {
+        if grant.target != GrantTarget::System {
             self.role(role_id).await?;
         }
         let removed = grant
@@ -197,7 +204,7 @@ impl Identity {
     /// The roles that are granted, without what they imply.
     pub async fn grants(&self, grant: &Grant) -> Result<Vec<Role>> {
         check_target(&self.db, &grant.target, None).await?;
-        let condition = if grant.target == Target::System {
+        let condition = if grant.target == GrantTarget::System {
             "r.id IN (SELECT a.role_id FROM system_assignment a \
                        WHERE a.type = ? AND a.actor_id = ? AND a.target_id = ?)"
         } else if grant.target.inherited() {
@@ -220,12 +227,12 @@ impl Identity {
 /// The target must exist, and a domain-specific role must belong to its domain.
 async fn check_target(
     exec: impl Into<Exec<'_>>,
-    target: &Target,
+    target: &GrantTarget,
     role: Option<&Role>,
 ) -> Result<()> {
     match target {
-        Target::Domain(id, _) => domain::acting(project::one(exec, id).await, id).map(drop),
-        Target::Project(id, _) => {
+        GrantTarget::Domain(id, _) => domain::acting(project::one(exec, id).await, id).map(drop),
+        GrantTarget::Project(id, _) => {
             let project = project::one(exec, id).await?;
             match role
                 .filter(|role| role.domain_id.is_some() && role.domain_id != project.domain_id)
@@ -237,7 +244,7 @@ async fn check_target(
                 None => Ok(()),
             }
         }
-        Target::System => Ok(()),
+        GrantTarget::System => Ok(()),
     }
 }
 

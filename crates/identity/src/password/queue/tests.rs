@@ -4,21 +4,21 @@ use tokio::task::{JoinHandle, yield_now};
 
 use super::*;
 
-const PLACES: usize = 16;
+const CAPACITY: usize = 16;
 
-/// One thread, which the test has, and a queue full of others.
+/// A queue for one permit, which the test holds, and its waiters.
 struct Crowd {
-    turns: Turns,
-    held: Option<Turn>,
+    queue: Queue,
+    held: Option<Permit>,
     others: Vec<JoinHandle<Option<u64>>>,
 }
 
 impl Crowd {
     async fn of(claimants: impl IntoIterator<Item = Claimant>) -> Self {
-        let turns = Turns::new(1, PLACES);
-        let held = turns.turn(&Claimant::default()).await;
+        let queue = Queue::new(1, CAPACITY);
+        let held = queue.acquire(&Claimant::default()).await;
         let mut crowd = Self {
-            turns,
+            queue,
             held,
             others: Vec::new(),
         };
@@ -28,31 +28,31 @@ impl Crowd {
         crowd
     }
 
-    /// Waits until the newcomer has a place, or was turned away. Its turn ends at once, and tells
-    /// which it was.
+    /// Enters the queue, and returns once the newcomer waits or is rejected. Its permit is given back at once; the task
+    /// tells which one it was.
     async fn come(&self, claimant: Claimant) -> JoinHandle<Option<u64>> {
-        let turns = self.turns.clone();
+        let queue = self.queue.clone();
         let task = tokio::spawn(async move {
-            let turn = turns.turn(&claimant).await?;
-            let begun = turns.state().begun;
-            drop(turn);
-            Some(begun)
+            let permit = queue.acquire(&claimant).await?;
+            let given = queue.state().given;
+            drop(permit);
+            Some(given)
         });
         yield_now().await;
         task
     }
 
-    async fn turned_away(&self) -> usize {
+    async fn rejected(&self) -> usize {
         yield_now().await;
         self.others.iter().filter(|task| task.is_finished()).count()
     }
 
-    /// How many others have their turn before this one.
+    /// How many others have a permit before this one.
     async fn before(self, one: JoinHandle<Option<u64>>) -> u64 {
         drop(self.held);
-        let begun = one.await.expect("it runs").expect("it has a turn");
-        // The test's own turn was the first.
-        begun - 2
+        let given = one.await.expect("it runs").expect("it has a permit");
+        // The test's own permit was the first.
+        given - 2
     }
 }
 
@@ -60,17 +60,16 @@ fn from(peer: &str) -> Claimant {
     Claimant::default().marked(("peer", peer))
 }
 
-/// Whatever one client does, another one has a turn soon.
 #[tokio::test]
-async fn a_client_stands_in_its_own_way_only() {
+async fn a_client_with_many_requests_does_not_delay_others() {
     let unknown = |n: usize| from("10.0.0.9").marked(format!("nobody{n}"));
     let one_name = |_: usize| from("10.0.0.9").marked("admin");
     for claim in [&unknown as &dyn Fn(usize) -> Claimant, &one_name] {
         let crowd = Crowd::of((0..60).map(claim)).await;
-        assert_eq!(crowd.turned_away().await, 60 - PLACES);
+        assert_eq!(crowd.rejected().await, 60 - CAPACITY);
         let admin = crowd.come(from("10.0.0.1").marked("admin")).await;
         assert!(!admin.is_finished());
-        assert_eq!(crowd.turned_away().await, 61 - PLACES);
+        assert_eq!(crowd.rejected().await, 61 - CAPACITY);
         // More of the same change nothing.
         for n in 60..120 {
             let more = crowd.come(claim(n)).await;
@@ -82,7 +81,7 @@ async fn a_client_stands_in_its_own_way_only() {
 }
 
 #[tokio::test]
-async fn addresses_that_a_client_makes_up_do_not_help_it() {
+async fn forged_client_addresses_bring_no_advantage() {
     let client = |n: usize| {
         let made_up = format!("192.0.2.{n}");
         from("10.0.0.9").marked(("client", made_up)).marked(n)
@@ -95,7 +94,7 @@ async fn addresses_that_a_client_makes_up_do_not_help_it() {
 }
 
 #[tokio::test]
-async fn passwords_that_are_set_leave_logins_their_turn() {
+async fn many_new_passwords_do_not_delay_logins() {
     let set = || Claimant::default().marked("a new password");
     let crowd = Crowd::of((0..60).map(|_| set())).await;
     let admin = crowd.come(from("10.0.0.1").marked("admin")).await;
@@ -103,9 +102,9 @@ async fn passwords_that_are_set_leave_logins_their_turn() {
 }
 
 #[tokio::test]
-async fn callers_without_marks_are_served_in_turn() {
-    let crowd = Crowd::of((0..PLACES).map(|_| Claimant::default())).await;
-    assert_eq!(crowd.turned_away().await, 0);
+async fn requests_without_marks_are_first_come_first_served() {
+    let crowd = Crowd::of((0..CAPACITY).map(|_| Claimant::default())).await;
+    assert_eq!(crowd.rejected().await, 0);
     let late = crowd.come(Claimant::default()).await;
     assert!(late.await.expect("it runs").is_none());
     let Crowd { held, others, .. } = crowd;
@@ -116,26 +115,26 @@ async fn callers_without_marks_are_served_in_turn() {
 }
 
 #[tokio::test]
-async fn who_leaves_frees_a_place_and_what_it_was_marked_with() {
-    let crowd = Crowd::of((0..PLACES).map(|_| from("10.0.0.9"))).await;
+async fn a_waiter_that_leaves_frees_its_entry_and_its_marks() {
+    let crowd = Crowd::of((0..CAPACITY).map(|_| from("10.0.0.9"))).await;
     for other in &crowd.others {
         other.abort();
     }
-    let turns = crowd.turns.clone();
+    let queue = crowd.queue.clone();
     yield_now().await;
-    assert_eq!(turns.state().waiting.len(), 0);
-    assert!(turns.state().marked.is_empty());
-    // A turn that was called for somebody who has left at that moment.
+    assert_eq!(queue.state().waiting.len(), 0);
+    assert!(queue.state().marked.is_empty());
+    // A waiter that leaves at the moment when it is given a permit.
     let claimant = from("10.0.0.9");
-    let mut leaving = Box::pin(turns.turn(&claimant));
+    let mut leaving = Box::pin(queue.acquire(&claimant));
     std::future::poll_fn(|cx| {
         assert!(Future::poll(leaving.as_mut(), cx).is_pending());
         Poll::Ready(())
     })
     .await;
     drop(crowd);
-    assert_eq!(turns.state().running, 1);
+    assert_eq!(queue.state().running, 1);
     drop(leaving);
-    assert_eq!(turns.state().running, 0);
-    assert!(turns.state().marked.is_empty());
+    assert_eq!(queue.state().running, 0);
+    assert!(queue.state().marked.is_empty());
 }

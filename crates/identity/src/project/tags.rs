@@ -6,9 +6,9 @@ use keystone_storage::{Arg, OrConflict, Select, Tx, sql, transaction};
 use keystone_types::{Error, Listing, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::hierarchy::check_not_enabled_alone;
-use crate::project::{locked, name_taken};
-use crate::{Identity, Project};
+use crate::identity::Identity;
+use crate::project::hierarchy::check_not_enabled_alone;
+use crate::project::{Project, locked, name_taken};
 
 /// The labels of a project, in order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! The names of what assignments are about.
+//! The names of the users, groups, projects and roles that assignments mention.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,10 +6,11 @@ use keystone_storage::{Select, select};
 use keystone_types::Result;
 
 use super::Assignments;
+use crate::identity::Identity;
 use crate::project::ROOT;
-use crate::{Actor, Identity, Target};
+use crate::role::grant::{Actor, GrantTarget};
 
-/// Names by id; what is mentioned but gone has none.
+/// Names by id; a deleted resource has none.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     /// Of users.
@@ -33,7 +34,7 @@ pub struct Named {
     pub domain_name: Option<String>,
 }
 
-/// Of what kind, its id, name and domain, and the domain's name.
+/// Kind, id, name, domain id and domain name.
 type Row = (
     String,
     String,
@@ -63,31 +64,31 @@ const ROLES: &str = "\
 
 /// The ids that assignments mention.
 #[derive(Debug, Default)]
-pub(super) struct Mentioned {
+pub(super) struct MentionedIds {
     users: HashSet<String>,
     groups: HashSet<String>,
     projects: HashSet<String>,
     roles: HashSet<String>,
 }
 
-impl Mentioned {
-    pub(super) fn by(assignments: &Assignments) -> Self {
+impl MentionedIds {
+    pub(super) fn of(assignments: &Assignments) -> Self {
         let mut mentioned = Self::default();
         assignments.each(|item| {
             match &item.actor {
-                Actor::User(id) => note(&mut mentioned.users, id),
-                Actor::Group(id) => note(&mut mentioned.groups, id),
+                Actor::User(id) => add(&mut mentioned.users, id),
+                Actor::Group(id) => add(&mut mentioned.groups, id),
             }
-            if let Target::Project(id, _) | Target::Domain(id, _) = &item.target {
-                note(&mut mentioned.projects, id);
+            if let GrantTarget::Project(id, _) | GrantTarget::Domain(id, _) = &item.target {
+                add(&mut mentioned.projects, id);
             }
-            note(&mut mentioned.roles, &item.role_id);
+            add(&mut mentioned.roles, &item.role_id);
         });
         mentioned
     }
 }
 
-fn note(ids: &mut HashSet<String>, id: &str) {
+fn add(ids: &mut HashSet<String>, id: &str) {
     if !ids.contains(id) {
         ids.insert(id.to_owned());
     }
@@ -95,11 +96,11 @@ fn note(ids: &mut HashSet<String>, id: &str) {
 
 impl Identity {
     /// The names of everything that assignments mention, in one statement.
-    pub(super) async fn names(&self, mentioned: Mentioned) -> Result<Names> {
-        let select = some(select(USERS), "u.id", &mentioned.users);
-        let select = some(select.union_all(GROUPS), "g.id", &mentioned.groups);
-        let select = some(select.union_all(PROJECTS), "p.id", &mentioned.projects);
-        let select = some(select.union_all(ROLES), "r.id", &mentioned.roles);
+    pub(super) async fn names(&self, mentioned: MentionedIds) -> Result<Names> {
+        let select = within_or_all(select(USERS), "u.id", &mentioned.users);
+        let select = within_or_all(select.union_all(GROUPS), "g.id", &mentioned.groups);
+        let select = within_or_all(select.union_all(PROJECTS), "p.id", &mentioned.projects);
+        let select = within_or_all(select.union_all(ROLES), "r.id", &mentioned.roles);
         let rows: Vec<Row> = select.then(" ORDER BY 1, 2").fetch_all(&self.db).await?;
         self.bulk.run(rows.len(), move || names(rows)).await
     }
@@ -122,7 +123,7 @@ fn names(rows: Vec<Row>) -> Names {
         };
         of_kind.insert(id, found);
     }
-    // What acts as a domain is in no other.
+    // A project that acts as a domain is shown as its own domain.
     for (id, project) in &mut names.projects {
         if project.domain_id.as_deref() == Some(ROOT) {
             project.domain_id = Some(id.clone());
@@ -132,12 +133,12 @@ fn names(rows: Vec<Row>) -> Names {
     names
 }
 
-/// Longer lists are left out of a statement, which then finds everything.
-const LONG: usize = 1000;
+/// The most ids that a statement lists; with more it finds everything.
+const MAX_IDS: usize = 1000;
 
-/// Those with these ids, or all where the ids are too many for a statement.
-fn some(select: Select, column: &'static str, ids: &HashSet<String>) -> Select {
-    if ids.len() <= LONG {
+/// Narrows to these ids, unless they are too many for a statement.
+fn within_or_all(select: Select, column: &'static str, ids: &HashSet<String>) -> Select {
+    if ids.len() <= MAX_IDS {
         select.within(column, ids)
     } else {
         select

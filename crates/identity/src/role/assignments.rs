@@ -1,24 +1,23 @@
-//! Role assignments: who holds which role where, as granted or as it takes effect.
+//! Role assignments: who holds which role on what, as granted or as they take effect.
 //!
-//! However many there are, listing them takes the same few statements, and no more memory than what
-//! they follow from: what holds in the end is gone through, not gathered.
+//! A listing takes the same few statements however many assignments there are, and no more memory than the grants behind
+//! them: effective assignments are visited one by one and never collected.
 
-mod effective;
-mod names;
-mod reach;
+mod expansion;
+mod inheritance;
+pub(crate) mod names;
 
 use std::collections::HashSet;
 
 use keystone_storage::{Select, select, sql};
 use keystone_types::Result;
 
-use crate::{Actor, Identity, Reach, Target};
+use crate::identity::Identity;
+use crate::role::grant::{Actor, GrantTarget, Inheritance};
 
-pub use names::{Named, Names};
-
-use effective::Effective;
-use names::Mentioned;
-use reach::Place;
+use expansion::Expansion;
+use inheritance::TargetFilter;
+use names::{MentionedIds, Names};
 
 /// Which assignments to list; the default asks for all, as granted.
 #[derive(Clone, Debug, Default)]
@@ -31,16 +30,16 @@ pub struct AssignmentQuery {
     pub scope: Option<AssignmentScope>,
     /// Whether they are inherited: one or the other.
     pub inherited: Option<bool>,
-    /// What holds in the end: groups become their members, inherited grants the projects that they
-    /// reach, and roles imply others. Nothing on the system is among it.
+    /// Whether to list effective assignments: groups are replaced by their members, inherited grants by the projects that
+    /// inherit them, and implied roles are added. Assignments on the system are not among them.
     pub effective: bool,
-    /// Only what is on a domain and on the projects in it.
+    /// Only those on this domain and on the projects in it.
     pub within_domain: Option<String>,
     /// Whether to look up names.
     pub names: bool,
 }
 
-/// A target to list assignments on.
+/// What the listed assignments are on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AssignmentScope {
     /// A project.
@@ -53,7 +52,7 @@ pub enum AssignmentScope {
     System,
 }
 
-/// A role that somebody holds on something.
+/// A role that a user or group holds on a target.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Assignment {
     /// The role.
@@ -61,18 +60,18 @@ pub struct Assignment {
     /// Who holds it.
     pub actor: Actor,
     /// On what.
-    pub target: Target,
-    /// What it comes from, where it is not granted like this.
-    pub source: Source,
+    pub target: GrantTarget,
+    /// Where it comes from, if it was not granted as it is listed.
+    pub source: IndirectSource,
 }
 
-/// How an assignment in effect differs from the grant behind it.
+/// How an effective assignment differs from the grant behind it: `indirect` in `keystone/assignment/core.py`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Source {
+pub struct IndirectSource {
     /// The group that was granted the role.
     pub group_id: Option<String>,
     /// The project or domain that it is inherited from.
-    pub target: Option<Target>,
+    pub target: Option<GrantTarget>,
     /// The role that implies it.
     pub prior_role_id: Option<String>,
 }
@@ -81,7 +80,7 @@ pub struct Source {
 #[derive(Clone, Debug)]
 pub struct Assignments {
     found: Found,
-    within: Option<Within>,
+    within: Option<DomainProjects>,
     /// The names.
     pub names: Option<Names>,
 }
@@ -89,26 +88,26 @@ pub struct Assignments {
 #[derive(Clone, Debug)]
 enum Found {
     Granted(Vec<Assignment>),
-    Effective(Box<Effective>),
+    Effective(Box<Expansion>),
 }
 
 /// A domain and the projects in it.
 #[derive(Clone, Debug)]
-struct Within {
+struct DomainProjects {
     domain_id: String,
     projects: HashSet<String>,
 }
 
 impl Assignments {
-    /// How many there are at most.
+    /// An upper bound on their number.
     pub fn at_most(&self) -> usize {
         match &self.found {
             Found::Granted(items) => items.len(),
-            Found::Effective(effective) => effective.at_most,
+            Found::Effective(expansion) => expansion.at_most,
         }
     }
 
-    /// Shows each assignment in turn.
+    /// Calls `visit` with each assignment in turn.
     pub fn each(&self, mut visit: impl FnMut(&Assignment)) {
         let visit = |item: &Assignment| {
             if self.within.as_ref().is_none_or(|within| within.holds(item)) {
@@ -117,17 +116,17 @@ impl Assignments {
         };
         match &self.found {
             Found::Granted(items) => items.iter().for_each(visit),
-            Found::Effective(effective) => effective.each(visit),
+            Found::Effective(expansion) => expansion.each(visit),
         }
     }
 }
 
-impl Within {
+impl DomainProjects {
     fn holds(&self, item: &Assignment) -> bool {
         match &item.target {
-            Target::Project(id, _) => self.projects.contains(id),
-            Target::Domain(id, _) => *id == self.domain_id,
-            Target::System => false,
+            GrantTarget::Project(id, _) => self.projects.contains(id),
+            GrantTarget::Domain(id, _) => *id == self.domain_id,
+            GrantTarget::System => false,
         }
     }
 }
@@ -164,13 +163,13 @@ impl Identity {
             return Ok(assignments);
         }
         let count = assignments.at_most();
-        let mention = move || (Mentioned::by(&assignments), assignments);
-        let (mentioned, mut assignments) = self.bulk.run(count, mention).await?;
+        let collect = move || (MentionedIds::of(&assignments), assignments);
+        let (mentioned, mut assignments) = self.bulk.run(count, collect).await?;
         assignments.names = Some(self.names(mentioned).await?);
         Ok(assignments)
     }
 
-    /// What was granted, as it was granted.
+    /// Assignments as they were granted.
     async fn granted_assignments(&self, query: &AssignmentQuery) -> Result<Vec<Assignment>> {
         if let Some(AssignmentScope::Tree(id)) = &query.scope {
             self.project(id).await?;
@@ -180,9 +179,9 @@ impl Identity {
                 .filter("a.actor_id = ?", query.actor.as_ref().map(Actor::id))
                 .filter("a.role_id = ?", query.role_id.as_ref())
         };
-        let place = Place::granted(query.scope.as_ref());
+        let targets = TargetFilter::granted(query.scope.as_ref());
         let granted = |text| {
-            let select = place.narrow(narrow(place.begin(text)));
+            let select = targets.narrow(narrow(targets.begin(text)));
             select.filter("a.inherited = ?", query.inherited)
         };
         let select = match &query.scope {
@@ -194,20 +193,21 @@ impl Identity {
         let (count, query) = (rows.len(), query.clone());
         let read = move || {
             let items = rows.into_iter().filter_map(assignment);
-            let mut items: Vec<Assignment> = items.filter(|item| fits(&query, item)).collect();
-            items.sort_by_key(|item| item.target == Target::System);
+            let mut items: Vec<Assignment> =
+                items.filter(|item| matches_kind(&query, item)).collect();
+            items.sort_by_key(|item| item.target == GrantTarget::System);
             items
         };
         self.bulk.run(count, read).await
     }
 
-    async fn within(&self, domain_id: &str) -> Result<Within> {
+    async fn within(&self, domain_id: &str) -> Result<DomainProjects> {
         let rows: Vec<(String,)> = sql("SELECT id FROM project WHERE domain_id = ? ORDER BY id")
             .bind(domain_id)
             .fetch_all(&self.db)
             .await?;
         let (count, domain_id) = (rows.len(), domain_id.to_owned());
-        let gather = move || Within {
+        let gather = move || DomainProjects {
             domain_id,
             projects: rows.into_iter().map(|(id,)| id).collect(),
         };
@@ -219,13 +219,14 @@ fn on_system(select: Select) -> Select {
     select.and("a.target_id = 'system'")
 }
 
-/// Users and groups, projects and domains share columns: an id must be of the kind asked for.
-fn fits(query: &AssignmentQuery, item: &Assignment) -> bool {
+/// Whether an assignment is of the kind that was asked for: ids of users and groups share a column, as do those of
+/// projects and domains.
+fn matches_kind(query: &AssignmentQuery, item: &Assignment) -> bool {
     let scope = match &query.scope {
         Some(AssignmentScope::Project(_) | AssignmentScope::Tree(_)) => {
-            matches!(item.target, Target::Project(..))
+            matches!(item.target, GrantTarget::Project(..))
         }
-        Some(AssignmentScope::Domain(_)) => matches!(item.target, Target::Domain(..)),
+        Some(AssignmentScope::Domain(_)) => matches!(item.target, GrantTarget::Domain(..)),
         Some(AssignmentScope::System) | None => true,
     };
     scope
@@ -235,20 +236,29 @@ fn fits(query: &AssignmentQuery, item: &Assignment) -> bool {
             .is_none_or(|actor| *actor == item.actor)
 }
 
-/// The assignment in a row; none for one of a type that nobody knows, which gives nobody anything.
+/// The assignment in a row; `None` for one of an unknown type, which grants nothing.
 fn assignment((kind, actor, target, role_id, inherited): Row) -> Option<Assignment> {
-    let reach = if inherited {
-        Reach::Inherited
+    let inheritance = if inherited {
+        Inheritance::Inherited
     } else {
-        Reach::Direct
+        Inheritance::Direct
     };
     let (actor, target) = match kind.as_str() {
-        "UserProject" => (Actor::User(actor), Target::Project(target, reach)),
-        "GroupProject" => (Actor::Group(actor), Target::Project(target, reach)),
-        "UserDomain" => (Actor::User(actor), Target::Domain(target, reach)),
-        "GroupDomain" => (Actor::Group(actor), Target::Domain(target, reach)),
-        "UserSystem" => (Actor::User(actor), Target::System),
-        "GroupSystem" => (Actor::Group(actor), Target::System),
+        "UserProject" => (
+            Actor::User(actor),
+            GrantTarget::Project(target, inheritance),
+        ),
+        "GroupProject" => (
+            Actor::Group(actor),
+            GrantTarget::Project(target, inheritance),
+        ),
+        "UserDomain" => (Actor::User(actor), GrantTarget::Domain(target, inheritance)),
+        "GroupDomain" => (
+            Actor::Group(actor),
+            GrantTarget::Domain(target, inheritance),
+        ),
+        "UserSystem" => (Actor::User(actor), GrantTarget::System),
+        "GroupSystem" => (Actor::Group(actor), GrantTarget::System),
         _ => {
             let row = format!("{actor}/{target}/{role_id}");
             let error = format!("corrupt row: table assignment, row {row}, column type: {kind}");
@@ -263,6 +273,6 @@ fn assignment((kind, actor, target, role_id, inherited): Row) -> Option<Assignme
         role_id,
         actor,
         target,
-        source: Source::default(),
+        source: IndirectSource::default(),
     })
 }

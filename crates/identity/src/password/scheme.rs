@@ -1,4 +1,4 @@
-//! One way of hashing, with every parameter decided; and what recognises the others.
+//! A hashing scheme: the algorithm of new hashes with its parameters. Hashes of every known format can be verified.
 
 use super::bcrypt::{self, COSTS, KEY_BYTES};
 use super::{Algorithm, Error, Options, phc};
@@ -9,13 +9,13 @@ const SCRYPT_LN: u32 = 16;
 /// The fewest rounds with which Python Keystone reads its own `$bcrypt-sha256$`.
 const SHA256_MIN_COST: u32 = 10;
 
-/// Between the weakest and a minute of work.
+/// Up to about a minute of work.
 const ARGON2_PASSES: std::ops::RangeInclusive<u32> = 1..=1000;
 
 /// An algorithm and its checked parameters.
 #[derive(Debug)]
-pub(super) enum Recipe {
-    /// The cost, and where Python Keystone cuts secrets.
+pub(super) enum Scheme {
+    /// The cost, and the length at which Python Keystone truncates secrets.
     Bcrypt(u32, usize),
     BcryptSha256(u32),
     Scrypt(scrypt::Params, usize),
@@ -23,14 +23,14 @@ pub(super) enum Recipe {
     Argon2id(argon2::Params),
 }
 
-impl Recipe {
+impl Scheme {
     pub(super) fn new(algorithm: Algorithm, options: &Options) -> Result<Self, Error> {
-        let rounds = given(options.rounds);
-        let salt = given(options.salt_bytesize).unwrap_or(16);
+        let rounds = nonzero(options.rounds);
+        let salt = nonzero(options.salt_bytesize).unwrap_or(16);
         let salt = usize::try_from(salt)
             .ok()
             .filter(|salt| *salt <= 96)
-            .ok_or_else(|| refused("salt_bytesize", "at most 96"))?;
+            .ok_or_else(|| invalid_option("salt_bytesize", "at most 96"))?;
         Ok(match algorithm {
             Algorithm::Bcrypt => Self::Bcrypt(
                 within(rounds.unwrap_or(12), &COSTS, algorithm)?,
@@ -40,11 +40,11 @@ impl Recipe {
                 Self::BcryptSha256(within(rounds.unwrap_or(12), &COSTS, algorithm)?)
             }
             Algorithm::Scrypt => {
-                let r = given(options.scrypt_block_size).unwrap_or(8);
-                let p = given(options.scrypt_parallelism).unwrap_or(1);
+                let r = nonzero(options.scrypt_block_size).unwrap_or(8);
+                let p = nonzero(options.scrypt_parallelism).unwrap_or(1);
                 let params = phc::scrypt_params(SCRYPT_LN, r, p).ok_or_else(|| {
                     let allowed = "small enough, with scrypt_parallelism, for 1 GiB of memory";
-                    refused("scrypt_block_size", allowed)
+                    invalid_option("scrypt_block_size", allowed)
                 })?;
                 Self::Scrypt(params, salt)
             }
@@ -67,18 +67,18 @@ impl Recipe {
             Self::BcryptSha256(cost) => {
                 bcrypt::write_sha256(password, (*cost).max(SHA256_MIN_COST))
             }
-            Self::Scrypt(params, salt) => phc::write_scrypt(password, &salted(*salt)?, params),
+            Self::Scrypt(params, salt) => phc::write_scrypt(password, &random_salt(*salt)?, params),
             Self::Pbkdf2Sha512(rounds, salt) => {
-                phc::write_pbkdf2(password, &salted(*salt)?, *rounds)
+                phc::write_pbkdf2(password, &random_salt(*salt)?, *rounds)
             }
             Self::Argon2id(params) => phc::write_argon2(password, &random::<16>()?, params),
         }
     }
 
-    /// Takes as long as verifying a password that this recipe hashed.
-    pub(super) fn burn(&self, password: &[u8]) -> Result<(), Error> {
-        // Verifying a long password against the usual `$2b$` costs the configured rounds, not the
-        // raised ones of what would be written for it.
+    /// Takes as long as verifying a password that this scheme hashed.
+    pub(super) fn dummy_hash(&self, password: &[u8]) -> Result<(), Error> {
+        // Verifying a long password against `$2b$` costs the configured rounds, although a new hash of it would be
+        // `$bcrypt-sha256$` with more.
         match self {
             Self::Bcrypt(cost, _) => bcrypt::write(password, *cost),
             _ => self.write(password),
@@ -87,7 +87,7 @@ impl Recipe {
     }
 }
 
-/// Verifies a hash of any known format. Only against `$2b$` is a password cut to `max` bytes.
+/// Verifies a hash of any known format. A password is truncated to `max` bytes for `$2b$` only.
 pub(super) fn verify(password: &[u8], hash: &str, max: usize) -> Result<bool, Error> {
     if hash.starts_with("$2") {
         bcrypt::verify(&password[..password.len().min(max)], hash)
@@ -112,14 +112,14 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
     Ok(bytes)
 }
 
-fn salted(length: usize) -> Result<Vec<u8>, Error> {
+fn random_salt(length: usize) -> Result<Vec<u8>, Error> {
     let mut salt = vec![0; length];
     getrandom::fill(&mut salt).map_err(|e| Error::Failed(e.into()))?;
     Ok(salt)
 }
 
-/// Python Keystone reads zero as "not set" in all of these options.
-fn given(option: Option<u32>) -> Option<u32> {
+/// Zero means "not set" in all of these options, as in `keystone/common/password_hashing.py`.
+fn nonzero(option: Option<u32>) -> Option<u32> {
     option.filter(|value| *value != 0)
 }
 
@@ -132,13 +132,13 @@ fn within(
         return Ok(rounds);
     }
     let (min, max, name) = (range.start(), range.end(), algorithm.name());
-    Err(refused(
+    Err(invalid_option(
         "password_hash_rounds",
         &format!("between {min} and {max} with {name}"),
     ))
 }
 
-fn refused(option: &'static str, allowed: &str) -> Error {
+fn invalid_option(option: &'static str, allowed: &str) -> Error {
     Error::Option {
         option,
         allowed: allowed.to_owned(),

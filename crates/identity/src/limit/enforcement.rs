@@ -1,19 +1,19 @@
-//! The enforcement models: what the limits of a domain and of its projects have to do with each
-//! other.
+//! Enforcement models: how the limits of a domain and of its projects constrain each other.
 
 use keystone_storage::{Tx, sql};
 use keystone_types::{Error, Result};
 
-use crate::registered_limit::registered_for;
-use crate::{Identity, Limit, RegisteredLimit};
+use crate::identity::Identity;
+use crate::limit::Limit;
+use crate::limit::registered::{RegisteredLimit, registered_for};
 
 /// `[unified_limit] enforcement_model`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EnforcementModel {
-    /// Each limit stands for itself.
+    /// Limits do not constrain each other.
     #[default]
     Flat,
-    /// No limit of a project is above the one of its domain.
+    /// No limit of a project is greater than that of its domain.
     StrictTwoLevel,
 }
 
@@ -38,7 +38,7 @@ impl EnforcementModel {
         }
     }
 
-    /// How many projects may stand below each other.
+    /// How deep the project tree may be.
     pub fn max_project_tree_depth(self) -> Option<usize> {
         match self {
             Self::Flat => None,
@@ -48,8 +48,8 @@ impl EnforcementModel {
 }
 
 impl Identity {
-    /// Whether the projects that are there stand as the model in force asks, domains counted; the
-    /// reference does not start with others (`keystone/resource/backends/sql.py`).
+    /// Refuses a project tree that is deeper than the enforcement model allows; Keystone does not start with one
+    /// (`keystone/server/backends.py`).
     pub async fn check_tree(&self) -> Result<()> {
         let model = self.settings.enforcement_model;
         match model {
@@ -79,16 +79,20 @@ impl Identity {
     }
 }
 
-/// 403 where one of the limits, which are to be stored together, breaks the model.
-pub(crate) async fn check(tx: &mut Tx, model: EnforcementModel, limits: &[Limit]) -> Result<()> {
+/// 403 if one of the limits, which are to be stored together, violates the model.
+pub(crate) async fn check_limits(
+    tx: &mut Tx,
+    model: EnforcementModel,
+    limits: &[Limit],
+) -> Result<()> {
     match model {
         EnforcementModel::Flat => return Ok(()),
         EnforcementModel::StrictTwoLevel => {}
     }
     for limit in limits {
         let fits = match (&limit.project_id, &limit.domain_id) {
-            (Some(project), _) => fits_below(tx, limit, project, limits).await?,
-            (None, Some(domain)) => !has_greater_below(tx, limit, domain).await?,
+            (Some(project), _) => is_within_parent(tx, limit, project, limits).await?,
+            (None, Some(domain)) => !has_greater_descendant(tx, limit, domain).await?,
             (None, None) => true,
         };
         if !fits {
@@ -98,9 +102,9 @@ pub(crate) async fn check(tx: &mut Tx, model: EnforcementModel, limits: &[Limit]
     Ok(())
 }
 
-/// Whether a project's limit is within the one above: of the same request, stored for the parent,
-/// or else registered. One of 0 above does not count in the reference; one of -1 is the least.
-async fn fits_below(
+/// Whether a project's limit is within the limit of its parent: of the same request, stored, or else registered. As in
+/// `keystone/limit/models/strict_two_level.py`, a limit of 0 of the parent does not count, and -1 is the least.
+async fn is_within_parent(
     tx: &mut Tx,
     limit: &Limit,
     project_id: &str,
@@ -141,8 +145,8 @@ async fn registered(tx: &mut Tx, limit: &Limit) -> Result<Option<RegisteredLimit
     registered_for(tx, service, region, limit.resource_name.as_deref()).await
 }
 
-/// Whether a project below a domain has more than the domain's limit.
-async fn has_greater_below(tx: &mut Tx, limit: &Limit, domain_id: &str) -> Result<bool> {
+/// Whether a descendant of a domain has a greater limit than the domain.
+async fn has_greater_descendant(tx: &mut Tx, limit: &Limit, domain_id: &str) -> Result<bool> {
     let Some(registered) = registered(tx, limit).await? else {
         return Ok(false);
     };
@@ -163,7 +167,7 @@ async fn has_greater_below(tx: &mut Tx, limit: &Limit, domain_id: &str) -> Resul
 }
 
 fn refusal(limit: &Limit) -> Error {
-    // As Python prints what is not there.
+    // Python prints `None`.
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "None".to_owned());
     let (level, id) = match &limit.project_id {
         Some(id) => ("project_id", id.clone()),

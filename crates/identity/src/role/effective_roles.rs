@@ -1,18 +1,21 @@
-//! Effective roles: what a user can do somewhere, through groups, inheritance and implication.
+//! Effective roles: the roles of a user on a target, including those through groups, inheritance and implied roles.
 
 use std::collections::HashSet;
 
 use keystone_storage::{Select, select};
 use keystone_types::{Listing, Page, Result};
 
-use crate::group::joined;
-use crate::project::{PROJECTS, ROOT, projects_in};
-use crate::role::{RoleGraph, RoleRef};
-use crate::{Domain, Identity, Project, ProjectRef};
+use crate::domain::Domain;
+use crate::group::comma_joined;
+use crate::identity::Identity;
+use crate::project::reference::ProjectRef;
+use crate::project::{PROJECTS, Project, ROOT, projects_in};
+use crate::role::RoleRef;
+use crate::role::implied::RoleGraph;
 
 const ROLES: &str = "SELECT a.role_id FROM assignment a JOIN project t ON t.id = a.target_id";
 
-/// The same for a project that stands below others, which `up` has with those above.
+/// The project and its ancestors.
 const UP: &str = "\
     WITH RECURSIVE up (id) AS (\
         SELECT id FROM project WHERE id = ? \
@@ -22,66 +25,64 @@ const ROLES_UP: &str = "SELECT a.role_id FROM assignment a JOIN up t ON t.id = a
 const ROLES_ON_DOMAIN: &str = "SELECT a.role_id FROM assignment a";
 const ROLES_ON_SYSTEM: &str = "SELECT a.role_id FROM system_assignment a";
 
-/// On the target itself what is not inherited holds, from above what is.
-const IN_FORCE: &str = "\
+/// Direct grants apply on the project itself, inherited grants apply from its ancestors.
+const APPLIES: &str = "\
     CASE WHEN t.id = ? THEN a.inherited = 0 AND a.type IN ('UserProject', 'GroupProject') ELSE a.inherited = 1 END";
 
-/// What a user holds on projects and domains, the projects reached, and what follows the `WITH`.
-const HELD: &str = include_str!("effective/held.sql");
+/// A `WITH` that names the assignments of a user as `assigned`, and the projects on which these take effect as `reached`.
+const REACHABLE_PROJECTS: &str = include_str!("effective_roles/reachable_projects.sql");
 
-/// A user as one who may hold roles: with the groups that may hold them too, and what each role
-/// implies.
+/// What the effective roles of a user are computed from: the user, the groups, and the implied roles.
 #[derive(Debug)]
 pub struct Holder {
     actors: Actors,
     graph: RoleGraph,
 }
 
-/// A user, and the groups that the user is in.
+/// A user and the groups of the user: the actors whose assignments count.
 #[derive(Debug)]
 pub(crate) struct Actors {
     user: String,
-    /// The groups that federation has put the user in for a while, [`joined`].
+    /// The ids of the groups of unexpired federated memberships, [`comma_joined`].
     expiring: String,
 }
 
-/// Where the assignments of a group can be.
+/// The targets for which assignments of groups are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    Any,
-    Domain,
+pub(crate) enum GroupTargets {
+    ProjectsAndDomains,
+    Domains,
     System,
 }
 
-impl Place {
-    /// One condition for each type: with it the primary key finds an actor's few assignments on a
-    /// target among the many that a group may have.
-    fn of_members(self) -> &'static [&'static str] {
+impl GroupTargets {
+    /// One condition for each assignment type: the primary key begins with the type.
+    fn conditions(self) -> &'static [&'static str] {
         match self {
-            Self::Any => &[
+            Self::ProjectsAndDomains => &[
                 "m.user_id = ? AND a.type = 'GroupProject'",
                 "m.user_id = ? AND a.type = 'GroupDomain'",
             ],
-            Self::Domain => &["m.user_id = ? AND a.type = 'GroupDomain'"],
+            Self::Domains => &["m.user_id = ? AND a.type = 'GroupDomain'"],
             Self::System => &["m.user_id = ? AND a.type = 'GroupSystem'"],
         }
     }
 }
 
 impl Actors {
-    /// Finds the assignments `a` of the user and of the groups, with what `first` and `more` select
-    /// and `narrow` leaves of it; `more` is `first` without a `WITH` before it. The id of the actor
-    /// alone does not tell: an identity backend may give a group the id of a user.
-    pub(crate) fn hold(
+    /// Selects the assignments `a` of the user and of the groups, as a union: `first` begins the first `SELECT` and `more`
+    /// each further one, which has no `WITH` before it; `narrow` adds conditions to each. The type of the assignment is
+    /// compared too, because an identity backend may give a group the id of a user.
+    pub(crate) fn assignments(
         &self,
         first: Select,
         more: &'static str,
-        place: Place,
+        targets: GroupTargets,
         narrow: impl Fn(Select) -> Select,
     ) -> Select {
         let own = "a.actor_id = ? AND a.type IN ('UserProject', 'UserDomain', 'UserSystem')";
         let mut found = narrow(first).filter(own, Some(&self.user));
-        for members in place.of_members() {
+        for members in targets.conditions() {
             let join = " JOIN user_group_membership m ON m.group_id = a.actor_id";
             let select = found.union_all(more).text(join);
             found = narrow(select).filter(members, Some(&self.user));
@@ -97,10 +98,10 @@ impl Actors {
         )
     }
 
-    /// Begins a statement that knows what the user holds.
-    fn held(&self) -> Select {
+    /// Begins a statement with [`REACHABLE_PROJECTS`].
+    fn reachable(&self) -> Select {
         let user = || self.user.as_str();
-        select(HELD)
+        select(REACHABLE_PROJECTS)
             .bind(user())
             .bind(user())
             .bind(user())
@@ -109,7 +110,7 @@ impl Actors {
 }
 
 impl Identity {
-    /// Finds out what the roles of a user follow from, wherever they are.
+    /// Loads what the effective roles of a user on any target are computed from.
     pub async fn holder(&self, user_id: &str) -> Result<Holder> {
         let (actors, graph) = tokio::join!(self.actors(user_id), self.role_graph());
         Ok(Holder {
@@ -118,7 +119,7 @@ impl Identity {
         })
     }
 
-    /// The roles on a project, by id.
+    /// The effective roles on a project, by id.
     pub async fn roles_on_project(
         &self,
         holder: &Holder,
@@ -128,23 +129,30 @@ impl Identity {
         let query = match &project.parent_id {
             Some(parent) if project.domain.id != *parent => {
                 let first = select(UP).bind(id).text(ROLES_UP);
-                let narrow = |select: Select| select.filter(IN_FORCE, Some(id));
-                holder.actors.hold(first, ROLES_UP, Place::Any, narrow)
+                let narrow = |select: Select| select.filter(APPLIES, Some(id));
+                holder
+                    .actors
+                    .assignments(first, ROLES_UP, GroupTargets::ProjectsAndDomains, narrow)
             }
-            // The usual case, a project right below its domain, needs no look at the tree.
+            // A project right below its domain, the usual case, needs no recursion.
             parent => {
                 let above = parent.as_deref().unwrap_or(id);
                 let narrow = |select: Select| {
                     let select = select.filter_all("t.id IN (?, ?)", [id, above]);
-                    select.filter(IN_FORCE, Some(id))
+                    select.filter(APPLIES, Some(id))
                 };
-                holder.actors.hold(select(ROLES), ROLES, Place::Any, narrow)
+                holder.actors.assignments(
+                    select(ROLES),
+                    ROLES,
+                    GroupTargets::ProjectsAndDomains,
+                    narrow,
+                )
             }
         };
-        self.roles_held(holder, query).await
+        self.with_implied_roles(holder, query).await
     }
 
-    /// The roles on a domain, by id.
+    /// The effective roles on a domain, by id.
     pub async fn roles_on_domain(&self, holder: &Holder, domain_id: &str) -> Result<Vec<RoleRef>> {
         let narrow = |select: Select| {
             let on_domain =
@@ -152,28 +160,35 @@ impl Identity {
             select.filter(on_domain, Some(domain_id))
         };
         let first = select(ROLES_ON_DOMAIN);
-        let query = holder
-            .actors
-            .hold(first, ROLES_ON_DOMAIN, Place::Domain, narrow);
-        self.roles_held(holder, query).await
+        let query =
+            holder
+                .actors
+                .assignments(first, ROLES_ON_DOMAIN, GroupTargets::Domains, narrow);
+        self.with_implied_roles(holder, query).await
     }
 
-    /// The roles on the system, by id.
+    /// The effective roles on the system, by id.
     pub async fn roles_on_system(&self, holder: &Holder) -> Result<Vec<RoleRef>> {
         let narrow = |select: Select| select.and("a.target_id = 'system'");
         let first = select(ROLES_ON_SYSTEM);
         let query = holder
             .actors
-            .hold(first, ROLES_ON_SYSTEM, Place::System, narrow);
-        self.roles_held(holder, query).await
+            .assignments(first, ROLES_ON_SYSTEM, GroupTargets::System, narrow);
+        self.with_implied_roles(holder, query).await
     }
 
-    async fn roles_held(&self, holder: &Holder, assignments: Select) -> Result<Vec<RoleRef>> {
-        let held: Vec<(String,)> = assignments
+    async fn with_implied_roles(
+        &self,
+        holder: &Holder,
+        assignments: Select,
+    ) -> Result<Vec<RoleRef>> {
+        let assigned: Vec<(String,)> = assignments
             .then(" ORDER BY role_id")
             .fetch_all(&self.db)
             .await?;
-        Ok(holder.graph.expand(held.iter().map(|(id,)| id.as_str())))
+        Ok(holder
+            .graph
+            .expand(assigned.iter().map(|(id,)| id.as_str())))
     }
 
     /// The projects on which a user has a role, domains that act as projects apart.
@@ -182,8 +197,8 @@ impl Identity {
         user_id: &str,
         listing: &Listing,
     ) -> Result<Page<Project>> {
-        let held = self.actors(user_id).await?.held().text(PROJECTS);
-        let reached = projects_in(held).and("p.id IN (SELECT id FROM reached)");
+        let reachable = self.actors(user_id).await?.reachable().text(PROJECTS);
+        let reached = projects_in(reachable).and("p.id IN (SELECT id FROM reached)");
         // Here, unlike among all projects, the reference compares names itself, by case.
         let reached = reached.filter(
             "LENGTH(REPLACE(p.name, ?, '')) = 0",
@@ -194,8 +209,8 @@ impl Identity {
 
     /// The ids of the projects on which a user has a role.
     pub async fn project_ids_for_user(&self, user_id: &str) -> Result<HashSet<String>> {
-        let held = self.actors(user_id).await?.held();
-        let ids: Vec<(String,)> = held
+        let reachable = self.actors(user_id).await?.reachable();
+        let ids: Vec<(String,)> = reachable
             .text("SELECT p.id FROM project p JOIN reached ON reached.id = p.id")
             .filter("p.id <> ?", Some(ROOT))
             .then(" ORDER BY p.id")
@@ -206,20 +221,20 @@ impl Identity {
 
     /// The domains on which a user has a role.
     pub async fn domains_for_user(&self, user_id: &str) -> Result<Vec<Domain>> {
-        let held = self.actors(user_id).await?.held().text(PROJECTS);
-        let query = projects_in(held).and("p.is_domain = 1").and(
-            "p.id IN (SELECT target_id FROM held WHERE inherited = 0 AND kind IN ('UserDomain', 'GroupDomain'))",
+        let reachable = self.actors(user_id).await?.reachable().text(PROJECTS);
+        let query = projects_in(reachable).and("p.is_domain = 1").and(
+            "p.id IN (SELECT target_id FROM assigned WHERE inherited = 0 AND kind IN ('UserDomain', 'GroupDomain'))",
         );
         let query = query.then(" ORDER BY p.id");
         let found: Vec<Project> = query.fetch_readable(&self.db).await?;
         Ok(found.into_iter().map(Domain::from).collect())
     }
 
-    /// A user as one to whom roles are assigned.
+    /// The actors whose assignments count for a user.
     pub(crate) async fn actors(&self, user_id: &str) -> Result<Actors> {
         Ok(Actors {
             user: user_id.to_owned(),
-            expiring: joined(&self.expiring_groups(user_id).await?),
+            expiring: comma_joined(&self.expiring_groups(user_id).await?),
         })
     }
 }

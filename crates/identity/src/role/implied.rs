@@ -1,18 +1,64 @@
-//! Which role implies which.
+//! Implied roles: whoever holds the prior role holds the implied one too.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use keystone_storage::{OrConflict, sql, transaction};
 use keystone_types::{Error, Result};
 
-use crate::role::{self, RoleRef};
-use crate::{Identity, Role};
+use crate::identity::Identity;
+use crate::role::{self, GLOBAL, Role, RoleRef};
 
 /// A role with those that it implies directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inference {
+pub struct RoleInference {
     /// The role that is held.
     pub prior: RoleRef,
     /// The roles that follow from it.
     pub implies: Vec<RoleRef>,
+}
+
+/// Every role by id with what it implies directly: small, and read whole.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RoleGraph(BTreeMap<String, Node>);
+
+#[derive(Clone, Debug)]
+struct Node {
+    name: String,
+    global: bool,
+    implies: Vec<String>,
+}
+
+impl RoleGraph {
+    /// The roles that follow from `ids`, each once; domain-specific ones only lead to others.
+    pub(crate) fn expand<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Vec<RoleRef> {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&str> = ids.into_iter().collect();
+        while let Some(id) = open.pop() {
+            if let Some((id, node)) = self.0.get_key_value(id)
+                && seen.insert(id)
+            {
+                open.extend(node.implies.iter().map(String::as_str));
+            }
+        }
+        let nodes = seen.into_iter().map(|id| (id, &self.0[id]));
+        nodes
+            .filter(|(_, node)| node.global)
+            .map(|(id, node)| RoleRef {
+                id: id.clone(),
+                name: node.name.clone(),
+            })
+            .collect()
+    }
+
+    /// What a role implies directly.
+    pub(crate) fn implied(&self, id: &str) -> &[String] {
+        self.0.get(id).map_or(&[], |node| &node.implies)
+    }
+
+    /// Whether a role exists and belongs to no domain.
+    pub(crate) fn is_global(&self, id: &str) -> bool {
+        self.0.get(id).is_some_and(|node| node.global)
+    }
 }
 
 impl Identity {
@@ -83,14 +129,14 @@ impl Identity {
     }
 
     /// Every role that implies others, by id.
-    pub async fn role_inferences(&self) -> Result<Vec<Inference>> {
+    pub async fn role_inferences(&self) -> Result<Vec<RoleInference>> {
         let rows: Vec<(String, String, String, String)> =
             sql("SELECT p.id, p.name, r.id, r.name FROM implied_role i \
                JOIN role p ON p.id = i.prior_role_id JOIN role r ON r.id = i.implied_role_id \
               ORDER BY p.id, r.id")
             .fetch_all(&self.db)
             .await?;
-        let mut inferences: Vec<Inference> = Vec::new();
+        let mut inferences: Vec<RoleInference> = Vec::new();
         for (prior_id, prior_name, id, name) in rows {
             let implied = RoleRef { id, name };
             match inferences
@@ -98,7 +144,7 @@ impl Identity {
                 .filter(|last| last.prior.id == prior_id)
             {
                 Some(inference) => inference.implies.push(implied),
-                None => inferences.push(Inference {
+                None => inferences.push(RoleInference {
                     prior: RoleRef {
                         id: prior_id,
                         name: prior_name,
@@ -108,6 +154,26 @@ impl Identity {
             }
         }
         Ok(inferences)
+    }
+
+    /// The implied roles of every role.
+    pub(crate) async fn role_graph(&self) -> Result<RoleGraph> {
+        let rows: Vec<(String, String, String, Option<String>)> = sql("\
+            SELECT r.id, r.name, r.domain_id, i.implied_role_id \
+              FROM role r LEFT JOIN implied_role i ON i.prior_role_id = r.id ORDER BY r.id")
+        .fetch_all(&self.db)
+        .await?;
+        let mut graph = BTreeMap::new();
+        for (id, name, domain_id, implied) in rows {
+            let global = domain_id == GLOBAL;
+            let node = graph.entry(id).or_insert_with(|| Node {
+                name,
+                global,
+                implies: Vec::new(),
+            });
+            node.implies.extend(implied);
+        }
+        Ok(RoleGraph(graph))
     }
 }
 

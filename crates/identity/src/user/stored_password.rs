@@ -4,7 +4,7 @@ use chrono::Duration;
 use keystone_storage::{Tx, sql};
 use keystone_types::Result;
 
-use crate::Identity;
+use crate::identity::Identity;
 use crate::options::Options;
 
 /// How a password came to be.

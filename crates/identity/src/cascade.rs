@@ -5,7 +5,7 @@
 use keystone_storage::{Tx, sql};
 use keystone_types::Result;
 
-use crate::Identity;
+use crate::identity::Identity;
 
 /// How many ids a statement names at most.
 const BATCH: usize = 500;

@@ -1,31 +1,31 @@
-//! Registered limits: how much of a resource everybody may have, by service and region.
+//! Registered limits: how much of a resource each project and domain may have, by service and region.
 
 use keystone_storage::{Column, Exec, OrConflict, Query, Tx, select, sql, transaction, update};
 use keystone_types::{Error, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 
-use crate::Identity;
+use crate::identity::Identity;
 
 /// A registered limit, as stored and as served.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct RegisteredLimit {
-    /// Random.
+    /// The id.
     #[serde(default = "new_id")]
     pub id: String,
-    /// Whose resource it is.
+    /// The service that has the resource.
     #[serde(default)]
     pub service_id: Option<String>,
-    /// Where; none for everywhere.
+    /// The region; `None` for all.
     #[serde(default)]
     pub region_id: Option<String>,
     /// `cores`, `volumes` …
     #[serde(default)]
     pub resource_name: Option<String>,
-    /// -1 for as much as there is.
+    /// The limit; -1 for none.
     #[serde(deserialize_with = "whole")]
     pub default_limit: i64,
-    /// What it is about.
+    /// What it is for.
     #[serde(default)]
     pub description: Option<String>,
 }
@@ -69,7 +69,7 @@ impl Identity {
         transaction!(self.db, |tx| {
             for limit in &limits {
                 let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
-                check_place(tx, service, region, "registered_limit").await?;
+                lock_service_and_region(tx, service, region, "registered_limit").await?;
             }
             for limit in &limits {
                 insert(tx, limit).await?;
@@ -89,14 +89,14 @@ impl Identity {
         transaction!(self.db, |tx| {
             let text = |name: &str| patch.get(name).and_then(Value::as_str);
             let (service, region) = (text("service_id"), text("region_id"));
-            check_place(tx, service, region, "registered_limit").await?;
+            lock_service_and_region(tx, service, region, "registered_limit").await?;
             let current = locked(tx, id).await?;
             refuse_in_use(tx, &current.id).await?;
-            let place = ["service_id", "region_id", "resource_name"];
-            let moved = place.iter().any(|name| patch.contains_key(*name));
+            let key = ["service_id", "region_id", "resource_name"];
+            let key_given = key.iter().any(|name| patch.contains_key(*name));
             let limit = overlay(&current, patch.clone())?;
-            if moved {
-                // The reference finds the registered limit itself where it stays in its place.
+            if key_given {
+                // As in Keystone, a key that is given and does not change is a duplicate of itself.
                 refuse_duplicate(tx, &limit).await?;
             }
             update("registered_limit")
@@ -148,7 +148,7 @@ async fn insert(tx: &mut Tx, limit: &RegisteredLimit) -> Result<()> {
     Ok(())
 }
 
-/// One registered limit, which nobody else changes meanwhile.
+/// One registered limit, locked until the transaction ends.
 async fn locked(tx: &mut Tx, id: &str) -> Result<RegisteredLimit> {
     let found = by_id(id).locking().fetch_optional(tx).await?;
     found.ok_or_else(|| missing(id))
@@ -169,7 +169,7 @@ fn missing(id: &str) -> Error {
     Error::Missing(format!("Could not find registered limit for {id}."))
 }
 
-/// The registered limit of a resource in exactly this region, or in exactly none.
+/// The registered limit of a resource in this region; without a region, the one that has none.
 pub(crate) async fn registered_for(
     tx: &mut Tx,
     service_id: Option<&str>,
@@ -189,8 +189,8 @@ pub(crate) async fn registered_for(
         .await?)
 }
 
-/// 400 for a service or region that there is not. Those who place something at a service follow each other.
-pub(crate) async fn check_place(
+/// Locks the service, for which writers take turns, and shares the region; 400 if one of them does not exist.
+pub(crate) async fn lock_service_and_region(
     tx: &mut Tx,
     service_id: Option<&str>,
     region_id: Option<&str>,
@@ -209,7 +209,7 @@ pub(crate) async fn check_place(
     Ok(())
 }
 
-/// The unique key lets a place without a region pass more than once: those who register for a service follow each other.
+/// The unique key does not compare NULLs, so that writers for one service take turns.
 async fn refuse_duplicate(tx: &mut Tx, limit: &RegisteredLimit) -> Result<()> {
     let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
     let row = sql("SELECT id FROM service WHERE id = ?").bind(service);

@@ -1,24 +1,56 @@
-//! Creating and changing users.
-
-mod changes;
-mod removal;
+//! Creating, changing and deleting users.
 
 use keystone_storage::{OrConflict, Tx, sql, transaction, update};
-use keystone_types::{Error, Extra, Result, check_length, new_id};
+use keystone_types::{Error, Extra, Result, Secret, check_length, new_id};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::federated::{
+use crate::identity::Identity;
+use crate::options::{Options, Table, store_options};
+use crate::revocation::{RevocationEvent, revoke};
+use crate::shared_lock;
+use crate::user::authentication::forget_failures;
+use crate::user::federated::{
     FederatedAccount, check_federated, federated_of, grouped, remove_federated, store_federated,
 };
-use crate::login::forget_failures;
-use crate::options::{Options, Table, store};
-use crate::stored_password::{Expiry, SetBy};
+use crate::user::stored_password::{Expiry, SetBy};
 use crate::user::{User, UserRow, locked, row};
-use crate::{Identity, RevocationEvent, held, revoke};
 
-pub use changes::NewPassword;
-use changes::{Changes, DERIVED};
+/// Attributes that follow from others and are never stored as they come.
+const DERIVED: [&str; 4] = ["id", "password_expires_at", "links", "extra"];
+
+/// A password as a request has it.
+#[derive(Clone, Debug, Default)]
+pub enum NewPassword {
+    /// Not at all: what there is stays.
+    #[default]
+    Absent,
+    /// `null`: there is none from now on, which counts as a change of it.
+    Null,
+    /// One to be hashed.
+    Set(Secret),
+}
+
+impl NewPassword {
+    /// Whether it was mentioned.
+    pub(crate) fn is_given(&self) -> bool {
+        !matches!(self, Self::Absent)
+    }
+
+    pub(crate) fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Set(secret) => Some(secret),
+            Self::Absent | Self::Null => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for NewPassword {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let password = Option::<Secret>::deserialize(deserializer)?;
+        Ok(password.map_or(Self::Null, Self::Set))
+    }
+}
 
 /// What a new user is made from.
 #[derive(Clone, Debug, Deserialize)]
@@ -66,10 +98,10 @@ impl Identity {
         check_federated(&self.db, &user.federated).await?;
         let hash = self.hash(&user.password).await?;
         let stored = transaction!(self.db, |tx| {
-            held::domain(tx, &user.domain_id).await?;
+            shared_lock::domain(tx, &user.domain_id).await?;
             check_federated(&mut *tx, &user.federated).await?;
             self.insert_user(tx, id, &user).await?;
-            store(tx, Table::User, id, &user.options.0).await?;
+            store_options(tx, Table::User, id, &user.options.0).await?;
             if user.password.is_given() {
                 // The reference reads a user's options once they are stored: not yet.
                 let (expiry, by) = (Expiry::default(), SetBy::Administrator);
@@ -136,6 +168,24 @@ impl Identity {
         Ok(User { federated, ..user })
     }
 
+    /// Ends every token of a user.
+    pub async fn revoke_tokens(&self, id: &str) -> Result<()> {
+        transaction!(self.db, |tx| {
+            let event = RevocationEvent::user(&shared_lock::user(tx, id).await?);
+            revoke(tx, event, self.clock.now()).await
+        })
+        .await
+    }
+
+    /// Deletes a user and all that refers to it.
+    pub async fn delete_user(&self, id: &str) -> Result<()> {
+        transaction!(self.db, |tx| {
+            let id = locked(tx, id).await?.id;
+            self.remove_users(tx, &[id]).await
+        })
+        .await
+    }
+
     async fn change_user(
         &self,
         tx: &mut Tx,
@@ -158,7 +208,7 @@ impl Identity {
         user.options.apply(&changes.options);
         self.update_row(tx, current, &user).await?;
         self.rename(tx, current, &user, changes).await?;
-        store(tx, Table::User, id, &changes.options).await?;
+        store_options(tx, Table::User, id, &changes.options).await?;
         if changes.password.is_given() {
             let (expiry, by) = (Expiry::of(&user.options), SetBy::Administrator);
             self.store_password(tx, id, hash, expiry, by).await?;
@@ -253,6 +303,63 @@ impl Identity {
             Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// What a `PATCH` changes.
+struct Changes {
+    name: Option<String>,
+    enabled: Option<bool>,
+    /// A string, or null to clear it.
+    default_project_id: Option<Value>,
+    password: NewPassword,
+    /// Those that replace the ones there are; none leaves them.
+    federated: Vec<FederatedAccount>,
+    options: Map<String, Value>,
+    extra: Map<String, Value>,
+    /// An `id` that is not the user's.
+    other_id: bool,
+}
+
+impl Changes {
+    fn read(mut patch: Map<String, Value>, current: &UserRow) -> Result<Self> {
+        if patch
+            .shift_remove("domain_id")
+            .is_some_and(|domain| domain != current.domain_id)
+        {
+            return Err(Error::Validation("Cannot change Domain ID".to_owned()));
+        }
+        let other_id = patch.get("id").is_some_and(|given| *given != current.id);
+        for derived in DERIVED {
+            patch.shift_remove(derived);
+        }
+        let text = |value: Value| value.as_str().map(str::to_owned);
+        let federated = patch.shift_remove("federated").map(serde_json::from_value);
+        Ok(Self {
+            name: patch
+                .shift_remove("name")
+                .and_then(text)
+                .map(|name| name.trim().to_owned()),
+            enabled: patch
+                .shift_remove("enabled")
+                .and_then(|value| value.as_bool()),
+            default_project_id: patch.shift_remove("default_project_id"),
+            password: match patch.shift_remove("password") {
+                Some(Value::String(password)) => NewPassword::Set(Secret::from(password)),
+                Some(_) => NewPassword::Null,
+                None => NewPassword::Absent,
+            },
+            federated: federated
+                .transpose()
+                .map_err(|error| Error::Validation(error.to_string()))?
+                .unwrap_or_default(),
+            options: match patch.shift_remove("options") {
+                Some(Value::Object(options)) => options,
+                _ => Map::new(),
+            },
+            extra: patch,
+            other_id,
+        })
     }
 }
 

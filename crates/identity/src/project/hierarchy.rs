@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use keystone_storage::{Select, Tx, select, sql};
 use keystone_types::{Error, Result, same_id};
 
-use crate::project::{PROJECTS, ROOT, projects_in};
-use crate::{Identity, Project, held};
+use crate::identity::Identity;
+use crate::project::{PROJECTS, Project, ROOT, projects_in};
+use crate::shared_lock;
 
 /// Other projects on a project's branch of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +89,7 @@ impl Identity {
             return self.check_domain_place(project);
         }
         let domain_id = project.domain_id.clone().unwrap_or_default();
-        held::domain(tx, &domain_id).await?;
+        shared_lock::domain(tx, &domain_id).await?;
         let parent_id = project.parent_id.clone().unwrap_or_default();
         let above = branch(tx, &parent_id).await?;
         let Some((parent, others)) = above.split_first() else {

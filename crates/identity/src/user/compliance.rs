@@ -4,9 +4,10 @@ use chrono::Duration;
 use keystone_storage::{Db, sql};
 use keystone_types::{Error, Result, Secret};
 
+use crate::identity::Identity;
 use crate::password::{Claimant, Undecided};
+use crate::user::account::NewPassword;
 use crate::user::from_micros;
-use crate::{Identity, NewPassword};
 
 impl Identity {
     /// `password_regex`, which holds for everybody who sets a password; none at all does not match.

@@ -8,10 +8,12 @@ use chrono::NaiveDateTime;
 use keystone_storage::{Exec, sql, transaction};
 use keystone_types::{Error, Result, Secret};
 
+use crate::identity::Identity;
 use crate::password::{self, Claimant};
-use crate::stored_password::{Expiry, SetBy};
+use crate::revocation::{RevocationEvent, revoke};
+use crate::user::account::NewPassword;
+use crate::user::stored_password::{Expiry, SetBy};
 use crate::user::{User, UserRow, locked};
-use crate::{Identity, NewPassword, RevocationEvent, revoke};
 
 #[derive(Debug, sqlx::FromRow)]
 struct LocalAccount {

@@ -3,7 +3,9 @@
 use keystone_storage::{select, sql};
 use keystone_types::{Error, Result};
 
-use crate::{Domain, Identity, Project};
+use crate::domain::Domain;
+use crate::identity::Identity;
+use crate::project::Project;
 
 /// A domain as others refer to it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,50 @@
+//! The identity service: what every resource of this crate is read from and written to.
+
+use std::sync::Arc;
+
+use keystone_storage::{Bulk, Db};
+use keystone_types::{Clock, Result};
+
+use crate::password::{Algorithm, Hasher};
+use crate::settings::Settings;
+
+/// Domains, projects, users, groups, roles and assignments; clones share one database.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) hasher: Hasher,
+    pub(crate) bulk: Bulk,
+}
+
+impl Identity {
+    /// Identity over a database whose schema is current.
+    pub fn new(db: Db, clock: Clock, settings: Settings) -> Result<Self> {
+        // Python Keystone can read bcrypt, which is why it is the default.
+        let algorithm = settings.password_algorithm.unwrap_or(Algorithm::Bcrypt);
+        let hasher = Hasher::new(algorithm, &settings.passwords)?;
+        Ok(Self {
+            db,
+            clock,
+            settings: settings.into(),
+            hasher,
+            bulk: Bulk::default(),
+        })
+    }
+
+    /// The bounded pool of threads for work on many rows.
+    pub fn bulk(&self) -> &Bulk {
+        &self.bulk
+    }
+
+    /// The bounded pool of threads that hashes secrets.
+    pub fn hasher(&self) -> &Hasher {
+        &self.hasher
+    }
+
+    /// What the operator decided.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}

@@ -1,0 +1,52 @@
+//! Shared locks on the rows that a write refers to: each row exists and stays as it is until the transaction ends.
+//!
+//! Each function returns the id as it is stored. A request may spell it differently, because `MariaDB` ignores case and
+//! trailing spaces; a reference in another spelling would not be found by those who compare exactly.
+
+use keystone_storage::{Tx, sql};
+use keystone_types::{Error, Result};
+
+use crate::domain::Domain;
+use crate::group::Group;
+use crate::project::Project;
+use crate::role::Role;
+use crate::user::User;
+
+/// The id of a user.
+pub(crate) async fn user(tx: &mut Tx, id: &str) -> Result<String> {
+    let found = lock(tx, "SELECT id FROM user WHERE id = ?", id).await?;
+    found.ok_or_else(|| Error::not_found::<User>(id))
+}
+
+/// The id of a group.
+pub(crate) async fn group(tx: &mut Tx, id: &str) -> Result<String> {
+    let found = lock(tx, "SELECT id FROM `group` WHERE id = ?", id).await?;
+    found.ok_or_else(|| Error::not_found::<Group>(id))
+}
+
+/// The id of a project or domain.
+pub(crate) async fn project(tx: &mut Tx, id: &str) -> Result<String> {
+    let found = lock(tx, "SELECT id FROM project WHERE id = ?", id).await?;
+    found.ok_or_else(|| Error::not_found::<Project>(id))
+}
+
+/// Checks that a domain exists; its id must be spelt as it is stored.
+pub(crate) async fn domain(tx: &mut Tx, id: &str) -> Result<()> {
+    let text = "SELECT id FROM project WHERE id = ? AND is_domain = 1";
+    let found = lock(tx, text, id).await?;
+    match found {
+        Some(found) if found == id => Ok(()),
+        _ => Err(Error::not_found::<Domain>(id)),
+    }
+}
+
+/// The id of a role.
+pub(crate) async fn role(tx: &mut Tx, id: &str) -> Result<String> {
+    let found = lock(tx, "SELECT id FROM role WHERE id = ?", id).await?;
+    found.ok_or_else(|| Error::not_found::<Role>(id))
+}
+
+async fn lock(tx: &mut Tx, text: &'static str, id: &str) -> Result<Option<String>> {
+    let found: Option<(String,)> = sql(text).bind(id).sharing().fetch_optional(tx).await?;
+    Ok(found.map(|(id,)| id))
+}
