@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::deliberate;
+use crate::known_differences;
 use crate::suites::{Question, Recording, Stage};
 
 /// An event, and for each token whether it lives on.
@@ -62,7 +62,8 @@ async fn play(warm: bool) {
             let found = outcomes(&stage, &recording, node).await;
             let holders = recording.holders.iter().zip(row.answers.split(' '));
             for ((holder, wanted), found) in holders.zip(&found) {
-                if wanted != found && !deliberate::outlives(&row.event, &holder.name, wanted, found)
+                if wanted != found
+                    && !known_differences::outlives(&row.event, &holder.name, wanted, found)
                 {
                     let (event, name) = (&row.event, &holder.name);
                     different.push(format!(

@@ -1,10 +1,10 @@
 //! Published weaknesses of Keystone as tests, each named after its row of README.md.
 
 mod credentials;
-mod deliberate;
 mod endings;
 mod grants;
 mod input;
+mod known_differences;
 mod lifecycle;
 mod load;
 mod logins;

@@ -4,7 +4,7 @@
 use keystone_testkit::Answer;
 use serde::Deserialize;
 
-use crate::deliberate;
+use crate::known_differences;
 use crate::suites::{Holder, Question, Recording, Stage};
 
 /// A question, and an answer for each holder.
@@ -52,7 +52,7 @@ async fn differences(stage: &mut Stage, recording: &Recording<Row>, place: usize
             .split(' ')
             .nth(place)
             .expect("an answer for each holder");
-        if found != wanted && !deliberate::allows(question, &holder.name, wanted, &found) {
+        if found != wanted && !known_differences::allows(question, &holder.name, wanted, &found) {
             different.push(format!(
                 "{} {} {:?} about {:?} as {}: {found} instead of {wanted}",
                 question.method, question.path, question.body, question.subject, holder.name

@@ -21,8 +21,8 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use crate::context::{extension, route_key};
-use crate::edge::header_text;
-use crate::failure::Failure;
+use crate::error::ApiError;
+use crate::middleware::header_text;
 use crate::{App, Live, schema};
 
 /// The routes whose attributes the reference renames (`_normalize_dict` in
@@ -52,7 +52,7 @@ struct Parsed(Arc<Value>);
 /// Reads the body of every request: what is no JSON object is refused where no handler wants it
 /// too. Its size and time have their limits here rather than in the server, so that a router in
 /// somebody's own process has them as well.
-pub(crate) async fn read(request: Request, next: Next) -> Result<Response, Failure> {
+pub(crate) async fn read(request: Request, next: Next) -> Result<Response, ApiError> {
     if request.body().is_end_stream() {
         return Ok(next.run(request).await);
     }
@@ -77,9 +77,9 @@ pub(crate) fn of(parts: &Parts) -> Arc<Value> {
 }
 
 impl FromRequest<Live> for Body {
-    type Rejection = Failure;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &Live) -> Result<Self, Failure> {
+    async fn from_request(request: Request, _: &Live) -> Result<Self, ApiError> {
         let (parts, _) = request.into_parts();
         let body = of(&parts);
         schema::body(&route(&parts), &body).map_err(Error::Validation)?;

@@ -3,6 +3,7 @@
 mod collection;
 mod question;
 mod rows;
+mod target;
 
 use std::sync::Arc;
 
@@ -18,12 +19,13 @@ use keystone_policy::Denied;
 use keystone_types::{Error, Extra, Listing, Resource, Result};
 use serde_json::{Map, Value, json};
 
-use crate::edge::{Base, Caller, Connection};
-use crate::failure::{Failure, json_line};
+use crate::error::{ApiError, json_line};
 use crate::forwarded::Forwarded;
+use crate::middleware::{BaseUrl, Caller, Connection};
 use crate::{App, Live, Settings, body, query, schema};
 
-pub(crate) use collection::Text;
+pub(crate) use collection::JsonList;
+pub(crate) use target::PolicyTarget;
 
 /// The context of a request. Services are reached through [`Context::allow`], which asks the
 /// policy, or through the loud [`Context::unchecked`].
@@ -42,39 +44,10 @@ pub(crate) struct Context {
     body: Arc<Value>,
 }
 
-/// What a rule is asked about, besides the ids in the path: `target` of its question. Built by
-/// code, never taken from a request as it is.
-#[derive(Debug, Default)]
-pub(crate) struct Target(Map<String, Value>);
-
-impl Target {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a resource under its name: `target.user`.
-    pub(crate) fn with(mut self, name: &str, resource: &impl serde::Serialize) -> Result<Self> {
-        self.0.insert(
-            name.to_owned(),
-            serde_json::to_value(resource).map_err(Error::internal)?,
-        );
-        Ok(self)
-    }
-
-    /// Adds a resource that may be missing: the rule decides what that means.
-    pub(crate) fn maybe<R: serde::Serialize>(self, name: &str, found: Result<R>) -> Result<Self> {
-        match found {
-            Ok(resource) => self.with(name, &resource),
-            Err(error) if error.is_not_found() => Ok(self),
-            Err(error) => Err(error),
-        }
-    }
-}
-
 impl FromRequestParts<Live> for Context {
-    type Rejection = Failure;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, live: &Live) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, live: &Live) -> Result<Self, ApiError> {
         let params = RawPathParams::from_request_parts(parts, live).await;
         let params = params.map_err(|rejection| Error::Validation(rejection.body_text()))?;
         let path = params
@@ -91,7 +64,7 @@ impl FromRequestParts<Live> for Context {
         Ok(Self {
             app: extension(parts, "the services")?,
             caller: extension(parts, "the caller")?,
-            base: extension::<Base>(parts, "the base URL")?.0,
+            base: extension::<BaseUrl>(parts, "the base URL")?.0,
             connection: parts.extensions.get().copied(),
             method: parts.method.clone(),
             headers: parts.headers.clone(),
@@ -104,10 +77,10 @@ impl FromRequestParts<Live> for Context {
     }
 }
 
-/// What the edge has added to a request.
+/// What the middleware has added to a request.
 pub(crate) fn extension<T: Clone + Send + Sync + 'static>(parts: &Parts, what: &str) -> Result<T> {
     let found = parts.extensions.get::<T>().cloned();
-    found.ok_or_else(|| Error::internal(format!("the edge did not add {what}")))
+    found.ok_or_else(|| Error::internal(format!("the middleware did not add {what}")))
 }
 
 /// The key of a route among the request schemas: `POST /v3/users`.
@@ -123,8 +96,13 @@ fn template(matched: &str) -> &str {
 }
 
 impl Context {
-    /// Lets the caller through to the services if the rule allows it.
-    pub(crate) async fn allow(&self, rule: &'static str, target: Target) -> Result<&App> {
+    /// Lets the caller through to the services if the rule, which is about no target, allows it.
+    pub(crate) async fn allow(&self, rule: &'static str) -> Result<&App> {
+        self.allow_on(rule, PolicyTarget::new()).await
+    }
+
+    /// Lets the caller through to the services if the rule allows it on the target.
+    pub(crate) async fn allow_on(&self, rule: &'static str, target: PolicyTarget) -> Result<&App> {
         let token = match &self.caller {
             Caller::Nobody => return Err(Error::unauthorized("no valid token in the request")),
             Caller::AdminToken => return Ok(&self.app),
@@ -160,8 +138,8 @@ impl Context {
         found: impl Future<Output = Result<R>>,
     ) -> Result<&App> {
         self.authenticated()?;
-        let target = Target::new().with(R::MEMBER, &found.await?)?;
-        self.allow(rule, target).await
+        let target = PolicyTarget::new().with(R::MEMBER, &found.await?)?;
+        self.allow_on(rule, target).await
     }
 
     /// The services without a question: to load what a rule is to be asked about, and for what
@@ -274,16 +252,16 @@ impl Context {
     }
 
     /// `{"user": {…}}`
-    pub(crate) fn member<R: Resource>(&self, resource: &R) -> Result<Response, Failure> {
+    pub(crate) fn member<R: Resource>(&self, resource: &R) -> Result<Response, ApiError> {
         self.wrapped(StatusCode::OK, resource)
     }
 
     /// The same, as 201.
-    pub(crate) fn created<R: Resource>(&self, resource: &R) -> Result<Response, Failure> {
+    pub(crate) fn created<R: Resource>(&self, resource: &R) -> Result<Response, ApiError> {
         self.wrapped(StatusCode::CREATED, resource)
     }
 
-    fn wrapped<R: Resource>(&self, status: StatusCode, resource: &R) -> Result<Response, Failure> {
+    fn wrapped<R: Resource>(&self, status: StatusCode, resource: &R) -> Result<Response, ApiError> {
         Ok(json_line(
             status,
             &json!({ R::MEMBER: self.linked(resource)? }),

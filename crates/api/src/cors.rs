@@ -80,14 +80,14 @@ impl Default for Cors {
 
 /// What a request says of the page that makes it.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct CorsRequest {
     preflight: bool,
     origin: Option<String>,
     method: Option<String>,
     headers: Option<String>,
 }
 
-impl Asked {
+impl CorsRequest {
     pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
         Self {
             preflight: method == Method::OPTIONS,
@@ -100,7 +100,7 @@ impl Asked {
 
 impl Cors {
     /// The answer with what the page's browser wants to know.
-    pub(crate) fn decorate(&self, asked: &Asked, response: Response) -> Response {
+    pub(crate) fn decorate(&self, asked: &CorsRequest, response: Response) -> Response {
         let mut response = if asked.preflight && !response.status().is_success() {
             Response::default()
         } else {
@@ -146,7 +146,7 @@ impl Cors {
     }
 
     /// The method and the headers that a preflight asks for, if all are allowed.
-    fn granted<'a>(&self, asked: &'a Asked) -> Option<(&'a str, Vec<&'a str>)> {
+    fn granted<'a>(&self, asked: &'a CorsRequest) -> Option<(&'a str, Vec<&'a str>)> {
         let method = asked.method.as_deref()?;
         let wanted = asked.headers.as_deref().unwrap_or_default().split(',');
         let wanted: Vec<&str> = wanted

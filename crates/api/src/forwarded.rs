@@ -13,7 +13,7 @@ use axum::http::uri::Authority;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::App;
-use crate::edge::header_text;
+use crate::middleware::header_text;
 use crate::path::Mounted;
 
 /// What the headers of a request say about the one who made it.

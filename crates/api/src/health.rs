@@ -20,9 +20,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::discovery::accept::Accept;
-use crate::edge::{Connection, Unvaried, header_text};
-use crate::failure::Failure;
+use crate::error::ApiError;
 use crate::forwarded::Forwarded;
+use crate::middleware::{Connection, NoVary, header_text};
 use crate::{App, html};
 
 pub use settings::{Check, Health, Network};
@@ -41,7 +41,7 @@ pub(crate) async fn show(
     connection: Option<Extension<Connection>>,
     method: Method,
     headers: HeaderMap,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     let health = &app.settings.health;
     let connection = connection.map(|Extension(connection)| connection);
     let forwarded = Forwarded::read(&headers, app.settings.proxy_headers);
@@ -75,7 +75,7 @@ pub(crate) async fn show(
                 .into_response(),
         },
     };
-    response.extensions_mut().insert(Unvaried);
+    response.extensions_mut().insert(NoVary);
     Ok(response)
 }
 

@@ -1,19 +1,19 @@
 //! The Identity API v3 as an axum router.
 //!
-//! Each resource has a file under `v3`; what surrounds a request is in `edge`, what a handler
-//! works with in `context`.
+//! Each resource has a file under `v3`, which begins with its routes. `middleware` surrounds every request; handlers
+//! work with `context`.
 
 mod body;
 mod context;
 mod cors;
 mod discovery;
-mod edge;
-mod failure;
+mod error;
 mod forwarded;
 mod health;
 mod html;
 mod iso8601;
 mod listing;
+mod middleware;
 mod path;
 mod query;
 mod schema;
@@ -36,9 +36,9 @@ use tower::ServiceBuilder;
 
 pub use context::RemoteChecks;
 pub use cors::Cors;
-pub use edge::Connection;
 pub use health::{Check, Health, Network};
 pub use listing::ListLimits;
+pub use middleware::Connection;
 pub use settings::Settings;
 
 /// The services behind the routes.
@@ -86,14 +86,14 @@ pub fn router(live: Live) -> Router {
         .route("/v3", get(version))
         .route("/healthcheck", any(health::show))
         .route("/healthcheck/{*below}", any(health::show))
-        .route("/static/{*file}", get(edge::no_route))
+        .route("/static/{*file}", get(middleware::no_route))
         .merge(v3::routes())
-        .fallback(edge::no_route)
+        .fallback(middleware::no_route)
         .with_state(live.clone());
     // Around the router rather than in it: before routing, and after it has said what it allows.
     let service = ServiceBuilder::new()
         .map_request(path::normalize)
-        .layer(from_fn_with_state(live, edge::edge))
+        .layer(from_fn_with_state(live, middleware::handle))
         .layer(from_fn_with_state(routes.clone(), path::redirect))
         .service(routes);
     Router::new().fallback_service(service)
@@ -110,10 +110,10 @@ async fn version(request: Request) -> Response {
 fn discover(request: &Request, answer: fn(Option<&str>, &str) -> Response) -> Response {
     let base = request
         .extensions()
-        .get::<edge::Base>()
+        .get::<middleware::BaseUrl>()
         .map(|base| base.0.as_str());
     answer(
-        edge::header_text(request.headers(), "accept"),
+        middleware::header_text(request.headers(), "accept"),
         base.unwrap_or_default(),
     )
 }

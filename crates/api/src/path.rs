@@ -12,8 +12,8 @@ use axum::response::Response;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tower::ServiceExt as _;
 
-use crate::edge::Base;
 use crate::html;
+use crate::middleware::BaseUrl;
 
 /// The path below which the API is mounted.
 #[derive(Clone, Debug)]
@@ -90,7 +90,7 @@ pub(crate) async fn redirect(
     if found.status() != StatusCode::METHOD_NOT_ALLOWED {
         return html::not_found();
     }
-    let base = request.extensions().get::<Base>();
-    let base = base.map(|Base(base)| base.as_str()).unwrap_or_default();
+    let base = request.extensions().get::<BaseUrl>();
+    let base = base.map(|BaseUrl(base)| base.as_str()).unwrap_or_default();
     html::redirect(&format!("{base}{uri}"))
 }

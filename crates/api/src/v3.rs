@@ -10,13 +10,13 @@ mod endpoints;
 mod grants;
 mod groups;
 mod implied_roles;
-mod leftovers;
 mod limits;
 mod policies;
 mod project_tags;
 mod projects;
 mod regions;
 mod registered_limits;
+mod removed_routes;
 mod revocation_events;
 mod role_assignments;
 mod roles;
@@ -43,7 +43,7 @@ pub(crate) fn routes() -> Router<Live> {
         .merge(grants::routes())
         .merge(groups::routes())
         .merge(implied_roles::routes())
-        .merge(leftovers::routes())
+        .merge(removed_routes::routes())
         .merge(limits::routes())
         .merge(policies::routes())
         .merge(project_tags::routes())

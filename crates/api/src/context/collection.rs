@@ -7,16 +7,16 @@ use keystone_types::{Listing, Page, Resource, Result, json, to_python_json};
 use serde_json::{Map, Value};
 
 use super::{Context, linked};
-use crate::failure::{Failure, json_response};
+use crate::error::{ApiError, json_response};
 
 /// The text of an object that has one long list in it, with the spaces that the reference's has.
 #[derive(Debug)]
-pub(crate) struct Text {
+pub(crate) struct JsonList {
     text: String,
     empty: bool,
 }
 
-impl Text {
+impl JsonList {
     /// `{"users": [`
     pub(crate) fn begin(name: &str) -> Self {
         let name = to_python_json(&name.into());
@@ -62,7 +62,7 @@ impl Context {
         &self,
         page: Page<R>,
         listing: &Listing,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, ApiError> {
         let more = page.more || self.pages_of_zero();
         let next = page
             .items
@@ -76,7 +76,7 @@ impl Context {
         }
         let (count, base) = (page.items.len(), self.url(""));
         let render = move || {
-            let mut text = Text::begin(R::COLLECTION);
+            let mut text = JsonList::begin(R::COLLECTION);
             for item in page.items {
                 text.push(&linked(&item, &base)?);
             }
@@ -89,16 +89,16 @@ impl Context {
     pub(crate) async fn all<R: Resource + Send + 'static>(
         &self,
         items: Vec<R>,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, ApiError> {
         self.collection(Page { items, more: false }, &Listing::default())
             .await
     }
 
-    /// A collection that was gathered whole, cut to the page that was asked for.
-    pub(crate) async fn gathered<R: Resource + Send + 'static>(
+    /// A page of items that were all loaded.
+    pub(crate) async fn paginate<R: Resource + Send + 'static>(
         &self,
         mut items: Vec<R>,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, ApiError> {
         let listing = self.listing(&[])?;
         items.sort_by(|one, other| one.id().cmp(other.id()));
         if let Some(marker) = &listing.marker {

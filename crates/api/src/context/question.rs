@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::{Context, Target};
+use super::{Context, PolicyTarget};
 
 /// How many rules may ask other servers at a time.
 const THREADS: usize = 64;
@@ -28,7 +28,7 @@ impl Default for RemoteChecks {
 impl Context {
     /// The ids in the path, the target, and under names of their own what the request says, which so gets in the place
     /// of nothing.
-    pub(super) fn question(&self, rule: &str, target: Target) -> Value {
+    pub(super) fn question(&self, rule: &str, target: PolicyTarget) -> Value {
         let filters = filters(rule).iter();
         let filters =
             filters.filter_map(|name| Some(((*name).to_owned(), self.query(name)?.into())));

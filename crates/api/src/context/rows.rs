@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use keystone_policy::Enforcer;
 use keystone_types::{Error, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Context, Target};
-use crate::edge::Caller;
+use super::{Context, PolicyTarget};
+use crate::middleware::Caller;
 
 impl Context {
     /// Those of the items that the rule allows the caller to reach.
@@ -15,7 +15,7 @@ impl Context {
         &self,
         rule: &'static str,
         items: Vec<T>,
-        target: impl Fn(&T) -> Result<Target>,
+        target: impl Fn(&T) -> Result<PolicyTarget>,
     ) -> Result<Vec<T>> {
         let token = match &self.caller {
             Caller::Nobody => return Err(Error::unauthorized("no valid token in the request")),
@@ -24,7 +24,7 @@ impl Context {
         };
         let credentials = self.credentials(rule, token).await?;
         // One question, in which the targets take turns: a request's body may be long.
-        let question = self.question(rule, Target::new());
+        let question = self.question(rule, PolicyTarget::new());
         let targets = items.iter().map(target).collect::<Result<Vec<_>>>()?;
         let policy = Arc::clone(&self.app.policy);
         let ask = move || answers(&policy, rule, question, targets, &credentials);
@@ -41,7 +41,7 @@ impl Context {
         &self,
         rule: &'static str,
         owner: &str,
-        stranger: Target,
+        stranger: PolicyTarget,
     ) -> Result<Option<&str>> {
         let rules = self.app.policy.rules();
         let Some(token) = self.token() else {
@@ -50,7 +50,7 @@ impl Context {
         if !rules.asks_only_for_owner(rule, "user_id", owner) {
             return Ok(None);
         }
-        let refused = self.allow(rule, stranger).await.is_err();
+        let refused = self.allow_on(rule, stranger).await.is_err();
         Ok(refused.then_some(token.subject.user.id.as_str()))
     }
 }
@@ -59,19 +59,12 @@ fn answers(
     policy: &Enforcer,
     rule: &str,
     mut question: Value,
-    targets: Vec<Target>,
+    targets: Vec<PolicyTarget>,
     credentials: &Value,
 ) -> Vec<bool> {
-    let ask = |Target(target)| {
+    let ask = |PolicyTarget(target)| {
         question["target"] = Value::Object(target);
         policy.enforce(rule, &question, credentials).is_ok()
     };
     targets.into_iter().map(ask).collect()
-}
-
-impl Target {
-    /// A credential that belongs to this user, and nothing more of it.
-    pub(crate) fn credential_of(user_id: &str) -> Result<Self> {
-        Self::new().with("credential", &json!({ "user_id": user_id }))
-    }
 }

@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 
 use crate::Live;
 use crate::body::Body;
-use crate::context::{Context, Target, no_content};
-use crate::edge::header_text;
-use crate::failure::{Failure, json_line, json_response};
+use crate::context::{Context, PolicyTarget, no_content};
+use crate::error::{ApiError, json_line, json_response};
+use crate::middleware::header_text;
 use crate::schema;
 
 pub(crate) fn routes() -> Router<Live> {
@@ -28,7 +28,7 @@ pub(crate) fn routes() -> Router<Live> {
         .route("/v3/auth/tokens", get(validate).post(issue).delete(revoke))
 }
 
-async fn issue(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn issue(cx: Context, body: Body) -> Result<Response, ApiError> {
     let auth = body.value("auth").filter(|auth| !auth.is_null());
     let auth = auth.ok_or_else(|| Error::expecting("auth", "request body"))?;
     schema::inline("POST /v3/auth/tokens", "auth", &auth).map_err(Error::Validation)?;
@@ -50,7 +50,7 @@ async fn issue(cx: Context, body: Body) -> Result<Response, Failure> {
     token_response(StatusCode::CREATED, &token.id, &body)
 }
 
-async fn validate(cx: Context) -> Result<Response, Failure> {
+async fn validate(cx: Context) -> Result<Response, ApiError> {
     let rule = if cx.method == Method::HEAD {
         "identity:check_token"
     } else {
@@ -74,17 +74,17 @@ async fn validate(cx: Context) -> Result<Response, Failure> {
     };
     let (found, catalog) = tokio::join!(find_subject(&cx, window), catalog);
     let (found, catalog) = (found?, catalog?);
-    cx.allow(rule, token_target(found.as_deref())?).await?;
+    cx.allow_on(rule, token_target(found.as_deref())?).await?;
     let token = found.ok_or_else(|| Error::Missing("No token in the request".to_owned()))?;
     let catalog = catalog.map(|catalog| (*catalog).clone());
     token_response(StatusCode::OK, id, &token.body(service.settings(), catalog))
 }
 
-async fn revoke(cx: Context) -> Result<Response, Failure> {
+async fn revoke(cx: Context) -> Result<Response, ApiError> {
     cx.authenticated()?;
     let found = find_subject(&cx, Duration::zero()).await?;
     let app = cx
-        .allow("identity:revoke_token", token_target(found.as_deref())?)
+        .allow_on("identity:revoke_token", token_target(found.as_deref())?)
         .await?;
     let token = found.ok_or_else(|| Error::Missing("No token in the request".to_owned()))?;
     let cascade = cx.query("cascade").is_none_or(|value| !is_false(value));
@@ -110,10 +110,8 @@ async fn find_subject(cx: &Context, window: Duration) -> Result<Option<Arc<AuthT
     found.map(Some).map_err(TokenError::into_error)
 }
 
-async fn projects(cx: Context) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:get_auth_projects", Target::new())
-        .await?;
+async fn projects(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:get_auth_projects").await?;
     let projects = app
         .identity
         .projects_for_user(caller_id(&cx), &Listing::default())
@@ -121,14 +119,14 @@ async fn projects(cx: Context) -> Result<Response, Failure> {
     cx.all(projects.items).await
 }
 
-async fn domains(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:get_auth_domains", Target::new()).await?;
+async fn domains(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:get_auth_domains").await?;
     let domains = app.identity.domains_for_user(caller_id(&cx)).await?;
     cx.all(domains).await
 }
 
-async fn system(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:get_auth_system", Target::new()).await?;
+async fn system(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:get_auth_system").await?;
     // Python Keystone counts the groups of a federated token only.
     let own = Grant {
         actor: Actor::User(caller_id(&cx).to_owned()),
@@ -145,8 +143,8 @@ async fn system(cx: Context) -> Result<Response, Failure> {
     ))
 }
 
-async fn catalog(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:get_auth_catalog", Target::new()).await?;
+async fn catalog(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:get_auth_catalog").await?;
     let token = cx.token().filter(|token| token.project().is_some());
     let token = token.ok_or_else(|| Error::Forbidden {
         detail: "A project-scoped token is required to produce a service catalog.".to_owned(),
@@ -166,16 +164,16 @@ fn caller_id(cx: &Context) -> &str {
 }
 
 /// What the rules about tokens may look at.
-fn token_target(token: Option<&AuthToken>) -> Result<Target> {
+fn token_target(token: Option<&AuthToken>) -> Result<PolicyTarget> {
     let Some(token) = token else {
-        return Ok(Target::new());
+        return Ok(PolicyTarget::new());
     };
     let user = &token.subject.user;
     let about = json!({ "user_id": user.id, "user": { "domain": { "id": user.domain_id } } });
-    Target::new().with("token", &about)
+    PolicyTarget::new().with("token", &about)
 }
 
-fn token_response(status: StatusCode, id: &str, body: &Value) -> Result<Response, Failure> {
+fn token_response(status: StatusCode, id: &str, body: &Value) -> Result<Response, ApiError> {
     let mut response = json_response(status, to_python_json(body));
     let id = HeaderValue::from_str(id).map_err(Error::internal)?;
     let headers = response.headers_mut();

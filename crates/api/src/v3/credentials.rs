@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::Live;
 use crate::body::{Body, resource};
-use crate::context::{Context, Target, no_content};
-use crate::failure::Failure;
+use crate::context::{Context, PolicyTarget, no_content};
+use crate::error::ApiError;
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
@@ -22,14 +22,14 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, ApiError> {
     let target = match cx.token() {
         Some(token) if token.scope != Scope::System => {
-            Target::credential_of(&token.subject.user.id)?
+            PolicyTarget::credential_of(&token.subject.user.id)?
         }
-        _ => Target::new(),
+        _ => PolicyTarget::new(),
     };
-    let app = cx.allow("identity:list_credentials", target).await?;
+    let app = cx.allow_on("identity:list_credentials", target).await?;
     let listing = cx.listing(&["user_id", "type"])?;
     let (sealed, auth) = (visible(&cx, &listing).await?, app.auth.clone());
     let (count, wanted) = (sealed.len(), listing.limit);
@@ -45,11 +45,11 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     cx.collection(Page::cut(items, &listing), &listing).await
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let mut attributes = body.member("credential")?;
     let blob = attributes.shift_remove("blob");
-    let target = Target::new().with("credential", &attributes)?;
-    let app = cx.allow("identity:create_credential", target).await?;
+    let target = PolicyTarget::new().with("credential", &attributes)?;
+    let app = cx.allow_on("identity:create_credential", target).await?;
     let blob = blob.as_ref().and_then(Value::as_str).unwrap_or_default();
     // What the columns of this name hold is not the client's to say.
     for column in ["encrypted_blob", "key_hash"] {
@@ -65,13 +65,13 @@ async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     )
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, ApiError> {
     let credential = allowed(&cx, "identity:get_credential").await?;
     let app = cx.unchecked();
     cx.member(&app.auth.credentials().open(&credential.id).await?)
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     const RULE: &str = "identity:update_credential";
     let credential = allowed(&cx, RULE).await?;
     let patch = body.member("credential")?;
@@ -80,15 +80,15 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     if let Value::Object(changed) = &mut changed {
         changed.extend(patch.clone());
     }
-    let target = Target::new().with("credential", &changed)?;
-    cx.allow(RULE, target).await?;
+    let target = PolicyTarget::new().with("credential", &changed)?;
+    cx.allow_on(RULE, target).await?;
     let blob = patch.get("blob").and_then(Value::as_str);
     let credentials = cx.unchecked().auth.credentials();
     let blob = blob.unwrap_or_default().to_owned();
     cx.member(&credentials.update(credential, blob).await?)
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, ApiError> {
     let credential = allowed(&cx, "identity:delete_credential").await?;
     let identity = &cx.unchecked().identity;
     identity.delete_credential(&credential.id).await?;
@@ -101,11 +101,11 @@ async fn allowed(cx: &Context, rule: &'static str) -> Result<Credential> {
     let identity = &cx.unchecked().identity;
     let found = identity.credential(cx.path("credential_id")).await;
     let target = match &found {
-        Ok(credential) => Target::new().with("credential", credential)?,
-        Err(error) if error.is_not_found() => Target::new(),
+        Ok(credential) => PolicyTarget::new().with("credential", credential)?,
+        Err(error) if error.is_not_found() => PolicyTarget::new(),
         Err(_) => return found,
     };
-    cx.allow(rule, target).await?;
+    cx.allow_on(rule, target).await?;
     let credential = found?;
     reach(cx).await.check(&credential)?;
     Ok(credential)
@@ -122,13 +122,14 @@ async fn visible(cx: &Context, listing: &Listing) -> Result<Vec<SealedCredential
     let mut narrowed = listing.clone();
     narrowed.limit = None;
     let owner = "target.credential.user_id";
-    let stranger = Target::credential_of("")?;
+    let stranger = PolicyTarget::credential_of("")?;
     if let Some(id) = cx.confined_to_own(RULE, owner, stranger).await? {
         narrowed = narrowed.with("user_id", id);
     }
     let identity = &cx.unchecked().identity;
     let found = identity.sealed_credentials(&narrowed).await?.items;
-    let target = |sealed: &SealedCredential| Target::new().with("credential", &sealed.credential);
+    let target =
+        |sealed: &SealedCredential| PolicyTarget::new().with("credential", &sealed.credential);
     let mut seen = cx.reachable(RULE, found, target).await?;
     seen.retain(|sealed| reach.check(&sealed.credential).is_ok());
     Ok(seen)
@@ -154,8 +155,8 @@ async fn reach(cx: &Context) -> Reach<'_> {
         | Authority::ApplicationCredential(_)
         | Authority::AccessToken(_)
         | Authority::Unknown) => {
-            let exempt = settings.delegated_admins_reach_ec2
-                && cx.allow("admin_required", Target::new()).await.is_ok();
+            let exempt =
+                settings.delegated_admins_reach_ec2 && cx.allow("admin_required").await.is_ok();
             if exempt {
                 Reach::Ec2(lent)
             } else {

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::Live;
 use crate::body::Body;
-use crate::context::{Context, Target, no_content};
-use crate::failure::{Failure, json_line};
+use crate::context::{Context, no_content};
+use crate::error::{ApiError, json_line};
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
@@ -32,30 +32,23 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, ApiError> {
     let (id, part) = (cx.path("domain_id"), part(&cx));
     let config = if part.group == Some("security_compliance") {
         let app = cx
-            .allow(
-                "identity:get_security_compliance_domain_config",
-                Target::new(),
-            )
+            .allow("identity:get_security_compliance_domain_config")
             .await?;
         app.identity.security_compliance_config(id, part.option)?
     } else {
-        let app = cx
-            .allow("identity:get_domain_config", Target::new())
-            .await?;
+        let app = cx.allow("identity:get_domain_config").await?;
         app.identity.domain_config(id, part).await?
     };
     cx.unchecked().identity.domain(id).await?;
     Ok(answer(StatusCode::OK, config))
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:create_domain_config", Target::new())
-        .await?;
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:create_domain_config").await?;
     let domain = app.identity.domain(cx.path("domain_id")).await?;
     let (config, new) = app
         .identity
@@ -71,10 +64,8 @@ async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     ))
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:update_domain_config", Target::new())
-        .await?;
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:update_domain_config").await?;
     let domain = app.identity.domain(cx.path("domain_id")).await?;
     let config = app
         .identity
@@ -83,10 +74,8 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     Ok(answer(StatusCode::OK, config))
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:delete_domain_config", Target::new())
-        .await?;
+async fn delete(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:delete_domain_config").await?;
     let domain = app.identity.domain(cx.path("domain_id")).await?;
     app.identity
         .delete_domain_config(&domain.id, part(&cx))
@@ -94,10 +83,8 @@ async fn delete(cx: Context) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-async fn defaults(cx: Context) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:get_domain_config_default", Target::new())
-        .await?;
+async fn defaults(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:get_domain_config_default").await?;
     Ok(answer(
         StatusCode::OK,
         app.identity.default_domain_config(part(&cx))?,

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::Live;
 use crate::body::{Body, parse_member};
-use crate::context::{Context, Target, no_content};
-use crate::failure::Failure;
+use crate::context::{Context, PolicyTarget, no_content};
+use crate::error::ApiError;
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
@@ -21,13 +21,13 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, ApiError> {
     let scope = cx.domain_scope();
     let target = match scope {
-        Some(id) => Target::new().with("domain", &json!({ "id": id }))?,
-        None => Target::new(),
+        Some(id) => PolicyTarget::new().with("domain", &json!({ "id": id }))?,
+        None => PolicyTarget::new(),
     };
-    let app = cx.allow("identity:list_domains", target).await?;
+    let app = cx.allow_on("identity:list_domains", target).await?;
     let listing = cx.listing(&["name", "enabled"])?;
     let narrowed = match scope {
         Some(id) => listing.clone().with("id", id),
@@ -37,17 +37,20 @@ async fn list(cx: Context) -> Result<Response, Failure> {
         .await
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, ApiError> {
     cx.authenticated()?;
     let found = cx.unchecked().identity.domain(cx.path("domain_id")).await;
     let app = cx
-        .allow("identity:get_domain", Target::new().maybe("domain", found)?)
+        .allow_on(
+            "identity:get_domain",
+            PolicyTarget::new().maybe("domain", found)?,
+        )
         .await?;
     cx.member(&app.identity.domain(cx.path("domain_id")).await?)
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx.allow("identity:create_domain", Target::new()).await?;
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:create_domain").await?;
     let mut domain = body.member("domain")?;
     let id = match domain.shift_remove("explicit_domain_id") {
         Some(Value::String(id)) if is_simple_uuid(&id) => id,
@@ -64,7 +67,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     cx.created(&app.identity.create_domain(project).await?)
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let id = cx.path("domain_id");
     let found = cx.unchecked().identity.domain(id);
     let app = cx.allow_found("identity:update_domain", found).await?;
@@ -73,7 +76,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     cx.member(&app.identity.update_domain(id, patch).await?)
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, ApiError> {
     let id = cx.path("domain_id");
     let found = cx.unchecked().identity.domain(id);
     let app = cx.allow_found("identity:delete_domain", found).await?;

@@ -11,8 +11,8 @@ use keystone_types::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::body::{Body, resource};
-use crate::context::{Context, Target, no_content};
-use crate::failure::{Failure, json_line};
+use crate::context::{Context, no_content};
+use crate::error::{ApiError, json_line};
 use crate::{App, Live};
 
 pub(crate) fn routes() -> Router<Live> {
@@ -53,19 +53,15 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:list_endpoint_groups", Target::new())
-        .await?;
+async fn list(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:list_endpoint_groups").await?;
     let listing = cx.listing(&["name"])?;
     cx.collection(app.catalog.endpoint_groups(&listing).await?, &listing)
         .await
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:create_endpoint_group", Target::new())
-        .await?;
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:create_endpoint_group").await?;
     let mut group = body.member("endpoint_group")?;
     // The schema lets a body without a group through, and then the filters are what is missing.
     group.entry("name").or_insert_with(|| "".into());
@@ -74,10 +70,8 @@ async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     cx.created(&app.catalog.create_endpoint_group(group).await?)
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:get_endpoint_group", Target::new())
-        .await?;
+async fn show(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:get_endpoint_group").await?;
     cx.member(
         &app.catalog
             .endpoint_group(cx.path("endpoint_group_id"))
@@ -85,51 +79,47 @@ async fn show(cx: Context) -> Result<Response, Failure> {
     )
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:update_endpoint_group", Target::new())
-        .await?;
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:update_endpoint_group").await?;
     let id = cx.path("endpoint_group_id");
     let patch = body.member("endpoint_group")?;
     cx.member(&app.catalog.update_endpoint_group(id, patch).await?)
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:delete_endpoint_group", Target::new())
-        .await?;
+async fn delete(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:delete_endpoint_group").await?;
     let id = cx.path("endpoint_group_id");
     app.catalog.delete_endpoint_group(id).await?;
     Ok(no_content())
 }
 
-async fn endpoints_in_group(cx: Context) -> Result<Response, Failure> {
+async fn endpoints_in_group(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:list_endpoints_associated_with_endpoint_group";
-    let app = cx.allow(rule, Target::new()).await?;
+    let app = cx.allow(rule).await?;
     let id = cx.path("endpoint_group_id");
-    cx.gathered(app.catalog.endpoints_in_group(id).await?).await
+    cx.paginate(app.catalog.endpoints_in_group(id).await?).await
 }
 
-async fn projects_of_group(cx: Context) -> Result<Response, Failure> {
+async fn projects_of_group(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:list_projects_associated_with_endpoint_group";
-    let app = cx.allow(rule, Target::new()).await?;
+    let app = cx.allow(rule).await?;
     let id = cx.path("endpoint_group_id");
-    cx.gathered(app.identity.projects_of_endpoint_group(id).await?)
+    cx.paginate(app.identity.projects_of_endpoint_group(id).await?)
         .await
 }
 
-async fn show_group_in_project(cx: Context) -> Result<Response, Failure> {
+async fn show_group_in_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:get_endpoint_group_in_project";
-    let app = cx.allow(rule, Target::new()).await?;
+    let app = cx.allow(rule).await?;
     let (group, project) = group_and_project(&cx, app).await?;
     let catalog = &app.catalog;
     let (group, project) = catalog.endpoint_group_in_project(group, project).await?;
     Ok(json_line(StatusCode::OK, &association(&group, &project)))
 }
 
-async fn add_group_to_project(cx: Context) -> Result<Response, Failure> {
+async fn add_group_to_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:add_endpoint_group_to_project";
-    let app = cx.allow(rule, Target::new()).await?;
+    let app = cx.allow(rule).await?;
     let (group, project) = group_and_project(&cx, app).await?;
     let catalog = &app.catalog;
     catalog
@@ -138,9 +128,9 @@ async fn add_group_to_project(cx: Context) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-async fn remove_group_from_project(cx: Context) -> Result<Response, Failure> {
+async fn remove_group_from_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:remove_endpoint_group_from_project";
-    let app = cx.allow(rule, Target::new()).await?;
+    let app = cx.allow(rule).await?;
     let (group, project) = group_and_project(&cx, app).await?;
     let catalog = &app.catalog;
     catalog
@@ -149,42 +139,42 @@ async fn remove_group_from_project(cx: Context) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-async fn projects_of_endpoint(cx: Context) -> Result<Response, Failure> {
+async fn projects_of_endpoint(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:list_projects_for_endpoint";
-    let app = cx.allow(rule, Target::new()).await?;
+    let app = cx.allow(rule).await?;
     let endpoint = app.catalog.endpoint(cx.path("endpoint_id")).await?;
     let projects = app.identity.projects_of_endpoint(&endpoint.id).await?;
-    cx.gathered(projects).await
+    cx.paginate(projects).await
 }
 
-async fn groups_of_project(cx: Context) -> Result<Response, Failure> {
+async fn groups_of_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:list_endpoint_groups_for_project";
-    let app = cx.allow(rule, Target::new()).await?;
+    let app = cx.allow(rule).await?;
     let project = app.identity.project(cx.path("project_id")).await?;
-    cx.gathered(app.catalog.endpoint_groups_of_project(&project.id).await?)
+    cx.paginate(app.catalog.endpoint_groups_of_project(&project.id).await?)
         .await
 }
 
-async fn endpoints_of_project(cx: Context) -> Result<Response, Failure> {
+async fn endpoints_of_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:list_endpoints_for_project";
-    let app = cx.allow(rule, Target::new()).await?;
+    let app = cx.allow(rule).await?;
     let project = app.identity.project(cx.path("project_id")).await?;
-    cx.gathered(app.catalog.endpoints_of_project(&project.id).await?)
+    cx.paginate(app.catalog.endpoints_of_project(&project.id).await?)
         .await
 }
 
-async fn check_endpoint_in_project(cx: Context) -> Result<Response, Failure> {
+async fn check_endpoint_in_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:check_endpoint_in_project";
-    let app = cx.allow(rule, Target::new()).await?;
+    let app = cx.allow(rule).await?;
     let (endpoint, project) = endpoint_and_project(&cx, app).await?;
     let catalog = &app.catalog;
     catalog.check_endpoint_in_project(endpoint, project).await?;
     Ok(no_content())
 }
 
-async fn add_endpoint_to_project(cx: Context) -> Result<Response, Failure> {
+async fn add_endpoint_to_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:add_endpoint_to_project";
-    let app = cx.allow(rule, Target::new()).await?;
+    let app = cx.allow(rule).await?;
     let (endpoint, project) = endpoint_and_project(&cx, app).await?;
     let catalog = &app.catalog;
     catalog.add_endpoint_to_project(endpoint, project).await?;
@@ -192,9 +182,9 @@ async fn add_endpoint_to_project(cx: Context) -> Result<Response, Failure> {
 }
 
 /// Does not ask whether the two exist: without an association it is 404 either way.
-async fn remove_endpoint_from_project(cx: Context) -> Result<Response, Failure> {
+async fn remove_endpoint_from_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:remove_endpoint_from_project";
-    let app = cx.allow(rule, Target::new()).await?;
+    let app = cx.allow(rule).await?;
     let (endpoint, project) = (cx.path("endpoint_id"), cx.path("project_id"));
     let catalog = &app.catalog;
     catalog

@@ -8,8 +8,8 @@ use keystone_catalog::{Association, Endpoint};
 use keystone_types::{Error, Resource, Result};
 use serde_json::json;
 
-use crate::context::{Context, Target, no_content};
-use crate::failure::{Failure, json_line};
+use crate::context::{Context, no_content};
+use crate::error::{ApiError, json_line};
 use crate::{App, Live};
 
 pub(crate) fn routes() -> Router<Live> {
@@ -36,9 +36,9 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn policy(cx: Context) -> Result<Response, Failure> {
+async fn policy(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:get_policy_for_endpoint";
-    let app = cx.allow(rule, Target::new()).await?;
+    let app = cx.allow(rule).await?;
     let policy = app
         .catalog
         .policy_for_endpoint(cx.path("endpoint_id"))
@@ -49,39 +49,39 @@ async fn policy(cx: Context) -> Result<Response, Failure> {
     Ok(json_line(StatusCode::OK, &json!({ "policy": body })))
 }
 
-async fn endpoints(cx: Context) -> Result<Response, Failure> {
+async fn endpoints(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:list_endpoints_for_policy";
-    let app = cx.allow(rule, Target::new()).await?;
+    let app = cx.allow(rule).await?;
     let policy = app.catalog.policy(cx.path("policy_id")).await?;
-    cx.gathered(app.catalog.endpoints_of_policy(&policy.id).await?)
+    cx.paginate(app.catalog.endpoints_of_policy(&policy.id).await?)
         .await
 }
 
-async fn check_endpoint(cx: Context) -> Result<Response, Failure> {
+async fn check_endpoint(cx: Context) -> Result<Response, ApiError> {
     check(&cx, "identity:check_policy_association_for_endpoint").await
 }
 
-async fn add_endpoint(cx: Context) -> Result<Response, Failure> {
+async fn add_endpoint(cx: Context) -> Result<Response, ApiError> {
     add(&cx, "identity:create_policy_association_for_endpoint").await
 }
 
-async fn remove_endpoint(cx: Context) -> Result<Response, Failure> {
+async fn remove_endpoint(cx: Context) -> Result<Response, ApiError> {
     remove(&cx, "identity:delete_policy_association_for_endpoint").await
 }
 
-async fn check_service(cx: Context) -> Result<Response, Failure> {
+async fn check_service(cx: Context) -> Result<Response, ApiError> {
     check(&cx, "identity:check_policy_association_for_service").await
 }
 
-async fn add_service(cx: Context) -> Result<Response, Failure> {
+async fn add_service(cx: Context) -> Result<Response, ApiError> {
     add(&cx, "identity:create_policy_association_for_service").await
 }
 
-async fn remove_service(cx: Context) -> Result<Response, Failure> {
+async fn remove_service(cx: Context) -> Result<Response, ApiError> {
     remove(&cx, "identity:delete_policy_association_for_service").await
 }
 
-async fn check_region(cx: Context) -> Result<Response, Failure> {
+async fn check_region(cx: Context) -> Result<Response, ApiError> {
     check(
         &cx,
         "identity:check_policy_association_for_region_and_service",
@@ -89,7 +89,7 @@ async fn check_region(cx: Context) -> Result<Response, Failure> {
     .await
 }
 
-async fn add_region(cx: Context) -> Result<Response, Failure> {
+async fn add_region(cx: Context) -> Result<Response, ApiError> {
     add(
         &cx,
         "identity:create_policy_association_for_region_and_service",
@@ -97,7 +97,7 @@ async fn add_region(cx: Context) -> Result<Response, Failure> {
     .await
 }
 
-async fn remove_region(cx: Context) -> Result<Response, Failure> {
+async fn remove_region(cx: Context) -> Result<Response, ApiError> {
     remove(
         &cx,
         "identity:delete_policy_association_for_region_and_service",
@@ -105,22 +105,22 @@ async fn remove_region(cx: Context) -> Result<Response, Failure> {
     .await
 }
 
-async fn check(cx: &Context, rule: &'static str) -> Result<Response, Failure> {
-    let app = cx.allow(rule, Target::new()).await?;
+async fn check(cx: &Context, rule: &'static str) -> Result<Response, ApiError> {
+    let app = cx.allow(rule).await?;
     let (policy, with) = named(cx, app).await?;
     app.catalog.check_policy_association(policy, with).await?;
     Ok(no_content())
 }
 
-async fn add(cx: &Context, rule: &'static str) -> Result<Response, Failure> {
-    let app = cx.allow(rule, Target::new()).await?;
+async fn add(cx: &Context, rule: &'static str) -> Result<Response, ApiError> {
+    let app = cx.allow(rule).await?;
     let (policy, with) = named(cx, app).await?;
     app.catalog.associate_policy(policy, with).await?;
     Ok(no_content())
 }
 
-async fn remove(cx: &Context, rule: &'static str) -> Result<Response, Failure> {
-    let app = cx.allow(rule, Target::new()).await?;
+async fn remove(cx: &Context, rule: &'static str) -> Result<Response, ApiError> {
+    let app = cx.allow(rule).await?;
     let (policy, with) = named(cx, app).await?;
     app.catalog.dissociate_policy(policy, with).await?;
     Ok(no_content())

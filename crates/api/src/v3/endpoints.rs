@@ -8,8 +8,8 @@ use keystone_types::Result;
 
 use crate::Live;
 use crate::body::{Body, resource};
-use crate::context::{Context, Target, no_content};
-use crate::failure::Failure;
+use crate::context::{Context, no_content};
+use crate::error::ApiError;
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
@@ -20,26 +20,26 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:list_endpoints", Target::new()).await?;
+async fn list(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:list_endpoints").await?;
     let listing = cx.listing(&["interface", "service_id", "region_id"])?;
     cx.collection(app.catalog.endpoints(&listing).await?, &listing)
         .await
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx.allow("identity:create_endpoint", Target::new()).await?;
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:create_endpoint").await?;
     let endpoint: Endpoint = resource(body.required("endpoint")?)?;
     cx.created(&app.catalog.create_endpoint(endpoint).await?)
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:get_endpoint", Target::new()).await?;
+async fn show(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:get_endpoint").await?;
     cx.member(&app.catalog.endpoint(cx.path("endpoint_id")).await?)
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx.allow("identity:update_endpoint", Target::new()).await?;
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:update_endpoint").await?;
     let id = cx.path("endpoint_id");
     cx.member(
         &app.catalog
@@ -48,8 +48,8 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     )
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:delete_endpoint", Target::new()).await?;
+async fn delete(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:delete_endpoint").await?;
     app.catalog.delete_endpoint(cx.path("endpoint_id")).await?;
     Ok(no_content())
 }

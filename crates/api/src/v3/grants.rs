@@ -8,8 +8,8 @@ use axum::routing::get;
 use keystone_identity::{Actor, Grant, GrantTarget, Inheritance};
 use keystone_types::{Error, Result};
 
-use crate::context::{Context, Target, no_content};
-use crate::failure::Failure;
+use crate::context::{Context, PolicyTarget, no_content};
+use crate::error::ApiError;
 use crate::{App, Live};
 
 pub(crate) fn routes() -> Router<Live> {
@@ -74,20 +74,20 @@ const REVOKE: Action = Action {
     for_missing_actor: true,
 };
 
-async fn list(cx: Context) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, ApiError> {
     let grant = grant(&cx);
     let app = allow(&cx, &grant, &LIST).await?;
     cx.all(app.identity.grants(&grant).await?).await
 }
 
-async fn check(cx: Context) -> Result<Response, Failure> {
+async fn check(cx: Context) -> Result<Response, ApiError> {
     let grant = grant(&cx);
     let app = allow(&cx, &grant, &CHECK).await?;
     app.identity.check_grant(&grant, cx.path("role_id")).await?;
     Ok(no_content())
 }
 
-async fn create(cx: Context) -> Result<StatusCode, Failure> {
+async fn create(cx: Context) -> Result<StatusCode, ApiError> {
     let grant = grant(&cx);
     let app = allow(&cx, &grant, &CREATE).await?;
     app.identity
@@ -96,7 +96,7 @@ async fn create(cx: Context) -> Result<StatusCode, Failure> {
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn delete(cx: Context) -> Result<StatusCode, Failure> {
+async fn delete(cx: Context) -> Result<StatusCode, ApiError> {
     let grant = grant(&cx);
     let app = allow(&cx, &grant, &REVOKE).await?;
     app.identity
@@ -136,10 +136,9 @@ async fn allow<'a>(cx: &'a Context, grant: &Grant, action: &Action) -> Result<&'
     // Below OS-INHERIT the reference asks the rule even about what does not exist.
     let lenient = matches!(
         grant.target,
-        GrantTarget::Project(_, Inheritance::Inherited)
-            | GrantTarget::Domain(_, Inheritance::Inherited)
+        GrantTarget::Project(_, Inheritance::Inherited) | GrantTarget::Domain(_, Inheritance::Inherited)
     );
-    let mut target = Target::new();
+    let mut target = PolicyTarget::new();
     if let GrantTarget::Domain(id, _) = &grant.target {
         target = add(target, "domain", identity.domain(id).await, lenient)?;
     }
@@ -160,15 +159,15 @@ async fn allow<'a>(cx: &'a Context, grant: &Grant, action: &Action) -> Result<&'
         (GrantTarget::System, Actor::Group(_)) => action.system_group,
         _ => action.rule,
     };
-    cx.allow(rule, target).await
+    cx.allow_on(rule, target).await
 }
 
 fn add<R: serde::Serialize>(
-    target: Target,
+    target: PolicyTarget,
     name: &str,
     found: Result<R>,
     may_be_missing: bool,
-) -> Result<Target, Error> {
+) -> Result<PolicyTarget, Error> {
     if may_be_missing {
         target.maybe(name, found)
     } else {

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use crate::Live;
 use crate::body::{Body, resource};
-use crate::context::{Context, Target, no_content};
-use crate::failure::Failure;
+use crate::context::{Context, PolicyTarget, no_content};
+use crate::error::ApiError;
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
@@ -26,25 +26,25 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, ApiError> {
     let scope = cx.domain_scope();
     let target = match scope {
-        Some(id) => Target::new().with("group", &json!({ "domain_id": id }))?,
-        None => Target::new(),
+        Some(id) => PolicyTarget::new().with("group", &json!({ "domain_id": id }))?,
+        None => PolicyTarget::new(),
     };
-    let app = cx.allow("identity:list_groups", target).await?;
+    let app = cx.allow_on("identity:list_groups", target).await?;
     let listing = cx.listing(&["domain_id", "name"])?;
     let narrowed = cx.within_domain(&listing)?;
     cx.collection(app.identity.groups(&narrowed).await?, &listing)
         .await
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let mut group = body.member("group")?;
     let app = cx
-        .allow(
+        .allow_on(
             "identity:create_group",
-            Target::new().with("group", &group)?,
+            PolicyTarget::new().with("group", &group)?,
         )
         .await?;
     if group
@@ -57,15 +57,15 @@ async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     cx.created(&app.identity.create_group(group).await?)
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
-    let app = cx.allow("identity:get_group", target).await?;
+    let app = cx.allow_on("identity:get_group", target).await?;
     cx.member(&app.identity.group(cx.path("group_id")).await?)
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
-    let app = cx.allow("identity:update_group", target).await?;
+    let app = cx.allow_on("identity:update_group", target).await?;
     let id = cx.path("group_id");
     cx.member(
         &app.identity
@@ -74,7 +74,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     )
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, ApiError> {
     let id = cx.path("group_id");
     let found = cx.unchecked().identity.group(id);
     let app = cx.allow_found("identity:delete_group", found).await?;
@@ -82,9 +82,9 @@ async fn delete(cx: Context) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-async fn users(cx: Context) -> Result<Response, Failure> {
+async fn users(cx: Context) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
-    let app = cx.allow("identity:list_users_in_group", target).await?;
+    let app = cx.allow_on("identity:list_users_in_group", target).await?;
     let listing = cx.listing(&["domain_id", "enabled", "name", "password_expires_at"])?;
     let narrowed = match cx.domain_scope() {
         Some(id) => listing.clone().with("domain_id", id),
@@ -99,42 +99,44 @@ async fn users(cx: Context) -> Result<Response, Failure> {
     .await
 }
 
-async fn check_user(cx: Context) -> Result<Response, Failure> {
+async fn check_user(cx: Context) -> Result<Response, ApiError> {
     let target = membership_target(&cx).await?;
-    let app = cx.allow("identity:check_user_in_group", target).await?;
+    let app = cx.allow_on("identity:check_user_in_group", target).await?;
     app.identity
         .check_user_in_group(cx.path("user_id"), cx.path("group_id"))
         .await?;
     Ok(no_content())
 }
 
-async fn add_user(cx: Context) -> Result<Response, Failure> {
+async fn add_user(cx: Context) -> Result<Response, ApiError> {
     let target = membership_target(&cx).await?;
-    let app = cx.allow("identity:add_user_to_group", target).await?;
+    let app = cx.allow_on("identity:add_user_to_group", target).await?;
     app.identity
         .add_user_to_group(cx.path("user_id"), cx.path("group_id"))
         .await?;
     Ok(no_content())
 }
 
-async fn remove_user(cx: Context) -> Result<Response, Failure> {
+async fn remove_user(cx: Context) -> Result<Response, ApiError> {
     let target = membership_target(&cx).await?;
-    let app = cx.allow("identity:remove_user_from_group", target).await?;
+    let app = cx
+        .allow_on("identity:remove_user_from_group", target)
+        .await?;
     app.identity
         .remove_user_from_group(cx.path("user_id"), cx.path("group_id"))
         .await?;
     Ok(no_content())
 }
 
-async fn target(cx: &Context) -> Result<Target, Error> {
+async fn target(cx: &Context) -> Result<PolicyTarget, Error> {
     cx.authenticated()?;
-    Target::new().maybe(
+    PolicyTarget::new().maybe(
         "group",
         cx.unchecked().identity.group(cx.path("group_id")).await,
     )
 }
 
-async fn membership_target(cx: &Context) -> Result<Target, Error> {
+async fn membership_target(cx: &Context) -> Result<PolicyTarget, Error> {
     target(cx).await?.maybe(
         "user",
         cx.unchecked().identity.user(cx.path("user_id")).await,

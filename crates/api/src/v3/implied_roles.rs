@@ -8,8 +8,8 @@ use keystone_identity::Role;
 use keystone_types::{Error, Result};
 use serde_json::{Value, json};
 
-use crate::context::{Context, Target, no_content};
-use crate::failure::{Failure, json_line};
+use crate::context::{Context, PolicyTarget, no_content};
+use crate::error::{ApiError, json_line};
 use crate::{App, Live};
 
 pub(crate) fn routes() -> Router<Live> {
@@ -22,7 +22,7 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, ApiError> {
     let (app, prior) = allow_list(&cx).await?;
     let implied = app.identity.implied_roles(&prior.id).await?;
     let implied = implied
@@ -33,14 +33,14 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     Ok(answer(&cx, StatusCode::OK, &prior, &implied.into(), &link))
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, ApiError> {
     let pair = Pair::load(&cx).await?;
     let app = pair.allow(&cx, "identity:get_implied_role").await?;
     pair.check(app).await?;
     Ok(pair.answer(&cx, StatusCode::OK))
 }
 
-async fn check(cx: Context) -> Result<Response, Failure> {
+async fn check(cx: Context) -> Result<Response, ApiError> {
     let pair = Pair::load(&cx).await?;
     pair.allow(&cx, "identity:check_implied_role").await?;
     let app = pair.allow(&cx, "identity:get_implied_role").await?;
@@ -48,7 +48,7 @@ async fn check(cx: Context) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-async fn create(cx: Context) -> Result<Response, Failure> {
+async fn create(cx: Context) -> Result<Response, ApiError> {
     let pair = Pair::load(&cx).await?;
     let app = pair.allow(&cx, "identity:create_implied_role").await?;
     app.identity
@@ -57,7 +57,7 @@ async fn create(cx: Context) -> Result<Response, Failure> {
     Ok(pair.answer(&cx, StatusCode::CREATED))
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, ApiError> {
     let pair = Pair::load(&cx).await?;
     let app = pair.allow(&cx, "identity:delete_implied_role").await?;
     app.identity
@@ -66,10 +66,8 @@ async fn delete(cx: Context) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-async fn inferences(cx: Context) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:list_role_inference_rules", Target::new())
-        .await?;
+async fn inferences(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:list_role_inference_rules").await?;
     let rules = app.identity.role_inferences().await?;
     let rules = rules.iter().map(|rule| {
         let implies = rule
@@ -104,8 +102,8 @@ impl Pair {
     }
 
     async fn allow<'a>(&self, cx: &'a Context, rule: &'static str) -> Result<&'a App> {
-        let target = Target::new().with("prior_role", &self.prior)?;
-        cx.allow(rule, target.with("implied_role", &self.implied)?)
+        let target = PolicyTarget::new().with("prior_role", &self.prior)?;
+        cx.allow_on(rule, target.with("implied_role", &self.implied)?)
             .await
     }
 
@@ -129,8 +127,8 @@ async fn allow_list(cx: &Context) -> Result<(&App, Role)> {
         .identity
         .role(cx.path("prior_role_id"))
         .await?;
-    let target = Target::new().with("prior_role", &prior)?;
-    let app = cx.allow("identity:list_implied_roles", target).await?;
+    let target = PolicyTarget::new().with("prior_role", &prior)?;
+    let app = cx.allow_on("identity:list_implied_roles", target).await?;
     Ok((app, prior))
 }
 

@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::body::Body;
-use crate::context::{Context, Target, no_content};
-use crate::failure::{Failure, json_line};
+use crate::context::{Context, PolicyTarget, no_content};
+use crate::error::{ApiError, json_line};
 use crate::{App, Live};
 
 const FILTERS: [&str; 5] = [
@@ -32,15 +32,15 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:list_limits", Target::new()).await?;
+async fn list(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:list_limits").await?;
     let listing = cx.listing(&FILTERS)?;
     cx.collection(visible(&cx, app, &listing).await?, &listing)
         .await
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx.allow("identity:create_limits", Target::new()).await?;
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:create_limits").await?;
     let limits = body.members::<Limit>("limits")?;
     let limits = app.identity.create_limits(limits).await?;
     let limits: Vec<_> = limits
@@ -50,25 +50,25 @@ async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     Ok(json_line(StatusCode::CREATED, &json!({ "limits": limits })))
 }
 
-async fn model(cx: Context) -> Result<Response, Failure> {
+async fn model(cx: Context) -> Result<Response, ApiError> {
     let cx = cx.without_path();
-    let app = cx.allow("identity:get_limit_model", Target::new()).await?;
+    let app = cx.allow("identity:get_limit_model").await?;
     let model = app.identity.settings().enforcement_model;
     let model = json!({ "name": model.name(), "description": model.description() });
     Ok(json_line(StatusCode::OK, &json!({ "model": model })))
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, ApiError> {
     // One route for both: to other methods the word is an id like any other.
     if cx.path("limit_id") == "model" {
         return model(cx).await;
     }
     let target = target(&cx).await?;
-    let app = cx.allow("identity:get_limit", target).await?;
+    let app = cx.allow_on("identity:get_limit", target).await?;
     cx.member(&app.identity.limit(cx.path("limit_id")).await?)
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let id = cx.path("limit_id");
     let found = cx.unchecked().identity.limit(id);
     let app = cx.allow_found("identity:update_limit", found).await?;
@@ -76,7 +76,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     cx.member(&app.identity.update_limit(id, &patch).await?)
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, ApiError> {
     let id = cx.path("limit_id");
     let found = cx.unchecked().identity.limit(id);
     let app = cx.allow_found("identity:delete_limit", found).await?;
@@ -112,11 +112,11 @@ async fn visible(cx: &Context, app: &App, listing: &Listing) -> Result<Page<Limi
 }
 
 /// The limit with the project or the domain that it belongs to.
-async fn target(cx: &Context) -> Result<Target> {
+async fn target(cx: &Context) -> Result<PolicyTarget> {
     cx.authenticated()?;
     let identity = &cx.unchecked().identity;
     let limit = match identity.limit(cx.path("limit_id")).await {
-        Err(error) if error.is_not_found() => return Ok(Target::new()),
+        Err(error) if error.is_not_found() => return Ok(PolicyTarget::new()),
         limit => limit?,
     };
     let mut about = serde_json::to_value(&limit).map_err(Error::internal)?;
@@ -125,7 +125,7 @@ async fn target(cx: &Context) -> Result<Target> {
     } else if let Some(id) = &limit.domain_id {
         about["domain"] = found(identity.domain(id).await)?;
     }
-    Target::new().with("limit", &about)
+    PolicyTarget::new().with("limit", &about)
 }
 
 /// Null for an owner who is gone: it is nobody's attribute then.

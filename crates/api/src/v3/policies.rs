@@ -8,8 +8,8 @@ use keystone_types::{Error, Result};
 use serde_json::{Map, Value, json};
 
 use crate::body::{Body, attributes, resource};
-use crate::context::{Context, Target, no_content};
-use crate::failure::Failure;
+use crate::context::{Context, no_content};
+use crate::error::ApiError;
 use crate::{Live, schema};
 
 pub(crate) fn routes() -> Router<Live> {
@@ -27,34 +27,34 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:list_policies", Target::new()).await?;
+async fn list(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:list_policies").await?;
     let listing = cx.listing(&["type"])?;
     cx.collection(app.catalog.policies(&listing).await?, &listing)
         .await
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx.allow("identity:create_policy", Target::new()).await?;
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:create_policy").await?;
     let policy = checked(body, "POST /v3/policies", "policy_create")?;
     let policy: Policy = resource(policy)?;
     cx.created(&app.catalog.create_policy(policy).await?)
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:get_policy", Target::new()).await?;
+async fn show(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:get_policy").await?;
     cx.member(&app.catalog.policy(cx.path("policy_id")).await?)
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx.allow("identity:update_policy", Target::new()).await?;
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:update_policy").await?;
     let patch = checked(body, "PATCH /v3/policies/{policy_id}", "policy_update")?;
     let id = cx.path("policy_id");
     cx.member(&app.catalog.update_policy(id, patch).await?)
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:delete_policy", Target::new()).await?;
+async fn delete(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:delete_policy").await?;
     app.catalog.delete_policy(cx.path("policy_id")).await?;
     Ok(no_content())
 }
@@ -69,18 +69,18 @@ fn checked(body: Body, route: &str, label: &str) -> Result<Map<String, Value>> {
 // One class serves both paths in the reference: each has the methods of the other, of which it
 // says that they cannot be called, in Python's words, to everybody.
 
-async fn no_id_to_patch() -> Failure {
+async fn no_id_to_patch() -> ApiError {
     mismatch("PolicyResource.patch() missing 1 required positional argument: 'policy_id'")
 }
 
-async fn no_id_to_delete() -> Failure {
+async fn no_id_to_delete() -> ApiError {
     mismatch("PolicyResource.delete() missing 1 required positional argument: 'policy_id'")
 }
 
-async fn id_to_post() -> Failure {
+async fn id_to_post() -> ApiError {
     mismatch("PolicyResource.post() got an unexpected keyword argument 'policy_id'")
 }
 
-fn mismatch(text: &str) -> Failure {
+fn mismatch(text: &str) -> ApiError {
     Error::Validation(text.to_owned()).into()
 }

@@ -11,7 +11,7 @@ use super::projects::target;
 use crate::Live;
 use crate::body::Body;
 use crate::context::{Context, no_content};
-use crate::failure::{Failure, json_line};
+use crate::error::{ApiError, json_line};
 use crate::schema;
 
 pub(crate) fn routes() -> Router<Live> {
@@ -26,17 +26,17 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, ApiError> {
     let app = cx
-        .allow("identity:list_project_tags", target(&cx).await?)
+        .allow_on("identity:list_project_tags", target(&cx).await?)
         .await?;
     let tags = app.identity.project_tags(cx.path("project_id")).await?;
     Ok(answer(&cx, &tags))
 }
 
-async fn replace(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn replace(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx
-        .allow("identity:update_project_tags", target(&cx).await?)
+        .allow_on("identity:update_project_tags", target(&cx).await?)
         .await?;
     let tags = body.value("tags").unwrap_or_else(|| json!({}));
     schema::inline(
@@ -53,9 +53,9 @@ async fn replace(cx: Context, body: Body) -> Result<Response, Failure> {
     Ok(answer(&cx, &tags))
 }
 
-async fn clear(cx: Context) -> Result<Response, Failure> {
+async fn clear(cx: Context) -> Result<Response, ApiError> {
     let app = cx
-        .allow("identity:delete_project_tags", target(&cx).await?)
+        .allow_on("identity:delete_project_tags", target(&cx).await?)
         .await?;
     app.identity
         .set_project_tags(cx.path("project_id"), Vec::new())
@@ -63,9 +63,9 @@ async fn clear(cx: Context) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-async fn check(cx: Context) -> Result<Response, Failure> {
+async fn check(cx: Context) -> Result<Response, ApiError> {
     let app = cx
-        .allow("identity:get_project_tag", target(&cx).await?)
+        .allow_on("identity:get_project_tag", target(&cx).await?)
         .await?;
     app.identity
         .check_project_tag(cx.path("project_id"), cx.path("value"))
@@ -73,10 +73,10 @@ async fn check(cx: Context) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-async fn add(cx: Context) -> Result<Response, Failure> {
+async fn add(cx: Context) -> Result<Response, ApiError> {
     const ROUTE: &str = "PUT /v3/projects/{project_id}/tags/{value}";
     let app = cx
-        .allow("identity:create_project_tag", target(&cx).await?)
+        .allow_on("identity:create_project_tag", target(&cx).await?)
         .await?;
     let (id, tag) = (cx.path("project_id"), cx.path("value"));
     schema::inline(ROUTE, "project_tag_create", &tag.into()).map_err(Error::Validation)?;
@@ -87,9 +87,9 @@ async fn add(cx: Context) -> Result<Response, Failure> {
     created(&cx.url(&format!("{id}/tags/{tag}")))
 }
 
-async fn remove(cx: Context) -> Result<Response, Failure> {
+async fn remove(cx: Context) -> Result<Response, ApiError> {
     let app = cx
-        .allow("identity:delete_project_tag", target(&cx).await?)
+        .allow_on("identity:delete_project_tag", target(&cx).await?)
         .await?;
     app.identity
         .delete_project_tag(cx.path("project_id"), cx.path("value"))
@@ -103,7 +103,7 @@ fn answer(cx: &Context, tags: &[String]) -> Response {
 }
 
 /// An empty page, and where the tag would be if the reference had not left out a part of the path.
-fn created(url: &str) -> Result<Response, Failure> {
+fn created(url: &str) -> Result<Response, ApiError> {
     let location = HeaderValue::from_str(&ascii(url)).map_err(Error::internal)?;
     let mut response = StatusCode::CREATED.into_response();
     response.headers_mut().insert(header::LOCATION, location);

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::Live;
 use crate::body::{Body, resource};
-use crate::context::{Context, Target, linked, no_content};
-use crate::failure::{Failure, json_line, json_response};
+use crate::context::{Context, PolicyTarget, linked, no_content};
+use crate::error::{ApiError, json_line, json_response};
 
 const FILTERS: [&str; 9] = [
     "domain_id",
@@ -36,13 +36,13 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, ApiError> {
     let scope = cx.domain_scope();
     let target = match scope {
-        Some(id) => Target::new().with("domain_id", &id)?,
-        None => Target::new(),
+        Some(id) => PolicyTarget::new().with("domain_id", &id)?,
+        None => PolicyTarget::new(),
     };
-    let app = cx.allow("identity:list_projects", target).await?;
+    let app = cx.allow_on("identity:list_projects", target).await?;
     let listing = cx.listing(&FILTERS)?;
     let mut narrowed = listing.clone();
     if !cx.has("is_domain") {
@@ -55,13 +55,13 @@ async fn list(cx: Context) -> Result<Response, Failure> {
         .await
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     cx.authenticated()?;
     let mut project = body.required("project")?;
     let app = cx
-        .allow(
+        .allow_on(
             "identity:create_project",
-            Target::new().with("project", &project)?,
+            PolicyTarget::new().with("project", &project)?,
         )
         .await?;
     let is_domain = project.get("is_domain") == Some(&Value::Bool(true));
@@ -84,9 +84,9 @@ async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     cx.created(&created)
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
-    let app = cx.allow("identity:get_project", target).await?;
+    let app = cx.allow_on("identity:get_project", target).await?;
     let project = app.identity.project(cx.path("project_id")).await?;
     for (list, ids) in [
         ("parents_as_list", "parents_as_ids"),
@@ -130,9 +130,9 @@ async fn show(cx: Context) -> Result<Response, Failure> {
     Ok(json_response(StatusCode::OK, text))
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
-    let app = cx.allow("identity:update_project", target).await?;
+    let app = cx.allow_on("identity:update_project", target).await?;
     let id = cx.path("project_id");
     let project = app
         .identity
@@ -144,18 +144,18 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     Ok(json_line(StatusCode::OK, &json!({ "project": member })))
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
-    let app = cx.allow("identity:delete_project", target).await?;
+    let app = cx.allow_on("identity:delete_project", target).await?;
     app.identity.delete_project(cx.path("project_id")).await?;
     Ok(no_content())
 }
 
 /// The project in the path, for rules about it.
-pub(super) async fn target(cx: &Context) -> Result<Target> {
+pub(super) async fn target(cx: &Context) -> Result<PolicyTarget> {
     cx.authenticated()?;
     let found = cx.unchecked().identity.project(cx.path("project_id")).await;
-    Target::new().maybe("project", found)
+    PolicyTarget::new().maybe("project", found)
 }
 
 /// The projects among these on which the caller has a role, each as a member; with their limits, where those are asked for.

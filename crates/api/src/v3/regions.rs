@@ -8,8 +8,8 @@ use keystone_types::{Error, Result};
 
 use crate::Live;
 use crate::body::{Body, parse_member};
-use crate::context::{Context, Target, no_content};
-use crate::failure::Failure;
+use crate::context::{Context, no_content};
+use crate::error::ApiError;
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
@@ -20,22 +20,22 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:list_regions", Target::new()).await?;
+async fn list(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:list_regions").await?;
     let listing = cx.listing(&["parent_region_id"])?;
     cx.collection(app.catalog.regions(&listing).await?, &listing)
         .await
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx.allow("identity:create_region", Target::new()).await?;
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:create_region").await?;
     let region: Region = parse_member(body.member("region")?)?;
     cx.created(&app.catalog.create_region(region).await?)
 }
 
 /// Creates a region under the id in the path.
-async fn put(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx.allow("identity:create_region", Target::new()).await?;
+async fn put(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:create_region").await?;
     let mut region = body.member("region")?;
     let id = cx.path("region_id");
     match region.insert("id".to_owned(), id.into()) {
@@ -50,13 +50,13 @@ async fn put(cx: Context, body: Body) -> Result<Response, Failure> {
     }
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:get_region", Target::new()).await?;
+async fn show(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:get_region").await?;
     cx.member(&app.catalog.region(cx.path("region_id")).await?)
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx.allow("identity:update_region", Target::new()).await?;
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:update_region").await?;
     let id = cx.path("region_id");
     cx.member(
         &app.catalog
@@ -65,8 +65,8 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     )
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:delete_region", Target::new()).await?;
+async fn delete(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:delete_region").await?;
     app.catalog.delete_region(cx.path("region_id")).await?;
     Ok(no_content())
 }

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::Live;
 use crate::body::Body;
-use crate::context::{Context, Target, no_content};
-use crate::failure::{Failure, json_line};
+use crate::context::{Context, no_content};
+use crate::error::{ApiError, json_line};
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
@@ -22,19 +22,15 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:list_registered_limits", Target::new())
-        .await?;
+async fn list(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:list_registered_limits").await?;
     let listing = cx.listing(&["service_id", "region_id", "resource_name"])?;
     cx.collection(app.identity.registered_limits(&listing).await?, &listing)
         .await
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:create_registered_limits", Target::new())
-        .await?;
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:create_registered_limits").await?;
     let limits = body.members::<RegisteredLimit>("registered_limits")?;
     let limits = app.identity.create_registered_limits(limits).await?;
     let limits: Vec<_> = limits
@@ -45,27 +41,21 @@ async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     Ok(json_line(StatusCode::CREATED, &body))
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:get_registered_limit", Target::new())
-        .await?;
+async fn show(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:get_registered_limit").await?;
     let id = cx.path("registered_limit_id");
     cx.member(&app.identity.registered_limit(id).await?)
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:update_registered_limit", Target::new())
-        .await?;
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:update_registered_limit").await?;
     let id = cx.path("registered_limit_id");
     let patch = body.patch("registered_limit", id)?;
     cx.member(&app.identity.update_registered_limit(id, patch).await?)
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:delete_registered_limit", Target::new())
-        .await?;
+async fn delete(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:delete_registered_limit").await?;
     let id = cx.path("registered_limit_id");
     app.identity.delete_registered_limit(id).await?;
     Ok(no_content())

@@ -9,18 +9,16 @@ use keystone_types::{Error, Result};
 use serde_json::json;
 
 use crate::Live;
-use crate::context::{Context, Target};
-use crate::failure::{Failure, json_line};
+use crate::context::Context;
+use crate::error::{ApiError, json_line};
 use crate::iso8601;
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new().route("/v3/OS-REVOKE/events", get(list))
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
-    let app = cx
-        .allow("identity:list_revoke_events", Target::new())
-        .await?;
+async fn list(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:list_revoke_events").await?;
     let events = app.identity.revocations(since(&cx)?).await?;
     let links = json!({ "next": null, "self": cx.url("OS-REVOKE/events"), "previous": null });
     Ok(json_line(

@@ -10,23 +10,25 @@ use keystone_types::{Error, Result};
 use serde_json::{Map, json};
 
 use crate::Live;
-use crate::context::{Context, Target, Text};
-use crate::failure::Failure;
+use crate::context::{Context, JsonList, PolicyTarget};
+use crate::error::ApiError;
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new().route("/v3/role_assignments", get(list))
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, ApiError> {
     let (app, within_domain) = if cx.flag("include_subtree") {
         (allow_tree(&cx).await?, None)
     } else {
         let domain = cx.domain_scope();
         let target = match domain {
-            Some(id) => Target::new().with("domain_id", &id)?,
-            None => Target::new(),
+            Some(id) => PolicyTarget::new().with("domain_id", &id)?,
+            None => PolicyTarget::new(),
         };
-        let app = cx.allow("identity:list_role_assignments", target).await?;
+        let app = cx
+            .allow_on("identity:list_role_assignments", target)
+            .await?;
         (app, domain.map(str::to_owned))
     };
     let query = AssignmentQuery {
@@ -37,7 +39,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
     let links = json!({ "next": null, "self": cx.self_url(), "previous": null });
     let (count, base) = (found.at_most(), cx.url(""));
     let render = move || {
-        let mut text = Text::begin("role_assignments");
+        let mut text = JsonList::begin("role_assignments");
         found.each(|item| text.push(&entity::render(&base, item, found.names.as_ref())));
         Ok(text.end(Map::from_iter([("links".to_owned(), links)])))
     };
@@ -47,7 +49,7 @@ async fn list(cx: Context) -> Result<Response, Failure> {
 /// The tree's top is what the rule is asked about.
 async fn allow_tree(cx: &Context) -> Result<&crate::App> {
     cx.authenticated()?;
-    let mut target = Target::new();
+    let mut target = PolicyTarget::new();
     let project_id = given(cx, "scope.project.id");
     if let Some(id) = project_id {
         let project = cx.unchecked().identity.project(id).await?;
@@ -56,7 +58,7 @@ async fn allow_tree(cx: &Context) -> Result<&crate::App> {
             .with("domain_id", &project.domain_id)?;
     }
     let app = cx
-        .allow("identity:list_role_assignments_for_tree", target)
+        .allow_on("identity:list_role_assignments_for_tree", target)
         .await?;
     if project_id.is_none() {
         return Err(Error::Validation(

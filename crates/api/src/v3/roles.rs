@@ -8,8 +8,8 @@ use keystone_types::Result;
 
 use crate::Live;
 use crate::body::{Body, resource};
-use crate::context::{Context, Target, no_content};
-use crate::failure::Failure;
+use crate::context::{Context, PolicyTarget, no_content};
+use crate::error::ApiError;
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
@@ -20,38 +20,36 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, ApiError> {
     if cx.query("domain_id").is_some_and(|id| !id.is_empty()) {
-        let app = cx
-            .allow("identity:list_domain_roles", Target::new())
-            .await?;
+        let app = cx.allow("identity:list_domain_roles").await?;
         let listing = cx.listing(&["name", "domain_id"])?;
         return cx
             .collection(app.identity.roles(&listing).await?, &listing)
             .await;
     }
-    let app = cx.allow("identity:list_roles", Target::new()).await?;
+    let app = cx.allow("identity:list_roles").await?;
     let listing = cx.listing(&["name"])?;
     cx.collection(app.identity.global_roles(&listing).await?, &listing)
         .await
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let attributes = body.member("role")?;
     let role: Role = resource(attributes.clone())?;
     let action = rule(&role, "identity:create_role", "identity:create_domain_role");
     let target = if role.domain_id.is_some() {
-        Target::new().with("role", &attributes)?
+        PolicyTarget::new().with("role", &attributes)?
     } else {
-        Target::new()
+        PolicyTarget::new()
     };
-    let app = cx.allow(action, target).await?;
+    let app = cx.allow_on(action, target).await?;
     cx.created(&app.identity.create_role(role).await?)
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, ApiError> {
     let role = load(&cx).await?;
-    cx.allow(
+    cx.allow_on(
         rule(&role, "identity:get_role", "identity:get_domain_role"),
         target(&role)?,
     )
@@ -59,10 +57,10 @@ async fn show(cx: Context) -> Result<Response, Failure> {
     cx.member(&role)
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let role = load(&cx).await?;
     let app = cx
-        .allow(
+        .allow_on(
             rule(&role, "identity:update_role", "identity:update_domain_role"),
             target(&role)?,
         )
@@ -74,10 +72,10 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     )
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, ApiError> {
     let role = load(&cx).await?;
     let app = cx
-        .allow(
+        .allow_on(
             rule(&role, "identity:delete_role", "identity:delete_domain_role"),
             target(&role)?,
         )
@@ -92,8 +90,8 @@ async fn load(cx: &Context) -> Result<Role> {
     cx.unchecked().identity.role(cx.path("role_id")).await
 }
 
-fn target(role: &Role) -> Result<Target> {
-    Target::new().with("role", role)
+fn target(role: &Role) -> Result<PolicyTarget> {
+    PolicyTarget::new().with("role", role)
 }
 
 fn rule(role: &Role, global: &'static str, of_domain: &'static str) -> &'static str {

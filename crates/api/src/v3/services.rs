@@ -8,8 +8,8 @@ use keystone_types::Result;
 
 use crate::Live;
 use crate::body::{Body, resource};
-use crate::context::{Context, Target, no_content};
-use crate::failure::Failure;
+use crate::context::{Context, no_content};
+use crate::error::ApiError;
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
@@ -20,26 +20,26 @@ pub(crate) fn routes() -> Router<Live> {
         )
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:list_services", Target::new()).await?;
+async fn list(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:list_services").await?;
     let listing = cx.listing(&["type", "name"])?;
     cx.collection(app.catalog.services(&listing).await?, &listing)
         .await
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx.allow("identity:create_service", Target::new()).await?;
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:create_service").await?;
     let service: Service = resource(body.required("service")?)?;
     cx.created(&app.catalog.create_service(service).await?)
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:get_service", Target::new()).await?;
+async fn show(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:get_service").await?;
     cx.member(&app.catalog.service(cx.path("service_id")).await?)
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
-    let app = cx.allow("identity:update_service", Target::new()).await?;
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:update_service").await?;
     let id = cx.path("service_id");
     cx.member(
         &app.catalog
@@ -48,8 +48,8 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     )
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
-    let app = cx.allow("identity:delete_service", Target::new()).await?;
+async fn delete(cx: Context) -> Result<Response, ApiError> {
+    let app = cx.allow("identity:delete_service").await?;
     app.catalog.delete_service(cx.path("service_id")).await?;
     Ok(no_content())
 }

@@ -9,8 +9,8 @@ use keystone_types::{Error, Result, Secret};
 use serde_json::{Value, json};
 
 use crate::body::{Body, parse_member, same_id};
-use crate::context::{Context, Target, no_content};
-use crate::failure::{Failure, json_line};
+use crate::context::{Context, PolicyTarget, no_content};
+use crate::error::{ApiError, json_line};
 use crate::{Live, html, schema};
 
 const FILTERS: [&str; 7] = [
@@ -39,23 +39,26 @@ pub(crate) fn routes() -> Router<Live> {
         .route("/v3/users/{user_id}/tokens", routing::delete(revoke_tokens))
 }
 
-async fn list(cx: Context) -> Result<Response, Failure> {
+async fn list(cx: Context) -> Result<Response, ApiError> {
     let scope = cx.domain_scope();
     let target = match scope {
-        Some(id) => Target::new().with("domain_id", &id)?,
-        None => Target::new(),
+        Some(id) => PolicyTarget::new().with("domain_id", &id)?,
+        None => PolicyTarget::new(),
     };
     let listing = cx.listing(&FILTERS)?;
-    let app = cx.allow("identity:list_users", target).await?;
+    let app = cx.allow_on("identity:list_users", target).await?;
     let narrowed = cx.within_domain(&listing)?;
     cx.collection(app.identity.users(&narrowed).await?, &listing)
         .await
 }
 
-async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let mut user = body.member("user")?;
     let app = cx
-        .allow("identity:create_user", Target::new().with("user", &user)?)
+        .allow_on(
+            "identity:create_user",
+            PolicyTarget::new().with("user", &user)?,
+        )
         .await?;
     if user
         .get("domain_id")
@@ -70,15 +73,15 @@ async fn create(cx: Context, body: Body) -> Result<Response, Failure> {
     cx.created(&app.identity.create_user(user).await?)
 }
 
-async fn show(cx: Context) -> Result<Response, Failure> {
+async fn show(cx: Context) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
-    let app = cx.allow("identity:get_user", target).await?;
+    let app = cx.allow_on("identity:get_user", target).await?;
     cx.member(&app.identity.user(cx.path("user_id")).await?)
 }
 
-async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
-    let app = cx.allow("identity:update_user", target).await?;
+    let app = cx.allow_on("identity:update_user", target).await?;
     let id = cx.path("user_id");
     app.identity.user(id).await?;
     let patch = body.member("user")?;
@@ -97,16 +100,16 @@ async fn update(cx: Context, body: Body) -> Result<Response, Failure> {
     Ok(json_line(StatusCode::OK, &json!({ "user": member })))
 }
 
-async fn delete(cx: Context) -> Result<Response, Failure> {
+async fn delete(cx: Context) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
-    let app = cx.allow("identity:delete_user", target).await?;
+    let app = cx.allow_on("identity:delete_user", target).await?;
     app.identity.delete_user(cx.path("user_id")).await?;
     Ok(no_content())
 }
 
-async fn groups(cx: Context) -> Result<Response, Failure> {
+async fn groups(cx: Context) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
-    let app = cx.allow("identity:list_groups_for_user", target).await?;
+    let app = cx.allow_on("identity:list_groups_for_user", target).await?;
     let listing = cx.listing(&["name"])?;
     let narrowed = match cx.domain_scope() {
         Some(id) => listing.clone().with("domain_id", id),
@@ -119,9 +122,9 @@ async fn groups(cx: Context) -> Result<Response, Failure> {
     cx.collection(groups, &listing).await
 }
 
-async fn projects(cx: Context) -> Result<Response, Failure> {
+async fn projects(cx: Context) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
-    let app = cx.allow("identity:list_user_projects", target).await?;
+    let app = cx.allow_on("identity:list_user_projects", target).await?;
     app.identity.user(cx.path("user_id")).await?;
     let listing = cx.listing(&["domain_id", "enabled", "name"])?;
     let projects = app
@@ -131,10 +134,10 @@ async fn projects(cx: Context) -> Result<Response, Failure> {
     cx.collection(projects, &listing).await
 }
 
-async fn revoke_tokens(cx: Context) -> Result<Response, Failure> {
+async fn revoke_tokens(cx: Context) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
     let rule = "identity:revoke_tokens_for_user";
-    let app = cx.allow(rule, target).await?;
+    let app = cx.allow_on(rule, target).await?;
     app.identity.revoke_tokens(cx.path("user_id")).await?;
     Ok(no_content())
 }
@@ -145,7 +148,7 @@ async fn no_password() -> Response {
 }
 
 /// A user's own change of password: the old one stands for a token.
-async fn change_password(cx: Context, body: Body) -> Result<Response, Failure> {
+async fn change_password(cx: Context, body: Body) -> Result<Response, ApiError> {
     let user = body.value("user").unwrap_or_else(|| json!({}));
     schema::inline(
         "POST /v3/users/{user_id}/password",
@@ -167,8 +170,8 @@ async fn change_password(cx: Context, body: Body) -> Result<Response, Failure> {
     Ok(no_content())
 }
 
-async fn target(cx: &Context) -> Result<Target> {
+async fn target(cx: &Context) -> Result<PolicyTarget> {
     cx.authenticated()?;
     let found = cx.unchecked().identity.user(cx.path("user_id")).await;
-    Target::new().maybe("user", found)
+    PolicyTarget::new().maybe("user", found)
 }

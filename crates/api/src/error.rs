@@ -1,4 +1,4 @@
-//! How a failure is shown to a client and to the operator.
+//! How an error is shown to a client and to the operator.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use keystone_types::{Error, to_python_json};
 use serde_json::{Value, json};
 
-/// A failure on its way out of a handler; the edge, which knows the request, renders it.
+/// An error on its way out of a handler. The middleware, which knows the request, renders it.
 #[derive(Debug)]
-pub(crate) struct Failure(pub(crate) Error);
+pub(crate) struct ApiError(pub(crate) Error);
 
-impl<E: Into<Error>> From<E> for Failure {
+impl<E: Into<Error>> From<E> for ApiError {
     fn from(error: E) -> Self {
         Self(error.into())
     }
@@ -21,27 +21,29 @@ impl<E: Into<Error>> From<E> for Failure {
 
 /// The error of a response that is yet to be rendered.
 #[derive(Clone, Debug)]
-pub(crate) struct Pending(pub(crate) std::sync::Arc<Error>);
+pub(crate) struct PendingError(pub(crate) std::sync::Arc<Error>);
 
-impl IntoResponse for Failure {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        response.extensions_mut().insert(Pending(self.0.into()));
+        response
+            .extensions_mut()
+            .insert(PendingError(self.0.into()));
         response
     }
 }
 
 /// Which part of the reference would have answered: their bodies differ in spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub(crate) enum Style {
     /// A resource.
-    Api,
+    Resource,
     /// The middleware that looks at the caller's token.
-    Middleware,
+    TokenMiddleware,
 }
 
 /// Renders an error for the client. `base` is the URL without `/v3`.
-pub(crate) fn render(error: &Error, origin: Origin, base: &str, insecure_debug: bool) -> Response {
+pub(crate) fn render(error: &Error, style: Style, base: &str, insecure_debug: bool) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Error::Receipt { receipt, body } = error {
         let mut response = json_line(status, body);
@@ -58,8 +60,8 @@ pub(crate) fn render(error: &Error, origin: Origin, base: &str, insecure_debug: 
         Error::Authentication { identity, .. } => identity.as_ref(),
         _ => None,
     };
-    let text = match origin {
-        Origin::Api => {
+    let text = match style {
+        Style::Resource => {
             let mut content = json!({ "code": status.as_u16() });
             if let Some(identity) = identity {
                 content["identity"] = identity.clone();
@@ -68,15 +70,15 @@ pub(crate) fn render(error: &Error, origin: Origin, base: &str, insecure_debug: 
             content["title"] = title.into();
             to_python_json(&json!({ "error": content })) + "\n"
         }
-        Origin::Middleware => to_python_json(
+        Style::TokenMiddleware => to_python_json(
             &json!({ "error": { "code": status.as_u16(), "title": title, "message": message } }),
         ),
     };
     let mut response = json_response(status, text);
     if status == StatusCode::UNAUTHORIZED {
-        let uri = match origin {
-            Origin::Api => format!("Keystone uri=\"{base}/v3\""),
-            Origin::Middleware => format!("Keystone uri=\"{base}\""),
+        let uri = match style {
+            Style::Resource => format!("Keystone uri=\"{base}/v3\""),
+            Style::TokenMiddleware => format!("Keystone uri=\"{base}\""),
         };
         if let Ok(value) = HeaderValue::from_str(&uri) {
             response
@@ -120,10 +122,10 @@ fn message(error: &Error, insecure_debug: bool) -> String {
 }
 
 /// The most that a line of the log repeats of one thing that a client wrote.
-pub(crate) const SHOWN: usize = 120;
+pub(crate) const MAX_LOGGED: usize = 120;
 
 /// The same of a cause, which may quote what a client wrote.
-const CAUSE: usize = 1000;
+const MAX_LOGGED_CAUSE: usize = 1000;
 
 /// A text as far as the log repeats it: what clients write would fill it.
 pub(crate) fn clipped(text: &str, most: usize) -> Cow<'_, str> {
@@ -138,19 +140,19 @@ pub(crate) fn clipped(text: &str, most: usize) -> Cow<'_, str> {
 pub(crate) fn log(error: &Error) {
     match error {
         Error::Internal(_) => {
-            tracing::error!(cause = %clipped(&chain(error), CAUSE), "a request failed");
+            tracing::error!(cause = %clipped(&chain(error), MAX_LOGGED_CAUSE), "a request failed");
         }
         Error::Unavailable { .. } => {
             tracing::error!(
-                cause = %clipped(&chain(error), CAUSE),
+                cause = %clipped(&chain(error), MAX_LOGGED_CAUSE),
                 "a request was turned away: a part this server needs is not available"
             );
         }
         Error::Unauthorized { detail } | Error::Forbidden { detail } => {
-            tracing::Span::current().record("reason", &*clipped(detail, SHOWN));
+            tracing::Span::current().record("reason", &*clipped(detail, MAX_LOGGED));
         }
         Error::ForbiddenAction { action } => {
-            tracing::Span::current().record("reason", &*clipped(action, SHOWN));
+            tracing::Span::current().record("reason", &*clipped(action, MAX_LOGGED));
         }
         // Not the text: it may repeat a token, a receipt or what the client sent.
         _ => tracing::debug!(status = error.status(), "a request was refused"),

@@ -16,8 +16,8 @@ use keystone_types::Error;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::cors::Asked;
-use crate::failure::{Origin, Pending, SHOWN, clipped, log, render};
+use crate::cors::CorsRequest;
+use crate::error::{MAX_LOGGED, PendingError, Style, clipped, log, render};
 use crate::forwarded::base_url;
 use crate::html::{self, TooLarge};
 use crate::{App, Live};
@@ -35,7 +35,7 @@ pub(crate) enum Caller {
 
 /// The URL of this server as the client sees it, without `/v3`.
 #[derive(Clone, Debug)]
-pub(crate) struct Base(pub(crate) String);
+pub(crate) struct BaseUrl(pub(crate) String);
 
 /// The ends of the connection that a request came on: a server puts it among the request's
 /// extensions.
@@ -56,27 +56,27 @@ impl Connection {
 
 /// Of an answer that is the same for every token: it has no `Vary`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Unvaried;
+pub(crate) struct NoVary;
 
 /// Wraps the router; see the module.
-pub(crate) async fn edge(State(live): State<Live>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn handle(State(live): State<Live>, mut request: Request, next: Next) -> Response {
     let app = live.app();
     let id = format!("req-{}", Uuid::new_v4());
     // All of a refusal stands on one line, in which the client's part has its bounds.
     let span = tracing::info_span!(
         "request",
         id,
-        method = %clipped(request.method().as_str(), SHOWN),
-        path = %clipped(request.uri().path(), SHOWN),
+        method = %clipped(request.method().as_str(), MAX_LOGGED),
+        path = %clipped(request.uri().path(), MAX_LOGGED),
         token = tracing::field::Empty,
         reason = tracing::field::Empty
     );
     let base = base_url(&app, &request);
-    request.extensions_mut().insert(Base(base.clone()));
+    request.extensions_mut().insert(BaseUrl(base.clone()));
     request.extensions_mut().insert(Arc::clone(&app));
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let asked = Asked::of(&method, request.headers());
+    let asked = CorsRequest::of(&method, request.headers());
     let response = serve(&app, request, next, &base)
         .instrument(span.clone())
         .await;
@@ -112,15 +112,15 @@ async fn serve(app: &App, mut request: Request, next: Next, base: &str) -> Respo
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             let mut response = next.run(request).await;
-            match response.extensions_mut().remove::<Pending>() {
-                Some(Pending(error)) => {
+            match response.extensions_mut().remove::<PendingError>() {
+                Some(PendingError(error)) => {
                     log(&error);
                     match *error {
                         Error::TooLarge => html::too_large(
                             wanted.as_deref(),
                             TooLarge::Read(settings.max_request_body_size),
                         ),
-                        _ => render(&error, Origin::Api, base, settings.insecure_debug),
+                        _ => render(&error, Style::Resource, base, settings.insecure_debug),
                     }
                 }
                 None => response,
@@ -128,10 +128,15 @@ async fn serve(app: &App, mut request: Request, next: Next, base: &str) -> Respo
         }
         Err(error) => {
             log(&error);
-            render(&error, Origin::Middleware, base, settings.insecure_debug)
+            render(
+                &error,
+                Style::TokenMiddleware,
+                base,
+                settings.insecure_debug,
+            )
         }
     };
-    let unvaried = response.extensions().get::<Unvaried>().is_some();
+    let unvaried = response.extensions().get::<NoVary>().is_some();
     if response.status() != StatusCode::PAYLOAD_TOO_LARGE && !unvaried {
         response
             .headers_mut()
@@ -196,7 +201,7 @@ async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Error> {
         Err(TokenError::NotFound(text)) => {
             // Some of the texts for clients repeat the token.
             let reason = text.replace(token, "[token]");
-            tracing::Span::current().record("token", &*clipped(&reason, SHOWN));
+            tracing::Span::current().record("token", &*clipped(&reason, MAX_LOGGED));
             Ok(Caller::Nobody)
         }
         Err(TokenError::Failed(error)) => Err(error),

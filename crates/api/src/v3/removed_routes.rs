@@ -6,7 +6,7 @@ use keystone_types::Error;
 
 use crate::Live;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::error::ApiError;
 
 pub(crate) fn routes() -> Router<Live> {
     Router::new()
@@ -15,12 +15,12 @@ pub(crate) fn routes() -> Router<Live> {
         .route("/v3/auth/tokens/OS-PKI/revoked", get(revoked))
 }
 
-async fn certificate() -> Failure {
+async fn certificate() -> ApiError {
     let text = "This API is no longer available due to the removal of support for PKI tokens.";
     Error::Gone(text.to_owned()).into()
 }
 
-async fn revoked(cx: Context) -> Failure {
+async fn revoked(cx: Context) -> ApiError {
     if cx.unchecked().settings.revoke_by_id {
         let detail = "tokens are not kept, so that no list has the revoked ones".to_owned();
         return Error::Forbidden { detail }.into();
