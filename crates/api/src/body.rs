@@ -6,11 +6,11 @@
 //! refused, so that a rule and the store can't see different objects. [`Body`] is used up by what it
 //! is asked for: no handler gets a second reading.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use axum::body::HttpBody as _;
-use axum::extract::{FromRequest, MatchedPath, Request};
+use axum::extract::{FromRequest, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
@@ -25,22 +25,6 @@ use crate::error::ApiError;
 use crate::middleware::header_text;
 use crate::{App, Live, schema};
 
-/// The routes whose attributes the reference renames (`_normalize_dict` in
-/// `keystone/server/flask/common.py`). The schemas of limits, which it renames too, take no other names.
-const RENAMED: [&str; 11] = [
-    "POST /v3/credentials",
-    "POST /v3/domains",
-    "POST /v3/endpoints",
-    "POST /v3/groups",
-    "POST /v3/policies",
-    "POST /v3/projects",
-    "POST /v3/regions",
-    "PUT /v3/regions/{region_id}",
-    "POST /v3/roles",
-    "POST /v3/services",
-    "POST /v3/users",
-];
-
 /// The whole body.
 #[derive(Debug)]
 pub(crate) struct Body(Map<String, Value>);
@@ -52,7 +36,13 @@ struct Parsed(Arc<Value>);
 /// Reads the body of every request: what is no JSON object is refused where no handler wants it
 /// too. Its size and time have their limits here rather than in the server, so that a router in
 /// somebody's own process has them as well.
-pub(crate) async fn read(request: Request, next: Next) -> Result<Response, ApiError> {
+///
+/// `renaming` has the keys of the routes that rename attributes.
+pub(crate) async fn read(
+    State(renaming): State<Arc<HashSet<String>>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
     if request.body().is_end_stream() {
         return Ok(next.run(request).await);
     }
@@ -63,7 +53,7 @@ pub(crate) async fn read(request: Request, next: Next) -> Result<Response, ApiEr
     let bytes = timeout(app.settings.body_arrival, axum::body::to_bytes(body, limit)).await;
     let bytes = bytes.map_err(|_| Error::TooSlow)?;
     let bytes = bytes.map_err(|_| Error::TooLarge)?;
-    let renamed = RENAMED.contains(&route(&parts).as_str());
+    let renamed = renaming.contains(&route(&parts));
     let body = one_reading(parse(&bytes)?, renamed)?;
     parts.extensions.insert(Parsed(Arc::new(body.into())));
     let request = Request::from_parts(parts, axum::body::Body::empty());

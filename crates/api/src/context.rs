@@ -2,8 +2,8 @@
 
 mod collection;
 mod question;
-mod rows;
 mod target;
+mod unchecked;
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use keystone_auth::{AuthToken, Scope};
 use keystone_identity::password::Claimant;
-use keystone_policy::Denied;
+use keystone_policy::{Denied, Rules};
 use keystone_types::{Error, Extra, Listing, Resource, Result};
 use serde_json::{Map, Value, json};
 
@@ -26,19 +26,21 @@ use crate::{App, Live, Settings, body, query, schema};
 
 pub(crate) use collection::JsonList;
 pub(crate) use target::PolicyTarget;
+pub(crate) use unchecked::Unchecked;
 
-/// The context of a request. Services are reached through [`Context::allow`], which asks the
-/// policy, or through the loud [`Context::unchecked`].
+/// The context of a request. Services are reached through [`Context::allow`] and its like, which ask the policy;
+/// [`Context::unchecked`] only reads.
 #[derive(Debug)]
 pub(crate) struct Context {
     app: Arc<App>,
+    /// The rules in force when the request came: all its decisions are made by the same ones.
+    rules: Arc<Rules>,
     caller: Caller,
     base: String,
     connection: Option<Connection>,
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     uri: Uri,
-    route: String,
     query: Vec<(String, String)>,
     path: Map<String, Value>,
     body: Arc<Value>,
@@ -61,15 +63,16 @@ impl FromRequestParts<Live> for Context {
             .map(MatchedPath::as_str)
             .unwrap_or_default();
         schema::query(&route_key(&parts.method, matched), &query).map_err(Error::Validation)?;
+        let app: Arc<App> = extension(parts, "the services")?;
         Ok(Self {
-            app: extension(parts, "the services")?,
+            rules: app.policy.rules(),
+            app,
             caller: extension(parts, "the caller")?,
             base: extension::<BaseUrl>(parts, "the base URL")?.0,
             connection: parts.extensions.get().copied(),
             method: parts.method.clone(),
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
-            route: template(matched).to_owned(),
             query,
             path,
             body: body::of(parts),
@@ -103,26 +106,10 @@ impl Context {
 
     /// Lets the caller through to the services if the rule allows it on the target.
     pub(crate) async fn allow_on(&self, rule: &'static str, target: PolicyTarget) -> Result<&App> {
-        let token = match &self.caller {
-            Caller::Nobody => return Err(Error::unauthorized("no valid token in the request")),
-            Caller::AdminToken => return Ok(&self.app),
-            Caller::Token(token) => token,
+        let Some(question) = self.question(rule).await? else {
+            return Ok(&self.app);
         };
-        if token
-            .token
-            .methods
-            .iter()
-            .any(|method| method == "ec2credential")
-        {
-            return Err(Error::Forbidden {
-                detail: "EC2 credential tokens cannot be used for authorization.".to_owned(),
-            });
-        }
-        let about = self.question(rule, target);
-        let credentials = self.credentials(rule, token).await?;
-        let policy = Arc::clone(&self.app.policy);
-        let ask = move || policy.enforce(rule, &about, &credentials);
-        match self.decide(rule, 1, ask).await? {
+        match self.ask(question, vec![target]).await?.pop() {
             Some(Ok(())) => Ok(&self.app),
             Some(Err(Denied::Unknown { .. })) => {
                 Err(Error::internal(format!("the policy has no rule {rule}")))
@@ -131,7 +118,8 @@ impl Context {
         }
     }
 
-    /// The same where the reference looks before it asks: 404 for everybody with a token.
+    /// The same for a resource that Keystone looks up before it asks: where it is missing, every caller with a token
+    /// gets 404.
     pub(crate) async fn allow_found<R: Resource>(
         &self,
         rule: &'static str,
@@ -142,26 +130,25 @@ impl Context {
         self.allow_on(rule, target).await
     }
 
-    /// The services without a question: to load what a rule is to be asked about, and for what
-    /// anybody may do.
-    pub(crate) fn unchecked(&self) -> &App {
+    /// Reads without a rule, to build the target of one.
+    pub(crate) fn unchecked(&self) -> Unchecked<'_> {
+        Unchecked(&self.app)
+    }
+
+    /// The services without a rule, for requests that no rule is about: those that prove themselves by the secrets in
+    /// their body, which are a login and a user's own change of password.
+    pub(crate) fn without_policy(&self) -> &App {
         &self.app
     }
 
-    /// 401 for nobody, before anything is looked up for a target.
+    /// 401 for a caller without a token, before anything is looked up for a target.
     pub(crate) fn authenticated(&self) -> Result<()> {
-        match self.caller {
-            Caller::Nobody => Err(Error::unauthorized("no valid token in the request")),
-            Caller::AdminToken | Caller::Token(_) => Ok(()),
-        }
+        self.caller.token().map(drop)
     }
 
     /// The caller's token, where one was used.
     pub(crate) fn token(&self) -> Option<&Arc<AuthToken>> {
-        match &self.caller {
-            Caller::Token(token) => Some(token),
-            Caller::Nobody | Caller::AdminToken => None,
-        }
+        self.caller.token().ok().flatten()
     }
 
     /// The domain that the caller's token is scoped to.
@@ -241,11 +228,6 @@ impl Context {
         &self.query
     }
 
-    /// The route without what a router may stand below: `/v3/users/{user_id}`.
-    pub(crate) fn route(&self) -> &str {
-        &self.route
-    }
-
     /// What the operator decided about HTTP.
     pub(crate) fn settings(&self) -> &Settings {
         &self.app.settings
@@ -299,12 +281,7 @@ impl Context {
     }
 
     fn next_url(&self, marker: &str, listing: &Listing) -> String {
-        let limit = if self.pages_of_zero() {
-            Some(0)
-        } else {
-            listing.limit
-        };
-        let query = query::following(&self.query, marker, limit);
+        let query = query::following(&self.query, marker, listing.limit);
         format!("{}{}?{}", self.base, self.uri.path(), query)
     }
 }

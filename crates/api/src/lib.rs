@@ -16,6 +16,7 @@ mod listing;
 mod middleware;
 mod path;
 mod query;
+mod routes;
 mod schema;
 mod settings;
 mod v3;
@@ -39,6 +40,7 @@ pub use cors::Cors;
 pub use health::{Check, Health, Network};
 pub use listing::ListLimits;
 pub use middleware::Connection;
+pub use routes::Route;
 pub use settings::Settings;
 
 /// The services behind the routes.
@@ -79,6 +81,11 @@ impl Live {
     }
 }
 
+/// The table of the routes below `/v3`.
+pub fn routes() -> Vec<Route> {
+    v3::routes().table
+}
+
 /// The whole API; it can be nested below a prefix.
 pub fn router(live: Live) -> Router {
     let routes = Router::new()
@@ -87,7 +94,7 @@ pub fn router(live: Live) -> Router {
         .route("/healthcheck", any(health::show))
         .route("/healthcheck/{*below}", any(health::show))
         .route("/static/{*file}", get(middleware::no_route))
-        .merge(v3::routes())
+        .merge(v3::routes().into_router())
         .fallback(middleware::no_route)
         .with_state(live.clone());
     // Around the router rather than in it: before routing, and after it has said what it allows.

@@ -21,41 +21,36 @@ pub struct ListLimits {
     pub role: Option<u32>,
 }
 
-/// How the reference limits a collection.
+/// How Keystone limits a collection: each manager has a `list_limit` of its own or none
+/// (`keystone/common/driver_hints.py`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Limited {
-    /// Not unless the client asks.
-    OnRequest,
-    /// By the operator where the client does not ask.
-    ByDefault(Option<u32>),
-    /// By the operator, whatever the client asks.
-    Always(Option<u32>),
+pub(crate) enum ListLimit {
+    /// No page: the schema of the query has no limit and no marker.
+    Unpaged,
+    /// By the client alone.
+    Client,
+    /// By `[catalog] list_limit` where the client does not ask.
+    Catalog,
+    /// By `[identity] list_limit`, whatever the client asks.
+    Identity,
+    /// By `[policy] list_limit` where the client does not ask.
+    Policy,
+    /// By `[resource] list_limit` where the client does not ask; `limit=0` asks for everything.
+    Resource,
+    /// By `[role] list_limit` where the client does not ask.
+    Role,
 }
-
-/// Collections without pages: the schemas of their queries have no limit and no marker.
-const WHOLE: [&str; 2] = ["/v3/OS-EP-FILTER/endpoint_groups", "/v3/regions"];
 
 impl Context {
     /// What the query asks of a collection that can be filtered by these attributes.
-    pub(crate) fn listing(&self, attributes: &[&str]) -> Result<Listing> {
+    pub(crate) fn listing(&self, limited: ListLimit, attributes: &[&str]) -> Result<Listing> {
         let pairs = self.query_pairs().iter();
         let filters = pairs
             .filter_map(|(key, value)| query::filter(attributes, key, value).transpose())
             .collect::<Result<_>>()?;
         let asked = self.query("limit").filter(|limit| !limit.is_empty());
         let asked = asked.map(query::page_size).transpose()?;
-        let limit = match self.limited() {
-            Limited::OnRequest => asked,
-            Limited::ByDefault(default) => asked.or(default),
-            Limited::Always(limit) => limit.or(asked),
-        };
-        let limit = limit.filter(|_| !self.pages_of_zero());
-        let limit = match self.settings().max_db_limit {
-            Some(most) if !WHOLE.contains(&self.route()) => {
-                Some(limit.map_or(most, |limit| limit.min(most)))
-            }
-            _ => limit,
-        };
+        let limit = self.limit(limited, asked);
         let marker = self.query("marker").filter(|marker| !marker.is_empty());
         Ok(Listing {
             filters,
@@ -64,8 +59,28 @@ impl Context {
         })
     }
 
-    /// The listing within the domain that the reference narrows users and groups to: the scope's,
-    /// and with `[identity] domain_specific_drivers_enabled` the one of the project in scope
+    fn limit(&self, limited: ListLimit, asked: Option<u32>) -> Option<u32> {
+        let settings = self.settings();
+        let sections = &settings.list_limits;
+        let configured = |section: Option<u32>| section.or(settings.list_limit);
+        let limit = match limited {
+            ListLimit::Unpaged => return asked,
+            ListLimit::Client => asked,
+            ListLimit::Catalog => asked.or(configured(sections.catalog)),
+            ListLimit::Identity => configured(sections.identity).or(asked),
+            ListLimit::Policy => asked.or(configured(sections.policy)),
+            ListLimit::Resource if asked == Some(0) => None,
+            ListLimit::Resource => asked.or(configured(sections.resource)),
+            ListLimit::Role => asked.or(configured(sections.role)),
+        };
+        match settings.max_db_limit {
+            Some(most) => Some(limit.map_or(most, |limit| limit.min(most))),
+            None => limit,
+        }
+    }
+
+    /// The listing within the domain that Keystone narrows users and groups to: the scope's, and with
+    /// `[identity] domain_specific_drivers_enabled` the one of the project in scope
     /// (`_get_domain_id_for_list_request` in `keystone/server/flask/common.py`).
     pub(crate) fn within_domain(&self, listing: &Listing) -> Result<Listing> {
         let named = self.query("domain_id").is_some_and(|id| !id.is_empty());
@@ -87,29 +102,9 @@ impl Context {
         })
     }
 
-    /// Whether a page of no members is asked of a collection where that means all of them, and yet more to come.
-    pub(crate) fn pages_of_zero(&self) -> bool {
-        let pages = ["/v3/domains", "/v3/projects"].contains(&self.route());
-        let asked = self
-            .query("limit")
-            .and_then(|limit| query::page_size(limit).ok());
-        pages && asked == Some(0)
-    }
-
-    fn limited(&self) -> Limited {
-        let settings = self.settings();
-        let sections = &settings.list_limits;
-        let or_default = |limit: Option<u32>| limit.or(settings.list_limit);
-        match self.route() {
-            "/v3/domains" | "/v3/projects" => Limited::ByDefault(or_default(sections.resource)),
-            "/v3/endpoints" | "/v3/services" => Limited::ByDefault(or_default(sections.catalog)),
-            "/v3/policies" => Limited::ByDefault(or_default(sections.policy)),
-            "/v3/roles" => Limited::ByDefault(or_default(sections.role)),
-            "/v3/groups"
-            | "/v3/users"
-            | "/v3/groups/{group_id}/users"
-            | "/v3/users/{user_id}/groups" => Limited::Always(or_default(sections.identity)),
-            _ => Limited::OnRequest,
-        }
+    /// Whether the query says `limit=0`.
+    pub(crate) fn limit_is_zero(&self) -> bool {
+        let limit = self.query("limit");
+        limit.is_some_and(|limit| query::page_size(limit).is_ok_and(|limit| limit == 0))
     }
 }

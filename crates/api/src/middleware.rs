@@ -33,6 +33,17 @@ pub(crate) enum Caller {
     Token(Arc<AuthToken>),
 }
 
+impl Caller {
+    /// The caller's token; none for the admin token, which may do everything.
+    pub(crate) fn token(&self) -> Result<Option<&Arc<AuthToken>>, Error> {
+        match self {
+            Self::Nobody => Err(Error::unauthorized("no valid token in the request")),
+            Self::AdminToken => Ok(None),
+            Self::Token(token) => Ok(Some(token)),
+        }
+    }
+}
+
 /// The URL of this server as the client sees it, without `/v3`.
 #[derive(Clone, Debug)]
 pub(crate) struct BaseUrl(pub(crate) String);

@@ -1,4 +1,4 @@
-//! The routes of `/v3`: each resource is a file that begins with its routes.
+//! The routes of `/v3`: each family is a file that begins with its routes.
 
 mod auth;
 mod credentials;
@@ -23,16 +23,10 @@ mod roles;
 mod services;
 mod users;
 
-#[cfg(test)]
-mod tests;
+use crate::routes::Routes;
 
-use axum::Router;
-use axum::middleware::from_fn;
-
-use crate::{Live, body};
-
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .merge(auth::routes())
         .merge(credentials::routes())
         .merge(domain_config::routes())
@@ -55,5 +49,4 @@ pub(crate) fn routes() -> Router<Live> {
         .merge(roles::routes())
         .merge(services::routes())
         .merge(users::routes())
-        .route_layer(from_fn(body::read))
 }

@@ -70,14 +70,7 @@ impl Enforcer {
     /// Whether `credentials` may do on `target` what `rule` is about; see [`Rules::enforce`].
     pub fn enforce(&self, rule: &str, target: &Value, credentials: &Value) -> Result<(), Denied> {
         let answer = self.rules().enforce(rule, target, credentials);
-        if let Err(Denied::Undecided { rule, reason }) = &answer {
-            tracing::warn!(
-                rule,
-                reason,
-                "a policy rule could not be decided, so it denies"
-            );
-        }
-        answer
+        answer.inspect_err(Denied::log)
     }
 
     /// The rules in force.

@@ -40,6 +40,19 @@ pub enum Denied {
     },
 }
 
+impl Denied {
+    /// Tells the operator of a rule that could not be decided.
+    pub fn log(&self) {
+        if let Self::Undecided { rule, reason } = self {
+            tracing::warn!(
+                rule,
+                reason,
+                "a policy rule could not be decided, so it denies"
+            );
+        }
+    }
+}
+
 fn listed(scopes: &[Scope]) -> String {
     let names: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
     names.join(" or ")

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Context, linked};
 use crate::error::{ApiError, json_response};
+use crate::listing::ListLimit;
 
 /// The text of an object that has one long list in it, with the spaces that the reference's has.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl Context {
         rows: usize,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.unchecked().identity.bulk().run(rows, work).await?
+        self.app.identity.bulk().run(rows, work).await?
     }
 
     /// `{"users": […], "links": {…}}`, and `truncated` where there is more.
@@ -63,15 +64,14 @@ impl Context {
         page: Page<R>,
         listing: &Listing,
     ) -> Result<Response, ApiError> {
-        let more = page.more || self.pages_of_zero();
         let next = page
             .items
             .last()
-            .filter(|_| more)
+            .filter(|_| page.more)
             .map(|last| self.next_url(last.id(), listing));
         let links = serde_json::json!({ "next": next, "self": self.self_url(), "previous": null });
         let mut others = Map::from_iter([("links".to_owned(), links)]);
-        if more {
+        if page.more {
             others.insert("truncated".to_owned(), true.into());
         }
         let (count, base) = (page.items.len(), self.url(""));
@@ -83,6 +83,19 @@ impl Context {
             Ok(text.end(others))
         };
         Ok(self.bulk(count, render).await?)
+    }
+
+    /// The same where `limit=0` got everything: Keystone takes that for a page of none, and says that there is more.
+    pub(crate) async fn collection_or_all<R: Resource + Send + 'static>(
+        &self,
+        mut page: Page<R>,
+        mut listing: Listing,
+    ) -> Result<Response, ApiError> {
+        if self.limit_is_zero() {
+            page.more = true;
+            listing.limit = Some(0);
+        }
+        self.collection(page, &listing).await
     }
 
     /// A collection that is always whole.
@@ -99,7 +112,7 @@ impl Context {
         &self,
         mut items: Vec<R>,
     ) -> Result<Response, ApiError> {
-        let listing = self.listing(&[])?;
+        let listing = self.listing(ListLimit::Client, &[])?;
         items.sort_by(|one, other| one.id().cmp(other.id()));
         if let Some(marker) = &listing.marker {
             items.retain(|item| item.id() > marker.as_str());

@@ -1,10 +1,11 @@
-//! What a rule is asked, in the words of the reference's `keystone/common/rbac_enforcer/enforcer.py`.
+//! What a rule is asked, in the words of `keystone/common/rbac_enforcer/enforcer.py`.
 
 use std::sync::Arc;
 
 use keystone_auth::AuthToken;
+use keystone_policy::{Denied, Rules};
 use keystone_types::{Error, Result};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -14,8 +15,8 @@ use super::{Context, PolicyTarget};
 /// How many rules may ask other servers at a time.
 const THREADS: usize = 64;
 
-/// The threads on which rules ask other servers. They are fewer than there are for what blocks, so that slow answers
-/// leave those that hash passwords alone.
+/// The threads on which rules ask other servers. They are fewer than the runtime has for blocking work, so that slow
+/// servers leave threads to hash passwords on.
 #[derive(Clone, Debug)]
 pub struct RemoteChecks(Arc<Semaphore>);
 
@@ -25,31 +26,66 @@ impl Default for RemoteChecks {
     }
 }
 
+/// A rule, and what it sees of the request and of the caller; the target is yet to be filled in.
+pub(super) struct Question {
+    rule: &'static str,
+    rules: Arc<Rules>,
+    about: Value,
+    credentials: Value,
+}
+
+impl Question {
+    fn ask(&mut self, PolicyTarget(target): PolicyTarget) -> Result<(), Denied> {
+        self.about["target"] = Value::Object(target);
+        let answer = self
+            .rules
+            .enforce(self.rule, &self.about, &self.credentials);
+        answer.inspect_err(Denied::log)
+    }
+}
+
 impl Context {
-    /// The ids in the path, the target, and under names of their own what the request says, which so gets in the place
-    /// of nothing.
-    pub(super) fn question(&self, rule: &str, target: PolicyTarget) -> Value {
+    /// The question that a rule is asked for this request; none where the caller may do everything.
+    pub(super) async fn question(&self, rule: &'static str) -> Result<Option<Question>> {
+        let Some(token) = self.caller.token()? else {
+            return Ok(None);
+        };
+        // `keystone/server/flask/request_processing/middleware/auth_context.py`
+        if token.token.methods.iter().any(|it| it == "ec2credential") {
+            let detail = "EC2 credential tokens cannot be used for authorization.".to_owned();
+            return Err(Error::Forbidden { detail });
+        }
+        Ok(Some(Question {
+            rule,
+            rules: Arc::clone(&self.rules),
+            about: self.about(rule),
+            credentials: self.credentials(rule, token).await?,
+        }))
+    }
+
+    /// The ids in the path, the place of the target, and under names of their own what the client sent, which can
+    /// therefore not replace any of them.
+    fn about(&self, rule: &str) -> Value {
         let filters = filters(rule).iter();
         let filters =
             filters.filter_map(|name| Some(((*name).to_owned(), self.query(name)?.into())));
-        let mut question = self.path.clone();
+        let mut about = self.path.clone();
         for (name, value) in [
-            ("target", Value::Object(target.0)),
+            ("target", Value::Object(Map::new())),
             ("request_body", Value::clone(&self.body)),
             ("filter_attr", Value::Object(filters.collect())),
         ] {
             if value.is_object() {
-                question.insert(name.to_owned(), value);
+                about.insert(name.to_owned(), value);
             }
         }
-        Value::Object(question)
+        Value::Object(about)
     }
 
-    /// The credentials, with the catalog that takes a look at the database only where the rule can see it.
-    pub(super) async fn credentials(&self, rule: &str, token: &AuthToken) -> Result<Value> {
+    /// The credentials. They have the catalog, which the database is asked for, only where the rule can see it.
+    async fn credentials(&self, rule: &str, token: &AuthToken) -> Result<Value> {
         let auth = &self.app.auth;
-        let rules = self.app.policy.rules();
-        let catalog = if rules.may_read(rule, &["token", "catalog"]) {
+        let catalog = if self.rules.may_read(rule, &["token", "catalog"]) {
             auth.catalog_of(token).await?
         } else {
             None
@@ -58,37 +94,77 @@ impl Context {
         Ok(token.credentials(auth.settings(), catalog))
     }
 
-    /// Runs what asks a rule about so many things, on a thread of its own where that may take long; none where no thread
+    /// The answers about each target, from a thread of its own where that may take long. There are none where no thread
     /// became free in the time that an answer may take.
-    pub(super) async fn decide<T: Send + 'static>(
+    pub(super) async fn ask(
         &self,
-        rule: &'static str,
-        things: usize,
-        ask: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<Option<T>> {
-        let policy = &self.app.policy;
-        if !policy.rules().calls_out(rule) {
-            return self.bulk(things, move || Ok(Some(ask()))).await;
+        mut question: Question,
+        targets: Vec<PolicyTarget>,
+    ) -> Result<Vec<Result<(), Denied>>> {
+        let (rule, count) = (question.rule, targets.len());
+        let calls_out = self.rules.calls_out(rule);
+        let ask = move || {
+            let targets = targets.into_iter();
+            targets.map(|target| question.ask(target)).collect()
+        };
+        if !calls_out {
+            return self.bulk(count, move || Ok(ask())).await;
         }
         let RemoteChecks(threads) = self.app.remote_checks.clone();
-        let Ok(thread) = timeout(policy.patience(), threads.acquire_owned()).await else {
+        let patience = self.app.policy.patience();
+        let Ok(thread) = timeout(patience, threads.acquire_owned()).await else {
             tracing::warn!(
                 rule,
                 "a policy rule is denied: {THREADS} others are waiting for the servers that they ask"
             );
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let thread = thread.map_err(Error::internal)?;
-        let answer = spawn_blocking(move || {
-            // A caller who hangs up does not stop the thread, so it must keep counting.
+        let answers = spawn_blocking(move || {
+            // A client that hangs up does not stop the thread, which therefore counts until it ends.
             let _held = thread;
             ask()
         });
-        Ok(Some(answer.await.map_err(Error::internal)?))
+        answers.await.map_err(Error::internal)
+    }
+
+    /// The items that the rule allows the caller to reach.
+    pub(crate) async fn filter_allowed<T>(
+        &self,
+        rule: &'static str,
+        items: Vec<T>,
+        target: impl Fn(&T) -> Result<PolicyTarget>,
+    ) -> Result<Vec<T>> {
+        let Some(question) = self.question(rule).await? else {
+            return Ok(items);
+        };
+        let targets = items.iter().map(target).collect::<Result<_>>()?;
+        let answers = self.ask(question, targets).await?;
+        let answered = items.into_iter().zip(answers);
+        let allowed = answered.filter_map(|(item, answer)| answer.is_ok().then_some(item));
+        Ok(allowed.collect())
+    }
+
+    /// The caller's id, where the rule only asks whether the caller owns a thing, which `owner` of the target names, and
+    /// refuses the things of others, such as `foreign`.
+    pub(crate) async fn confined_to_own(
+        &self,
+        rule: &'static str,
+        owner: &str,
+        foreign: PolicyTarget,
+    ) -> Result<Option<&str>> {
+        let Some(token) = self.token() else {
+            return Ok(None);
+        };
+        if !self.rules.asks_only_for_owner(rule, "user_id", owner) {
+            return Ok(None);
+        }
+        let refused = self.allow_on(rule, foreign).await.is_err();
+        Ok(refused.then_some(token.subject.user.id.as_str()))
     }
 }
 
-/// The attributes of the query that the reference shows to a rule.
+/// The attributes of the query that Keystone shows to a rule.
 fn filters(rule: &str) -> &'static [&'static str] {
     let (_, action) = rule.split_once(':').unwrap_or_default();
     match action {

@@ -2,25 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use axum::routing::get;
 use chrono::Duration;
 use keystone_auth::{AuthToken, TokenError};
 use keystone_identity::{Actor, Grant, GrantTarget};
 use keystone_types::{Error, Listing, Result, to_python_json};
 use serde_json::{Value, json};
 
-use crate::Live;
 use crate::body::Body;
 use crate::context::{Context, PolicyTarget, no_content};
 use crate::error::{ApiError, json_line, json_response};
 use crate::middleware::header_text;
+use crate::routes::{Routes, get};
 use crate::schema;
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .route("/v3/auth/catalog", get(catalog))
         .route("/v3/auth/domains", get(domains))
         .route("/v3/auth/projects", get(projects))
@@ -35,7 +33,7 @@ async fn issue(cx: Context, body: Body) -> Result<Response, ApiError> {
     if auth.as_object().is_some_and(serde_json::Map::is_empty) {
         return Err(Error::expecting("auth", "request body").into());
     }
-    let service = &cx.unchecked().auth;
+    let service = &cx.without_policy().auth;
     let receipt = header_text(&cx.headers, "openstack-auth-receipt");
     let token = service.issue(&auth, receipt, cx.claimant()).await?;
     let catalog = if cx.has("nocatalog") {
@@ -56,9 +54,8 @@ async fn validate(cx: Context) -> Result<Response, ApiError> {
     } else {
         "identity:validate_token"
     };
-    let service = &cx.unchecked().auth;
     let window = if cx.query("allow_expired").is_some_and(is_true) {
-        service.settings().allow_expired_window
+        cx.unchecked().auth_settings().allow_expired_window
     } else {
         Duration::zero()
     };
@@ -67,14 +64,15 @@ async fn validate(cx: Context) -> Result<Response, ApiError> {
     let catalog = async {
         let wanted = !id.is_empty() && !cx.has("nocatalog");
         if wanted {
-            service.catalog_ahead(id).await
+            cx.unchecked().catalog_ahead(id).await
         } else {
             Ok(None)
         }
     };
     let (found, catalog) = tokio::join!(find_subject(&cx, window), catalog);
     let (found, catalog) = (found?, catalog?);
-    cx.allow_on(rule, token_target(found.as_deref())?).await?;
+    let target = token_target(found.as_deref())?;
+    let service = &cx.allow_on(rule, target).await?.auth;
     let token = found.ok_or_else(|| Error::Missing("No token in the request".to_owned()))?;
     let catalog = catalog.map(|catalog| (*catalog).clone());
     token_response(StatusCode::OK, id, &token.body(service.settings(), catalog))
@@ -106,7 +104,7 @@ async fn find_subject(cx: &Context, window: Duration) -> Result<Option<Arc<AuthT
     if let Some(own) = cx.token().filter(|own| own.id == id) {
         return Ok(Some(Arc::clone(own)));
     }
-    let found = cx.unchecked().auth.validate(id, window).await;
+    let found = cx.unchecked().token(id, window).await;
     found.map(Some).map_err(TokenError::into_error)
 }
 

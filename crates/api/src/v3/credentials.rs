@@ -1,21 +1,21 @@
 //! `/v3/credentials`
 
-use axum::Router;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_auth::{Authority, Scope};
 use keystone_identity::{Credential, SealedCredential};
 use keystone_types::{Error, Listing, Page, Result};
 use serde_json::Value;
 
-use crate::Live;
+use crate::App;
 use crate::body::{Body, resource};
 use crate::context::{Context, PolicyTarget, no_content};
 use crate::error::ApiError;
+use crate::listing::ListLimit;
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
-        .route("/v3/credentials", get(list).post(create))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .route("/v3/credentials", get(list).post(create).renaming())
         .route(
             "/v3/credentials/{credential_id}",
             get(show).patch(update).delete(delete),
@@ -30,8 +30,8 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
         _ => PolicyTarget::new(),
     };
     let app = cx.allow_on("identity:list_credentials", target).await?;
-    let listing = cx.listing(&["user_id", "type"])?;
-    let (sealed, auth) = (visible(&cx, &listing).await?, app.auth.clone());
+    let listing = cx.listing(ListLimit::Client, &["user_id", "type"])?;
+    let (sealed, auth) = (visible(&cx, app, &listing).await?, app.auth.clone());
     let (count, wanted) = (sealed.len(), listing.limit);
     let open = move || {
         let credentials = auth.credentials();
@@ -56,7 +56,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
         attributes.shift_remove(column);
     }
     let credential: Credential = resource(attributes)?;
-    let authority = reach(&cx).await.check(&credential)?;
+    let authority = access(&cx).await.check(&credential)?;
     let credentials = app.auth.credentials();
     cx.created(
         &credentials
@@ -66,107 +66,99 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
-    let credential = allowed(&cx, "identity:get_credential").await?;
-    let app = cx.unchecked();
+    let (app, credential) = allowed(&cx, "identity:get_credential").await?;
     cx.member(&app.auth.credentials().open(&credential.id).await?)
 }
 
 async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     const RULE: &str = "identity:update_credential";
-    let credential = allowed(&cx, RULE).await?;
+    let (_, credential) = allowed(&cx, RULE).await?;
     let patch = body.member("credential")?;
-    // And may the caller have it as it would be then?
+    // The rule is asked about the changed credential too.
     let mut changed = serde_json::to_value(&credential).map_err(Error::internal)?;
     if let Value::Object(changed) = &mut changed {
         changed.extend(patch.clone());
     }
     let target = PolicyTarget::new().with("credential", &changed)?;
-    cx.allow_on(RULE, target).await?;
+    let app = cx.allow_on(RULE, target).await?;
     let blob = patch.get("blob").and_then(Value::as_str);
-    let credentials = cx.unchecked().auth.credentials();
     let blob = blob.unwrap_or_default().to_owned();
+    let credentials = app.auth.credentials();
     cx.member(&credentials.update(credential, blob).await?)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
-    let credential = allowed(&cx, "identity:delete_credential").await?;
-    let identity = &cx.unchecked().identity;
-    identity.delete_credential(&credential.id).await?;
+    let (app, credential) = allowed(&cx, "identity:delete_credential").await?;
+    app.identity.delete_credential(&credential.id).await?;
     Ok(no_content())
 }
 
-/// The credential in the path, once the caller may do with it what the rule is about.
-async fn allowed(cx: &Context, rule: &'static str) -> Result<Credential> {
+/// The services and the credential in the path, if the rule and the caller's kind of token allow it.
+async fn allowed<'a>(cx: &'a Context, rule: &'static str) -> Result<(&'a App, Credential)> {
     cx.authenticated()?;
-    let identity = &cx.unchecked().identity;
-    let found = identity.credential(cx.path("credential_id")).await;
-    let target = match &found {
-        Ok(credential) => PolicyTarget::new().with("credential", credential)?,
-        Err(error) if error.is_not_found() => PolicyTarget::new(),
-        Err(_) => return found,
-    };
-    cx.allow_on(rule, target).await?;
+    let found = cx.unchecked().credential(cx.path("credential_id")).await;
+    let target = PolicyTarget::new().maybe("credential", found.clone())?;
+    let app = cx.allow_on(rule, target).await?;
     let credential = found?;
-    reach(cx).await.check(&credential)?;
-    Ok(credential)
+    access(cx).await.check(&credential)?;
+    Ok((app, credential))
 }
 
-/// What the listing asks for as far as the caller may see it, from its marker on.
-async fn visible(cx: &Context, listing: &Listing) -> Result<Vec<SealedCredential>> {
+/// The credentials that the listing asks for and the caller may see, from its marker on.
+async fn visible(cx: &Context, app: &App, listing: &Listing) -> Result<Vec<SealedCredential>> {
     const RULE: &str = "identity:get_credential";
-    let reach = reach(cx).await;
-    if reach == Reach::Nothing {
+    let access = access(cx).await;
+    if access == Access::Nothing {
         return Ok(Vec::new());
     }
-    // Who sees none but the own ones does not read those of all the cloud.
+    // A caller who may see only the own ones does not make the server read everybody's.
     let mut narrowed = listing.clone();
     narrowed.limit = None;
     let owner = "target.credential.user_id";
-    let stranger = PolicyTarget::credential_of("")?;
-    if let Some(id) = cx.confined_to_own(RULE, owner, stranger).await? {
+    let foreign = PolicyTarget::credential_of("")?;
+    if let Some(id) = cx.confined_to_own(RULE, owner, foreign).await? {
         narrowed = narrowed.with("user_id", id);
     }
-    let identity = &cx.unchecked().identity;
-    let found = identity.sealed_credentials(&narrowed).await?.items;
+    let found = app.identity.sealed_credentials(&narrowed).await?.items;
     let target =
         |sealed: &SealedCredential| PolicyTarget::new().with("credential", &sealed.credential);
-    let mut seen = cx.reachable(RULE, found, target).await?;
-    seen.retain(|sealed| reach.check(&sealed.credential).is_ok());
+    let mut seen = cx.filter_allowed(RULE, found, target).await?;
+    seen.retain(|sealed| access.check(&sealed.credential).is_ok());
     Ok(seen)
 }
 
 /// Which credentials the caller's kind of token may touch, whatever the policy says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach<'a> {
+enum Access<'a> {
     All,
     Ec2(Authority<'a>),
     Nothing,
 }
 
-/// A token that was made on somebody else's authority must not get at secrets that outlive it.
-async fn reach(cx: &Context) -> Reach<'_> {
-    let settings = cx.unchecked().auth.settings();
+/// A delegated token must not get at secrets that outlive it.
+async fn access(cx: &Context) -> Access<'_> {
+    let settings = cx.unchecked().auth_settings();
     let Some(token) = cx.token() else {
-        return Reach::All;
+        return Access::All;
     };
     match token.authority(settings) {
-        Authority::Own => Reach::All,
-        lent @ (Authority::Trust(_)
+        Authority::Own => Access::All,
+        delegated @ (Authority::Trust(_)
         | Authority::ApplicationCredential(_)
         | Authority::AccessToken(_)
         | Authority::Unknown) => {
             let exempt =
                 settings.delegated_admins_reach_ec2 && cx.allow("admin_required").await.is_ok();
             if exempt {
-                Reach::Ec2(lent)
+                Access::Ec2(delegated)
             } else {
-                Reach::Nothing
+                Access::Nothing
             }
         }
     }
 }
 
-impl<'a> Reach<'a> {
+impl<'a> Access<'a> {
     /// On whose authority a credential of this type is touched.
     fn check(self, credential: &Credential) -> Result<Authority<'a>> {
         match self {

@@ -1,20 +1,18 @@
 //! `/v3/domains/{domain_id}/config`: what a domain sets for itself, and what holds where it does not.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_identity::{Config, ConfigPart};
 use keystone_types::Result;
 use serde_json::{Value, json};
 
-use crate::Live;
 use crate::body::Body;
 use crate::context::{Context, no_content};
 use crate::error::{ApiError, json_line};
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .route("/v3/domains/config/default", get(defaults))
         .route("/v3/domains/config/{group}/default", get(defaults))
         .route("/v3/domains/config/{group}/{option}/default", get(defaults))
@@ -34,16 +32,19 @@ pub(crate) fn routes() -> Router<Live> {
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
     let (id, part) = (cx.path("domain_id"), part(&cx));
-    let config = if part.group == Some("security_compliance") {
+    let (app, config) = if part.group == Some("security_compliance") {
         let app = cx
             .allow("identity:get_security_compliance_domain_config")
             .await?;
-        app.identity.security_compliance_config(id, part.option)?
+        (
+            app,
+            app.identity.security_compliance_config(id, part.option)?,
+        )
     } else {
         let app = cx.allow("identity:get_domain_config").await?;
-        app.identity.domain_config(id, part).await?
+        (app, app.identity.domain_config(id, part).await?)
     };
-    cx.unchecked().identity.domain(id).await?;
+    app.identity.domain(id).await?;
     Ok(answer(StatusCode::OK, config))
 }
 

@@ -1,20 +1,19 @@
 //! `/v3/domains`
 
-use axum::Router;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_identity::Project;
 use keystone_types::{Error, Result, new_id};
 use serde_json::{Value, json};
 
-use crate::Live;
 use crate::body::{Body, parse_member};
 use crate::context::{Context, PolicyTarget, no_content};
 use crate::error::ApiError;
+use crate::listing::ListLimit;
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
-        .route("/v3/domains", get(list).post(create))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .route("/v3/domains", get(list).post(create).renaming())
         .route(
             "/v3/domains/{domain_id}",
             get(show).patch(update).delete(delete),
@@ -28,18 +27,18 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
         None => PolicyTarget::new(),
     };
     let app = cx.allow_on("identity:list_domains", target).await?;
-    let listing = cx.listing(&["name", "enabled"])?;
+    let listing = cx.listing(ListLimit::Resource, &["name", "enabled"])?;
     let narrowed = match scope {
         Some(id) => listing.clone().with("id", id),
         None => listing.clone(),
     };
-    cx.collection(app.identity.domains(&narrowed).await?, &listing)
+    cx.collection_or_all(app.identity.domains(&narrowed).await?, listing)
         .await
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
     cx.authenticated()?;
-    let found = cx.unchecked().identity.domain(cx.path("domain_id")).await;
+    let found = cx.unchecked().domain(cx.path("domain_id")).await;
     let app = cx
         .allow_on(
             "identity:get_domain",
@@ -69,7 +68,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
 
 async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let id = cx.path("domain_id");
-    let found = cx.unchecked().identity.domain(id);
+    let found = cx.unchecked().domain(id);
     let app = cx.allow_found("identity:update_domain", found).await?;
     let mut patch = body.member("domain")?;
     patch.shift_remove("id");
@@ -78,7 +77,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let id = cx.path("domain_id");
-    let found = cx.unchecked().identity.domain(id);
+    let found = cx.unchecked().domain(id);
     let app = cx.allow_found("identity:delete_domain", found).await?;
     app.identity.delete_domain(id).await?;
     Ok(no_content())

@@ -2,51 +2,54 @@
 //!
 //! The groups are listed whole: the schema of the query has no limit and no marker.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_catalog::EndpointGroup;
 use keystone_types::{Error, Result};
 use serde_json::{Value, json};
 
+use crate::App;
 use crate::body::{Body, resource};
 use crate::context::{Context, no_content};
 use crate::error::{ApiError, json_line};
-use crate::{App, Live};
+use crate::listing::ListLimit;
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    let below = |path: &str| format!("/v3/OS-EP-FILTER/{path}");
-    let group = "endpoint_groups/{endpoint_group_id}";
-    let project = "projects/{project_id}";
-    Router::new()
-        .route(&below("endpoint_groups"), get(list).post(create))
-        .route(&below(group), get(show).patch(update).delete(delete))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .route("/v3/OS-EP-FILTER/endpoint_groups", get(list).post(create))
         .route(
-            &below(&format!("{group}/endpoints")),
+            "/v3/OS-EP-FILTER/endpoint_groups/{endpoint_group_id}",
+            get(show).patch(update).delete(delete),
+        )
+        .route(
+            "/v3/OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/endpoints",
             get(endpoints_in_group),
         )
-        .route(&below(&format!("{group}/projects")), get(projects_of_group))
         .route(
-            &below(&format!("{group}/{project}")),
+            "/v3/OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects",
+            get(projects_of_group),
+        )
+        .route(
+            "/v3/OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id}",
             get(show_group_in_project)
                 .put(add_group_to_project)
                 .delete(remove_group_from_project),
         )
         .route(
-            &below("endpoints/{endpoint_id}/projects"),
+            "/v3/OS-EP-FILTER/endpoints/{endpoint_id}/projects",
             get(projects_of_endpoint),
         )
         .route(
-            &below(&format!("{project}/endpoint_groups")),
+            "/v3/OS-EP-FILTER/projects/{project_id}/endpoint_groups",
             get(groups_of_project),
         )
         .route(
-            &below(&format!("{project}/endpoints")),
+            "/v3/OS-EP-FILTER/projects/{project_id}/endpoints",
             get(endpoints_of_project),
         )
         .route(
-            &below(&format!("{project}/endpoints/{{endpoint_id}}")),
+            "/v3/OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id}",
             get(check_endpoint_in_project)
                 .put(add_endpoint_to_project)
                 .delete(remove_endpoint_from_project),
@@ -55,7 +58,7 @@ pub(crate) fn routes() -> Router<Live> {
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:list_endpoint_groups").await?;
-    let listing = cx.listing(&["name"])?;
+    let listing = cx.listing(ListLimit::Unpaged, &["name"])?;
     cx.collection(app.catalog.endpoint_groups(&listing).await?, &listing)
         .await
 }

@@ -1,37 +1,38 @@
 //! `OS-ENDPOINT-POLICY`: which policy is for which endpoint.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_catalog::{Association, Endpoint};
 use keystone_types::{Error, Resource, Result};
 use serde_json::json;
 
+use crate::App;
 use crate::context::{Context, no_content};
 use crate::error::{ApiError, json_line};
-use crate::{App, Live};
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    let below = |path: &str| format!("/v3/policies/{{policy_id}}/OS-ENDPOINT-POLICY/{path}");
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .route(
             "/v3/endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy",
             get(policy),
         )
-        .route(&below("endpoints"), get(endpoints))
         .route(
-            &below("endpoints/{endpoint_id}"),
+            "/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints",
+            get(endpoints),
+        )
+        .route(
+            "/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints/{endpoint_id}",
             get(check_endpoint)
                 .put(add_endpoint)
                 .delete(remove_endpoint),
         )
         .route(
-            &below("services/{service_id}"),
+            "/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/services/{service_id}",
             get(check_service).put(add_service).delete(remove_service),
         )
         .route(
-            &below("services/{service_id}/regions/{region_id}"),
+            "/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/services/{service_id}/regions/{region_id}",
             get(check_region).put(add_region).delete(remove_region),
         )
 }

@@ -1,19 +1,18 @@
 //! `/v3/endpoints`
 
-use axum::Router;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_catalog::Endpoint;
 use keystone_types::Result;
 
-use crate::Live;
 use crate::body::{Body, resource};
 use crate::context::{Context, no_content};
 use crate::error::ApiError;
+use crate::listing::ListLimit;
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
-        .route("/v3/endpoints", get(list).post(create))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .route("/v3/endpoints", get(list).post(create).renaming())
         .route(
             "/v3/endpoints/{endpoint_id}",
             get(show).patch(update).delete(delete),
@@ -22,7 +21,10 @@ pub(crate) fn routes() -> Router<Live> {
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:list_endpoints").await?;
-    let listing = cx.listing(&["interface", "service_id", "region_id"])?;
+    let listing = cx.listing(
+        ListLimit::Catalog,
+        &["interface", "service_id", "region_id"],
+    )?;
     cx.collection(app.catalog.endpoints(&listing).await?, &listing)
         .await
 }

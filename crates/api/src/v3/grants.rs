@@ -1,40 +1,48 @@
 //! Grants of roles to users and groups on projects, domains and the system: one set of handlers
 //! for the ways in which the path can be put together.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_identity::{Actor, Grant, GrantTarget, Inheritance};
 use keystone_types::{Error, Result};
 
+use crate::App;
 use crate::context::{Context, PolicyTarget, no_content};
 use crate::error::ApiError;
-use crate::{App, Live};
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    let mut router = Router::new();
-    for on in ["projects/{project_id}", "domains/{domain_id}", "system"] {
-        for actor in ["users/{user_id}", "groups/{group_id}"] {
-            router = router
-                .route(&format!("/v3/{on}/{actor}/roles"), get(list))
-                .route(
-                    &format!("/v3/{on}/{actor}/roles/{{role_id}}"),
-                    get(check).put(create).delete(delete),
-                );
-            if on != "system" {
-                let inherited = format!("/v3/OS-INHERIT/{on}/{actor}/roles");
-                router = router.route(
-                    &format!("{inherited}/{{role_id}}/inherited_to_projects"),
-                    get(check).put(create).delete(delete),
-                );
-                if on.starts_with("domains") {
-                    router = router.route(&format!("{inherited}/inherited_to_projects"), get(list));
-                }
-            }
-        }
-    }
-    router
+/// Where the roles of an actor are listed.
+const LISTS: [&str; 8] = [
+    "/v3/domains/{domain_id}/groups/{group_id}/roles",
+    "/v3/domains/{domain_id}/users/{user_id}/roles",
+    "/v3/projects/{project_id}/groups/{group_id}/roles",
+    "/v3/projects/{project_id}/users/{user_id}/roles",
+    "/v3/system/groups/{group_id}/roles",
+    "/v3/system/users/{user_id}/roles",
+    "/v3/OS-INHERIT/domains/{domain_id}/groups/{group_id}/roles/inherited_to_projects",
+    "/v3/OS-INHERIT/domains/{domain_id}/users/{user_id}/roles/inherited_to_projects",
+];
+
+/// Where one role is granted.
+const GRANTS: [&str; 10] = [
+    "/v3/domains/{domain_id}/groups/{group_id}/roles/{role_id}",
+    "/v3/domains/{domain_id}/users/{user_id}/roles/{role_id}",
+    "/v3/projects/{project_id}/groups/{group_id}/roles/{role_id}",
+    "/v3/projects/{project_id}/users/{user_id}/roles/{role_id}",
+    "/v3/system/groups/{group_id}/roles/{role_id}",
+    "/v3/system/users/{user_id}/roles/{role_id}",
+    "/v3/OS-INHERIT/domains/{domain_id}/groups/{group_id}/roles/{role_id}/inherited_to_projects",
+    "/v3/OS-INHERIT/domains/{domain_id}/users/{user_id}/roles/{role_id}/inherited_to_projects",
+    "/v3/OS-INHERIT/projects/{project_id}/groups/{group_id}/roles/{role_id}/inherited_to_projects",
+    "/v3/OS-INHERIT/projects/{project_id}/users/{user_id}/roles/{role_id}/inherited_to_projects",
+];
+
+pub(crate) fn routes() -> Routes {
+    let lists = LISTS.into_iter();
+    let routes = lists.fold(Routes::new(), |routes, path| routes.route(path, get(list)));
+    GRANTS.into_iter().fold(routes, |routes, path| {
+        routes.route(path, get(check).put(create).delete(delete))
+    })
 }
 
 /// What is done to a grant, and the rules for it on the system.
@@ -132,7 +140,7 @@ fn grant(cx: &Context) -> Grant {
 /// Looks up everything that the path names, which the rules may look at, and asks.
 async fn allow<'a>(cx: &'a Context, grant: &Grant, action: &Action) -> Result<&'a App> {
     cx.authenticated()?;
-    let identity = &cx.unchecked().identity;
+    let found = cx.unchecked();
     // Below OS-INHERIT the reference asks the rule even about what does not exist.
     let lenient = matches!(
         grant.target,
@@ -140,19 +148,19 @@ async fn allow<'a>(cx: &'a Context, grant: &Grant, action: &Action) -> Result<&'
     );
     let mut target = PolicyTarget::new();
     if let GrantTarget::Domain(id, _) = &grant.target {
-        target = add(target, "domain", identity.domain(id).await, lenient)?;
+        target = add(target, "domain", found.domain(id).await, lenient)?;
     }
     let role_id = cx.path("role_id");
     if !role_id.is_empty() {
-        target = add(target, "role", identity.role(role_id).await, lenient)?;
+        target = add(target, "role", found.role(role_id).await, lenient)?;
     }
     let missing = lenient || action.for_missing_actor;
     target = match &grant.actor {
-        Actor::User(id) => add(target, "user", identity.user(id).await, missing)?,
-        Actor::Group(id) => add(target, "group", identity.group(id).await, missing)?,
+        Actor::User(id) => add(target, "user", found.user(id).await, missing)?,
+        Actor::Group(id) => add(target, "group", found.group(id).await, missing)?,
     };
     if let GrantTarget::Project(id, _) = &grant.target {
-        target = add(target, "project", identity.project(id).await, lenient)?;
+        target = add(target, "project", found.project(id).await, lenient)?;
     }
     let rule = match (&grant.target, &grant.actor) {
         (GrantTarget::System, Actor::User(_)) => action.system_user,

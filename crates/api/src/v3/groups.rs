@@ -1,20 +1,19 @@
 //! `/v3/groups`
 
-use axum::Router;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_identity::Group;
 use keystone_types::{Error, Result};
 use serde_json::json;
 
-use crate::Live;
 use crate::body::{Body, resource};
 use crate::context::{Context, PolicyTarget, no_content};
 use crate::error::ApiError;
+use crate::listing::ListLimit;
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
-        .route("/v3/groups", get(list).post(create))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .route("/v3/groups", get(list).post(create).renaming())
         .route(
             "/v3/groups/{group_id}",
             get(show).patch(update).delete(delete),
@@ -33,7 +32,7 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
         None => PolicyTarget::new(),
     };
     let app = cx.allow_on("identity:list_groups", target).await?;
-    let listing = cx.listing(&["domain_id", "name"])?;
+    let listing = cx.listing(ListLimit::Identity, &["domain_id", "name"])?;
     let narrowed = cx.within_domain(&listing)?;
     cx.collection(app.identity.groups(&narrowed).await?, &listing)
         .await
@@ -76,7 +75,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let id = cx.path("group_id");
-    let found = cx.unchecked().identity.group(id);
+    let found = cx.unchecked().group(id);
     let app = cx.allow_found("identity:delete_group", found).await?;
     app.identity.delete_group(id).await?;
     Ok(no_content())
@@ -85,7 +84,10 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
 async fn users(cx: Context) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
     let app = cx.allow_on("identity:list_users_in_group", target).await?;
-    let listing = cx.listing(&["domain_id", "enabled", "name", "password_expires_at"])?;
+    let listing = cx.listing(
+        ListLimit::Identity,
+        &["domain_id", "enabled", "name", "password_expires_at"],
+    )?;
     let narrowed = match cx.domain_scope() {
         Some(id) => listing.clone().with("domain_id", id),
         None => listing.clone(),
@@ -130,15 +132,11 @@ async fn remove_user(cx: Context) -> Result<Response, ApiError> {
 
 async fn target(cx: &Context) -> Result<PolicyTarget, Error> {
     cx.authenticated()?;
-    PolicyTarget::new().maybe(
-        "group",
-        cx.unchecked().identity.group(cx.path("group_id")).await,
-    )
+    PolicyTarget::new().maybe("group", cx.unchecked().group(cx.path("group_id")).await)
 }
 
 async fn membership_target(cx: &Context) -> Result<PolicyTarget, Error> {
-    target(cx).await?.maybe(
-        "user",
-        cx.unchecked().identity.user(cx.path("user_id")).await,
-    )
+    target(cx)
+        .await?
+        .maybe("user", cx.unchecked().user(cx.path("user_id")).await)
 }

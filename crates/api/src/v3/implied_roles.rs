@@ -1,19 +1,18 @@
 //! `/v3/roles/{id}/implies` and `/v3/role_inferences`: which role implies which.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_identity::Role;
 use keystone_types::{Error, Result};
 use serde_json::{Value, json};
 
+use crate::App;
 use crate::context::{Context, PolicyTarget, no_content};
 use crate::error::{ApiError, json_line};
-use crate::{App, Live};
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .route("/v3/role_inferences", get(inferences))
         .route("/v3/roles/{prior_role_id}/implies", get(list))
         .route(
@@ -94,10 +93,10 @@ struct Pair {
 impl Pair {
     async fn load(cx: &Context) -> Result<Self> {
         cx.authenticated()?;
-        let identity = &cx.unchecked().identity;
+        let unchecked = cx.unchecked();
         Ok(Self {
-            prior: identity.role(cx.path("prior_role_id")).await?,
-            implied: identity.role(cx.path("implied_role_id")).await?,
+            prior: unchecked.role(cx.path("prior_role_id")).await?,
+            implied: unchecked.role(cx.path("implied_role_id")).await?,
         })
     }
 
@@ -122,11 +121,7 @@ impl Pair {
 
 async fn allow_list(cx: &Context) -> Result<(&App, Role)> {
     cx.authenticated()?;
-    let prior = cx
-        .unchecked()
-        .identity
-        .role(cx.path("prior_role_id"))
-        .await?;
+    let prior = cx.unchecked().role(cx.path("prior_role_id")).await?;
     let target = PolicyTarget::new().with("prior_role", &prior)?;
     let app = cx.allow_on("identity:list_implied_roles", target).await?;
     Ok((app, prior))

@@ -1,19 +1,19 @@
 //! `/v3/limits`
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_auth::Scope;
 use keystone_identity::Limit;
 use keystone_types::{Error, Listing, Page, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::App;
 use crate::body::Body;
 use crate::context::{Context, PolicyTarget, no_content};
 use crate::error::{ApiError, json_line};
-use crate::{App, Live};
+use crate::listing::ListLimit;
+use crate::routes::{Routes, get};
 
 const FILTERS: [&str; 5] = [
     "service_id",
@@ -23,8 +23,8 @@ const FILTERS: [&str; 5] = [
     "domain_id",
 ];
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .route("/v3/limits", get(list).post(create))
         .route(
             "/v3/limits/{limit_id}",
@@ -34,7 +34,7 @@ pub(crate) fn routes() -> Router<Live> {
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:list_limits").await?;
-    let listing = cx.listing(&FILTERS)?;
+    let listing = cx.listing(ListLimit::Client, &FILTERS)?;
     cx.collection(visible(&cx, app, &listing).await?, &listing)
         .await
 }
@@ -70,7 +70,7 @@ async fn show(cx: Context) -> Result<Response, ApiError> {
 
 async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let id = cx.path("limit_id");
-    let found = cx.unchecked().identity.limit(id);
+    let found = cx.unchecked().limit(id);
     let app = cx.allow_found("identity:update_limit", found).await?;
     let patch = body.patch("limit", id)?;
     cx.member(&app.identity.update_limit(id, &patch).await?)
@@ -78,7 +78,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let id = cx.path("limit_id");
-    let found = cx.unchecked().identity.limit(id);
+    let found = cx.unchecked().limit(id);
     let app = cx.allow_found("identity:delete_limit", found).await?;
     app.identity.delete_limit(id).await?;
     Ok(no_content())
@@ -114,16 +114,16 @@ async fn visible(cx: &Context, app: &App, listing: &Listing) -> Result<Page<Limi
 /// The limit with the project or the domain that it belongs to.
 async fn target(cx: &Context) -> Result<PolicyTarget> {
     cx.authenticated()?;
-    let identity = &cx.unchecked().identity;
-    let limit = match identity.limit(cx.path("limit_id")).await {
+    let unchecked = cx.unchecked();
+    let limit = match unchecked.limit(cx.path("limit_id")).await {
         Err(error) if error.is_not_found() => return Ok(PolicyTarget::new()),
         limit => limit?,
     };
     let mut about = serde_json::to_value(&limit).map_err(Error::internal)?;
     if let Some(id) = &limit.project_id {
-        about["project"] = found(identity.project(id).await)?;
+        about["project"] = found(unchecked.project(id).await)?;
     } else if let Some(id) = &limit.domain_id {
-        about["domain"] = found(identity.domain(id).await)?;
+        about["domain"] = found(unchecked.domain(id).await)?;
     }
     PolicyTarget::new().with("limit", &about)
 }

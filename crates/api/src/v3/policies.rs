@@ -1,8 +1,6 @@
 //! `/v3/policies`
 
-use axum::Router;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_catalog::Policy;
 use keystone_types::{Error, Result};
 use serde_json::{Map, Value, json};
@@ -10,14 +8,17 @@ use serde_json::{Map, Value, json};
 use crate::body::{Body, attributes, resource};
 use crate::context::{Context, no_content};
 use crate::error::ApiError;
-use crate::{Live, schema};
+use crate::listing::ListLimit;
+use crate::routes::{Routes, get};
+use crate::schema;
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .route(
             "/v3/policies",
             get(list)
                 .post(create)
+                .renaming()
                 .patch(no_id_to_patch)
                 .delete(no_id_to_delete),
         )
@@ -29,7 +30,7 @@ pub(crate) fn routes() -> Router<Live> {
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:list_policies").await?;
-    let listing = cx.listing(&["type"])?;
+    let listing = cx.listing(ListLimit::Policy, &["type"])?;
     cx.collection(app.catalog.policies(&listing).await?, &listing)
         .await
 }

@@ -1,21 +1,19 @@
 //! `/v3/projects/{project_id}/tags`
 
-use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use keystone_types::{Error, Result};
 use serde_json::{Value, json};
 
 use super::projects::target;
-use crate::Live;
 use crate::body::Body;
 use crate::context::{Context, no_content};
 use crate::error::{ApiError, json_line};
+use crate::routes::{Routes, get};
 use crate::schema;
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .route(
             "/v3/projects/{project_id}/tags",
             get(list).put(replace).delete(clear),

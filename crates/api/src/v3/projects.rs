@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_identity::{Limit, Project, Relatives};
 use keystone_types::{Error, Result, to_python_json};
 use serde_json::{Value, json};
 
-use crate::Live;
+use crate::App;
 use crate::body::{Body, resource};
 use crate::context::{Context, PolicyTarget, linked, no_content};
 use crate::error::{ApiError, json_line, json_response};
+use crate::listing::ListLimit;
+use crate::routes::{Routes, get};
 
 const FILTERS: [&str; 9] = [
     "domain_id",
@@ -27,9 +27,9 @@ const FILTERS: [&str; 9] = [
     "not-tags-any",
 ];
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
-        .route("/v3/projects", get(list).post(create))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .route("/v3/projects", get(list).post(create).renaming())
         .route(
             "/v3/projects/{project_id}",
             get(show).patch(update).delete(delete),
@@ -43,7 +43,7 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
         None => PolicyTarget::new(),
     };
     let app = cx.allow_on("identity:list_projects", target).await?;
-    let listing = cx.listing(&FILTERS)?;
+    let listing = cx.listing(ListLimit::Resource, &FILTERS)?;
     let mut narrowed = listing.clone();
     if !cx.has("is_domain") {
         narrowed = narrowed.with("is_domain", "0");
@@ -51,7 +51,7 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
     if let Some(id) = scope {
         narrowed = narrowed.with("domain_id", id);
     }
-    cx.collection(app.identity.projects(&narrowed).await?, &listing)
+    cx.collection_or_all(app.identity.projects(&narrowed).await?, listing)
         .await
 }
 
@@ -101,17 +101,17 @@ async fn show(cx: Context) -> Result<Response, ApiError> {
     }
     let parents = if cx.flag("parents_as_list") {
         let parents = app.identity.parents(&project.id).await?;
-        Some(as_list(&cx, &project.id, Relatives::Above, parents).await?)
+        Some(as_list(&cx, app, &project.id, Relatives::Above, parents).await?)
     } else if cx.flag("parents_as_ids") {
-        Some(as_ids(&cx, &project, Relatives::Above).await?)
+        Some(as_ids(&cx, app, &project, Relatives::Above).await?)
     } else {
         None
     };
     let subtree = if cx.flag("subtree_as_list") {
         let subtree = app.identity.subtree(&project.id).await?;
-        Some(as_list(&cx, &project.id, Relatives::Below, subtree).await?)
+        Some(as_list(&cx, app, &project.id, Relatives::Below, subtree).await?)
     } else if cx.flag("subtree_as_ids") {
-        Some(as_ids(&cx, &project, Relatives::Below).await?)
+        Some(as_ids(&cx, app, &project, Relatives::Below).await?)
     } else {
         None
     };
@@ -154,18 +154,19 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
 /// The project in the path, for rules about it.
 pub(super) async fn target(cx: &Context) -> Result<PolicyTarget> {
     cx.authenticated()?;
-    let found = cx.unchecked().identity.project(cx.path("project_id")).await;
+    let found = cx.unchecked().project(cx.path("project_id")).await;
     PolicyTarget::new().maybe("project", found)
 }
 
 /// The projects among these on which the caller has a role, each as a member; with their limits, where those are asked for.
 async fn as_list(
     cx: &Context,
+    app: &App,
     id: &str,
     relatives: Relatives,
     mut projects: Vec<Project>,
 ) -> Result<String> {
-    let identity = &cx.unchecked().identity;
+    let identity = &app.identity;
     if let Some(token) = cx.token() {
         let caller = &token.subject.user.id;
         let held = identity.project_ids_for_user(caller).await?;
@@ -198,9 +199,13 @@ async fn as_list(
 }
 
 /// The projects above or below one as nested ids.
-async fn as_ids(cx: &Context, project: &Project, relatives: Relatives) -> Result<String> {
-    let identity = &cx.unchecked().identity;
-    let mut rows = identity.relative_ids(&project.id, relatives).await?;
+async fn as_ids(
+    cx: &Context,
+    app: &App,
+    project: &Project,
+    relatives: Relatives,
+) -> Result<String> {
+    let mut rows = app.identity.relative_ids(&project.id, relatives).await?;
     if relatives == Relatives::Above {
         rows.push((project.id.clone(), project.parent_id.clone()));
     }

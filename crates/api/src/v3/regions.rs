@@ -1,28 +1,27 @@
 //! `/v3/regions`, which are listed whole: the schema of the query has no limit and no marker.
 
-use axum::Router;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_catalog::Region;
 use keystone_types::{Error, Result};
 
-use crate::Live;
 use crate::body::{Body, parse_member};
 use crate::context::{Context, no_content};
 use crate::error::ApiError;
+use crate::listing::ListLimit;
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
-        .route("/v3/regions", get(list).post(create))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .route("/v3/regions", get(list).post(create).renaming())
         .route(
             "/v3/regions/{region_id}",
-            get(show).put(put).patch(update).delete(delete),
+            get(show).put(put).renaming().patch(update).delete(delete),
         )
 }
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:list_regions").await?;
-    let listing = cx.listing(&["parent_region_id"])?;
+    let listing = cx.listing(ListLimit::Unpaged, &["parent_region_id"])?;
     cx.collection(app.catalog.regions(&listing).await?, &listing)
         .await
 }

@@ -1,20 +1,19 @@
 //! `/v3/registered_limits`
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_identity::RegisteredLimit;
 use keystone_types::Result;
 use serde_json::json;
 
-use crate::Live;
 use crate::body::Body;
 use crate::context::{Context, no_content};
 use crate::error::{ApiError, json_line};
+use crate::listing::ListLimit;
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .route("/v3/registered_limits", get(list).post(create))
         .route(
             "/v3/registered_limits/{registered_limit_id}",
@@ -24,7 +23,10 @@ pub(crate) fn routes() -> Router<Live> {
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:list_registered_limits").await?;
-    let listing = cx.listing(&["service_id", "region_id", "resource_name"])?;
+    let listing = cx.listing(
+        ListLimit::Client,
+        &["service_id", "region_id", "resource_name"],
+    )?;
     cx.collection(app.identity.registered_limits(&listing).await?, &listing)
         .await
 }

@@ -1,15 +1,13 @@
 //! Routes of what Keystone no longer does, for clients that still ask.
 
-use axum::Router;
-use axum::routing::get;
 use keystone_types::Error;
 
-use crate::Live;
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .route("/v3/OS-SIMPLE-CERT/ca", get(certificate))
         .route("/v3/OS-SIMPLE-CERT/certificates", get(certificate))
         .route("/v3/auth/tokens/OS-PKI/revoked", get(revoked))
@@ -21,7 +19,7 @@ async fn certificate() -> ApiError {
 }
 
 async fn revoked(cx: Context) -> ApiError {
-    if cx.unchecked().settings.revoke_by_id {
+    if cx.settings().revoke_by_id {
         let detail = "tokens are not kept, so that no list has the revoked ones".to_owned();
         return Error::Forbidden { detail }.into();
     }

@@ -1,20 +1,18 @@
 //! `/v3/OS-REVOKE/events`
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use chrono::NaiveDateTime;
 use keystone_types::{Error, Result};
 use serde_json::json;
 
-use crate::Live;
 use crate::context::Context;
 use crate::error::{ApiError, json_line};
 use crate::iso8601;
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new().route("/v3/OS-REVOKE/events", get(list))
+pub(crate) fn routes() -> Routes {
+    Routes::new().route("/v3/OS-REVOKE/events", get(list))
 }
 
 async fn list(cx: Context) -> Result<Response, ApiError> {

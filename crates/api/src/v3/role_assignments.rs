@@ -2,19 +2,17 @@
 
 mod entity;
 
-use axum::Router;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_identity::{Actor, AssignmentQuery, AssignmentScope};
 use keystone_types::{Error, Result};
 use serde_json::{Map, json};
 
-use crate::Live;
 use crate::context::{Context, JsonList, PolicyTarget};
 use crate::error::ApiError;
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new().route("/v3/role_assignments", get(list))
+pub(crate) fn routes() -> Routes {
+    Routes::new().route("/v3/role_assignments", get(list))
 }
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
@@ -52,7 +50,7 @@ async fn allow_tree(cx: &Context) -> Result<&crate::App> {
     let mut target = PolicyTarget::new();
     let project_id = given(cx, "scope.project.id");
     if let Some(id) = project_id {
-        let project = cx.unchecked().identity.project(id).await?;
+        let project = cx.unchecked().project(id).await?;
         target = target
             .with("project", &project)?
             .with("domain_id", &project.domain_id)?;

@@ -1,19 +1,18 @@
 //! `/v3/roles`. A role of a domain has rules of its own.
 
-use axum::Router;
 use axum::response::Response;
-use axum::routing::get;
 use keystone_identity::Role;
 use keystone_types::Result;
 
-use crate::Live;
 use crate::body::{Body, resource};
 use crate::context::{Context, PolicyTarget, no_content};
 use crate::error::ApiError;
+use crate::listing::ListLimit;
+use crate::routes::{Routes, get};
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
-        .route("/v3/roles", get(list).post(create))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .route("/v3/roles", get(list).post(create).renaming())
         .route(
             "/v3/roles/{role_id}",
             get(show).patch(update).delete(delete),
@@ -23,13 +22,13 @@ pub(crate) fn routes() -> Router<Live> {
 async fn list(cx: Context) -> Result<Response, ApiError> {
     if cx.query("domain_id").is_some_and(|id| !id.is_empty()) {
         let app = cx.allow("identity:list_domain_roles").await?;
-        let listing = cx.listing(&["name", "domain_id"])?;
+        let listing = cx.listing(ListLimit::Role, &["name", "domain_id"])?;
         return cx
             .collection(app.identity.roles(&listing).await?, &listing)
             .await;
     }
     let app = cx.allow("identity:list_roles").await?;
-    let listing = cx.listing(&["name"])?;
+    let listing = cx.listing(ListLimit::Role, &["name"])?;
     cx.collection(app.identity.global_roles(&listing).await?, &listing)
         .await
 }
@@ -87,7 +86,7 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
 /// Which rule applies depends on the role, so it is looked up first.
 async fn load(cx: &Context) -> Result<Role> {
     cx.authenticated()?;
-    cx.unchecked().identity.role(cx.path("role_id")).await
+    cx.unchecked().role(cx.path("role_id")).await
 }
 
 fn target(role: &Role) -> Result<PolicyTarget> {

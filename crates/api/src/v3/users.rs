@@ -1,9 +1,7 @@
 //! `/v3/users`
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{self, get};
 use keystone_identity::NewUser;
 use keystone_types::{Error, Result, Secret};
 use serde_json::{Value, json};
@@ -11,7 +9,9 @@ use serde_json::{Value, json};
 use crate::body::{Body, parse_member, same_id};
 use crate::context::{Context, PolicyTarget, no_content};
 use crate::error::{ApiError, json_line};
-use crate::{Live, html, schema};
+use crate::listing::ListLimit;
+use crate::routes::{self, Routes, get};
+use crate::{html, schema};
 
 const FILTERS: [&str; 7] = [
     "domain_id",
@@ -23,9 +23,9 @@ const FILTERS: [&str; 7] = [
     "unique_id",
 ];
 
-pub(crate) fn routes() -> Router<Live> {
-    Router::new()
-        .route("/v3/users", get(list).post(create))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .route("/v3/users", get(list).post(create).renaming())
         .route(
             "/v3/users/{user_id}",
             get(show).patch(update).delete(delete),
@@ -36,7 +36,7 @@ pub(crate) fn routes() -> Router<Live> {
             get(no_password).post(change_password),
         )
         .route("/v3/users/{user_id}/projects", get(projects))
-        .route("/v3/users/{user_id}/tokens", routing::delete(revoke_tokens))
+        .route("/v3/users/{user_id}/tokens", routes::delete(revoke_tokens))
 }
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
@@ -45,7 +45,7 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
         Some(id) => PolicyTarget::new().with("domain_id", &id)?,
         None => PolicyTarget::new(),
     };
-    let listing = cx.listing(&FILTERS)?;
+    let listing = cx.listing(ListLimit::Identity, &FILTERS)?;
     let app = cx.allow_on("identity:list_users", target).await?;
     let narrowed = cx.within_domain(&listing)?;
     cx.collection(app.identity.users(&narrowed).await?, &listing)
@@ -110,7 +110,7 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
 async fn groups(cx: Context) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
     let app = cx.allow_on("identity:list_groups_for_user", target).await?;
-    let listing = cx.listing(&["name"])?;
+    let listing = cx.listing(ListLimit::Identity, &["name"])?;
     let narrowed = match cx.domain_scope() {
         Some(id) => listing.clone().with("domain_id", id),
         None => listing.clone(),
@@ -126,7 +126,7 @@ async fn projects(cx: Context) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
     let app = cx.allow_on("identity:list_user_projects", target).await?;
     app.identity.user(cx.path("user_id")).await?;
-    let listing = cx.listing(&["domain_id", "enabled", "name"])?;
+    let listing = cx.listing(ListLimit::Client, &["domain_id", "enabled", "name"])?;
     let projects = app
         .identity
         .projects_for_user(cx.path("user_id"), &listing)
@@ -158,7 +158,7 @@ async fn change_password(cx: Context, body: Body) -> Result<Response, ApiError> 
     .map_err(Error::Validation)?;
     let text =
         |name: &str| Secret::from(user.get(name).and_then(Value::as_str).unwrap_or_default());
-    let identity = &cx.unchecked().identity;
+    let identity = &cx.without_policy().identity;
     identity
         .change_password(
             cx.path("user_id"),
@@ -172,6 +172,6 @@ async fn change_password(cx: Context, body: Body) -> Result<Response, ApiError> 
 
 async fn target(cx: &Context) -> Result<PolicyTarget> {
     cx.authenticated()?;
-    let found = cx.unchecked().identity.user(cx.path("user_id")).await;
+    let found = cx.unchecked().user(cx.path("user_id")).await;
     PolicyTarget::new().maybe("user", found)
 }

@@ -1,0 +1,115 @@
+//! Routes as data: what builds the router also tells which methods each path has.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter};
+
+use crate::context::route_key;
+use crate::{Live, body};
+
+/// The routes of one family or of the whole API.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    pub(crate) table: Vec<Route>,
+    /// The keys of the routes that rename attributes.
+    renaming: HashSet<String>,
+    router: Router<Live>,
+}
+
+/// A path below `/v3` that is served.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// With parameters in braces, as `/v3/users/{user_id}`.
+    pub path: &'static str,
+    /// Its methods; `HEAD` comes with `GET`.
+    pub methods: Vec<Method>,
+}
+
+/// The handlers of a path.
+#[derive(Debug, Default)]
+pub(crate) struct Handlers {
+    methods: Vec<Method>,
+    renaming: Vec<Method>,
+    router: MethodRouter<Live>,
+}
+
+impl Routes {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Serves a path.
+    pub(crate) fn route(mut self, path: &'static str, at: Handlers) -> Self {
+        let renaming = at.renaming.iter().map(|method| route_key(method, path));
+        self.renaming.extend(renaming);
+        self.router = self.router.route(path, at.router);
+        let methods = at.methods;
+        self.table.push(Route { path, methods });
+        self
+    }
+
+    pub(crate) fn merge(mut self, other: Self) -> Self {
+        self.table.extend(other.table);
+        self.renaming.extend(other.renaming);
+        self.router = self.router.merge(other.router);
+        self
+    }
+
+    /// The router, which reads the body of each request before its handler runs.
+    pub(crate) fn into_router(self) -> Router<Live> {
+        let read = from_fn_with_state(Arc::new(self.renaming), body::read);
+        self.router.route_layer(read)
+    }
+}
+
+impl Handlers {
+    fn on<T: 'static>(mut self, method: Method, handler: impl Handler<T, Live>) -> Self {
+        let filter = MethodFilter::try_from(method.clone());
+        let filter = filter.expect("axum has a filter for each of HTTP's own methods");
+        self.methods.push(method);
+        self.router = self.router.on(filter, handler);
+        self
+    }
+
+    pub(crate) fn head<T: 'static>(self, handler: impl Handler<T, Live>) -> Self {
+        self.on(Method::HEAD, handler)
+    }
+
+    pub(crate) fn post<T: 'static>(self, handler: impl Handler<T, Live>) -> Self {
+        self.on(Method::POST, handler)
+    }
+
+    pub(crate) fn put<T: 'static>(self, handler: impl Handler<T, Live>) -> Self {
+        self.on(Method::PUT, handler)
+    }
+
+    pub(crate) fn patch<T: 'static>(self, handler: impl Handler<T, Live>) -> Self {
+        self.on(Method::PATCH, handler)
+    }
+
+    pub(crate) fn delete<T: 'static>(self, handler: impl Handler<T, Live>) -> Self {
+        self.on(Method::DELETE, handler)
+    }
+
+    /// Lets the method that was added last rename the attributes of its resource: `-` and `:` become `_`
+    /// (`_normalize_dict` in `keystone/server/flask/common.py`).
+    pub(crate) fn renaming(mut self) -> Self {
+        self.renaming.extend(self.methods.last().cloned());
+        self
+    }
+}
+
+/// A path with `GET`.
+pub(crate) fn get<T: 'static>(handler: impl Handler<T, Live>) -> Handlers {
+    Handlers::default().on(Method::GET, handler)
+}
+
+/// A path with `DELETE`.
+pub(crate) fn delete<T: 'static>(handler: impl Handler<T, Live>) -> Handlers {
+    Handlers::default().delete(handler)
+}
