@@ -115,7 +115,7 @@ async fn delete(cx: Context) -> Result<StatusCode, ApiError> {
 
 /// Reads the grant off the path.
 fn grant(cx: &Context) -> Grant {
-    let reach = if cx.is_below("OS-INHERIT") {
+    let inheritance = if cx.is_below("OS-INHERIT") {
         Inheritance::Inherited
     } else {
         Inheritance::Direct
@@ -130,8 +130,8 @@ fn grant(cx: &Context) -> Grant {
         None => Actor::Group(cx.path("group_id").to_owned()),
     };
     let target = match (id("project_id"), id("domain_id")) {
-        (Some(id), _) => GrantTarget::Project(id, reach),
-        (None, Some(id)) => GrantTarget::Domain(id, reach),
+        (Some(id), _) => GrantTarget::Project(id, inheritance),
+        (None, Some(id)) => GrantTarget::Domain(id, inheritance),
         (None, None) => GrantTarget::System,
     };
     Grant { actor, target }
@@ -144,7 +144,8 @@ async fn allow<'a>(cx: &'a Context, grant: &Grant, action: &Action) -> Result<&'
     // Below OS-INHERIT the reference asks the rule even about what does not exist.
     let lenient = matches!(
         grant.target,
-        GrantTarget::Project(_, Inheritance::Inherited) | GrantTarget::Domain(_, Inheritance::Inherited)
+        GrantTarget::Project(_, Inheritance::Inherited)
+            | GrantTarget::Domain(_, Inheritance::Inherited)
     );
     let mut target = PolicyTarget::new();
     if let GrantTarget::Domain(id, _) = &grant.target {
