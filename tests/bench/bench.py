@@ -26,7 +26,7 @@ backend = dogpile.cache.memcached
 memcache_servers = {memcached}
 
 [identity]
-# What Python Keystone writes when nothing is said; both verify the same hashes.
+# The default of Python Keystone; both servers verify the same hashes.
 password_hash_algorithm = bcrypt
 
 [fernet_tokens]
@@ -38,8 +38,7 @@ key_repository = {directory}/credential-keys/
 
 SECONDS = int(os.environ.get("KEYSTONE_BENCH_SECONDS", 10))
 PASSWORD = "000000"
-# Enough to keep eight threads of uWSGI busy.
-# Validations come from every service at once; logins are a few people.
+# Enough to keep eight threads of uWSGI busy. Every service validates tokens at once; few users log in at once.
 CONNECTIONS = {"validations": 64, "logins": 16}
 STARTS = 5
 
@@ -82,7 +81,7 @@ def started(keystone):
 
 
 def memory(keystone):
-    """Mebibytes of all its processes, what they share counted once."""
+    """Mebibytes of all its processes; shared memory counts once."""
     total = 0
     for pid in keystone.daemon.family():
         rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
@@ -91,8 +90,8 @@ def memory(keystone):
 
 
 def load(directory, url, lines, seconds, connections, warming=False):
-    """Answers per second that wrk, a process of its own, gets; every one must be a success, but for those of Python
-    Keystone's threads that race for its policy file in the first requests."""
+    """Answers per second that wrk gets. Every answer must be a success, except while `warming`: Python Keystone's threads
+    race for the policy file in the first requests."""
     script = directory / "load.lua"
     script.write_text("\n".join(lines) + FAILURES)
     command = ["wrk", "-t", 1, "-c", connections, "-d", f"{seconds}s", "--timeout", "30s", "--latency", "-s", script, url]

@@ -1,4 +1,4 @@
-"""`keystone dev` with what it prints, through the real client, across a restart."""
+"""`keystone dev`: what it prints works with the real client, also after a restart."""
 
 import re
 import signal
@@ -19,7 +19,7 @@ class Dev:
         self.starts = 0
 
     def start(self, *more):
-        """Starts it; gives the seconds until it answered."""
+        """Starts it; returns the seconds until it answered."""
         self.starts += 1
         command = [NATIVE_BIN / "keystone", "dev", "--data-dir", self.data]
         command += ["--listen", f"{processes.LOOPBACK}:{self.port}", *more]
@@ -67,7 +67,7 @@ def dev(run):
         name = re.search(r"^ +(\S+):$", text, re.M)[1]
         listed = it.openstack("--os-cloud", name, "project", "list", "-f", "value", "-c", "Name", variables={})
         equal(listed, "admin", "the projects")
-    with run.check("keys and database are nobody else's to read"):
+    with run.check("only the owner can read keys and database"):
         for path in it.data.rglob("*"):
             expect(not path.stat().st_mode & (stat.S_IRWXO | stat.S_IWGRP), f"{path} is open to others")
     with run.check("it keeps a user"):
@@ -79,7 +79,7 @@ def dev(run):
         expect(seconds < 1, f"it took {seconds:.2f} s")
         contains(it.openstack("user", "list", "-f", "value", "-c", "Name", variables=variables), "kept")
         equal(wire.request("GET", f"{it.url}/v3/users", token=token).status, 200, "the status of the token from before")
-    with run.check("a port that is taken: a message and exit 1"):
+    with run.check("a port in use: a message and exit 1"):
         second = [NATIVE_BIN / "keystone", "dev", "--data-dir", it.home / "other"]
         done = processes.run([*second, "--listen", f"{processes.LOOPBACK}:{it.port}"], timeout=20)
         equal(done.returncode, 1, f"the exit status ({done.stdout}{done.stderr})")

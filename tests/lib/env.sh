@@ -1,4 +1,4 @@
-# Sourced by every entry point: where things are, and nothing of the caller's cloud or proxies.
+# Sourced by every entry point: sets the paths, and unsets the caller's cloud and proxy variables.
 
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 root=$(dirname "$tests")
@@ -11,7 +11,7 @@ for name in $(compgen -v OS_ || true) http_proxy https_proxy all_proxy HTTP_PROX
 done
 
 # The server that the scripts test: `native` (this workspace) or `reference` (Python Keystone in
-# its place, which proves the scripts themselves).
+# its place, which tests the scripts themselves).
 export KEYSTONE_UNDER_TEST=${KEYSTONE_UNDER_TEST:-native}
 export KEYSTONE_VENVS=$venvs
 export KEYSTONE_BIN=${KEYSTONE_BIN:-$root/target/release}

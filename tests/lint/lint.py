@@ -1,4 +1,4 @@
-"""Checks Cargo.lock, the manifests and the sources against `rules.toml` and the house's rules."""
+"""Checks Cargo.lock, the manifests and the sources against `rules.toml` and the rules of CONTRIBUTING.md."""
 
 import collections
 import json
@@ -25,7 +25,7 @@ FORBIDDEN = {
 
 
 def none(found):
-    """Fails with what was found, one a line."""
+    """Fails if anything was found, listing it one a line."""
     found = sorted(set(found))
     if found:
         raise Failed("\n".join(found))
@@ -36,7 +36,7 @@ def output(*command):
 
 
 class Workspace:
-    """What cargo says of the workspace, and which files are in it."""
+    """The metadata and the files of the workspace."""
 
     def __init__(self):
         told = output(

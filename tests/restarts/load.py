@@ -1,4 +1,4 @@
-"""Clients that never rest, and what became of each request."""
+"""Clients that send requests without a pause, and a record of the outcomes."""
 
 import collections
 import http.client
@@ -11,12 +11,12 @@ import time
 from harness import wire
 from harness.processes import LOOPBACK
 
-# What a request on a connection of its own may meet before it is accepted.
+# The errors that a new connection may have while no server accepts it.
 REFUSED = (ConnectionRefusedError, ConnectionResetError, ConnectionAbortedError)
 
 
 class Record:
-    """What became of the requests of all clients."""
+    """The outcomes of all clients' requests."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -41,26 +41,26 @@ class Record:
             self.faults.append(text)
 
 
-class Line:
-    """A connection that is kept for some requests, and made anew when it is gone."""
+class Connection:
+    """A connection that is kept for some requests, and opened again when it is closed."""
 
     def __init__(self, port, record):
         self.port, self.record = port, record
-        self.connection, self.left = None, 0
+        self.http, self.left = None, 0
 
     def ask(self, what, method, path, body=None, token=None):
-        """Sends one request until it is answered; gives the answer, or nothing once the load is over."""
+        """Sends one request until it is answered; returns the answer, or `None` once the load ends."""
         headers = {"Content-Type": "application/json"}
         if token:
             headers["X-Auth-Token"] = token
         text = None if body is None else json.dumps(body)
         while not self.record.over.is_set():
-            first = self.connection is None
+            first = self.http is None
             if first and not self.connect():
                 continue
             try:
-                self.connection.request(method, path, text, headers)
-                response = self.connection.getresponse()
+                self.http.request(method, path, text, headers)
+                response = self.http.getresponse()
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 if first:
@@ -76,16 +76,16 @@ class Line:
                 continue
             self.record.answered(what, response.status)
             self.left -= 1
-            if self.left == 0 or self.connection.sock is None:
+            if self.left == 0 or self.http.sock is None:
                 self.close()
             return response, found
         return None
 
     def connect(self):
-        self.connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=60)
+        self.http = http.client.HTTPConnection(LOOPBACK, self.port, timeout=60)
         self.left = random.randint(1, 30)
         try:
-            self.connection.connect()
+            self.http.connect()
         except REFUSED:
             self.record.count("refused")
             self.close()
@@ -94,43 +94,43 @@ class Line:
         return True
 
     def close(self):
-        if self.connection:
-            self.connection.close()
-        self.connection = None
+        if self.http:
+            self.http.close()
+        self.http = None
 
 
-def read(line, admin):
+def read(connection, admin):
     """Reads lists and validates a token."""
-    while not line.record.over.is_set():
-        line.ask("list", "GET", "/v3/projects", token=admin)
-        line.ask("token", "GET", "/v3/auth/catalog", token=admin)
+    while not connection.record.over.is_set():
+        connection.ask("list", "GET", "/v3/projects", token=admin)
+        connection.ask("token", "GET", "/v3/auth/catalog", token=admin)
 
 
-def log_in(line, name, secret):
-    """Logs in and uses the token at once."""
+def log_in(connection, name, secret):
+    """Logs in and uses the new token at once."""
     body = wire.password(name, secret, "admin")
-    while not line.record.over.is_set():
-        found = line.ask("login", "POST", "/v3/auth/tokens", body)
+    while not connection.record.over.is_set():
+        found = connection.ask("login", "POST", "/v3/auth/tokens", body)
         if found and found[0].status == 201:
-            line.ask("fresh token", "GET", "/v3/auth/projects", token=found[0].getheader("x-subject-token"))
+            connection.ask("fresh token", "GET", "/v3/auth/projects", token=found[0].getheader("x-subject-token"))
 
 
-def write(line, admin, project):
-    """Changes a project of its own and looks whether the change is there."""
+def write(connection, admin, project):
+    """Changes its own project and checks that the change is visible."""
     path, n = f"/v3/projects/{project}", 0
-    while not line.record.over.is_set():
+    while not connection.record.over.is_set():
         n += 1
         wanted = f"change {n}"
-        line.ask("change", "PATCH", path, {"project": {"description": wanted}}, admin)
-        found = line.ask("project", "GET", path, token=admin)
+        connection.ask("change", "PATCH", path, {"project": {"description": wanted}}, admin)
+        found = connection.ask("project", "GET", path, token=admin)
         if found and found[0].status == 200:
             description = json.loads(found[1])["project"]["description"]
             if description != wanted:
-                line.record.fault(f"{wanted!r} was answered, and the project has {description!r}")
+                connection.record.fault(f"{wanted!r} was answered, and the project has {description!r}")
 
 
 def hang_up(port, record, admin):
-    """Sends requests and leaves, mostly before the answer."""
+    """Sends requests and disconnects, mostly before the answer."""
     request = f"GET /v3/users HTTP/1.1\r\nHost: keystone\r\nX-Auth-Token: {admin}\r\n\r\n".encode()
     while not record.over.is_set():
         try:
@@ -143,7 +143,7 @@ def hang_up(port, record, admin):
 
 
 def stay_silent(port, record):
-    """Opens connections and says nothing, as a load balancer that keeps one at hand."""
+    """Opens connections and sends nothing, as a load balancer with spare connections."""
     while not record.over.is_set():
         try:
             with socket.create_connection((LOOPBACK, port), timeout=10) as connection:
@@ -161,10 +161,10 @@ def stay_silent(port, record):
 
 
 def start(port, record, admin, projects, secret):
-    """Starts the clients; gives their threads."""
-    work = [(read, Line(port, record), admin) for _ in range(2)]
-    work += [(log_in, Line(port, record), "admin", secret) for _ in range(2)]
-    work += [(write, Line(port, record), admin, project) for project in projects]
+    """Starts the clients; returns their threads."""
+    work = [(read, Connection(port, record), admin) for _ in range(2)]
+    work += [(log_in, Connection(port, record), "admin", secret) for _ in range(2)]
+    work += [(write, Connection(port, record), admin, project) for project in projects]
     work += [(hang_up, port, record, admin) for _ in range(2)]
     work += [(stay_silent, port, record)]
     threads = [threading.Thread(target=task, args=arguments, daemon=True) for task, *arguments in work]

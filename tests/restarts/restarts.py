@@ -1,4 +1,4 @@
-"""Stops and starts a server under load: what was accepted is answered, and the process ends with its last answer."""
+"""Stops and starts a server under load: every accepted request is answered, and the process exits after its last answer."""
 
 import argparse
 import getpass
@@ -20,26 +20,26 @@ key_repository = {directory}/fernet-keys/
 key_repository = {directory}/credential-keys/
 
 [identity]
-# Few rounds, so that requests wait for the server and not for the processor.
+# Few rounds, so that hashing does not slow the requests down.
 password_hash_algorithm = bcrypt
 password_hash_rounds = 4
 """
 
 PASSWORD = "000000"
 
-# How long after its last answer a server may take to end.
+# How many seconds after its last answer a server may take to exit.
 AFTER_THE_LAST = 2
 
 
 def settled():
-    """A bootstrapped server that is not running, and its port."""
+    """A bootstrapped server that is not yet running, and its port."""
     directory = processes.scratch("restarts")
     connection = services.MariaDb(directory).database("keystone", "KEYSTONE_DBPASS")
     config = directory / "keystone.conf"
     config.write_text(CONF.format(connection=connection, directory=directory))
     server = keystones.under_test(directory, config)
     owner = ("--keystone-user", getpass.getuser(), "--keystone-group", grp.getgrgid(os.getgid()).gr_name)
-    # Outside of the ports that connections leave from, where that can be had: else one may take it between two servers.
+    # If possible outside of the ephemeral ports, so that no outgoing connection takes the port between two servers.
     port = 5000 if os.environ.get("KEYSTONE_TESTS_OWN_NETWORK") else processes.free_port()
     for command in (
         ("db_sync",),
@@ -74,7 +74,7 @@ def restarts(run, minutes, period):
         thread.join(timeout=60)
     for what, count in sorted(record.counts.items()):
         print(f"  {count:8}  {what}")
-    print(f"  the longest end took {max(endings):.2f} s")
+    print(f"  the longest shutdown took {max(endings):.2f} s")
     with run.check("every request that was accepted has its answer, and none a failure"):
         checks.expect(not record.faults, f"{len(record.faults)}: " + "\n".join(record.faults[:20]))
     with run.check("the last server ends too"):
@@ -82,7 +82,7 @@ def restarts(run, minutes, period):
 
 
 def stopped(server, record):
-    """Stops the server; gives how long it took."""
+    """Stops the server; returns how long it took."""
     begun = time.monotonic()
     status = server.daemon.stop(timeout=60)
     ended = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a database is made of, as a sorted list of facts that two databases can be compared by.
+"""The structure of a database as a sorted list of facts, which can be compared with that of another database.
 
 Constraint and index names, column order, types, defaults, nullability, collations, foreign keys, and the
 rows of `alembic_version` and of the root domain. Tables of our own (`keystone_…`) are left out: they are additive.

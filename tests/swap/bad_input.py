@@ -1,4 +1,4 @@
-"""Requests that must be refused, each kind at the resources where it could go wrong."""
+"""Invalid requests, each kind for every resource that it concerns."""
 
 from cloud import ADMIN_PASSWORD
 
@@ -7,7 +7,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def requests(things):
-    """(caller, method, path, options); none of them may change anything."""
+    """(caller, method, path, options); no request may change anything."""
     t = vars(things)
     return [
         (who, method, path.format(**t), options)
@@ -78,7 +78,7 @@ def wrong_types(things):
 
 
 def missing_keys():
-    # Not of an endpoint: there the reference answers with a Python error's text.
+    # No endpoint: there Python Keystone answers with the text of a Python error.
     for kind in ("user", "domain", "group", "role"):
         yield "admin", "POST", f"/v3/{kind}s", {"body": {}, "title": "nothing in it"}
         yield "admin", "POST", f"/v3/{kind}s", {"body": {kind: {}}, "title": "an empty resource"}

@@ -1,4 +1,4 @@
-"""One database, one configuration, two Keystones on it, and the people and things that the tests ask about."""
+"""One database, one configuration, two Keystones, and the resources that the tests use."""
 
 import getpass
 import grp
@@ -25,7 +25,7 @@ max_active_keys = 6
 key_repository = {directory}/credential-keys/
 
 [identity]
-# The reference must read what either writes; few rounds, for the tests' speed only.
+# Python Keystone must be able to read the hashes; few rounds make the tests fast.
 password_hash_algorithm = bcrypt
 password_hash_rounds = 4
 """
@@ -46,7 +46,7 @@ class Cloud:
         self.config.write_text(CONF.format(connection=connection, directory=self.directory))
 
     def both_ways(self):
-        """(one, the other) and the other way round."""
+        """Both servers in both orders: (one, the other)."""
         return [(self.reference, self.ours), (self.ours, self.reference)]
 
     def admin(self, keystone, scope="admin"):
@@ -54,7 +54,7 @@ class Cloud:
 
 
 def owner():
-    """The flags that root must give to the key commands; the caller owns the keys."""
+    """The flags that root must pass to the key commands; the calling user owns the keys."""
     return "--keystone-user", getpass.getuser(), "--keystone-group", grp.getgrgid(os.getgid()).gr_name
 
 
@@ -75,14 +75,14 @@ def make_keys(keystone):
 
 
 def manage(keystone, *arguments):
-    """Runs `keystone-manage`; complains with the output of what fails."""
+    """Runs `keystone-manage`; an error shows its output."""
     done = keystone.manage(*arguments)
     if done.returncode:
         raise RuntimeError(f"keystone-manage {arguments[0]}: {done.returncode}\n{done.stdout}{done.stderr}")
 
 
 class Things:
-    """The ids of what `furnish` made, by short names."""
+    """The ids of the resources that `furnish` created, by short names."""
 
 
 def made(answer, wanted=201):
@@ -95,7 +95,7 @@ def made(answer, wanted=201):
 
 
 def furnish(admin):
-    """A small cloud with one of everything, made through one server."""
+    """Creates a small cloud with at least one resource of each kind through one server."""
     things = Things()
     roles = {role["name"]: role["id"] for role in admin.get("/v3/roles").json["roles"]}
     things.admin_role, things.member, things.reader = roles["admin"], roles["member"], roles["reader"]

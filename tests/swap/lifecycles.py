@@ -1,4 +1,4 @@
-"""Resources from their creation to their end: (method, path, body), `{id}` being what the first answer named."""
+"""Resources from creation to deletion: (method, path, body), where `{id}` is the id in the first answer."""
 
 
 def life(plural, kind, create, update, *between, before_end=()):

@@ -1,4 +1,4 @@
-"""A database that is away, and one that is not what the server knows."""
+"""An unreachable database, and a database with an unknown schema."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ import time
 import cloud
 from harness import keystones, processes, wire
 from harness.checks import Skipped, contains, equal, expect
-from likeness import alike, essence
+from compare import alike, essence
 
 SECRET = "KEYSTONE_DBPASS"
 
@@ -47,7 +47,7 @@ def native_only():
 
 
 def variant(both, name):
-    """A configuration of its own on a new database."""
+    """A server with its own configuration on a new database."""
     directory = both.directory / name
     directory.mkdir()
     config = directory / "keystone.conf"
@@ -180,7 +180,7 @@ def not_bootstrapped(both):
 
 
 def without_keys(both):
-    """Python Keystone looks for its keys at start, so they are taken away from it later."""
+    """Python Keystone reads its keys at start, so its key repository is removed after that."""
     native_only()
     keystone = variant(both, "keyless")
     cloud.settle(keystone)

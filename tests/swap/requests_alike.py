@@ -1,4 +1,4 @@
-"""The same requests, asked of both."""
+"""The same requests to both servers."""
 
 import http.client
 
@@ -6,8 +6,8 @@ import bad_input
 from cloud import ADMIN_PASSWORD, made
 from harness import keystones, wire
 from harness.checks import equal, expect
-from lasting import row_counts
-from likeness import alike, essence
+from invariants import row_counts
+from compare import alike, essence
 from lifecycles import LIFECYCLES
 
 
@@ -31,7 +31,7 @@ def tell(run, both, things):
 
 
 def ask(side, token, method, path, options):
-    """The essence of the answer, or nothing where the server drops the connection."""
+    """The answer in its normal form, or `None` if the server drops the connection."""
     try:
         answer = wire.Client(side.url, token)(method, path, **options)
     except (http.client.RemoteDisconnected, ConnectionResetError):
@@ -40,7 +40,7 @@ def ask(side, token, method, path, options):
 
 
 def better(ours):
-    """Where the reference stumbles over its own exception, the answer is the client's mistake in its style."""
+    """Where Python Keystone fails with an exception, this server must answer with a 4xx in Keystone's format."""
     expect(ours is not None, "our server drops the connection as the reference does")
     expect(400 <= ours["status"] < 500, f"the status is {ours['status']}")
     equal(sorted(ours["body"]["error"]), ["code", "message", "title"], "the keys of the error")
@@ -48,7 +48,7 @@ def better(ours):
 
 
 def callers(both, things):
-    """A token for each kind of caller; the reference's, so that both are asked with the same."""
+    """A token for each kind of caller, issued by Python Keystone and used at both servers."""
 
     def token(name, password, scope=None, domain="default"):
         return wire.token(both.reference.url, wire.password(name, password, scope, domain))[0]
@@ -75,7 +75,7 @@ def callers(both, things):
 
 
 def live(side, token, steps, things):
-    """Runs the steps of one life; gives the essence of every answer."""
+    """Runs the steps of one lifecycle; returns every answer in its normal form."""
     ask, answers, known = wire.Client(side.url, token), {}, dict(vars(things))
     for number, (method, path, body) in enumerate(steps):
         answer = ask(method, path.format(**known), body and fill(body, known))
@@ -98,7 +98,7 @@ HOME = {"Accept": "application/json-home"}
 
 
 def reads(things):
-    """(caller, method, path, options) of every resource, as the reference has it."""
+    """(caller, method, path, options) of every resource that Python Keystone lists."""
     t = vars(things)
     paths = [
         *("/", "/v3", "/v3/"),

@@ -1,4 +1,4 @@
-"""A rotation of keys by either is followed by both."""
+"""Both servers use the new keys after either one's rotation."""
 
 import base64
 import hashlib
@@ -57,7 +57,7 @@ def rotate(both, rotator, keys, number):
 
 
 def of_key(keys, issuer, number):
-    """A token signed by the key, which the server must come to within seconds of the rotation."""
+    """A token signed with the key, which the server must use within seconds of the rotation."""
     deadline = time.monotonic() + 5
     while True:
         token, _ = wire.token(issuer.url, wire.password("admin", ADMIN_PASSWORD, "admin"))
@@ -83,7 +83,7 @@ def validates(keystone, token):
 
 
 def half_copied(both, keys):
-    """An empty file of a key that is still being written has no say."""
+    """An empty key file, as of a key that is still being written, is ignored."""
     unfinished = keys / "99"
     unfinished.touch(mode=0o600)
     try:

@@ -1,4 +1,4 @@
-"""What is made through one is seen by the other."""
+"""Each server sees what is created through the other."""
 
 import json
 import time
@@ -6,7 +6,7 @@ import time
 from cloud import made
 from harness import wire
 from harness.checks import equal, expect
-from likeness import alike, essence
+from compare import alike, essence
 
 
 def tell(run, both, things):
@@ -142,7 +142,7 @@ def refused(client, password):
 
 
 def revocations(run, things, here, there):
-    # A changed password ends every token of that second, the ones bought after it too.
+    # A changed password revokes every token of that second, even those issued after the change.
     time.sleep(1.1)
     with run.check("a revoked token"):
         token, _ = wire.token(here.url, wire.password("shared", "THIRD", "shared"))

@@ -1,12 +1,12 @@
-"""The swap: what one Keystone writes the other reads, what one is asked the other answers alike."""
+"""The swap: each Keystone reads what the other writes, and both answer the same requests alike."""
 
 import cloud
-import lasting
+import invariants
 import outage
 import requests_alike
 import rotation
 import sharing
-import successor
+import python_on_our_database
 import tokens
 from harness import checks, processes
 
@@ -18,16 +18,16 @@ def swap(run):
     with run.check("Python Keystone makes the database and the keys", needed=True):
         cloud.settle(both.reference)
     with run.check("this server adopts the database", needed=True):
-        before = lasting.schema(both.mariadb, "keystone")
+        before = invariants.schema(both.mariadb, "keystone")
         both.reference.serve()
         both.ours.serve()
-        lasting.untouched(before, lasting.schema(both.mariadb, "keystone"))
+        invariants.untouched(before, invariants.schema(both.mariadb, "keystone"))
     with run.check("things to ask about", needed=True):
         things = cloud.furnish(both.admin(both.reference))
     for chapter in (tokens, requests_alike, sharing, rotation):
         run.section(chapter.__doc__.strip().rstrip("."))
         chapter.tell(run, both, things)
-    for chapter in (outage, successor):
+    for chapter in (outage, python_on_our_database):
         run.section(chapter.__doc__.strip().rstrip("."))
         chapter.tell(run, both)
 

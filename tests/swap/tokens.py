@@ -1,9 +1,9 @@
-"""Each validates the other's tokens."""
+"""Each server validates the other's tokens."""
 
 from cloud import ADMIN_PASSWORD
 from harness import wire
 from harness.checks import equal, expect
-from likeness import alike, essence
+from compare import alike, essence
 
 
 def tell(run, both, things):

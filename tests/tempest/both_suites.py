@@ -1,7 +1,7 @@
-"""tempest's identity tests and keystone-tempest-plugin: all that the reference passes must pass here.
+"""tempest's identity tests and keystone-tempest-plugin: everything that Python Keystone passes must pass here.
 
-`later.txt` names what this server does not have yet, `skipped-by-reference.txt` what skips itself on Python Keystone,
-`serial.txt` the classes that disturb others while they run, `counts.txt` how many tests there are.
+`later.txt` names tests of missing features, `skipped-by-reference.txt` tests that are skipped on Python Keystone,
+`serial.txt` classes that must run alone, `counts.txt` the number of tests.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def arguments():
 
 
 class Selection:
-    """Which tests run, and which classes of them alone."""
+    """The tests to run, and the classes that must run alone."""
 
     def __init__(self, classes, wanted, later):
         every = [test for tests in classes.values() for test in tests]
@@ -52,14 +52,14 @@ class Selection:
         self.count = len(chosen)
 
     def parts(self, serial):
-        """What runs beside each other, then what runs alone."""
+        """The classes that run in parallel, and those that run alone."""
         alone = {name for name in self.classes if any(suites.covers(prefix, name) for prefix in serial)}
         together = {name: tests for name, tests in self.classes.items() if name not in alone}
         return together, {name: self.classes[name] for name in alone}
 
 
 def run_all(selection, serial, workers):
-    """Runs every class, tells of each, and gives the outcomes by test."""
+    """Runs and reports every class; returns the outcomes by test."""
     outcomes, begun = {}, time.monotonic()
     for classes, team in zip(selection.parts(serial), (workers, 1)):
         for name, found, seconds in suites.run(classes, team) if classes else ():
@@ -75,7 +75,7 @@ def run_all(selection, serial, workers):
 
 
 def record(classes, outcomes):
-    """Writes the data that every later run is held to; only the reference can say it."""
+    """Writes the expected counts and skips, from a run on Python Keystone."""
     counts = [f"{suite} {sum(len(t) for n, t in classes.items() if suites.covers(suite, n))}" for suite in suites.SUITES]
     (HERE / "counts.txt").write_text("\n".join(["# How many tests each suite has at its pinned version.", *counts, ""]))
     kept = {name for name in names("skipped-by-reference.txt") if name not in outcomes}
@@ -101,7 +101,7 @@ def verify_lists(run, classes, selection, whole):
 
 
 def judge(run, outcomes, selection):
-    """Counts each test once: it passes, or skips as on the reference, or it fails."""
+    """Counts each test once: passed, skipped as on Python Keystone, or failed."""
     allowed = set(names("skipped-by-reference.txt"))
     counts = Counter(status for status, _ in outcomes.values())
     run.passed += counts["passed"]
@@ -122,7 +122,7 @@ def main(run):
         servers, config = cloud.start(directory)
     os.environ["TEMPEST_CONFIG_DIR"], os.environ["TEMPEST_CONFIG"] = str(config.parent), config.name
     classes = suites.discover()
-    # The reference has everything: what is left to later holds for this server only.
+    # Python Keystone has every feature: later.txt applies to this server only.
     later = names("later.txt") if keystones.is_native() and not options.later else []
     selection = Selection(classes, options.names, later)
     if not options.record:

@@ -25,7 +25,7 @@ key_repository = {directory}/fernet-keys/
 key_repository = {directory}/credential-keys/
 
 [identity]
-# Each class of the suites makes its own users: few rounds, for the tests' speed only.
+# Each class of the suites creates its own users: few rounds make the tests fast.
 password_hash_algorithm = bcrypt
 password_hash_rounds = 4
 
@@ -35,7 +35,7 @@ lockout_duration = 5
 unique_last_password_count = 2
 """
 
-# Every feature is on that does not need an identity provider of another make.
+# Every feature is on that needs no external identity provider.
 TEMPEST_CONF = """\
 [DEFAULT]
 log_file = {directory}/tempest.log
@@ -84,7 +84,7 @@ swift = false
 
 
 def start(directory):
-    """Starts both servers; gives them and the path of tempest.conf."""
+    """Starts both servers; returns them and the path of tempest.conf."""
     config = directory / "keystone.conf"
     mariadb = services.MariaDb(directory)
     connection = mariadb.database("keystone", "KEYSTONE_DBPASS")

@@ -16,9 +16,9 @@ import unittest
 from collections import defaultdict
 
 SUITES = {"tempest.api.identity": "tempest/api/identity", "keystone_tempest_plugin": "keystone_tempest_plugin/tests"}
-# What the log of a failed test says of the conversation with the server.
+# The requests in the log of a failed test.
 CONVERSATION = re.compile(r"Request \(\S+ (\d+ [A-Z]+ \S+)")
-# They answer within milliseconds; only a test of lockouts sleeps for some seconds.
+# Requests take milliseconds; only a test of lockouts sleeps for some seconds.
 os.environ.setdefault("OS_TEST_TIMEOUT", "120")
 
 
@@ -51,14 +51,14 @@ def covers(prefix, name):
 
 
 class Outcomes(unittest.TestResult):
-    """What became of each test of one class: (status, text) by name; `""` stands for the whole class."""
+    """The outcome of each test of one class: (status, text) by name; `""` stands for the whole class."""
 
     def __init__(self):
         super().__init__()
         self.found = {}
 
     def note(self, test, status, text=""):
-        # Of a test that fails in two ways, body and clean-up, the first counts.
+        # If both body and clean-up of a test fail, the first failure counts.
         name = test.id().split("[")[0] if isinstance(test, unittest.TestCase) else ""
         if self.found.get(name, ("passed",))[0] == "passed":
             self.found[name] = (status, text)
@@ -94,19 +94,19 @@ def failure(error, details):
 
 
 def essence(trace):
-    """Where in the suites it happened, and what; the libraries between tell nothing."""
+    """The location in the suites and the error, without the frames of libraries."""
     frames = re.findall(r'^  File ".*/(?:api|tests)/([^"]+)", line (\d+), in (\w+)', trace, re.M)
     places = [f"{path}:{line} in {function}" for path, line, function in frames]
     return "\n".join([*places, *(line for line in trace.splitlines()[1:] if line[:1] != " ")])
 
 
 def run_class(tests):
-    """Runs the tests of one class with its fixtures; every one of them has an outcome."""
+    """Runs the tests of one class with its fixtures; every test has an outcome."""
     outcomes = Outcomes()
     unittest.TestSuite(tests.values()).run(outcomes)
     found = outcomes.found
     status, text = found.pop("", ("failed", "it did not run"))
-    # What befalls the fixtures of a class befalls all its tests, those too that were done when its clean-up failed.
+    # A failure of the class's fixtures is one of all its tests, also of those that were done when its clean-up failed.
     if status == "failed" and text != "it did not run":
         return {name: found.get(name) if found.get(name, ("",))[0] == "failed" else (status, text) for name in tests}
     return {name: found.get(name, (status, text)) for name in tests}
@@ -124,7 +124,7 @@ def work(classes, jobs, answers):
 
 
 def run(classes, workers):
-    """Gives (class, outcomes, seconds) as each class is done, the largest first."""
+    """Yields (class, outcomes, seconds) when a class is done; the largest classes run first."""
     context = multiprocessing.get_context("fork")
     jobs, answers = context.SimpleQueue(), context.Queue()
     team = [context.Process(target=work, args=(classes, jobs, answers), daemon=True) for _ in range(workers)]
@@ -144,7 +144,7 @@ def run(classes, workers):
 
 
 def next_of(answers, team):
-    """The next answer, or none where nobody is left to give one; a class that is missed then has no outcomes."""
+    """The next answer, or `None` if no process is left; a class that was lost has no outcomes."""
     while True:
         anybody = any(process.is_alive() for process in team)
         try:

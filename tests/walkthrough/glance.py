@@ -1,4 +1,4 @@
-"""Glance of the install guide: its user, its endpoints, its API, an image, and who may not touch it."""
+"""Glance of the install guide: its user, endpoints, API and an image, and refused requests for the image."""
 
 import shutil
 import socket
@@ -49,7 +49,7 @@ filesystem_store_datadir = {directory}/tasks/
 
 
 def walk(run, cloud, admin, demo):
-    """The guide's chapter; gives the secrets that no log may hold."""
+    """The guide's chapter; returns the secrets that no log may contain."""
     run.section("Glance's user, service and endpoints")
     port = guide.port(9292)
     url = f"http://{HOST}:{port}"
@@ -146,7 +146,7 @@ def images(run, cloud, admin, demo):
             )
         )
         wanted = {"name": "cirros", "status": "active", "visibility": "public", "disk_format": "qcow2"}
-        # The client prints what it sent first; the list below has the state after the upload.
+        # The client prints the image before the upload; `image show` has the status after it.
         made["status"] = fields(admin.openstack("image", "show", "cirros"))["status"]
         equal({key: made.get(key) for key in wanted}, wanted, "the image")
         stored = list((cloud.directory / "glance/images").iterdir())

@@ -1,4 +1,4 @@
-"""The reader of the install guide: a shell with the client, on a machine called `controller` where that can be."""
+"""A shell with the client as in the install guide, on a machine called `controller` where possible."""
 
 import os
 import re
@@ -15,12 +15,12 @@ CLIENT = VENVS / "client/bin/openstack"
 
 
 def port(number):
-    """The guide's port, or a free one where the machine's ports are shared with others."""
+    """The guide's port, or a free one without a network namespace."""
     return number if OWN_NETWORK else processes.free_port()
 
 
 class Shell:
-    """Runs the client with an environment of `OS_*` variables and nothing of the user's own."""
+    """Runs the client with the given `OS_*` variables and none of the user's."""
 
     def __init__(self, home, variables):
         self.home, self.variables = home, variables
@@ -33,7 +33,7 @@ class Shell:
         return processes.run([CLIENT, *arguments], env=self.environment)
 
     def openstack(self, *arguments):
-        """Runs a command that must succeed; gives what it printed."""
+        """Runs a command that must succeed; returns its output."""
         done = self.try_openstack(*arguments)
         if done.returncode:
             told = f"openstack {' '.join(arguments)}\n{done.stdout}{done.stderr}"
@@ -41,7 +41,7 @@ class Shell:
         return done.stdout
 
     def openstack_at_terminal(self, *arguments, answers):
-        """The same at a terminal: each prompt of `answers` is waited for and answered."""
+        """Runs a command at a terminal; waits for each prompt of `answers` and answers it."""
         child = pexpect.spawn(
             str(CLIENT),
             list(arguments),
@@ -55,7 +55,7 @@ class Shell:
             for prompt, answer in answers:
                 child.expect_exact(prompt)
                 shown += child.before
-                # The prompt comes before the echo is off, and turning it off drops what was typed.
+                # The client prints the prompt before it turns the echo off, which discards earlier input.
                 child.waitnoecho(timeout=10)
                 child.sendline(answer)
             child.expect(pexpect.EOF)

@@ -14,7 +14,7 @@ from harness.checks import Skipped, contains, equal, expect
 
 CONF = """\
 [DEFAULT]
-# As a package of the Queens release ships it, with the edits of the install guide.
+# The file of a Queens package with the edits of the install guide.
 
 [database]
 connection = {connection}
@@ -54,7 +54,7 @@ DEMO_PASSWORD = "DEMO_PASS"
 
 
 class Cloud:
-    """What the guide has built so far."""
+    """The servers of the guide."""
 
     def __init__(self, directory):
         self.directory = directory

@@ -1,24 +1,24 @@
-//! The configuration as read: every option with its value.
+//! The loaded configuration: every option with its value.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::convert::Value;
-use crate::finding::{Finding, Origin, Problems};
+use crate::diagnostic::{Diagnostic, Origin, Problems};
 use crate::resolve::{Entry, Resolver, environment_value};
 use crate::sources::{File, Sources};
-use crate::strangers::{Strangers, Unlisted};
 use crate::table::{Definition, Kind, Table, table};
+use crate::unknown_options::{PluginOption, UnknownOptions};
 
 /// The value of every option.
 ///
 /// The getters panic when the group and name are not those of an option of their type: that is a
-/// mistake in the program, whatever the operator wrote. `string`, `bool`, `int` and `float` also
-/// want an option that has a default; the `optional_` ones take any.
+/// bug, whatever the operator wrote. `string`, `bool`, `int` and `float` also
+/// require an option with a default.
 #[derive(Clone)]
 pub struct Config {
     entries: Vec<Entry>,
-    unlisted: BTreeMap<(String, String), Entry>,
+    plugin_option: BTreeMap<(String, String), Entry>,
 }
 
 /// An option whose value differs between two configurations.
@@ -28,36 +28,36 @@ pub struct Change {
     pub group: String,
     /// The option's name.
     pub option: String,
-    /// Whether the reference lets a running server take the new value.
+    /// Whether Keystone lets a running server take the new value.
     pub mutable: bool,
 }
 
 impl Config {
-    /// Reads everything; the warnings say what has no or another effect than it seems.
-    pub fn load(sources: &Sources) -> Result<(Self, Vec<Finding>), Problems> {
+    /// Reads all sources; returns the configuration and warnings about deprecated and unknown names.
+    pub fn load(sources: &Sources) -> Result<(Self, Vec<Diagnostic>), Problems> {
         let table = table();
         let mut problems = Vec::new();
         let files = sources.read(&mut problems);
         let mut resolver = Resolver::new(table, &files, sources);
         let methods = methods(table, &mut resolver);
 
-        let mut strangers = Strangers::new(table, &files, &methods);
+        let mut names = UnknownOptions::new(table, &files, &methods);
         for file in &files {
-            strangers.examine(file);
+            names.examine(file);
         }
-        let Strangers {
+        let UnknownOptions {
             mut warnings,
-            mut unlisted,
+            mut plugin_option,
             ..
-        } = strangers;
-        unlisted.extend(of_methods(table, &methods, sources));
-        let unlisted = unlisted
+        } = names;
+        plugin_option.extend(of_methods(table, &methods, sources));
+        let plugin_option = plugin_option
             .into_iter()
             .map(|it| ((it.group, it.name), (it.text, it.origin)))
             .collect::<BTreeMap<_, _>>()
             .into_iter()
             .map(|((group, name), (text, origin))| {
-                let entry = resolver.unlisted(&group, &name, &text, &origin);
+                let entry = resolver.plugin_option(&group, &name, &text, &origin);
                 ((group, name), entry)
             })
             .collect();
@@ -68,11 +68,17 @@ impl Config {
             return Err(Problems(problems));
         }
         if sources.found_nothing() {
-            warnings.push(Finding::general(
+            warnings.push(Diagnostic::general(
                 "no configuration file was found; every option has its default",
             ));
         }
-        Ok((Self { entries, unlisted }, warnings))
+        Ok((
+            Self {
+                entries,
+                plugin_option,
+            },
+            warnings,
+        ))
     }
 
     /// The options that differ from those of `old`, in the order of their groups and names.
@@ -86,10 +92,15 @@ impl Config {
                 mutable: definition.mutable,
             })
             .collect();
-        let mut keys: Vec<_> = self.unlisted.keys().chain(old.unlisted.keys()).collect();
+        let mut keys: Vec<_> = self
+            .plugin_option
+            .keys()
+            .chain(old.plugin_option.keys())
+            .collect();
         keys.sort();
         keys.dedup();
-        let value = |config: &Self, key| config.unlisted.get(key).and_then(|e| e.value.clone());
+        let value =
+            |config: &Self, key| config.plugin_option.get(key).and_then(|e| e.value.clone());
         keys.retain(|key| value(self, key) != value(old, key));
         changes.extend(keys.into_iter().map(|(group, option)| Change {
             group: group.clone(),
@@ -109,19 +120,19 @@ impl Config {
         self.entries[position(group, name)].origin.as_ref()
     }
 
-    /// A finding about an option, at the place where it was set.
-    pub fn finding(&self, group: &str, name: &str, text: impl Into<String>) -> Finding {
-        Finding {
+    /// A diagnostic about an option, at the place where it was set.
+    pub fn diagnostic(&self, group: &str, name: &str, text: impl Into<String>) -> Diagnostic {
+        Diagnostic {
             origin: self.origin(group, name).cloned(),
-            ..Finding::general(text).option(group, name)
+            ..Diagnostic::general(text).option(group, name)
         }
     }
 
     /// The value of an option that only a plugin declares: `[auth] <method>`, or
     /// `remote_id_attribute` in the group of a federation protocol.
-    pub fn unlisted(&self, group: &str, name: &str) -> Option<&str> {
+    pub fn plugin_option(&self, group: &str, name: &str) -> Option<&str> {
         let key = (crate::ini::normalized(group), name.to_owned());
-        match &self.unlisted.get(&key)?.value {
+        match &self.plugin_option.get(&key)?.value {
             Some(Value::Text(text)) => Some(text),
             _ => None,
         }
@@ -158,7 +169,7 @@ impl Config {
         }
     }
 
-    /// A whole number that has a default, which an empty value leaves as it is.
+    /// A whole number with a default, which an empty value keeps.
     pub fn int(&self, group: &str, name: &str) -> i64 {
         let default = match defaulted(group, name).value {
             Some(Value::Int(number)) => number,
@@ -175,7 +186,7 @@ impl Config {
         }
     }
 
-    /// A number that has a default, which an empty value leaves as it is.
+    /// A number with a default, which an empty value keeps.
     pub fn float(&self, group: &str, name: &str) -> f64 {
         let default = match defaulted(group, name).value {
             Some(Value::Float(number)) => number,
@@ -200,14 +211,6 @@ impl Config {
     /// The values of an option that can be given several times, oldest first.
     pub fn multi(&self, group: &str, name: &str) -> &[String] {
         list(self.value(group, name, &[Kind::Multi]))
-    }
-
-    /// `key:value` pairs.
-    pub fn dict(&self, group: &str, name: &str) -> BTreeMap<String, String> {
-        match self.value(group, name, &[Kind::Dict]) {
-            Some(Value::Dict(map)) => map.clone(),
-            _ => BTreeMap::new(),
-        }
     }
 
     /// `key:[value,value]` pairs.
@@ -242,7 +245,7 @@ impl Default for Config {
         let (entries, _) = Resolver::new(table(), &[] as &[File], &Sources::new()).finish();
         Self {
             entries,
-            unlisted: BTreeMap::new(),
+            plugin_option: BTreeMap::new(),
         }
     }
 }
@@ -252,10 +255,11 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let listed = table().definitions.iter().zip(&self.entries);
         let listed = listed.map(|(d, entry)| (d.group.as_str(), d.name.as_str(), entry));
-        let unlisted = self.unlisted.iter();
-        let unlisted = unlisted.map(|((group, name), e)| (group.as_str(), name.as_str(), e));
+        let plugin_option = self.plugin_option.iter();
+        let plugin_option =
+            plugin_option.map(|((group, name), e)| (group.as_str(), name.as_str(), e));
         let mut map = f.debug_map();
-        for (group, name, entry) in listed.chain(unlisted) {
+        for (group, name, entry) in listed.chain(plugin_option) {
             if entry.origin.is_none() {
                 continue;
             }
@@ -301,14 +305,14 @@ fn methods(table: &Table, resolver: &mut Resolver<'_>) -> Vec<String> {
     list(entry.and_then(|entry| entry.value.as_ref())).to_vec()
 }
 
-/// Variables of the environment that name the plugin of a method.
-fn of_methods(table: &Table, methods: &[String], sources: &Sources) -> Vec<Unlisted> {
+/// Environment variables that name the plugin of an authentication method.
+fn of_methods(table: &Table, methods: &[String], sources: &Sources) -> Vec<PluginOption> {
     let foreign = methods
         .iter()
         .filter(|name| table.find("auth", name).is_none());
     let set = foreign.filter_map(|name| {
         let (text, origin) = environment_value(sources, "auth", name)?;
-        Some(Unlisted {
+        Some(PluginOption {
             group: "auth".to_owned(),
             name: name.clone(),
             text,
@@ -324,7 +328,7 @@ thread_local! {
         std::cell::RefCell::default();
 }
 
-/// The options that `work` asks for.
+/// The options that `work` reads.
 #[cfg(test)]
 pub(crate) fn asked(work: impl FnOnce()) -> std::collections::BTreeSet<(String, String)> {
     ASKED.take();

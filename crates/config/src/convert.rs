@@ -1,4 +1,4 @@
-//! From the text of a value to its type, as oslo.config's option types read it.
+//! Converts the text of a value to its type, as `oslo_config.types` does.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ impl Value {
     }
 }
 
-/// A default as the table declares it.
+/// A default of the option table.
 pub(crate) fn default(kind: Kind, declared: Option<serde_json::Value>) -> Option<Value> {
     let declared = declared?;
     match kind {
@@ -80,7 +80,7 @@ pub(crate) fn default(kind: Kind, declared: Option<serde_json::Value>) -> Option
 
 /// Reads `text` as a value of the option; an error says what is allowed.
 ///
-/// An empty number is no value at all, as in the reference.
+/// An empty number is no value, as in oslo.config.
 pub(crate) fn convert(
     definition: &Definition,
     text: &str,
@@ -105,9 +105,9 @@ pub(crate) fn convert(
     }
 }
 
-/// What the option takes, in words.
+/// The allowed values, in words.
 pub(crate) fn allowed(definition: &Definition) -> String {
-    // Some declare the largest number there is as their limit.
+    // Some options declare the largest integer as their limit.
     let max = definition.max.as_ref();
     let max = max.filter(|max| max.as_i64() != Some(i64::MAX));
     let number = |noun: &str| match (&definition.min, max) {
@@ -181,7 +181,7 @@ fn int(definition: &Definition, text: &str) -> Option<i64> {
     fits.then_some(number)
 }
 
-/// Infinity and NaN are refused: no option means anything by them.
+/// Infinity and NaN are refused: no option has a use for them.
 fn float(definition: &Definition, text: &str) -> Option<f64> {
     let number: f64 = digits(text)?.parse().ok()?;
     let limit = |limit: &Option<Number>| limit.as_ref().and_then(Number::as_f64);
@@ -206,7 +206,7 @@ fn list(text: &str, mut item: impl FnMut(&str) -> Option<String>) -> Option<Vec<
     if text.is_empty() {
         return Some(Vec::new());
     }
-    split_where_readable(text, |part| item(part.trim()))
+    split_at_commas(text, |part| item(part.trim()))
 }
 
 fn bracketed(text: &str) -> Option<Vec<String>> {
@@ -229,7 +229,7 @@ fn pairs<T>(text: &str, mut value: impl FnMut(&str) -> Option<T>) -> Option<BTre
     if text.is_empty() {
         return Some(map);
     }
-    let pairs = split_where_readable(text, |part| {
+    let pairs = split_at_commas(text, |part| {
         let (key, text) = part.split_once(':')?;
         Some((key.trim().to_owned(), value(text.trim())?))
     })?;
@@ -241,8 +241,8 @@ fn pairs<T>(text: &str, mut value: impl FnMut(&str) -> Option<T>) -> Option<BTre
     Some(map)
 }
 
-/// Splits at commas; a part that `read` refuses is tried again together with the next one.
-fn split_where_readable<T>(text: &str, mut read: impl FnMut(&str) -> Option<T>) -> Option<Vec<T>> {
+/// Splits at commas; a part that `read` refuses is joined with the next one (`oslo_config.types.List`).
+fn split_at_commas<T>(text: &str, mut read: impl FnMut(&str) -> Option<T>) -> Option<Vec<T>> {
     let mut values = Vec::new();
     let mut start = 0;
     let commas = text.match_indices(',').map(|(at, _)| at);

@@ -14,7 +14,7 @@ pub(crate) struct Section {
     pub(crate) line: usize,
 }
 
-/// What one file says, and the lines that say nothing.
+/// The content of one file, and its syntax errors.
 #[derive(Default)]
 pub(crate) struct Document {
     pub(crate) sections: Vec<Section>,
@@ -22,7 +22,7 @@ pub(crate) struct Document {
     pub(crate) mistakes: Vec<(usize, &'static str)>,
 }
 
-/// The group names of oslo.config do not care about case, except for `DEFAULT`.
+/// Group names of oslo.config are case-insensitive, except for `DEFAULT`.
 pub(crate) fn normalized(group: &str) -> String {
     if group == "DEFAULT" {
         group.to_owned()
@@ -32,109 +32,109 @@ pub(crate) fn normalized(group: &str) -> String {
 }
 
 #[derive(PartialEq)]
-enum Place {
+enum Context {
     BeforeSections,
     In(String),
-    /// Under a header that is no header: one mistake is reported, not one for each line below.
-    Unreadable,
+    /// After a malformed header, which is one mistake, not one for each line below.
+    BadHeader,
 }
 
-/// What a continuation line would continue.
-enum Open {
+/// What an indented line continues.
+enum Continues {
     Nothing,
     Assignment,
     Mistake,
 }
 
-/// Reads a whole file; goes on after a mistake, so that all of them come up at once.
+/// Parses a whole file; continues after a mistake, so that all are reported at once.
 pub(crate) fn parse(text: &str) -> Document {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut document = Document::default();
-    let mut place = Place::BeforeSections;
-    let mut open = Open::Nothing;
+    let mut context = Context::BeforeSections;
+    let mut continues = Continues::Nothing;
     for (index, line) in text.split('\n').enumerate() {
         let number = index + 1;
         let line = line.trim_end();
         if line.is_empty() {
-            open = Open::Nothing;
+            continues = Continues::Nothing;
         } else if line.starts_with([' ', '\t']) {
-            match open {
-                Open::Assignment => {
+            match continues {
+                Continues::Assignment => {
                     if let Some(last) = document.assignments.last_mut() {
                         last.value.push('\n');
                         last.value.push_str(line.trim_start());
                     }
                 }
-                Open::Nothing => document.mistakes.push((
+                Continues::Nothing => document.mistakes.push((
                     number,
                     "the line is indented, but there is nothing above that it could continue",
                 )),
-                Open::Mistake => {}
+                Continues::Mistake => {}
             }
         } else if line.starts_with('[') {
-            open = Open::Nothing;
-            place = header(line, number, &mut document);
+            continues = Continues::Nothing;
+            context = header(line, number, &mut document);
         } else if line.starts_with(['#', ';']) {
-            open = Open::Nothing;
+            continues = Continues::Nothing;
         } else {
-            open = assignment(line, number, &place, &mut document);
+            continues = assignment(line, number, &context, &mut document);
         }
     }
     document
 }
 
-fn header(line: &str, number: usize, document: &mut Document) -> Place {
+fn header(line: &str, number: usize, document: &mut Document) -> Context {
     let Some(name) = line[1..].strip_suffix(']') else {
         let text = "a section header must end with ] and nothing may follow it";
         document.mistakes.push((number, text));
-        return Place::Unreadable;
+        return Context::BadHeader;
     };
     if name.is_empty() {
         document.mistakes.push((number, "the section has no name"));
-        return Place::Unreadable;
+        return Context::BadHeader;
     }
     document.sections.push(Section {
         group: normalized(name),
         line: number,
     });
-    Place::In(normalized(name))
+    Context::In(normalized(name))
 }
 
-fn assignment(line: &str, number: usize, place: &Place, document: &mut Document) -> Open {
+fn assignment(line: &str, number: usize, context: &Context, document: &mut Document) -> Continues {
     let Some((name, value)) = line.split_once(['=', ':']) else {
         let text = "the line is neither a section, a comment nor an assignment (name = value)";
         document.mistakes.push((number, text));
-        return Open::Mistake;
+        return Continues::Mistake;
     };
     let name = name.trim_end();
     if name.is_empty() {
         let text = "there is no option name before the = or :";
         document.mistakes.push((number, text));
-        return Open::Mistake;
+        return Continues::Mistake;
     }
-    match place {
-        Place::In(group) => {
+    match context {
+        Context::In(group) => {
             document.assignments.push(Assignment {
                 group: group.clone(),
                 name: name.to_owned(),
                 value: unquoted(value.trim()).to_owned(),
                 line: number,
             });
-            Open::Assignment
+            Continues::Assignment
         }
-        Place::BeforeSections => {
+        Context::BeforeSections => {
             let text = "an option must stand under a section such as [DEFAULT]";
             document.mistakes.push((number, text));
-            Open::Mistake
+            Continues::Mistake
         }
-        Place::Unreadable => Open::Mistake,
+        Context::BadHeader => Continues::Mistake,
     }
 }
 
 fn unquoted(value: &str) -> &str {
     for quote in ['"', '\''] {
         if let Some(rest) = value.strip_prefix(quote) {
-            // A lone quote is its own end.
+            // A single quote character alone is an empty value.
             return rest
                 .strip_suffix(quote)
                 .unwrap_or(if rest.is_empty() { "" } else { value });

@@ -18,7 +18,7 @@ pub(crate) fn interpolate<E>(
             out.push_str(&lookup(name)?);
             rest = tail;
         } else {
-            // Not a reference, as in `$(tenant_id)s`.
+            // Not a reference, such as `$(tenant_id)s`.
             out.push('$');
             rest = after;
         }

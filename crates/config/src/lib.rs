@@ -2,17 +2,17 @@
 
 mod config;
 mod convert;
-mod effect;
-mod finding;
+mod diagnostic;
+mod ignored_options;
 mod ini;
 mod interpolate;
 mod resolve;
 mod settings;
 mod sources;
-mod strangers;
 mod table;
+mod unknown_options;
 mod uri;
 
 pub use config::{Change, Config};
-pub use finding::{Finding, Origin, Problems};
-pub use sources::{Program, Source, Sources};
+pub use diagnostic::{Diagnostic, Origin, Problems};
+pub use sources::{ConfigSource, Program, Sources};

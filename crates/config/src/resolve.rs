@@ -1,54 +1,54 @@
-//! Which of the given values of an option counts, and what it comes to.
+//! Determines the value of each option from what files and the environment set.
 
 use std::collections::HashMap;
 
 use crate::convert::{self, Value};
-use crate::finding::{Finding, Origin};
+use crate::diagnostic::{Diagnostic, Origin};
 use crate::interpolate::interpolate;
 use crate::sources::{File, Sources};
 use crate::table::{Definition, Kind, Table};
 
-/// An option's value and how it came about.
+/// An option's value and its origin.
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) value: Option<Value>,
     /// Where it was set, if it was.
     pub(crate) origin: Option<Origin>,
-    /// Whether it is secret, or made from something that is.
+    /// Whether it is secret, or refers to a secret option.
     pub(crate) secret: bool,
 }
 
-/// A value as written.
+/// A value as written in the source.
 #[derive(Clone)]
-struct Written {
+struct RawValue {
     text: String,
     origin: Origin,
 }
 
 enum State {
-    Waiting,
-    /// Being worked out: a reference to it now is a circle.
-    Open,
+    Pending,
+    /// Being resolved: a reference to it is a cycle.
+    InProgress,
     Done(Entry),
 }
 
-/// Why a reference came to nothing.
-enum Broken {
+/// Why a reference could not be resolved.
+enum BadReference {
     Unknown(String),
-    Circle(String),
-    /// Reported already, at the option referred to.
-    Elsewhere,
+    Cycle(String),
+    /// The option referred to has a problem, which is reported there.
+    AlreadyReported,
 }
 
-/// A problem was added to the list.
+/// A marker that a problem was added to the list.
 struct Reported;
 
-/// Works out every option, each once, following references.
+/// Resolves every option once, following references.
 pub(crate) struct Resolver<'a> {
     table: &'a Table,
-    written: Vec<Vec<Written>>,
+    written: Vec<Vec<RawValue>>,
     states: Vec<State>,
-    problems: Vec<Finding>,
+    problems: Vec<Diagnostic>,
 }
 
 impl<'a> Resolver<'a> {
@@ -65,13 +65,19 @@ impl<'a> Resolver<'a> {
         Self {
             table,
             written,
-            states: table.definitions.iter().map(|_| State::Waiting).collect(),
+            states: table.definitions.iter().map(|_| State::Pending).collect(),
             problems: Vec::new(),
         }
     }
 
     /// A value under a name that the table doesn't have, such as an authentication method's.
-    pub(crate) fn unlisted(&mut self, group: &str, name: &str, text: &str, at: &Origin) -> Entry {
+    pub(crate) fn plugin_option(
+        &mut self,
+        group: &str,
+        name: &str,
+        text: &str,
+        at: &Origin,
+    ) -> Entry {
         let mut secret = false;
         let value = match self.interpolated(group, text, &mut secret) {
             Ok(text) => Some(Value::Text(text)),
@@ -87,36 +93,36 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Every option in the order of the table, and what is wrong with them.
-    pub(crate) fn finish(mut self) -> (Vec<Entry>, Vec<Finding>) {
+    /// Every option in the order of the table, and the problems.
+    pub(crate) fn finish(mut self) -> (Vec<Entry>, Vec<Diagnostic>) {
         for index in 0..self.states.len() {
             let _ = self.entry(index);
         }
         let done = self.states.into_iter().filter_map(|state| match state {
             State::Done(entry) => Some(entry),
-            State::Waiting | State::Open => None,
+            State::Pending | State::InProgress => None,
         });
         (done.collect(), self.problems)
     }
 
-    /// The entry of an option; `None` inside a circle of references.
+    /// The entry of an option; `None` in a cycle of references.
     pub(crate) fn entry(&mut self, index: usize) -> Option<&Entry> {
         match self.states[index] {
-            State::Open => return None,
-            State::Waiting => {
-                self.states[index] = State::Open;
-                let entry = self.work_out(index);
+            State::InProgress => return None,
+            State::Pending => {
+                self.states[index] = State::InProgress;
+                let entry = self.resolve(index);
                 self.states[index] = State::Done(entry);
             }
             State::Done(_) => {}
         }
         match &self.states[index] {
             State::Done(entry) => Some(entry),
-            State::Waiting | State::Open => None,
+            State::Pending | State::InProgress => None,
         }
     }
 
-    fn work_out(&mut self, index: usize) -> Entry {
+    fn resolve(&mut self, index: usize) -> Entry {
         let table = self.table;
         let definition = &table.definitions[index];
         let written = std::mem::take(&mut self.written[index]);
@@ -130,7 +136,7 @@ impl<'a> Resolver<'a> {
         let mut secret = definition.secret;
         let mut values = Vec::new();
         let mut failed = false;
-        for Written { text, origin } in &written {
+        for RawValue { text, origin } in &written {
             match self.value(definition, text, origin, &mut secret) {
                 Ok(value) => values.extend(value),
                 Err(Reported) => failed = true,
@@ -167,8 +173,8 @@ impl<'a> Resolver<'a> {
             }
         };
         convert::convert(definition, &text, *secret).map_err(|text| {
-            let finding = Finding::at(origin.clone(), text);
-            self.problems.push(finding.option(group, name));
+            let diagnostic = Diagnostic::at(origin.clone(), text);
+            self.problems.push(diagnostic.option(group, name));
             Reported
         })
     }
@@ -178,19 +184,19 @@ impl<'a> Resolver<'a> {
         group: &str,
         text: &str,
         secret: &mut bool,
-    ) -> Result<String, Broken> {
+    ) -> Result<String, BadReference> {
         interpolate(text, |name| {
-            let Some(index) = self.referred(group, name) else {
-                return Err(Broken::Unknown(name.to_owned()));
+            let Some(index) = self.find_referenced(group, name) else {
+                return Err(BadReference::Unknown(name.to_owned()));
             };
             let Some(entry) = self.entry(index) else {
-                return Err(Broken::Circle(name.to_owned()));
+                return Err(BadReference::Cycle(name.to_owned()));
             };
             *secret |= entry.secret;
             let text = entry.value.as_ref().map(Value::interpolated);
             match text {
                 Some(text) => Ok(text),
-                None if self.has_problem(index) => Err(Broken::Elsewhere),
+                None if self.has_problem(index) => Err(BadReference::AlreadyReported),
                 None => Ok(String::new()),
             }
         })
@@ -204,10 +210,10 @@ impl<'a> Resolver<'a> {
     }
 
     /// The option that `name` means in `group`: `group.name`, a neighbour, or one of `[DEFAULT]`.
-    fn referred(&self, group: &str, name: &str) -> Option<usize> {
+    fn find_referenced(&self, group: &str, name: &str) -> Option<usize> {
         let find = |group: &str, name: &str| {
             let present = self.table.find(group, name);
-            present.or_else(|| self.table.find_former(group, name))
+            present.or_else(|| self.table.find_deprecated(group, name))
         };
         match name.split_once('.') {
             Some((group, name)) => find(group, name),
@@ -215,20 +221,27 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn report(&mut self, broken: &Broken, secret: bool, at: &Origin, group: &str, name: &str) {
+    fn report(
+        &mut self,
+        broken: &BadReference,
+        secret: bool,
+        at: &Origin,
+        group: &str,
+        name: &str,
+    ) {
         let text = match broken {
-            Broken::Elsewhere => return,
+            BadReference::AlreadyReported => return,
             // The name may be a part of a password.
-            Broken::Unknown(_) if secret => {
+            BadReference::Unknown(_) if secret => {
                 "a $ refers to an option that does not exist; write $$ for a dollar sign".to_owned()
             }
-            Broken::Unknown(to) => {
+            BadReference::Unknown(to) => {
                 format!("${to} refers to no option; write $$ for a dollar sign")
             }
-            Broken::Circle(to) => format!("the value refers to itself through ${to}"),
+            BadReference::Cycle(to) => format!("the value refers to itself through ${to}"),
         };
-        let finding = Finding::at(at.clone(), text);
-        self.problems.push(finding.option(group, name));
+        let diagnostic = Diagnostic::at(at.clone(), text);
+        self.problems.push(diagnostic.option(group, name));
     }
 }
 
@@ -247,25 +260,25 @@ fn index(file: &File) -> Indexed<'_> {
     Indexed { file, values }
 }
 
-/// Newer files win, and in one file the present name over former ones; a multi-valued option
-/// has them all, oldest first.
-fn from_files(files: &[Indexed<'_>], definition: &Definition) -> Vec<Written> {
+/// Later files win, and in one file the current name over deprecated ones; a multi-valued option has
+/// the values of all files, in their order.
+fn from_files(files: &[Indexed<'_>], definition: &Definition) -> Vec<RawValue> {
     let mut collected = Vec::new();
     for Indexed { file, values } in files.iter().rev() {
         let present = (definition.group.as_str(), definition.name.as_str());
-        let former = definition
-            .former
+        let deprecated_names = definition
+            .deprecated_names
             .iter()
             .map(|(group, name)| (group.as_str(), name.as_str()));
-        for key in [present].into_iter().chain(former) {
+        for key in [present].into_iter().chain(deprecated_names) {
             let Some(indices) = values.get(&key) else {
                 continue;
             };
-            let mut written: Vec<Written> = indices
+            let mut written: Vec<RawValue> = indices
                 .iter()
                 .map(|index| {
                     let assignment = &file.document.assignments[*index];
-                    Written {
+                    RawValue {
                         text: assignment.value.clone(),
                         origin: Origin::Line(file.path.clone(), assignment.line),
                     }
@@ -281,11 +294,10 @@ fn from_files(files: &[Indexed<'_>], definition: &Definition) -> Vec<Written> {
     collected
 }
 
-/// Unlike the reference, which takes a multi-valued option's variable apart into letters, the
-/// variable is one value.
-fn from_environment(sources: &Sources, definition: &Definition) -> Option<Written> {
+/// A multi-valued option's variable is one value. (oslo.config splits it into letters.)
+fn from_environment(sources: &Sources, definition: &Definition) -> Option<RawValue> {
     environment_value(sources, &definition.group, &definition.name)
-        .map(|(text, origin)| Written { text, origin })
+        .map(|(text, origin)| RawValue { text, origin })
 }
 
 /// The value and name of an option's environment variable, if it is set.

@@ -1,4 +1,4 @@
-//! What the options mean to the server: the `Settings` of its parts.
+//! Converts options to the `Settings` of the server's crates.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,24 +11,24 @@ use keystone::storage::{DatabaseUrl, PoolOptions};
 use keystone::token::{Credentials, KeyRepository};
 use keystone::{Keys, Settings};
 
-use crate::{Config, Finding, Problems, Sources};
+use crate::{Config, Diagnostic, Problems, Sources};
 
 mod health;
 mod identity;
 #[cfg(test)]
 mod tests;
 
-/// No span of time is longer: what is added to a date has to stay a date.
+/// The longest duration, so that a date plus a duration stays a valid date.
 const CENTURY: i64 = 36_525 * DAY;
 const DAY: i64 = 24 * 60 * 60;
 
 const UNLIMITED: u32 = 1000;
 
 impl Config {
-    /// The settings of every part, and warnings about options that have another effect than they seem.
+    /// The settings of every crate, and warnings about options whose effect differs from Keystone's.
     ///
-    /// `sources` tell where a policy file is looked for that is named without its directory.
-    pub fn settings(&self, sources: &Sources) -> Result<(Settings, Vec<Finding>), Problems> {
+    /// `sources` determines where a policy file without a directory is searched.
+    pub fn settings(&self, sources: &Sources) -> Result<(Settings, Vec<Diagnostic>), Problems> {
         let mut reader = Reader {
             config: self,
             problems: Vec::new(),
@@ -54,20 +54,22 @@ impl Config {
 
 struct Reader<'a> {
     config: &'a Config,
-    problems: Vec<Finding>,
-    warnings: Vec<Finding>,
+    problems: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
     fn problem(&mut self, group: &str, name: &str, text: impl Into<String>) {
-        self.problems.push(self.config.finding(group, name, text));
+        self.problems
+            .push(self.config.diagnostic(group, name, text));
     }
 
     fn warning(&mut self, group: &str, name: &str, text: impl Into<String>) {
-        self.warnings.push(self.config.finding(group, name, text));
+        self.warnings
+            .push(self.config.diagnostic(group, name, text));
     }
 
-    /// Drivers that would keep other data than the database: going on without them would lose it from sight.
+    /// Refuses drivers with another store than the database, whose data the server would not see.
     fn drivers(&mut self) {
         let config = self.config;
         if !is_sql(config.string("identity", "driver")) {
@@ -89,7 +91,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a domain may have a driver of its own: in the database, or in a file of its name.
+    /// Whether a domain may have its own driver, configured in the database or in a file of its name.
     fn has_domain_drivers(&self) -> bool {
         let in_database = "domain_configurations_from_database";
         if self.config.bool("identity", in_database) {
@@ -109,7 +111,7 @@ impl Reader<'_> {
         let url = match config.optional_string("database", "connection") {
             Some(url) if !url.trim().is_empty() => url.trim().to_owned(),
             _ => {
-                // What the reference does, and surely not what an operator wants.
+                // Keystone's default, which is hardly what an operator wants.
                 let text = "not set; using the file keystone.db in the working directory";
                 self.warning("database", "connection", text);
                 "sqlite:///keystone.db".to_owned()
@@ -127,7 +129,7 @@ impl Reader<'_> {
     fn pool(&mut self) -> PoolOptions {
         let config = self.config;
         let standard = PoolOptions::default();
-        // Where SQLAlchemy has no limit (a size of 0, an overflow of -1), a generous one.
+        // SQLAlchemy has no limit for a size of 0 or an overflow of -1: a generous one instead.
         let size = u32::try_from(config.int("database", "max_pool_size")).unwrap_or(0);
         let size = if size == 0 { UNLIMITED } else { size };
         let overflow = u32::try_from(config.int("database", "max_overflow")).unwrap_or(UNLIMITED);
@@ -166,8 +168,8 @@ impl Reader<'_> {
         let receipts_active = self.count("fernet_receipts", "max_active_keys");
         let same = Path::new(tokens) == Path::new(receipts);
         if same && active != receipts_active {
-            let text = "not minded, because tokens and receipts have the same key_repository: \
-                        [fernet_tokens] max_active_keys decides";
+            let text = "ignored, because tokens and receipts have the same key_repository: \
+                        [fernet_tokens] max_active_keys applies";
             self.warning("fernet_receipts", "max_active_keys", text);
         }
         let receipts_active = if same { active } else { receipts_active };
@@ -301,9 +303,9 @@ impl Reader<'_> {
     }
 }
 
-/// Numbers with a meaning.
+/// Numbers with a unit or a range.
 impl Reader<'_> {
-    /// A number of things, 0 or more.
+    /// A count, 0 or more.
     fn count(&mut self, group: &str, name: &str) -> usize {
         let value = self.config.int(group, name);
         usize::try_from(value).unwrap_or_else(|_| {
@@ -349,8 +351,8 @@ impl Reader<'_> {
             return Duration::seconds(value * seconds);
         }
         let text = format!("expected a number of {unit} from 0 to {most}");
-        // Two parts may ask for one option.
-        let problem = self.config.finding(group, name, text);
+        // Two crates may read one option.
+        let problem = self.config.diagnostic(group, name, text);
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
@@ -362,7 +364,7 @@ fn text(value: Option<&str>) -> Option<String> {
     value.filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// A limit of a page; 0 and less are none.
+/// A page limit; 0 and less mean no limit.
 fn page(limit: i64) -> Option<u32> {
     u32::try_from(limit).ok().filter(|limit| *limit > 0)
 }

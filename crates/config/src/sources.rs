@@ -5,12 +5,12 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::finding::{Finding, Origin};
+use crate::diagnostic::{Diagnostic, Origin};
 use crate::ini::{self, Document};
 
-/// One thing to read.
+/// One file, directory or text of a configuration.
 #[derive(Clone)]
-pub enum Source {
+pub enum ConfigSource {
     /// A file, as of `--config-file`.
     File(PathBuf),
     /// The `*.conf` files of a directory in the order of their names, as of `--config-dir`.
@@ -19,12 +19,12 @@ pub enum Source {
     Text {
         /// Stands for the path in messages.
         name: String,
-        /// The content of the file that it isn't.
+        /// The content.
         text: String,
     },
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for ConfigSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
@@ -34,19 +34,19 @@ impl fmt::Debug for Source {
     }
 }
 
-/// The program that reads: which files it looks for by itself depends on it.
+/// The program that reads, which determines the files that it looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// The server; minds `OS_KEYSTONE_CONFIG_DIR` and `OS_KEYSTONE_CONFIG_FILES`.
+    /// The server, which also reads `OS_KEYSTONE_CONFIG_DIR` and `OS_KEYSTONE_CONFIG_FILES`.
     Server,
-    /// `keystone-manage`; reads a `keystone-manage.conf` too.
+    /// `keystone-manage`, which also reads a `keystone-manage.conf`.
     Manage,
 }
 
-/// What to read, in order: later ones win, and the environment wins over all of them.
+/// What to read, in order: later sources win, and the environment wins over all of them.
 #[derive(Clone, Default)]
 pub struct Sources {
-    given: Vec<Source>,
+    given: Vec<ConfigSource>,
     environment: HashMap<String, String>,
     searched: bool,
 }
@@ -59,21 +59,21 @@ impl fmt::Debug for Sources {
     }
 }
 
-/// A file that was read.
+/// A parsed file.
 pub(crate) struct File {
     pub(crate) path: PathBuf,
     pub(crate) document: Document,
 }
 
 impl Sources {
-    /// Nothing to read: every option has its default.
+    /// No sources: every option has its default.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a source after those there are.
+    /// Appends a source.
     #[must_use]
-    pub fn with(mut self, source: Source) -> Self {
+    pub fn with(mut self, source: ConfigSource) -> Self {
         self.given.push(source);
         self
     }
@@ -81,39 +81,39 @@ impl Sources {
     /// Adds a file.
     #[must_use]
     pub fn file(self, path: impl Into<PathBuf>) -> Self {
-        self.with(Source::File(path.into()))
+        self.with(ConfigSource::File(path.into()))
     }
 
     /// Adds a directory.
     #[must_use]
     pub fn dir(self, path: impl Into<PathBuf>) -> Self {
-        self.with(Source::Dir(path.into()))
+        self.with(ConfigSource::Dir(path.into()))
     }
 
-    /// Adds a text in the place of a file.
+    /// Adds a text instead of a file.
     #[must_use]
     pub fn text(self, name: &str, text: &str) -> Self {
-        self.with(Source::Text {
+        self.with(ConfigSource::Text {
             name: name.to_owned(),
             text: text.to_owned(),
         })
     }
 
-    /// Takes `OS_<GROUP>__<OPTION>` variables from here.
+    /// Sets the environment whose `OS_<GROUP>__<OPTION>` variables are read.
     #[must_use]
     pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         self.environment = variables.into_iter().collect();
         self
     }
 
-    /// What a program reads: the files and directories of the usual places, then `given`, the
+    /// The sources of a program: the files and directories of the standard dirs, then `given`, the
     /// `--config-file` and `--config-dir` of its command line in their order.
     ///
-    /// A given file takes the place of all usual files, a given directory that of all usual
-    /// directories. The usual places are `~/.keystone`, `~`, `/etc/keystone` and `/etc`.
+    /// A given file replaces all standard files, a given directory all standard directories. The
+    /// standard dirs are `~/.keystone`, `~`, `/etc/keystone` and `/etc`.
     pub fn standard(
         program: Program,
-        given: impl IntoIterator<Item = Source>,
+        given: impl IntoIterator<Item = ConfigSource>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Self {
         Self::search(Path::new("/etc"), program, given, environment)
@@ -122,27 +122,37 @@ impl Sources {
     fn search(
         etc: &Path,
         program: Program,
-        given: impl IntoIterator<Item = Source>,
+        given: impl IntoIterator<Item = ConfigSource>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Self {
         let mut sources = Self::new().environment(environment);
         sources.searched = true;
-        let given: Vec<Source> = given.into_iter().collect();
-        if !given.iter().any(|source| matches!(source, Source::File(_))) {
+        let given: Vec<ConfigSource> = given.into_iter().collect();
+        if !given
+            .iter()
+            .any(|source| matches!(source, ConfigSource::File(_)))
+        {
             let named = match program {
                 Program::Server => sources.named_by_environment(),
                 Program::Manage => Vec::new(),
             };
             let files = if named.is_empty() {
-                sources.usual(etc, program, "conf")
+                sources.standard_paths(etc, program, "conf")
             } else {
                 named
             };
-            sources.given.extend(files.into_iter().map(Source::File));
+            sources
+                .given
+                .extend(files.into_iter().map(ConfigSource::File));
         }
-        if !given.iter().any(|source| matches!(source, Source::Dir(_))) {
-            let dirs = sources.usual(etc, program, "conf.d");
-            sources.given.extend(dirs.into_iter().map(Source::Dir));
+        if !given
+            .iter()
+            .any(|source| matches!(source, ConfigSource::Dir(_)))
+        {
+            let dirs = sources.standard_paths(etc, program, "conf.d");
+            sources
+                .given
+                .extend(dirs.into_iter().map(ConfigSource::Dir));
         }
         sources.given.extend(given);
         sources
@@ -163,48 +173,48 @@ impl Sources {
             .collect()
     }
 
-    /// For each base name, the first place that has it.
-    fn usual(&self, etc: &Path, program: Program, extension: &str) -> Vec<PathBuf> {
-        let places = self.places(etc);
+    /// For each base name, the first match in the search path.
+    fn standard_paths(&self, etc: &Path, program: Program, extension: &str) -> Vec<PathBuf> {
+        let dirs = self.search_path(etc);
         let names: &[&str] = match program {
             Program::Server => &["keystone"],
             Program::Manage => &["keystone", "keystone-manage"],
         };
         let found = names.iter().filter_map(|name| {
-            let mut paths = places.iter().map(|p| p.join(format!("{name}.{extension}")));
+            let mut paths = dirs.iter().map(|p| p.join(format!("{name}.{extension}")));
             paths.find(|path| path.exists())
         });
         found.collect()
     }
 
-    fn places(&self, etc: &Path) -> Vec<PathBuf> {
-        let mut places = Vec::new();
+    fn search_path(&self, etc: &Path) -> Vec<PathBuf> {
+        let mut dirs = Vec::new();
         if let Some(home) = self.home() {
-            places.extend([home.join(".keystone"), home]);
+            dirs.extend([home.join(".keystone"), home]);
         }
-        places.extend([etc.join("keystone"), etc.to_owned()]);
+        dirs.extend([etc.join("keystone"), etc.to_owned()]);
         for snap in ["SNAP_COMMON", "SNAP"] {
             if let Some(root) = self.variable(snap).filter(|root| !root.is_empty()) {
-                places.push(Path::new(root).join("etc/keystone"));
+                dirs.push(Path::new(root).join("etc/keystone"));
             }
         }
-        places
+        dirs
     }
 
-    /// Where a file is looked for that an option names without its directory, such as
-    /// `[oslo_policy] policy_file`: beside what was read, the newest first, then the usual places.
+    /// The directories that are searched for a file that an option names without a directory, such as
+    /// `[oslo_policy] policy_file`: those of the sources, the last first, then the standard ones.
     pub fn dirs(&self) -> Vec<PathBuf> {
         let dirs = self.given.iter().filter_map(|source| match source {
-            Source::Dir(path) => Some(self.expanded(path)),
+            ConfigSource::Dir(path) => Some(self.expanded(path)),
             _ => None,
         });
         let beside = self.given.iter().rev().filter_map(|source| match source {
-            Source::File(path) => self.expanded(path).parent().map(Path::to_owned),
+            ConfigSource::File(path) => self.expanded(path).parent().map(Path::to_owned),
             _ => None,
         });
         let mut all: Vec<PathBuf> = dirs.chain(beside).collect();
         if self.searched {
-            all.extend(self.places(Path::new("/etc")));
+            all.extend(self.search_path(Path::new("/etc")));
         }
         all
     }
@@ -221,23 +231,23 @@ impl Sources {
         self.environment.get(name).map(String::as_str)
     }
 
-    /// Whether the usual places were searched and nothing was found or given.
+    /// Whether the standard dirs were searched and nothing was found or given.
     pub(crate) fn found_nothing(&self) -> bool {
         self.searched && self.given.is_empty()
     }
 
-    /// Reads every file, oldest first; what can't be read or parsed goes to `problems`.
-    pub(crate) fn read(&self, problems: &mut Vec<Finding>) -> Vec<File> {
+    /// Reads every file in order; errors of reading and parsing go to `problems`.
+    pub(crate) fn read(&self, problems: &mut Vec<Diagnostic>) -> Vec<File> {
         let mut files = Vec::new();
         for source in &self.given {
             match source {
-                Source::File(path) => files.extend(read_file(&self.expanded(path), problems)),
-                Source::Dir(path) => {
+                ConfigSource::File(path) => files.extend(read_file(&self.expanded(path), problems)),
+                ConfigSource::Dir(path) => {
                     for path in list_dir(&self.expanded(path), problems) {
                         files.extend(read_file(&path, problems));
                     }
                 }
-                Source::Text { name, text } => {
+                ConfigSource::Text { name, text } => {
                     files.push(parse(Path::new(name), text, problems));
                 }
             }
@@ -253,7 +263,7 @@ impl Sources {
     }
 }
 
-fn read_file(path: &Path, problems: &mut Vec<Finding>) -> Option<File> {
+fn read_file(path: &Path, problems: &mut Vec<Diagnostic>) -> Option<File> {
     let problem = match std::fs::read(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => return Some(parse(path, &text, problems)),
@@ -261,7 +271,7 @@ fn read_file(path: &Path, problems: &mut Vec<Finding>) -> Option<File> {
                 let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
                 let line = String::from_utf8_lossy(before).matches('\n').count() + 1;
                 let origin = Origin::Line(path.to_owned(), line);
-                Finding::at(origin, "the line is not UTF-8")
+                Diagnostic::at(origin, "the line is not UTF-8")
             }
         },
         Err(error) => unreadable(path, &error),
@@ -270,7 +280,7 @@ fn read_file(path: &Path, problems: &mut Vec<Finding>) -> Option<File> {
     None
 }
 
-fn list_dir(path: &Path, problems: &mut Vec<Finding>) -> Vec<PathBuf> {
+fn list_dir(path: &Path, problems: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
     let listed = std::fs::read_dir(path)
         .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
     let mut paths: Vec<PathBuf> = listed.unwrap_or_else(|error: io::Error| {
@@ -285,19 +295,22 @@ fn list_dir(path: &Path, problems: &mut Vec<Finding>) -> Vec<PathBuf> {
     paths
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Finding {
+fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     let text = match error.kind() {
         io::ErrorKind::NotFound => "there is no such configuration file or directory".to_owned(),
         io::ErrorKind::PermissionDenied => "no permission to read the configuration".to_owned(),
         _ => format!("the configuration can't be read: {error}"),
     };
-    Finding::at(Origin::Path(path.to_owned()), text)
+    Diagnostic::at(Origin::Path(path.to_owned()), text)
 }
 
-fn parse(path: &Path, text: &str, problems: &mut Vec<Finding>) -> File {
+fn parse(path: &Path, text: &str, problems: &mut Vec<Diagnostic>) -> File {
     let document = ini::parse(text);
     for (line, mistake) in &document.mistakes {
-        problems.push(Finding::at(Origin::Line(path.to_owned(), *line), *mistake));
+        problems.push(Diagnostic::at(
+            Origin::Line(path.to_owned(), *line),
+            *mistake,
+        ));
     }
     File {
         path: path.to_owned(),

@@ -62,15 +62,15 @@ pub(crate) struct Definition {
     pub(crate) schemes: Vec<String>,
     /// Deprecated names that still work.
     #[serde(default)]
-    pub(crate) former: Vec<Key>,
+    pub(crate) deprecated_names: Vec<Key>,
     #[serde(default)]
     pub(crate) secret: bool,
-    /// Takes effect when the configuration is read again.
+    /// Can change when the configuration is reloaded.
     #[serde(default)]
     pub(crate) mutable: bool,
     /// Deprecated for removal.
     #[serde(default)]
-    pub(crate) leaving: bool,
+    pub(crate) deprecated_for_removal: bool,
 }
 
 /// Names of earlier releases.
@@ -86,7 +86,7 @@ struct Retired {
 pub(crate) struct Table {
     pub(crate) definitions: Vec<Definition>,
     groups: BTreeMap<String, BTreeMap<String, usize>>,
-    former: BTreeMap<String, BTreeMap<String, usize>>,
+    deprecated_names: BTreeMap<String, BTreeMap<String, usize>>,
     retired: Retired,
 }
 
@@ -111,7 +111,7 @@ impl Table {
         let mut table = Self {
             definitions: Vec::new(),
             groups: BTreeMap::new(),
-            former: BTreeMap::new(),
+            deprecated_names: BTreeMap::new(),
             retired: Retired {
                 renamed: BTreeMap::new(),
                 groups: retired.groups,
@@ -122,7 +122,7 @@ impl Table {
             for (name, mut definition) in members {
                 if let Some(renamed) = retired.renamed.get_mut(&group) {
                     definition
-                        .former
+                        .deprecated_names
                         .extend(renamed.remove(&name).unwrap_or_default());
                 }
                 definition.group.clone_from(&group);
@@ -141,8 +141,8 @@ impl Table {
             .entry(group.clone())
             .or_default()
             .insert(name.clone(), index);
-        for (group, name) in &definition.former {
-            self.former
+        for (group, name) in &definition.deprecated_names {
+            self.deprecated_names
                 .entry(group.clone())
                 .or_default()
                 .insert(name.clone(), index);
@@ -150,25 +150,25 @@ impl Table {
         self.definitions.push(definition);
     }
 
-    /// The position of an option under its present name.
+    /// The position of an option under its current name.
     pub(crate) fn find(&self, group: &str, name: &str) -> Option<usize> {
         self.groups.get(group)?.get(name).copied()
     }
 
     /// The position of an option under one of its deprecated names.
-    pub(crate) fn find_former(&self, group: &str, name: &str) -> Option<usize> {
-        self.former.get(group)?.get(name).copied()
+    pub(crate) fn find_deprecated(&self, group: &str, name: &str) -> Option<usize> {
+        self.deprecated_names.get(group)?.get(name).copied()
     }
 
-    /// Whether any option, present or past, stands in the group.
+    /// Whether the group has options of this or an earlier release.
     pub(crate) fn has_group(&self, group: &str) -> bool {
         self.groups.contains_key(group)
-            || self.former.contains_key(group)
+            || self.deprecated_names.contains_key(group)
             || self.retired.groups.contains(group)
             || self.retired.options.contains_key(group)
     }
 
-    /// Whether an option is of an earlier release, or of a library that has no use here.
+    /// Whether an option is of an earlier release, or of a library that this server does not use.
     pub(crate) fn is_retired(&self, group: &str, name: &str) -> bool {
         let names = self.retired.options.get(group);
         self.retired.groups.contains(group) || names.is_some_and(|names| names.contains(name))
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_option_of_the_reference_is_there() {
+    fn the_table_has_every_option_of_keystone() {
         assert_eq!(table().definitions.len(), 412);
         assert_eq!(table().group_names().count(), 46);
     }
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retired_name_is_no_present_name() {
+    fn a_retired_name_is_not_a_current_name() {
         let retired: Retired = serde_json::from_str(include_str!("../retired.json")).unwrap();
         for (group, names) in &retired.options {
             for name in names {
@@ -232,9 +232,9 @@ mod tests {
             }
         }
         for (group, renamed) in &retired.renamed {
-            for (name, former) in renamed {
+            for (name, deprecated_names) in renamed {
                 assert!(table().find(group, name).is_some(), "[{group}] {name}");
-                for (group, name) in former {
+                for (group, name) in deprecated_names {
                     assert_eq!(table().find(group, name), None, "[{group}] {name}");
                 }
             }
@@ -242,9 +242,13 @@ mod tests {
     }
 
     #[test]
-    fn a_former_name_belongs_to_one_option() {
-        let names: usize = table().former.values().map(BTreeMap::len).sum();
-        let declared: usize = table().definitions.iter().map(|d| d.former.len()).sum();
+    fn a_deprecated_name_belongs_to_one_option() {
+        let names: usize = table().deprecated_names.values().map(BTreeMap::len).sum();
+        let declared: usize = table()
+            .definitions
+            .iter()
+            .map(|d| d.deprecated_names.len())
+            .sum();
         assert_eq!(names, declared);
     }
 }

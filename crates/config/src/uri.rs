@@ -1,4 +1,4 @@
-//! What oslo.config takes for a URI: RFC 3986 with a scheme and a host.
+//! Validates URIs as `oslo_config.types.URI` does: RFC 3986 with a scheme and a host.
 
 /// Whether `text` is a URI with a scheme (one of `schemes`, if any are named) and a host.
 pub(crate) fn is_valid(text: &str, schemes: &[String]) -> bool {
@@ -12,7 +12,7 @@ pub(crate) fn is_valid(text: &str, schemes: &[String]) -> bool {
     let Some(rest) = rest.strip_prefix("//") else {
         return false;
     };
-    // What follows the authority may be anything: oslo.config's library encodes it first.
+    // Anything may follow the authority: oslo.config's library (`rfc3986`) encodes it first.
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
     scheme_ok && is_authority(authority)
 }

@@ -8,7 +8,7 @@ use keystone_config::Config;
 
 type Getter = fn(&Config, &str, &str) -> String;
 
-const GETTERS: [(&str, Getter); 15] = [
+const GETTERS: [(&str, Getter); 14] = [
     ("string", |c, g, n| format!("{:?}", c.string(g, n))),
     ("optional_string", |c, g, n| {
         format!("{:?}", c.optional_string(g, n))
@@ -27,15 +27,16 @@ const GETTERS: [(&str, Getter); 15] = [
     }),
     ("list", |c, g, n| format!("{:?}", c.list(g, n))),
     ("multi", |c, g, n| format!("{:?}", c.multi(g, n))),
-    ("dict", |c, g, n| format!("{:?}", c.dict(g, n))),
     ("lists", |c, g, n| format!("{:?}", c.lists(g, n))),
     ("is_set", |c, g, n| format!("{:?}", c.is_set(g, n))),
     ("origin", |c, g, n| format!("{:?}", c.origin(g, n))),
-    ("finding", |c, g, n| format!("{:?}", c.finding(g, n, ""))),
+    ("diagnostic", |c, g, n| {
+        format!("{:?}", c.diagnostic(g, n, ""))
+    }),
 ];
 
-/// Tries the calls in a text and gives their number.
-fn try_calls(text: &str, config: &Config) -> usize {
+/// Makes the getter calls in a text and returns their number.
+fn check_calls(text: &str, config: &Config) -> usize {
     let text: String = text.split_whitespace().collect::<Vec<_>>().join("");
     let mut calls = 0;
     for call in text.split("config.").skip(1) {
@@ -54,7 +55,7 @@ fn try_calls(text: &str, config: &Config) -> usize {
     calls
 }
 
-fn try_tree(dir: &Path, config: &Config) -> usize {
+fn check_dir(dir: &Path, config: &Config) -> usize {
     let Ok(entries) = fs::read_dir(dir) else {
         return 0;
     };
@@ -62,11 +63,11 @@ fn try_tree(dir: &Path, config: &Config) -> usize {
     paths
         .map(|path| {
             if path.is_dir() {
-                try_tree(&path, config)
+                check_dir(&path, config)
             } else if path.file_name().is_some_and(|name| name == "tests.rs") {
                 0
             } else {
-                try_calls(&fs::read_to_string(&path).expect("a source file"), config)
+                check_calls(&fs::read_to_string(&path).expect("a source file"), config)
             }
         })
         .sum()
@@ -76,16 +77,16 @@ fn try_tree(dir: &Path, config: &Config) -> usize {
 fn every_name_in_the_sources_is_an_option() {
     let config = Config::default();
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let documented = try_calls(include_str!("../README.md"), &config);
+    let documented = check_calls(include_str!("../README.md"), &config);
     assert!(documented >= 3, "only {documented} calls found");
-    try_tree(&here.join("src"), &config);
-    try_tree(&here.join("../server/src"), &config);
+    check_dir(&here.join("src"), &config);
+    check_dir(&here.join("../server/src"), &config);
 }
 
 #[test]
 #[should_panic(expected = "[token] expiration is of type Int")]
-fn a_getter_of_another_type_is_found() {
-    try_calls(
+fn a_getter_of_the_wrong_type_panics() {
+    check_calls(
         "config.string(\n    \"token\",\n    \"expiration\",\n)",
         &Config::default(),
     );

@@ -1,38 +1,38 @@
-//! The options that every command takes: where the configuration is, and how to log.
+//! The options of every command: the configuration files and the log.
 
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
-use keystone_config::Source;
+use keystone_config::ConfigSource;
 
-/// Options before or after the subcommand.
+/// Options that may stand before or after the subcommand.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
-pub(crate) struct Common {
+pub(crate) struct CommonArguments {
     #[command(flatten)]
-    pub(crate) given: Given,
+    pub(crate) config: ConfigArguments,
     #[command(flatten)]
     pub(crate) logging: Logging,
 }
 
-/// A subcommand's own options, and those that can also stand before it.
+/// A subcommand's own options with the common ones.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct With<A: Args> {
+pub(crate) struct WithCommon<A: Args> {
     #[command(flatten)]
     pub(crate) own: A,
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) common: CommonArguments,
 }
 
 /// No options of its own.
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Nothing {}
+pub(crate) struct NoArguments {}
 
-/// `--config-file` and `--config-dir` in the order in which they were given, which decides what wins.
+/// `--config-file` and `--config-dir` in the order of the command line: later ones win.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Given(pub(crate) Vec<Source>);
+pub(crate) struct ConfigArguments(pub(crate) Vec<ConfigSource>);
 
-/// How to log; these win over the configuration file.
+/// The log's options, which win over the configuration file.
 #[derive(Clone, Debug, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct Logging {
@@ -53,13 +53,13 @@ pub(crate) struct Logging {
     #[arg(long, hide = true)]
     nouse_json: bool,
     #[command(flatten)]
-    without_effect: WithoutEffect,
+    ignored_options: IgnoredOptions,
 }
 
-/// Options of the reference that scripts may carry and that mean nothing here.
+/// Options of Keystone that scripts may pass and that have no effect here.
 #[derive(Clone, Debug, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
-struct WithoutEffect {
+struct IgnoredOptions {
     #[arg(long, hide = true)]
     use_syslog: bool,
     #[arg(long, hide = true)]
@@ -76,17 +76,17 @@ struct WithoutEffect {
     log_config_append: Option<PathBuf>,
 }
 
-impl Common {
-    /// What stood before the subcommand with what stood after it.
-    pub(crate) fn and(mut self, after: Self) -> Self {
-        self.given.0.extend(after.given.0);
-        self.logging = self.logging.and(after.logging);
+impl CommonArguments {
+    /// Merges the options before the subcommand with those after it, which win.
+    pub(crate) fn merge(mut self, after: Self) -> Self {
+        self.config.0.extend(after.config.0);
+        self.logging = self.logging.merge(after.logging);
         self
     }
 }
 
 impl Logging {
-    fn and(self, after: Self) -> Self {
+    fn merge(self, after: Self) -> Self {
         let debug = after.debug().or(self.debug());
         let json = after.json().or(self.json());
         Self {
@@ -96,21 +96,21 @@ impl Logging {
             log_dir: after.log_dir.or(self.log_dir),
             use_json: json == Some(true),
             nouse_json: json == Some(false),
-            without_effect: self.without_effect.and(after.without_effect),
+            ignored_options: self.ignored_options.merge(after.ignored_options),
         }
     }
 
     pub(crate) fn debug(&self) -> Option<bool> {
-        given(self.debug, self.nodebug)
+        flag(self.debug, self.nodebug)
     }
 
     pub(crate) fn json(&self) -> Option<bool> {
-        given(self.use_json, self.nouse_json)
+        flag(self.use_json, self.nouse_json)
     }
 
-    /// The options given that ask for something that will not happen.
-    pub(crate) fn without_effect(&self) -> Vec<&'static str> {
-        let it = &self.without_effect;
+    /// The given options that have no effect.
+    pub(crate) fn ignored_options(&self) -> Vec<&'static str> {
+        let it = &self.ignored_options;
         let all = [
             (it.use_syslog, "--use-syslog"),
             (it.use_journal, "--use-journal"),
@@ -121,8 +121,8 @@ impl Logging {
     }
 }
 
-impl WithoutEffect {
-    fn and(self, after: Self) -> Self {
+impl IgnoredOptions {
+    fn merge(self, after: Self) -> Self {
         Self {
             use_syslog: self.use_syslog || after.use_syslog,
             use_journal: self.use_journal || after.use_journal,
@@ -132,7 +132,7 @@ impl WithoutEffect {
     }
 }
 
-fn given(yes: bool, no: bool) -> Option<bool> {
+fn flag(yes: bool, no: bool) -> Option<bool> {
     match (yes, no) {
         (true, _) => Some(true),
         (false, true) => Some(false),
@@ -143,7 +143,7 @@ fn given(yes: bool, no: bool) -> Option<bool> {
 const FILE: &str = "config_file";
 const DIR: &str = "config_dir";
 
-impl Args for Given {
+impl Args for ConfigArguments {
     fn augment_args(command: Command) -> Command {
         let path = |id, long, value, help| {
             Arg::new(id)
@@ -165,15 +165,16 @@ impl Args for Given {
     }
 }
 
-impl FromArgMatches for Given {
+impl FromArgMatches for ConfigArguments {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let of = |id, source: fn(PathBuf) -> Source| {
+        let of = |id, source: fn(PathBuf) -> ConfigSource| {
             let places = matches.indices_of(id).into_iter().flatten();
             let paths = matches.get_many::<PathBuf>(id).into_iter().flatten();
             places.zip(paths.map(move |path| source(path.clone())))
         };
-        let mut all: Vec<(usize, Source)> =
-            of(FILE, Source::File).chain(of(DIR, Source::Dir)).collect();
+        let mut all: Vec<(usize, ConfigSource)> = of(FILE, ConfigSource::File)
+            .chain(of(DIR, ConfigSource::Dir))
+            .collect();
         all.sort_by_key(|(place, _)| *place);
         Ok(Self(all.into_iter().map(|(_, source)| source).collect()))
     }

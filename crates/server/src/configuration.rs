@@ -1,15 +1,15 @@
-//! The configuration of a command: read, checked, and the log started.
+//! Loads and checks the configuration of a command, and starts its log.
 
 use std::fmt::Write;
 
-use keystone_config::{Config, Finding, Problems, Program, Sources};
+use keystone_config::{Config, Diagnostic, Problems, Program, Sources};
 
-use crate::arguments::Common;
+use crate::arguments::CommonArguments;
 use crate::environment;
-use crate::failure::{Failure, Result};
+use crate::error::{CommandError, Result};
 use crate::logs::Logs;
 
-/// What a command works with.
+/// The loaded configuration of a command.
 #[derive(Debug)]
 pub(crate) struct Configuration {
     pub(crate) sources: Sources,
@@ -19,8 +19,8 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    /// Reads what the command line names, or else what is in the usual places.
-    pub(crate) fn load(program: Program, common: &Common) -> Result<Self> {
+    /// Loads the files that the command line names, or those of the standard places.
+    pub(crate) fn load(program: Program, common: &CommonArguments) -> Result<Self> {
         let sources = sources(program, common);
         let (config, settings, warnings) = read(&sources)?;
         let name = match program {
@@ -30,7 +30,7 @@ impl Configuration {
         let logs = Logs::start(&config, &common.logging, name)?;
         log(&warnings);
         if matches!(program, Program::Server) {
-            log(&config.without_effect());
+            log(&config.ignored_options());
         }
         Ok(Self {
             sources,
@@ -41,28 +41,28 @@ impl Configuration {
     }
 }
 
-/// What the command line names, or else the usual places.
-pub(crate) fn sources(program: Program, common: &Common) -> Sources {
-    Sources::standard(program, common.given.0.clone(), environment::variables())
+/// The files that the command line names, or those of the standard places.
+pub(crate) fn sources(program: Program, common: &CommonArguments) -> Sources {
+    Sources::standard(program, common.config.0.clone(), environment::variables())
 }
 
-/// Reads the sources; the failure lists everything that is wrong.
-pub(crate) fn read(sources: &Sources) -> Result<(Config, keystone::Settings, Vec<Finding>)> {
+/// Reads the sources; the error lists all problems.
+pub(crate) fn read(sources: &Sources) -> Result<(Config, keystone::Settings, Vec<Diagnostic>)> {
     let read = Config::load(sources).and_then(|(config, mut warnings)| {
         let (settings, more) = config.settings(sources)?;
         warnings.extend(more);
         Ok((config, settings, warnings))
     });
-    read.map_err(|problems| listed(&problems))
+    read.map_err(|problems| problem_list(&problems))
 }
 
-pub(crate) fn log(warnings: &[Finding]) {
+pub(crate) fn log(warnings: &[Diagnostic]) {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
 }
 
-fn listed(Problems(problems): &Problems) -> Failure {
+fn problem_list(Problems(problems): &Problems) -> CommandError {
     let mut text = match problems.len() {
         1 => "the configuration has a problem:".to_owned(),
         several => format!("the configuration has {several} problems:"),
@@ -70,5 +70,5 @@ fn listed(Problems(problems): &Problems) -> Failure {
     for problem in problems {
         let _ = write!(text, "\n  {problem}");
     }
-    Failure::new(text)
+    CommandError::new(text)
 }

@@ -1,6 +1,6 @@
-//! `keystone dev`: a Keystone for a developer or a CI job, with nothing to prepare.
+//! `keystone dev`: a Keystone for a developer or a CI job, without any preparation.
 //!
-//! Everything it knows is in one directory that only its owner can read: the database, the keys, a
+//! Its data is in one directory that only its owner can read: the database, the keys, a
 //! `keystone.conf` that can be edited and that `keystone-manage --config-file` takes, and the
 //! administrator's credentials.
 
@@ -18,7 +18,7 @@ use keystone::types::Secret;
 use keystone_config::Sources;
 
 use crate::arguments::Logging;
-use crate::failure::{Failure, Result};
+use crate::error::{CommandError, Result};
 use crate::logs::Logs;
 use crate::serve::http::Listeners;
 use crate::terminal::print;
@@ -27,13 +27,13 @@ use data_dir::{DataDir, clouds_yaml, openrc};
 
 #[derive(Clone, Args)]
 pub(crate) struct Arguments {
-    /// Where everything is kept.
+    /// The directory of the database, the keys and the configuration.
     #[arg(long, value_name = "DIR", default_value = "./keystone-dev")]
     data_dir: PathBuf,
-    /// Where to listen; can be repeated.
+    /// The address to listen on; can be repeated.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000")]
     listen: Vec<String>,
-    /// The administrator's password; without it one is made up on the first start, and kept.
+    /// The administrator's password; without it the first start generates and stores one.
     #[arg(
         long,
         value_name = "P",
@@ -56,8 +56,8 @@ impl std::fmt::Debug for Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let listeners = Listeners::bind(&arguments.listen).await?;
     let address = listeners.addresses().first().copied();
-    let address = address.ok_or_else(|| Failure::new("--listen names no address"))?;
-    let url = format!("http://{}/v3", reachable(address));
+    let address = address.ok_or_else(|| CommandError::new("--listen names no address"))?;
+    let url = format!("http://{}/v3", client_address(address));
 
     let dir = DataDir::open(&arguments.data_dir)?;
     let sources = Sources::new()
@@ -69,16 +69,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 
     let chosen = arguments.admin_password.filter(|it| !it.is_empty());
     let keystone = prepare(&settings).await?;
-    let password = first_steps(&keystone, &dir, &url, chosen).await?;
+    let password = bootstrap(&keystone, &dir, &url, chosen).await?;
     dir.write("clouds.yaml", &clouds_yaml(&url, &password))?;
     dir.write("admin-openrc", &openrc(&url, &password))?;
-    announce(&dir, &url, &password);
+    print_credentials(&dir, &url, &password);
     listeners.serve(&keystone).await?;
     keystone.db().close().await;
     Ok(())
 }
 
-/// Brings schema and keys up to date.
+/// Brings the schema up to date and creates missing keys.
 async fn prepare(settings: &keystone::Settings) -> Result<Keystone> {
     let db = serve::connect(&settings.database).await?;
     schema::sync(&db, Phase::All, |_| {}).await?;
@@ -92,8 +92,9 @@ async fn prepare(settings: &keystone::Settings) -> Result<Keystone> {
     serve::open(settings).await
 }
 
-/// Bootstraps on the first start, or when a password is given; later only follows a change of address.
-async fn first_steps(
+/// Bootstraps on the first start and when a password is given; otherwise only updates the endpoints when the address has
+/// changed.
+async fn bootstrap(
     keystone: &Keystone,
     dir: &DataDir,
     url: &str,
@@ -111,7 +112,7 @@ async fn first_steps(
         .url(url);
     if first || chosen {
         keystone.bootstrap(&wanted).await?;
-        // Last, so that a start that was cut off is made up for by the next.
+        // Last, so that an interrupted first start is repeated by the next one.
         dir.write("admin-password", &password)?;
     } else if dir.read("url")?.as_deref() != Some(url) {
         keystone.bootstrap_endpoints(&wanted).await?;
@@ -120,7 +121,7 @@ async fn first_steps(
     Ok(password.into())
 }
 
-fn announce(dir: &DataDir, url: &str, password: &Secret) {
+fn print_credentials(dir: &DataDir, url: &str, password: &Secret) {
     let path = dir.path().display();
     print(&format!(
         "# Keystone is ready on {url}; its data is in {path}.\n\
@@ -131,8 +132,8 @@ fn announce(dir: &DataDir, url: &str, password: &Secret) {
     ));
 }
 
-/// The address under which a client on this machine finds the server.
-fn reachable(address: SocketAddr) -> SocketAddr {
+/// The address that a client on this machine connects to.
+fn client_address(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

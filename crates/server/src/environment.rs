@@ -1,8 +1,8 @@
-//! The environment, read once.
+//! The environment of the process.
 
 use std::collections::HashMap;
 
-/// The variables of the process; what is not UTF-8 is left out.
+/// The environment variables; those that are not UTF-8 are left out.
 pub(crate) fn variables() -> HashMap<String, String> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))

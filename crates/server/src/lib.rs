@@ -4,7 +4,7 @@ mod arguments;
 mod configuration;
 mod dev;
 mod environment;
-mod failure;
+mod error;
 mod logs;
 mod manage;
 mod program;

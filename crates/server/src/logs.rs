@@ -1,9 +1,9 @@
-//! Where the log goes: standard error, or the file that `[DEFAULT] log_file` and `log_dir` name.
+//! The log: to standard error, or to the file that `[DEFAULT] log_file` and `log_dir` name.
 //!
 //! The level is INFO, or DEBUG with `[DEFAULT] debug`; `KEYSTONE_LOG` in the environment replaces it
 //! (`KEYSTONE_LOG=info,keystone_auth=debug`). `[DEFAULT] use_json`, `--use-json` or
-//! `KEYSTONE_LOG_FORMAT=json` makes each line a JSON object. A file is opened again on SIGHUP, so that
-//! logrotate can move it away.
+//! `KEYSTONE_LOG_FORMAT=json` makes each line a JSON object. SIGHUP reopens the file, so that
+//! logrotate can move it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -19,9 +19,9 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use crate::arguments::Logging;
 use crate::environment;
-use crate::failure::{Failure, Result};
+use crate::error::{CommandError, Result};
 
-/// The log of the process, as far as it can change while it runs.
+/// The parts of the log that can change while the process runs.
 #[derive(Debug)]
 pub(crate) struct Logs {
     level: reload::Handle<EnvFilter, Registry>,
@@ -29,12 +29,12 @@ pub(crate) struct Logs {
     arguments: Logging,
 }
 
-/// A file that can be opened again under its name.
+/// A log file that can be reopened.
 #[derive(Clone, Debug)]
 struct LogFile(Arc<(PathBuf, Mutex<File>)>);
 
 impl Logs {
-    /// Starts to log as the configuration and the command line say; `program` names the file in a `log_dir`.
+    /// Starts the log that the configuration and the command line describe; `program` names the file in a `log_dir`.
     pub(crate) fn start(config: &Config, arguments: &Logging, program: &str) -> Result<Self> {
         let path = path(config, arguments, program);
         let file = path.as_deref().map(LogFile::open).transpose()?;
@@ -56,9 +56,9 @@ impl Logs {
             layer.boxed()
         };
         let (filter, level) = reload::Layer::new(filter(config, arguments));
-        // A second start in one process keeps the first log, which is what a test wants.
+        // A second start in one process keeps the first log, as tests need it.
         let _ = Registry::default().with(filter).with(layer).try_init();
-        for name in without_effect(config, arguments) {
+        for name in ignored_options(config, arguments) {
             tracing::warn!("{name} has no effect: the log goes to standard error or to a file");
         }
         Ok(Self {
@@ -68,12 +68,12 @@ impl Logs {
         })
     }
 
-    /// Takes over the level of a new configuration.
+    /// Applies the level of a new configuration.
     pub(crate) fn follow(&self, config: &Config) {
         let _ = self.level.reload(filter(config, &self.arguments));
     }
 
-    /// Opens the file again, under whose name there may be none any more.
+    /// Reopens the file, which may have been moved.
     pub(crate) fn reopen(&self) {
         if let Some(file) = &self.file
             && let Err(failure) = file.reopen()
@@ -82,8 +82,8 @@ impl Logs {
         }
     }
 
-    /// Whether what is logged can be seen on standard error.
-    pub(crate) fn is_hidden(&self) -> bool {
+    /// Whether the log goes to a file.
+    pub(crate) fn is_to_file(&self) -> bool {
         self.file.is_some()
     }
 }
@@ -96,7 +96,7 @@ fn filter(config: &Config, arguments: &Logging) -> EnvFilter {
     let standard = format!("info,keystone={level},sqlx=warn");
     match environment::variables().get("KEYSTONE_LOG") {
         Some(wanted) if !wanted.is_empty() => EnvFilter::try_new(wanted).unwrap_or_else(|error| {
-            crate::terminal::complain(&format!("KEYSTONE_LOG is passed over: {error}"));
+            crate::terminal::print_error(&format!("KEYSTONE_LOG is ignored: {error}"));
             EnvFilter::new(standard)
         }),
         _ => EnvFilter::new(standard),
@@ -115,7 +115,7 @@ fn path(config: &Config, arguments: &Logging, program: &str) -> Option<PathBuf> 
     }
 }
 
-fn without_effect(config: &Config, arguments: &Logging) -> Vec<String> {
+fn ignored_options(config: &Config, arguments: &Logging) -> Vec<String> {
     let asked = [
         ("use_syslog", config.bool("DEFAULT", "use_syslog")),
         ("use_journal", config.bool("DEFAULT", "use_journal")),
@@ -128,7 +128,7 @@ fn without_effect(config: &Config, arguments: &Logging) -> Vec<String> {
     let mut names: Vec<String> = options
         .map(|(name, _)| format!("[DEFAULT] {name}"))
         .collect();
-    names.extend(arguments.without_effect().into_iter().map(str::to_owned));
+    names.extend(arguments.ignored_options().into_iter().map(str::to_owned));
     names
 }
 
@@ -148,10 +148,10 @@ impl LogFile {
 
 fn append(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
-    // Names of users and projects are for the operator's group, not for everybody.
+    // The log names users and projects, which only the operator's group may read.
     let file = options.create(true).append(true).mode(0o640).open(path);
     file.map_err(|error| {
-        Failure::new(format!(
+        CommandError::new(format!(
             "the log file {} can't be opened: {error}",
             path.display()
         ))

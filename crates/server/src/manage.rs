@@ -1,4 +1,4 @@
-//! `keystone-manage`: the subcommands of the reference, and `policy`.
+//! `keystone-manage`: Keystone's subcommands, and `policy`.
 
 mod bootstrap;
 mod credential;
@@ -13,9 +13,9 @@ use clap::Subcommand;
 use clap::error::ErrorKind;
 use keystone_config::Program;
 
-use crate::arguments::{Common, Nothing, With};
+use crate::arguments::{CommonArguments, NoArguments, WithCommon};
 use crate::configuration::Configuration;
-use crate::failure::Result;
+use crate::error::Result;
 use keys::Repository;
 use owner::OwnerArguments;
 
@@ -23,39 +23,40 @@ use owner::OwnerArguments;
 #[command(rename_all = "snake_case")]
 pub(crate) enum Command {
     /// Create or repair the first domain, project, user, roles and endpoints.
-    Bootstrap(With<bootstrap::Arguments>),
+    Bootstrap(WithCommon<bootstrap::Arguments>),
     /// Encrypt credentials again that are not encrypted with the primary key.
-    CredentialMigrate(With<OwnerArguments>),
+    CredentialMigrate(WithCommon<OwnerArguments>),
     /// Rotate the keys that credentials are encrypted with.
-    CredentialRotate(With<OwnerArguments>),
+    CredentialRotate(WithCommon<OwnerArguments>),
     /// Create the repository of the keys that credentials are encrypted with.
-    CredentialSetup(With<OwnerArguments>),
+    CredentialSetup(WithCommon<OwnerArguments>),
     /// Bring the database to this release's schema.
-    DbSync(With<database::SyncArguments>),
+    DbSync(WithCommon<database::SyncArguments>),
     /// Print the revision of the database.
-    DbVersion(With<Nothing>),
+    DbVersion(WithCommon<NoArguments>),
     /// Rotate the keys of tokens and receipts.
-    FernetRotate(With<OwnerArguments>),
+    FernetRotate(WithCommon<OwnerArguments>),
     /// Create the key repositories of tokens and receipts.
-    FernetSetup(With<OwnerArguments>),
-    /// Ask the policy rules.
+    FernetSetup(WithCommon<OwnerArguments>),
+    /// Evaluate, list or check policy rules.
     #[command(subcommand)]
     Policy(policy::Command),
     /// Rotate the keys of receipts.
-    ReceiptRotate(With<OwnerArguments>),
+    ReceiptRotate(WithCommon<OwnerArguments>),
     /// Create the key repository of receipts.
-    ReceiptSetup(With<OwnerArguments>),
+    ReceiptSetup(WithCommon<OwnerArguments>),
     /// Rotate the keys of tokens.
-    TokenRotate(With<OwnerArguments>),
+    TokenRotate(WithCommon<OwnerArguments>),
     /// Create the key repository of tokens.
-    TokenSetup(With<OwnerArguments>),
+    TokenSetup(WithCommon<OwnerArguments>),
 }
 
-/// What is missing on the command line.
+/// A missing argument.
 pub(crate) struct Missing(pub(crate) ErrorKind, pub(crate) String);
 
 impl Command {
-    /// Root has to say whom the keys are for: a server that doesn't run as root could not read them.
+    /// Requires the owner of new keys if the command runs as root: a server that runs as another user could not read
+    /// root's keys.
     pub(crate) fn check_owner(&self) -> Result<(), Missing> {
         let owner = match self {
             Self::CredentialMigrate(it)
@@ -77,42 +78,44 @@ impl Command {
     }
 }
 
-pub(crate) async fn run(command: Command, before: Common) -> Result<ExitCode> {
-    let load = |after| Configuration::load(Program::Manage, &before.clone().and(after));
+pub(crate) async fn run(command: Command, before: CommonArguments) -> Result<ExitCode> {
+    let load = |after| Configuration::load(Program::Manage, &before.clone().merge(after));
     let done = match command {
         Command::Policy(command) => return policy::run(command, before),
-        Command::DbSync(With { own, common }) => return database::sync(own, &load(common)?).await,
-        Command::DbVersion(With { common, .. }) => database::version(&load(common)?).await,
-        Command::Bootstrap(With { own, common }) => bootstrap::run(own, &load(common)?).await,
-        Command::CredentialMigrate(With { common, .. }) => {
+        Command::DbSync(WithCommon { own, common }) => {
+            return database::sync(own, &load(common)?).await;
+        }
+        Command::DbVersion(WithCommon { common, .. }) => database::version(&load(common)?).await,
+        Command::Bootstrap(WithCommon { own, common }) => bootstrap::run(own, &load(common)?).await,
+        Command::CredentialMigrate(WithCommon { common, .. }) => {
             credential::migrate(&load(common)?).await
         }
-        Command::CredentialRotate(With { own, common }) => {
+        Command::CredentialRotate(WithCommon { own, common }) => {
             credential::rotate(&own, &load(common)?).await
         }
-        Command::CredentialSetup(With { own, common }) => {
+        Command::CredentialSetup(WithCommon { own, common }) => {
             keys::setup(&own, &load(common)?, &[Repository::Credentials])
         }
-        Command::FernetSetup(With { own, common }) => keys::setup(
+        Command::FernetSetup(WithCommon { own, common }) => keys::setup(
             &own,
             &load(common)?,
             &[Repository::Tokens, Repository::Receipts],
         ),
-        Command::FernetRotate(With { own, common }) => keys::rotate(
+        Command::FernetRotate(WithCommon { own, common }) => keys::rotate(
             &own,
             &load(common)?,
             &[Repository::Tokens, Repository::Receipts],
         ),
-        Command::TokenSetup(With { own, common }) => {
+        Command::TokenSetup(WithCommon { own, common }) => {
             keys::setup(&own, &load(common)?, &[Repository::Tokens])
         }
-        Command::TokenRotate(With { own, common }) => {
+        Command::TokenRotate(WithCommon { own, common }) => {
             keys::rotate(&own, &load(common)?, &[Repository::Tokens])
         }
-        Command::ReceiptSetup(With { own, common }) => {
+        Command::ReceiptSetup(WithCommon { own, common }) => {
             keys::setup(&own, &load(common)?, &[Repository::Receipts])
         }
-        Command::ReceiptRotate(With { own, common }) => {
+        Command::ReceiptRotate(WithCommon { own, common }) => {
             keys::rotate(&own, &load(common)?, &[Repository::Receipts])
         }
     };

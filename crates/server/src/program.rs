@@ -1,13 +1,13 @@
-//! The two command lines.
+//! The command lines of `keystone` and `keystone-manage`.
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::arguments::{Common, With};
-use crate::failure::{Failure, Result};
-use crate::terminal::complain;
+use crate::arguments::{CommonArguments, WithCommon};
+use crate::error::{CommandError, Result};
+use crate::terminal::print_error;
 use crate::{dev, manage, serve};
 
 /// The command line of the server.
@@ -21,7 +21,7 @@ struct Keystone {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Answer the API with the database, keys and policy that keystone.conf names.
-    Serve(With<serve::Arguments>),
+    Serve(WithCommon<serve::Arguments>),
     /// Answer the API with a database of its own, made on the first start.
     Dev(dev::Arguments),
 }
@@ -35,7 +35,7 @@ enum Command {
 )]
 struct Manage {
     #[command(flatten)]
-    common: Common,
+    common: CommonArguments,
     #[command(subcommand)]
     command: manage::Command,
 }
@@ -43,7 +43,7 @@ struct Manage {
 /// The command `keystone`.
 pub fn keystone() -> ExitCode {
     let done = match Keystone::parse().command {
-        Command::Serve(With { own, common }) => {
+        Command::Serve(WithCommon { own, common }) => {
             runtime(Builder::new_multi_thread()).and_then(|it| it.block_on(serve::run(own, common)))
         }
         Command::Dev(arguments) => {
@@ -66,12 +66,12 @@ pub fn keystone_manage() -> ExitCode {
 
 fn runtime(mut builder: Builder) -> Result<Runtime> {
     let built = builder.enable_all().build();
-    built.map_err(|error| Failure::new(format!("no threads to work with: {error}")))
+    built.map_err(|error| CommandError::new(format!("no threads to work with: {error}")))
 }
 
 fn exit(program: &str, done: Result<ExitCode>) -> ExitCode {
-    done.unwrap_or_else(|Failure { text, status }| {
-        complain(&format!("{program}: {text}"));
+    done.unwrap_or_else(|CommandError { text, status }| {
+        print_error(&format!("{program}: {text}"));
         ExitCode::from(status)
     })
 }

@@ -1,15 +1,15 @@
-//! Whether what a server needs is there, and what to run where it isn't.
+//! Checks the prerequisites of a server, and names the commands to run.
 
 use keystone::Keystone;
 use keystone::storage::schema::SchemaState;
 use keystone::types::Error;
 
-use crate::failure::{Failure, Result};
+use crate::error::{CommandError, Result};
 
 /// Refuses a schema that is older or newer than this release.
 pub(crate) fn check_schema(state: &SchemaState) -> Result<()> {
     if !state.is_usable() {
-        return Err(Failure::new(state));
+        return Err(CommandError::new(state));
     }
     if let SchemaState::Expanded(_) = state {
         tracing::warn!("{state}");
@@ -17,8 +17,8 @@ pub(crate) fn check_schema(state: &SchemaState) -> Result<()> {
     Ok(())
 }
 
-/// Says what is still to be run; the server starts all the same, and answers as the reference would.
-pub(crate) async fn advise(keystone: &Keystone, settings: &keystone::Settings) {
+/// Logs which commands must still be run; the server starts anyway and answers as Keystone would.
+pub(crate) async fn warn_about_setup(keystone: &Keystone, settings: &keystone::Settings) {
     let keys = &settings.keys;
     let mut repositories = vec![(&keys.tokens, "fernet_setup")];
     if keys.receipts.path() != keys.tokens.path() {

@@ -9,25 +9,25 @@ use keystone::Keystone;
 use keystone::storage::{Db, schema};
 use keystone_config::Program;
 
-use crate::arguments::Common;
+use crate::arguments::CommonArguments;
 use crate::configuration::Configuration;
-use crate::failure::{Failure, Result};
+use crate::error::{CommandError, Result};
 use crate::readiness;
 use http::Listeners;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Arguments {
-    /// Where to listen; can be repeated.
+    /// The address to listen on; can be repeated.
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:5000")]
     listen: Vec<String>,
 }
 
-pub(crate) async fn run(arguments: Arguments, common: Common) -> Result<()> {
+pub(crate) async fn run(arguments: Arguments, common: CommonArguments) -> Result<()> {
     let configuration = Configuration::load(Program::Server, &common)?;
-    let hidden = configuration.logs.is_hidden();
+    let log_in_file = configuration.logs.is_to_file();
     let done = serve(arguments, configuration).await;
     if let Err(failure) = &done
-        && hidden
+        && log_in_file
     {
         tracing::error!("{failure}");
     }
@@ -35,12 +35,12 @@ pub(crate) async fn run(arguments: Arguments, common: Common) -> Result<()> {
 }
 
 async fn serve(arguments: Arguments, configuration: Configuration) -> Result<()> {
-    // First of all, so that a second server does no harm to the one that is running.
+    // Before anything else, so that a second server does not disturb the one that is running.
     let listeners = Listeners::bind(&arguments.listen).await?;
     let keystone = open(&configuration.settings).await?;
-    readiness::advise(&keystone, &configuration.settings).await;
-    let reloading = tokio::spawn(reload::on_hangup(keystone.clone(), configuration)?);
-    systemd::tell("READY=1");
+    readiness::warn_about_setup(&keystone, &configuration.settings).await;
+    let reloading = tokio::spawn(reload::reload_on_sighup(keystone.clone(), configuration)?);
+    systemd::notify("READY=1");
     listeners.serve(&keystone).await?;
     reloading.abort();
     keystone.db().close().await;
@@ -48,13 +48,13 @@ async fn serve(arguments: Arguments, configuration: Configuration) -> Result<()>
     Ok(())
 }
 
-/// Connects, refuses a schema that is not this release's, and builds the services.
+/// Connects, refuses the schema of another release, and builds the services.
 pub(crate) async fn open(settings: &keystone::Settings) -> Result<Keystone> {
     let db = connect(&settings.database).await?;
     readiness::check_schema(&schema::state(&db).await?)?;
     let built = Keystone::builder().settings(settings.clone()).db(db);
     let built = built.build().await;
-    built.map_err(|error| Failure::new(crate::failure::with_causes(&error)))
+    built.map_err(|error| CommandError::new(crate::error::with_causes(&error)))
 }
 
 /// Opens the database.

@@ -1,43 +1,43 @@
-//! What a command says to whoever started it, beside the log.
+//! Standard output, standard error and prompts of a command, besides the log.
 
 use std::io::{self, IsTerminal, Write};
 
 use keystone::storage::schema::Progress;
 use keystone::types::Secret;
 
-use crate::failure::{Failure, Result};
+use crate::error::{CommandError, Result};
 
-/// Writes to standard output; a reader that has gone away is none of our concern.
+/// Writes to standard output; a closed pipe is no error.
 pub(crate) fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
 /// Writes to standard error.
-pub(crate) fn complain(text: &str) {
+pub(crate) fn print_error(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Asks for a new password twice, if there is somebody to ask.
+/// Prompts for a new password twice, if there is a terminal.
 pub(crate) fn ask_for_new_password(prompt: &str) -> Result<Option<Secret>> {
     if !io::stdin().is_terminal() {
         return Ok(None);
     }
     let ask = |prompt: &str| {
         rpassword::prompt_password(prompt)
-            .map_err(|error| Failure::new(format!("no password could be read: {error}")))
+            .map_err(|error| CommandError::new(format!("no password could be read: {error}")))
     };
     let first = ask(&format!("{prompt}: "))?;
     if first.is_empty() {
         return Ok(None);
     }
     if first != ask(&format!("{prompt} (again): "))? {
-        return Err(Failure::new("the two passwords differ"));
+        return Err(CommandError::new("the two passwords differ"));
     }
     Ok(Some(first.into()))
 }
 
-/// A line that shows how far long work has come, on a terminal only.
+/// A progress line, on a terminal only.
 #[derive(Debug)]
 pub(crate) struct ProgressLine {
     shown: bool,
@@ -62,7 +62,7 @@ impl ProgressLine {
     pub(crate) fn show(&self, text: &str) {
         if self.shown {
             let mut err = io::stderr().lock();
-            // Whatever is logged next takes the line's place.
+            // The next log line overwrites it.
             let _ = write!(err, "\x1b[K{text}\r").and_then(|()| err.flush());
         }
     }

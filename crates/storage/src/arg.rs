@@ -23,21 +23,21 @@ pub enum Arg {
     Time(Option<NaiveDateTime>),
     /// A `BLOB`.
     Bytes(Option<Vec<u8>>),
-    /// Attributes that would replace what could not be read.
-    Unread,
+    /// Attributes (`extra`) that could not be read, and must not be overwritten.
+    Unreadable,
 }
 
-/// A value that is not sent to any database.
+/// A value that is refused before it is sent to a database.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused {
-    /// A text with half of a surrogate pair, or none at all.
+pub(crate) enum Unstorable {
+    /// A text with half of a surrogate pair.
     #[error("a value is not a text that can be stored")]
-    NoText,
-    /// Attributes in the place of a text that could not be read.
+    InvalidText,
+    /// Attributes (`extra`) whose stored text could not be read.
     #[error(
         "the attributes that are stored can't be read, and would be lost: correct the row first"
     )]
-    Unread,
+    Unreadable,
 }
 
 /// A driver that can encode every [`Arg`].
@@ -47,7 +47,7 @@ pub(crate) trait Encodes: Database {
     /// The arguments of a statement with this text.
     fn arguments(text: &str, args: Vec<Arg>) -> Result<Self::Arguments, sqlx::Error>;
 
-    /// A row, read.
+    /// Decodes a row.
     fn decoded<T: for<'r> FromRow<'r, Self::Row>>(row: &Self::Row) -> Result<T, sqlx::Error>;
 
     /// How many rows a statement matched.
@@ -74,7 +74,7 @@ impl Encodes for Sqlite {
     const DIALECT: Dialect = Dialect::Sqlite;
 
     fn arguments(text: &str, args: Vec<Arg>) -> Result<Self::Arguments, sqlx::Error> {
-        encoded::<Self>(times::spelt(text, args))
+        encoded::<Self>(times::format_times(text, args))
     }
 
     fn decoded<T: for<'r> FromRow<'r, Self::Row>>(row: &Self::Row) -> Result<T, sqlx::Error> {
@@ -104,18 +104,18 @@ where
             Arg::Date(value) => out.add(value),
             Arg::Time(value) => out.add(value),
             Arg::Bytes(value) => out.add(value),
-            Arg::Unread => Err(Refused::Unread.into()),
+            Arg::Unreadable => Err(Unstorable::Unreadable.into()),
         }
         .map_err(sqlx::Error::Encode)?;
     }
     Ok(out)
 }
 
-/// A text as columns hold it. What JSON could not tell from a stand-in once it is read back is refused.
+/// A text as columns hold it. A text that JSON could not tell from an escape when it is read back is refused.
 fn plain(text: String) -> Result<String, BoxDynError> {
     match json::plain(&text) {
         Some(Cow::Borrowed(_)) => Ok(text),
-        Some(Cow::Owned(_)) | None => Err(Refused::NoText.into()),
+        Some(Cow::Owned(_)) | None => Err(Unstorable::InvalidText.into()),
     }
 }
 
@@ -235,6 +235,6 @@ impl From<Vec<u8>> for Arg {
 
 impl From<&Extra> for Arg {
     fn from(value: &Extra) -> Self {
-        value.to_text().map_or(Self::Unread, Self::from)
+        value.to_text().map_or(Self::Unreadable, Self::from)
     }
 }

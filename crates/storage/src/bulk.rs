@@ -1,4 +1,4 @@
-//! Work on many rows, which would keep everybody else waiting on the async threads.
+//! Moves work on many rows off the async threads, where it would delay every other request.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use keystone_types::{Error, Result};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-/// As many rows are worked on in about a millisecond, which is not worth another thread.
+/// Work on up to so many rows takes about a millisecond, which is not worth another thread.
 const FEW: usize = 500;
 
-/// How many may work at once: less than the machine has, and less memory than all would take.
+/// How many threads may run at once, which bounds processor time and memory.
 const AT_ONCE: usize = 2;
 
-/// Threads for what is made of many rows; clones share them.
+/// A bounded pool of threads for work on many rows; clones share it.
 #[derive(Clone, Debug)]
 pub struct Bulk(Arc<Semaphore>);
 
@@ -23,8 +23,8 @@ impl Default for Bulk {
 }
 
 impl Bulk {
-    /// Does the work, which is about so many rows: here where they are few, else on a thread that
-    /// may block, once there is one. A caller who leaves does not stop it, but nobody starts it then.
+    /// Runs the work: on the current thread for few rows, otherwise on a blocking thread once one is
+    /// free. Work whose caller is dropped runs to its end if it has started, and not at all otherwise.
     pub async fn run<T: Send + 'static>(
         &self,
         rows: usize,
@@ -33,10 +33,10 @@ impl Bulk {
         if rows <= FEW {
             return Ok(work());
         }
-        let thread = Arc::clone(&self.0).acquire_owned().await;
-        let thread = thread.map_err(Error::internal)?;
+        let permit = Arc::clone(&self.0).acquire_owned().await;
+        let permit = permit.map_err(Error::internal)?;
         let work = spawn_blocking(move || {
-            let _held = thread;
+            let _permit = permit;
             work()
         });
         work.await.map_err(Error::internal)
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_is_lost_frees_its_thread() {
+    async fn work_that_panics_frees_its_thread() {
         let bulk = Bulk::default();
         for _ in 0..=AT_ONCE {
             let lost = bulk.run(FEW + 1, || panic!("as planned")).await;

@@ -1,13 +1,13 @@
 //! Opening a pool, and what every connection of it is set to.
 //!
-//! `MariaDB`: the strict `TRADITIONAL` mode, as the reference sets; `READ COMMITTED`,
+//! `MariaDB`: the strict `TRADITIONAL` mode, as Keystone sets it; `READ COMMITTED`,
 //! so that no transaction works on an older state than the statement before it
 //! (not where the binary log is by statement, which `InnoDB` refuses); and on Galera
 //! `wsrep_sync_wait = 7`, so that each statement sees every write of every node.
 //!
 //! `SQLite`: write-ahead log, every commit on disk, and foreign keys enforced.
-//! The reference does not enforce them there, `MariaDB` does; here both do, so that
-//! cascades and refusals are the same on both.
+//! Keystone does not enforce them on `SQLite`; here both databases do, so that
+//! cascades and violations are the same on both.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -26,8 +26,8 @@ use tracing::warn;
 use crate::{
     DatabaseUrl, Db, Error, Result,
     db::{Galera, Pools},
-    pool::{Limits, Pool, Work, bounded},
-    url::Place,
+    pool::{BoxFuture, Limits, Pool, with_timeout},
+    url::Backend,
 };
 
 /// How connections are kept, as `[database]` sets it.
@@ -60,27 +60,27 @@ impl Default for PoolOptions {
     }
 }
 
-/// How long the first connection may take, and a statement, where the URL is silent.
+/// How long the first connection and each statement may take, unless the URL says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The most connections that are of any use.
-const MOST: usize = 10_000;
+/// The most connections of a pool, whatever the options say.
+const MAX_CONNECTIONS: usize = 10_000;
 
-/// How many bytes `GROUP_CONCAT` may put together.
-const LONGEST_ROW: u32 = 16_000_000;
+/// How many bytes `GROUP_CONCAT` may return.
+const GROUP_CONCAT_MAX_LEN: u32 = 16_000_000;
 
 /// Bytes that an internal temporary table of `MariaDB` may take in memory, at least.
 ///
-/// A recursion whose rows outgrow that moves to a file, and `MariaDB` (10.11.19) then skips one of the rows that it still
-/// had to follow: with the server's 16 MB that meets trees of some 40,000 projects, with this ones of some 600,000.
-/// Memory is taken as rows come.
-const TABLE_IN_MEMORY: u32 = 256 * 1024 * 1024;
+/// A recursive query whose rows need more moves to a file, and `MariaDB` (10.11.19) then loses one of the rows that it
+/// still had to follow: with the server's 16 MB that affects trees of some 40,000 projects, with this limit trees of some
+/// 600,000. Memory is allocated as rows arrive.
+const TMP_TABLE_SIZE: u32 = 256 * 1024 * 1024;
 
-/// After how long without use a connection to a server is asked whether it still answers.
-const DOUBT: Duration = Duration::from_secs(5);
+/// After how long without use a connection is pinged before it is used.
+const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 
-/// Idle connections are closed long before a server's `wait_timeout` would do it.
+/// Idle connections are closed long before a server's `wait_timeout` closes them.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 
 impl Db {
@@ -96,53 +96,53 @@ impl Db {
             target: url.to_string(),
             source,
         };
-        match &url.place {
-            Place::Server(server) => {
+        match &url.backend {
+            Backend::Server(server) => {
                 let connect = server.options()?;
                 let limit = server.connect_timeout()?.unwrap_or(CONNECT_TIMEOUT);
-                // Not from the pool, which hides a refused connection behind its timeout.
-                let first = bounded(Some(limit), connect.connect()).await;
+                // Not from the pool, which would report a refused connection as a timeout.
+                let first = with_timeout(Some(limit), connect.connect()).await;
                 first.map_err(failed)?.close().await.map_err(failed)?;
                 let read = server.read_timeout()?.unwrap_or(READ_TIMEOUT);
                 let galera = Galera::default();
                 let pool = server_pool(connect, limit, options, Arc::clone(&galera));
                 Ok(Self::new(Pools::MySql(pool), Some(read), galera))
             }
-            Place::File(path) => {
+            Backend::File(path) => {
                 make_private(path).map_err(|error| failed(error.into()))?;
                 let connect = sqlite().filename(path).create_if_missing(true);
                 let connect = connect.journal_mode(SqliteJournalMode::Wal);
                 let pool = Pool::new(
                     Limits {
                         size: 8,
-                        wait: options.timeout,
-                        connect: CONNECT_TIMEOUT,
-                        doubt: None,
-                        idle: None,
-                        life: None,
+                        acquire_timeout: options.timeout,
+                        connect_timeout: CONNECT_TIMEOUT,
+                        ping_after_idle: None,
+                        idle_timeout: None,
+                        max_lifetime: None,
                     },
                     opener(connect),
                 );
                 drop(pool.lease().await.map_err(failed)?);
                 Ok(Self::new(Pools::Sqlite(pool), None, Galera::default()))
             }
-            Place::Memory => Self::memory().await,
+            Backend::Memory => Self::memory().await,
         }
     }
 
     /// An empty `SQLite` database in memory.
     ///
-    /// It has one connection: a statement that escapes its transaction waits for
-    /// it in vain and fails after two seconds.
+    /// It has one connection: a statement that runs outside of an open transaction by mistake
+    /// waits for the connection and fails after two seconds.
     pub async fn memory() -> Result<Self> {
         let pool = Pool::new(
             Limits {
                 size: 1,
-                wait: Duration::from_secs(2),
-                connect: CONNECT_TIMEOUT,
-                doubt: None,
-                idle: None,
-                life: None,
+                acquire_timeout: Duration::from_secs(2),
+                connect_timeout: CONNECT_TIMEOUT,
+                ping_after_idle: None,
+                idle_timeout: None,
+                max_lifetime: None,
             },
             opener(sqlite().in_memory(true)),
         );
@@ -151,15 +151,15 @@ impl Db {
     }
 }
 
-fn opener(connect: SqliteConnectOptions) -> impl Fn() -> Work<sqlx::Result<SqliteConnection>> {
+fn opener(connect: SqliteConnectOptions) -> impl Fn() -> BoxFuture<sqlx::Result<SqliteConnection>> {
     move || {
         let connect = connect.clone();
         Box::pin(async move { connect.connect().await })
     }
 }
 
-/// Makes the file of a new database for its owner alone: it will hold password hashes. What
-/// `SQLite` puts beside it has the same permissions.
+/// Creates the file of a new database, readable by its owner only: it will hold password hashes.
+/// `SQLite` gives the files beside it the same permissions.
 fn make_private(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
@@ -185,12 +185,12 @@ fn server_pool(
 ) -> Pool<MySqlConnection> {
     let size = options.size.saturating_add(options.overflow).max(1);
     let limits = Limits {
-        size: usize::try_from(size).map_or(MOST, |size| size.min(MOST)),
-        wait: options.timeout,
-        connect: limit,
-        doubt: Some(DOUBT),
-        idle: Some(IDLE_TIMEOUT),
-        life: Some(options.recycle),
+        size: usize::try_from(size).map_or(MAX_CONNECTIONS, |size| size.min(MAX_CONNECTIONS)),
+        acquire_timeout: options.timeout,
+        connect_timeout: limit,
+        ping_after_idle: Some(PING_AFTER_IDLE),
+        idle_timeout: Some(IDLE_TIMEOUT),
+        max_lifetime: Some(options.recycle),
     };
     let mode = options.sql_mode.clone();
     let wait = options.wsrep_sync_wait;
@@ -205,9 +205,13 @@ fn server_pool(
     })
 }
 
-/// Sets what every connection is set to; tells whether it is to a node of a Galera cluster.
-async fn prepare(connection: &mut MySqlConnection, mode: &str, wait: u8) -> sqlx::Result<bool> {
-    // A mode is a list of names; anything else in it would reach the statement.
+/// Sets up a new connection; returns whether it is to a node of a Galera cluster.
+async fn prepare(
+    connection: &mut MySqlConnection,
+    mode: &str,
+    sync_wait: u8,
+) -> sqlx::Result<bool> {
+    // A mode is a list of names; other characters must not reach the statement.
     let mode: String = mode
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ','))
@@ -228,15 +232,15 @@ async fn prepare(connection: &mut MySqlConnection, mode: &str, wait: u8) -> sqlx
     let is = |name: &str, value: &str| variables.iter().any(|(n, v)| n == name && v == value);
     let cluster = is("wsrep_on", "ON");
     let waiting = if cluster {
-        format!(", SESSION wsrep_sync_wait = {wait}")
+        format!(", SESSION wsrep_sync_wait = {sync_wait}")
     } else {
         String::new()
     };
-    // As much as one row of an answer may be, whatever the server's own limit is: what is cut would be taken for whole.
+    // Whatever the server's own limit is: a truncated value would be taken for a complete one.
     let text = format!(
-        "SET sql_mode = CONCAT({base}, ',PIPES_AS_CONCAT'), SESSION group_concat_max_len = {LONGEST_ROW}, \
-             SESSION tmp_table_size = GREATEST(@@tmp_table_size, {TABLE_IN_MEMORY}), \
-             SESSION max_heap_table_size = GREATEST(@@max_heap_table_size, {TABLE_IN_MEMORY}){waiting}"
+        "SET sql_mode = CONCAT({base}, ',PIPES_AS_CONCAT'), SESSION group_concat_max_len = {GROUP_CONCAT_MAX_LEN}, \
+             SESSION tmp_table_size = GREATEST(@@tmp_table_size, {TMP_TABLE_SIZE}), \
+             SESSION max_heap_table_size = GREATEST(@@max_heap_table_size, {TMP_TABLE_SIZE}){waiting}"
     );
     sqlx::raw_sql(AssertSqlSafe(text))
         .execute(&mut *connection)

@@ -16,8 +16,8 @@ use tracing::warn;
 
 use crate::{
     Result,
-    error::{Rerun, is_lost, is_timeout},
-    pool::{Kept, Lease, Pool},
+    error::{Retry, is_lost, is_timeout},
+    pool::{Lease, Pool, Recover},
 };
 
 /// The two databases.
@@ -29,7 +29,7 @@ pub enum Dialect {
     Sqlite,
 }
 
-/// Sees the text of every statement before it runs.
+/// Receives the text of every statement before it runs.
 pub type Observer = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// The connections to whichever database the deployment uses; clones share them.
@@ -67,33 +67,34 @@ pub(crate) enum Session {
     Sqlite(Lease<SqliteConnection>),
 }
 
-/// How often a transaction is run at most, and after which pause at first; each further pause is up to twice as long.
+/// How often a transaction is run at most, and the first pause between two runs; each further pause is up to twice as
+/// long.
 pub(crate) const RUNS: u32 = 12;
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// How often one is run again because of a constraint: the first time another writer may have been in between.
+/// How often a transaction is run at most when a constraint is violated, which another writer may have caused.
 const CONSTRAINT_RUNS: u32 = 3;
 
-/// For how long a transaction is run again, where statements have no limit.
+/// For how long a transaction is retried, where statements have no time limit.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Does something in a transaction of a [`Db`] and commits what was done, or, where it fails, nothing of it.
+/// Runs work in a transaction of a [`Db`] and commits it, or rolls it back where the work fails.
 ///
-/// It is run again from its start where the database says that another writer was in the way (a deadlock, a lock that
-/// was waited for too long, a conflict that Galera found when it was to be committed), and where a constraint refused
-/// what it had found in order: it then sees what the other has done. So it must have no effect besides the
-/// transaction's, and what takes long, such as hashing, comes before.
+/// The work is retried from its start when it conflicts with another writer (a deadlock, a lock wait timeout, a failed
+/// certification on Galera), and when a constraint is violated although the work has checked it: the next run sees what
+/// the other writer committed. So the work must have no effect outside of the transaction, and anything slow, such as
+/// hashing, must be done before.
 ///
-/// It is a macro, since the future of an async closure that borrows is not known to be `Send`
-/// (<https://github.com/rust-lang/rust/issues/110338>). It yields a future, in which `?` and `return` end one run.
+/// It is a macro because the compiler can't prove that the future of a borrowing async closure is `Send`
+/// (<https://github.com/rust-lang/rust/issues/110338>). It evaluates to a future, in which `?` and `return` end one run.
 #[macro_export]
 macro_rules! transaction {
     ($db:expr, |$tx:ident| $work:expr) => {
         async {
-            let mut runs = $crate::Runs::of(&$db);
+            let mut attempts = $crate::Attempts::of(&$db);
             loop {
-                let mut begun = match runs.begin().await {
+                let mut begun = match attempts.begin().await {
                     ::core::result::Result::Ok(begun) => begun,
                     ::core::result::Result::Err(error) => break ::core::result::Result::Err(error),
                 };
@@ -102,7 +103,7 @@ macro_rules! transaction {
                     $work
                 };
                 let done = done.await;
-                if let ::core::option::Option::Some(done) = runs.end(begun, done).await {
+                if let ::core::option::Option::Some(done) = attempts.end(begun, done).await {
                     break done;
                 }
             }
@@ -110,16 +111,16 @@ macro_rules! transaction {
     };
 }
 
-/// The runs of one transaction.
+/// The attempts to run one transaction.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Runs<'d> {
+pub struct Attempts<'d> {
     db: &'d Db,
     started: Instant,
     done: u32,
 }
 
-impl<'d> Runs<'d> {
+impl<'d> Attempts<'d> {
     pub fn of(db: &'d Db) -> Self {
         Self {
             db,
@@ -132,7 +133,7 @@ impl<'d> Runs<'d> {
         Ok(self.db.begin().await?)
     }
 
-    /// What came out in the end; nothing, if it is to be run again.
+    /// The final result; `None` if the transaction must be run again.
     pub async fn end<T>(
         &mut self,
         tx: Tx,
@@ -147,16 +148,16 @@ impl<'d> Runs<'d> {
         };
         self.done += 1;
         let Err(error) = done else { return Some(done) };
-        let Some(rerun) = Rerun::of(&error) else {
+        let Some(retry) = Retry::of(&error) else {
             return Some(Err(error));
         };
-        let most = match rerun {
-            Rerun::Contention => RUNS,
-            Rerun::Constraint => CONSTRAINT_RUNS,
+        let most = match retry {
+            Retry::Contention => RUNS,
+            Retry::Constraint => CONSTRAINT_RUNS,
         };
         if self.done >= most || self.started.elapsed() >= self.db.limit.unwrap_or(PATIENCE) {
             given_up(self.done, &error);
-            return Some(Err(rerun.given_up(error)));
+            return Some(Err(retry.given_up(error)));
         }
         sleep(pause(self.done)).await;
         None
@@ -179,7 +180,7 @@ impl Db {
     /// reads and then writes can fail as busy without waiting.
     pub(crate) async fn begin(&self) -> Result<Tx> {
         let session = match &self.pools {
-            // The first statement shows whether the connection is alive; nothing was done before.
+            // The first statement shows whether the connection is alive, and can be sent again.
             Pools::MySql(pool) => match begun(pool, "START TRANSACTION", self.limit).await {
                 Err(error) if is_lost(&error) && !is_timeout(&error) => {
                     Session::MySql(begun(pool, "START TRANSACTION", self.limit).await?)
@@ -193,17 +194,17 @@ impl Db {
         Ok(self.tx(session, self.limit))
     }
 
-    /// A connection of one's own, without a transaction and without a time limit. It is not given back as it is.
+    /// A connection for exclusive use, without a transaction and without a time limit. The pool does not reuse it as it is.
     pub(crate) async fn hold(&self) -> Result<Tx> {
         let session = match &self.pools {
             Pools::MySql(pool) => {
                 let mut lease = pool.live().await?;
-                lease.open();
+                lease.begin();
                 Session::MySql(lease)
             }
             Pools::Sqlite(pool) => {
                 let mut lease = pool.lease().await?;
-                lease.open();
+                lease.begin();
                 Session::Sqlite(lease)
             }
         };
@@ -242,7 +243,7 @@ impl Db {
         }
     }
 
-    /// Closes the connections, those in use once they are given back. It does not wait for them.
+    /// Closes the connections, those in use once they are released. It does not wait for them.
     pub async fn close(&self) {
         match &self.pools {
             Pools::MySql(pool) => pool.close().await,
@@ -251,7 +252,7 @@ impl Db {
     }
 }
 
-async fn begun<C: Kept>(
+async fn begun<C: Recover>(
     pool: &Pool<C>,
     text: &'static str,
     limit: Option<Duration>,
@@ -261,11 +262,11 @@ where
 {
     let mut lease = pool.lease().await?;
     ran(&mut lease, text, limit).await?;
-    lease.open();
+    lease.begin();
     Ok(lease)
 }
 
-async fn ran<C: Kept>(
+async fn ran<C: Recover>(
     lease: &mut Lease<C>,
     text: &'static str,
     limit: Option<Duration>,
@@ -277,7 +278,7 @@ where
     lease.work(limit, run).await
 }
 
-/// Up to twice as long as the last one, by chance, so that those who met do not meet again.
+/// A random pause, on average twice as long as the one before, so that the same writers do not conflict again.
 pub(crate) fn pause(runs: u32) -> Duration {
     let longest = FIRST_PAUSE
         .saturating_mul(1 << runs.min(10))
@@ -286,7 +287,7 @@ pub(crate) fn pause(runs: u32) -> Duration {
     longest.mul_f64(f64::from(chance) / f64::from(u32::MAX))
 }
 
-/// Tells how often was tried what is given up, and what the server said.
+/// Logs how often a transaction was tried before it was given up, and the server's error.
 pub(crate) fn given_up(runs: u32, error: &dyn std::error::Error) {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     let causes: Vec<_> = causes.map(ToString::to_string).collect();
@@ -302,13 +303,13 @@ impl Tx {
     pub(crate) async fn commit(mut self) -> Result<()> {
         let done = self.end("COMMIT").await;
         if done.is_err() {
-            // Where the server has refused it, the transaction may still be there.
+            // If the server refused to commit, the transaction may still be open.
             self.rollback().await;
         }
         Ok(done?)
     }
 
-    /// Undoes the changes. Where that fails the connection is closed, which undoes them too.
+    /// Rolls back. If that fails the connection is closed, which rolls back too.
     async fn rollback(mut self) {
         self.end("ROLLBACK").await.ok();
     }
@@ -317,11 +318,11 @@ impl Tx {
         match &mut self.session {
             Session::MySql(lease) => {
                 ran(lease, text, self.limit).await?;
-                lease.rest();
+                lease.end();
             }
             Session::Sqlite(lease) => {
                 ran(lease, text, self.limit).await?;
-                lease.rest();
+                lease.end();
             }
         }
         Ok(())
@@ -358,7 +359,7 @@ pub enum Exec<'c> {
 }
 
 impl Exec<'_> {
-    /// Lends the place to a statement, so that several can run there in turn.
+    /// Lends the executor to one statement, so that several can run in turn.
     pub fn reborrow(&mut self) -> Exec<'_> {
         match self {
             Self::Db(db) => Exec::Db(db),

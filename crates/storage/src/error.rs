@@ -1,9 +1,9 @@
-//! What a statement can fail with, in classes that callers act on.
+//! The errors of statements, in classes that callers act on.
 
 use keystone_types::Error as KeystoneError;
 use sqlx::{error::ErrorKind, mysql::MySqlDatabaseError, sqlite::SqliteError};
 
-use crate::{arg::Refused, row::Undecodable};
+use crate::{arg::Unstorable, row::Undecodable};
 
 /// The result of a statement.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -47,7 +47,7 @@ pub enum Error {
     /// The schema is not what an operation needs.
     #[error("{0}")]
     Schema(String),
-    /// Anything else: a bug of ours, or a refusal of the server.
+    /// Anything else: a bug in this program, or a statement that the server refuses.
     #[error("the database refused a statement")]
     Other(#[source] sqlx::Error),
 }
@@ -130,16 +130,16 @@ impl From<Error> for KeystoneError {
     }
 }
 
-/// Why a transaction may succeed when it is run again.
+/// Why a transaction may succeed when it is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rerun {
-    /// Another writer was in the way.
+pub(crate) enum Retry {
+    /// It conflicted with another writer.
     Contention,
-    /// A constraint refused what had been found in order: another writer was in between.
+    /// A constraint was violated after the checks had passed: another writer committed in between.
     Constraint,
 }
 
-impl Rerun {
+impl Retry {
     pub(crate) fn of(error: &KeystoneError) -> Option<Self> {
         let (KeystoneError::Unavailable { source, .. } | KeystoneError::Internal(source)) = error
         else {
@@ -152,7 +152,7 @@ impl Rerun {
         }
     }
 
-    /// What the client is told in the end.
+    /// The error that the client gets when the retries are used up.
     pub(crate) fn given_up(self, error: KeystoneError) -> KeystoneError {
         match self {
             Self::Contention => error,
@@ -164,7 +164,7 @@ impl Rerun {
     }
 }
 
-/// Turns a duplicate into the answer that the caller's resource gives.
+/// Turns a duplicate into the conflict that the caller's resource reports.
 pub trait OrConflict<T> {
     /// Replaces [`Error::Duplicate`] by `conflict`; other errors convert as usual.
     fn or_conflict(self, conflict: impl FnOnce() -> KeystoneError) -> Result<T, KeystoneError>;
@@ -179,7 +179,7 @@ impl<T> OrConflict<T> for Result<T> {
     }
 }
 
-/// Whether the server has answered, so that the connection can be used on.
+/// Whether the server has answered, so that the connection stays usable.
 pub(crate) fn is_answer(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(_)) && !is_lost(error)
 }
@@ -189,12 +189,12 @@ pub(crate) fn is_timeout(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut)
 }
 
-/// Whether the server takes no more connections, of anybody or of this user.
+/// Whether the server accepts no more connections, of anybody or of this user.
 pub(crate) fn is_full(error: &sqlx::Error) -> bool {
     matches!(mysql_number(error), Some(1040 | 1203 | 1226))
 }
 
-/// Whether another transaction was in the way, and this one was undone.
+/// Whether the transaction was rolled back because of another one.
 fn is_contention(error: &sqlx::Error) -> bool {
     // WSREP not ready, failed during COMMIT, lock waits, deadlocks and lost certifications, a row that changed under a
     // snapshot, a prepared statement whose tables changed.
@@ -206,7 +206,7 @@ fn is_contention(error: &sqlx::Error) -> bool {
         || matches!(sqlite_code(error), Some(5 | 6))
 }
 
-/// Whether `error` means that the connection it came from is dead, or may as well be.
+/// Whether `error` means that its connection is no longer usable.
 pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_))
         // Shutdown in progress, connection killed, server gone, lost during query.
@@ -234,7 +234,7 @@ fn is_unstorable(error: &sqlx::Error) -> bool {
         sqlx::Error::Encode(source) => source.downcast_ref(),
         _ => None,
     };
-    matches!(refused, Some(Refused::NoText))
+    matches!(refused, Some(Unstorable::InvalidText))
         || matches!(mysql_number(error), Some(1267 | 1366 | 1406 | 3988))
 }
 

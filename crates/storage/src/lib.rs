@@ -2,11 +2,11 @@
 
 mod arg;
 mod bulk;
-mod claim;
 mod connect;
 mod db;
 mod error;
 mod listing;
+mod lock;
 mod pool;
 mod row;
 pub mod schema;
@@ -19,7 +19,7 @@ mod url;
 pub use arg::Arg;
 pub use bulk::Bulk;
 pub use connect::PoolOptions;
-pub use db::{Db, Dialect, Exec, Observer, Runs, Tx};
+pub use db::{Attempts, Db, Dialect, Exec, Observer, Tx};
 pub use error::{Error, OrConflict, Result};
 pub use listing::{Column, ColumnKind};
 pub use select::{Select, select};

@@ -1,13 +1,13 @@
 //! Filters and pages of a collection, in SQL.
 //!
-//! The case of letters is told apart by `REPLACE`, which both databases do byte by byte, because
-//! `LIKE` ignores it in `MariaDB`'s usual collations and, for ASCII, in `SQLite`.
+//! Case-sensitive comparisons use `REPLACE`, which both databases do byte by byte, because `LIKE`
+//! ignores case in `MariaDB`'s usual collations and, for ASCII, in `SQLite`.
 
 use keystone_types::{Case, Comparison, Filter, Listing, filter_is_true};
 
 use crate::{Arg, Query, Select};
 
-/// An attribute that a collection can be narrowed by.
+/// An attribute that a collection can be filtered by.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     /// Its name on the wire.
@@ -48,7 +48,7 @@ impl Column {
 }
 
 impl Select {
-    /// Adds every filter of the listing whose name is among `columns`; others are not its concern.
+    /// Adds every filter of the listing whose name is among `columns` and skips the others.
     #[must_use]
     pub fn narrow(self, listing: &Listing, columns: &[Column]) -> Self {
         listing.filters.iter().fold(self, |select, filter| {
@@ -80,7 +80,7 @@ impl Select {
     fn compare_text(self, sql: &'static str, comparison: Comparison, value: &str) -> Self {
         let exact = value.replace('!', "!!");
         let escaped = match comparison {
-            // The reference leaves the wildcards of SQL in a text whose case does not matter.
+            // Keystone does not escape wildcards in case-insensitive filters (`keystone.common.sql.core`).
             Comparison::Contains(Case::Insensitive)
             | Comparison::StartsWith(Case::Insensitive)
             | Comparison::EndsWith(Case::Insensitive) => exact,

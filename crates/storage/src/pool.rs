@@ -1,12 +1,12 @@
-//! The connections to a database: so many at most, kept between requests, never given on with a statement half done.
+//! A connection pool of bounded size that never hands out a connection with an unfinished statement.
 //!
-//! sqlx has a pool too. It pings each connection that is given back, without a limit of time and while it counts as in
-//! use, and it gives back connections whose statement was cut off when a request was dropped: the next statement then
-//! reads what was left of the last one. Here a connection is given back only at rest. One that is not is closed at once
-//! (`MariaDB`, where the server undoes what was open) or mended first (`SQLite`, where it may be the database itself).
+//! sqlx has a pool too. It pings each released connection, without a time limit and while the connection counts as in
+//! use, and it reuses connections whose statement was cancelled when a request was dropped: the next statement then reads
+//! the rest of the last one's result. This pool reuses only idle connections. Any other is closed (`MariaDB`, where the
+//! server rolls back its transaction) or reset first (`SQLite`, where the connection may be the database itself).
 //!
-//! A connection that nobody used for a while may be dead without anybody having said so: it is asked before its next
-//! use, for a short time only. When one turns out dead, all that are as old are closed: new ones cost less than asking.
+//! A connection that was idle for some time may be lost without notice: it is pinged before its next use, with a short
+//! timeout. When one is lost, all connections of its age or older are closed: reconnecting is cheaper than pinging each.
 
 use std::{
     collections::VecDeque,
@@ -29,52 +29,52 @@ use tokio::{
 
 use crate::error::{is_answer, is_full, is_lost};
 
-/// A future of a known type, for what is kept in a field or a trait.
-pub(crate) type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A boxed future, for fields and traits.
+pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// How connections are made and kept.
+/// The pool's size and timeouts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// How many at most.
+    /// The most connections at a time.
     pub(crate) size: usize,
-    /// How long a caller waits for one.
-    pub(crate) wait: Duration,
-    /// How long making one may take.
-    pub(crate) connect: Duration,
-    /// After how long without use one is asked whether it still answers. A database in this process does, and may be
-    /// lost with its connection.
-    pub(crate) doubt: Option<Duration>,
-    /// How long one is kept without use.
-    pub(crate) idle: Option<Duration>,
-    /// How long one is kept at all.
-    pub(crate) life: Option<Duration>,
+    /// How long a caller waits for a connection.
+    pub(crate) acquire_timeout: Duration,
+    /// How long connecting may take.
+    pub(crate) connect_timeout: Duration,
+    /// After how long without use a connection is pinged before it is used. A database in this process needs no ping.
+    pub(crate) ping_after_idle: Option<Duration>,
+    /// How long an unused connection is kept.
+    pub(crate) idle_timeout: Option<Duration>,
+    /// How long a connection is kept at all.
+    pub(crate) max_lifetime: Option<Duration>,
 }
 
-/// How long an answer to the question whether it still answers may take.
-const PING: Duration = Duration::from_secs(2);
+/// How long a ping may take.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How soon a full server is asked again, if none of our own connections comes back before.
-const FULL: Duration = Duration::from_millis(100);
+/// How soon the pool tries again to connect to a server that has no connections left, unless one of the pool's own is
+/// released before.
+const FULL_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// How long saying goodbye to the server may take.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long closing the idle connections may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What becomes of a connection whose statement was cut off.
-pub(crate) trait Kept: Connection + Sized + 'static {
-    /// Brings it back to rest; `None` closes it.
-    fn mend(self) -> Option<Work<Option<Self>>>;
+/// What becomes of a connection whose statement was cancelled.
+pub(crate) trait Recover: Connection + Sized + 'static {
+    /// Makes the connection usable again; `None` closes it.
+    fn recover(self) -> Option<BoxFuture<Option<Self>>>;
 }
 
-impl Kept for MySqlConnection {
-    fn mend(self) -> Option<Work<Option<Self>>> {
+impl Recover for MySqlConnection {
+    fn recover(self) -> Option<BoxFuture<Option<Self>>> {
         None
     }
 }
 
-impl Kept for SqliteConnection {
-    fn mend(mut self) -> Option<Work<Option<Self>>> {
+impl Recover for SqliteConnection {
+    fn recover(mut self) -> Option<BoxFuture<Option<Self>>> {
         Some(Box::pin(async move {
-            // After whatever is under way on its thread. Without a transaction there is none to end.
+            // It runs after whatever runs on the connection's thread. It fails if no transaction is open.
             self.execute("ROLLBACK").await.ok();
             // `db_sync` turns them off.
             let mended = self.execute("PRAGMA foreign_keys = ON").await;
@@ -87,7 +87,7 @@ impl Kept for SqliteConnection {
 pub(crate) struct Pool<C>(Arc<Inner<C>>);
 
 struct Inner<C> {
-    connect: Box<dyn Fn() -> Work<sqlx::Result<C>> + Send + Sync>,
+    connect: Box<dyn Fn() -> BoxFuture<sqlx::Result<C>> + Send + Sync>,
     limits: Limits,
     permits: Arc<Semaphore>,
     idle: Mutex<Idle<C>>,
@@ -96,74 +96,74 @@ struct Inner<C> {
 }
 
 struct Idle<C> {
-    /// The one used last is at the back, and is used first.
-    waiting: VecDeque<Rest<C>>,
-    /// Connections made before are not trusted.
-    trusted_since: Option<Instant>,
+    /// The connection used last is at the back, and is reused first.
+    connections: VecDeque<IdleConnection<C>>,
+    /// Connections made before are closed instead of reused.
+    valid_since: Option<Instant>,
 }
 
-/// A connection at rest.
-struct Rest<C> {
+/// An idle connection.
+struct IdleConnection<C> {
     connection: C,
     made: Instant,
     used: Instant,
 }
 
 /// A connection in use.
-pub(crate) struct Lease<C: Kept> {
-    home: Arc<Inner<C>>,
+pub(crate) struct Lease<C: Recover> {
+    pool: Arc<Inner<C>>,
     permit: Option<OwnedSemaphorePermit>,
     connection: Option<C>,
     made: Instant,
     state: State,
 }
 
-/// What is under way on a connection in use.
+/// What runs on a connection in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Nothing.
-    Resting,
+    Idle,
     /// A transaction, between two statements.
-    Open,
-    /// A statement, or one that was cut off.
+    InTransaction,
+    /// A statement, or one that was cancelled.
     Busy,
 }
 
-impl<C: Kept> Pool<C> {
+impl<C: Recover> Pool<C> {
     pub(crate) fn new(
         limits: Limits,
-        connect: impl Fn() -> Work<sqlx::Result<C>> + Send + Sync + 'static,
+        connect: impl Fn() -> BoxFuture<sqlx::Result<C>> + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(Inner {
             connect: Box::new(connect),
             limits,
             permits: Arc::new(Semaphore::new(limits.size)),
             idle: Mutex::new(Idle {
-                waiting: VecDeque::new(),
-                trusted_since: None,
+                connections: VecDeque::new(),
+                valid_since: None,
             }),
             returned: Notify::new(),
             closed: AtomicBool::new(false),
         }))
     }
 
-    /// A connection at rest.
+    /// An idle or new connection.
     pub(crate) async fn lease(&self) -> sqlx::Result<Lease<C>> {
-        let home = Arc::clone(&self.0);
-        let deadline = tokio::time::Instant::now() + home.limits.wait;
-        let permit = timeout_at(deadline, Arc::clone(&home.permits).acquire_owned()).await;
+        let pool = Arc::clone(&self.0);
+        let deadline = tokio::time::Instant::now() + pool.limits.acquire_timeout;
+        let permit = timeout_at(deadline, Arc::clone(&pool.permits).acquire_owned()).await;
         let permit = permit
             .map_err(|_| sqlx::Error::PoolTimedOut)?
             .map_err(|_| sqlx::Error::PoolClosed)?;
         loop {
-            if let Some(rest) = home.reuse().await {
-                return Ok(Lease::new(home, permit, rest));
+            if let Some(idle) = pool.reuse().await {
+                return Ok(Lease::new(pool, permit, idle));
             }
-            match home.connect().await {
-                Ok(rest) => return Ok(Lease::new(home, permit, rest)),
-                // The server takes no more: then one of those that are there has to do.
+            match pool.connect().await {
+                Ok(idle) => return Ok(Lease::new(pool, permit, idle)),
+                // The server accepts no more connections: wait for one of the pool's own.
                 Err(error) if is_full(&error) => {
-                    let returned = timeout(FULL, home.returned.notified());
+                    let returned = timeout(FULL_RETRY_DELAY, pool.returned.notified());
                     if timeout_at(deadline, returned).await.is_err() {
                         return Err(error);
                     }
@@ -173,13 +173,15 @@ impl<C: Kept> Pool<C> {
         }
     }
 
-    /// A connection that answered just now, for what must not be sent twice.
+    /// A connection that has just answered a ping, for statements that must not be sent twice.
     pub(crate) async fn live(&self) -> sqlx::Result<Lease<C>> {
         let mut lease = self.lease().await?;
-        let answered = lease.work(Some(PING), async |on| on.ping().await).await;
+        let answered = lease
+            .work(Some(PING_TIMEOUT), async |on| on.ping().await)
+            .await;
         match answered {
             Ok(()) => Ok(lease),
-            // All that are as old are closed now: the next one is new.
+            // All older connections are closed now, so the next one is new.
             Err(error) if is_lost(&error) => {
                 drop(lease);
                 self.lease().await
@@ -193,80 +195,81 @@ impl<C: Kept> Pool<C> {
         self.0.limits.size - self.0.permits.available_permits().min(self.0.limits.size)
     }
 
-    /// Closes every connection once it is given back, and those at rest now.
+    /// Closes the idle connections now and every other one once it is released.
     pub(crate) async fn close(&self) {
         self.0.closed.store(true, Ordering::SeqCst);
         self.0.permits.close();
-        let waiting = std::mem::take(&mut self.0.idle().waiting);
-        let farewells = async {
-            for rest in waiting {
-                rest.connection.close().await.ok();
+        let connections = std::mem::take(&mut self.0.idle().connections);
+        let closing = async {
+            for idle in connections {
+                idle.connection.close().await.ok();
             }
         };
-        timeout(FAREWELL, farewells).await.ok();
+        timeout(CLOSE_TIMEOUT, closing).await.ok();
     }
 }
 
-impl<C: Kept> Inner<C> {
-    /// The connection used last, if it is still good.
-    async fn reuse(&self) -> Option<Rest<C>> {
+impl<C: Recover> Inner<C> {
+    /// The connection used last, if it is still usable.
+    async fn reuse(&self) -> Option<IdleConnection<C>> {
         loop {
-            let mut rest = self.idle().waiting.pop_back()?;
-            if self.is_outdated(&rest) {
+            let mut idle = self.idle().connections.pop_back()?;
+            if self.is_outdated(&idle) {
                 continue;
             }
-            let doubt = self.limits.doubt;
-            if doubt.is_none_or(|doubt| rest.used.elapsed() < doubt) {
-                return Some(rest);
+            let limit = self.limits.ping_after_idle;
+            if limit.is_none_or(|limit| idle.used.elapsed() < limit) {
+                return Some(idle);
             }
-            if let Ok(Ok(())) = timeout(PING, rest.connection.ping()).await {
-                return Some(rest);
+            if let Ok(Ok(())) = timeout(PING_TIMEOUT, idle.connection.ping()).await {
+                return Some(idle);
             }
-            drop(rest);
-            self.distrust();
+            drop(idle);
+            self.note_loss();
         }
     }
 
-    async fn connect(&self) -> sqlx::Result<Rest<C>> {
-        let connection = bounded(Some(self.limits.connect), (self.connect)()).await?;
+    async fn connect(&self) -> sqlx::Result<IdleConnection<C>> {
+        let connection = with_timeout(Some(self.limits.connect_timeout), (self.connect)()).await?;
         let now = Instant::now();
-        Ok(Rest {
+        Ok(IdleConnection {
             connection,
             made: now,
             used: now,
         })
     }
 
-    fn is_outdated(&self, rest: &Rest<C>) -> bool {
+    fn is_outdated(&self, idle: &IdleConnection<C>) -> bool {
         let past = |age: Duration, limit: Option<Duration>| limit.is_some_and(|limit| age >= limit);
-        past(rest.made.elapsed(), self.limits.life) || past(rest.used.elapsed(), self.limits.idle)
+        past(idle.made.elapsed(), self.limits.max_lifetime)
+            || past(idle.used.elapsed(), self.limits.idle_timeout)
     }
 
     /// Closes every connection that was made before now.
-    fn distrust(&self) {
+    fn note_loss(&self) {
         let mut idle = self.idle();
-        idle.trusted_since = Some(Instant::now());
-        idle.waiting.clear();
+        idle.valid_since = Some(Instant::now());
+        idle.connections.clear();
     }
 
-    fn keep(&self, connection: C, made: Instant) {
+    fn release(&self, connection: C, made: Instant) {
         let mut idle = self.idle();
-        let trusted = idle.trusted_since.is_none_or(|since| made > since);
-        if trusted && !self.closed.load(Ordering::SeqCst) {
+        let valid = idle.valid_since.is_none_or(|since| made > since);
+        if valid && !self.closed.load(Ordering::SeqCst) {
             let used = Instant::now();
-            idle.waiting.push_back(Rest {
+            idle.connections.push_back(IdleConnection {
                 connection,
                 made,
                 used,
             });
         }
-        // Those at the front have been waiting the longest.
+        // Those at the front have been idle the longest.
         while idle
-            .waiting
+            .connections
             .front()
-            .is_some_and(|rest| self.is_outdated(rest))
+            .is_some_and(|idle| self.is_outdated(idle))
         {
-            idle.waiting.pop_front();
+            idle.connections.pop_front();
         }
     }
 
@@ -275,21 +278,21 @@ impl<C: Kept> Inner<C> {
     }
 }
 
-impl<C: Kept> Lease<C> {
-    fn new(home: Arc<Inner<C>>, permit: OwnedSemaphorePermit, rest: Rest<C>) -> Self {
+impl<C: Recover> Lease<C> {
+    fn new(pool: Arc<Inner<C>>, permit: OwnedSemaphorePermit, idle: IdleConnection<C>) -> Self {
         Self {
-            home,
+            pool,
             permit: Some(permit),
-            connection: Some(rest.connection),
-            made: rest.made,
-            state: State::Resting,
+            connection: Some(idle.connection),
+            made: idle.made,
+            state: State::Idle,
         }
     }
 
-    /// Runs something that leaves the connection as it was: at rest, or inside a transaction.
+    /// Runs work that leaves the connection in the state it was in: idle, or inside a transaction.
     ///
-    /// Where it is cut off, by time or because the caller is gone, or fails otherwise than by the server's word,
-    /// nothing more can be run.
+    /// Work that is cancelled, by the time limit or because the caller is dropped, or that fails without an answer of the
+    /// server makes the connection unusable.
     pub(crate) async fn work<T>(
         &mut self,
         limit: Option<Duration>,
@@ -300,54 +303,54 @@ impl<C: Kept> Lease<C> {
             Some(connection) if before != State::Busy => connection,
             _ => return Err(sqlx::Error::WorkerCrashed),
         };
-        let done = bounded(limit, work(connection)).await;
+        let done = with_timeout(limit, work(connection)).await;
         match &done {
-            Err(error) if is_lost(error) => self.home.distrust(),
+            Err(error) if is_lost(error) => self.pool.note_loss(),
             Err(error) if !is_answer(error) => {}
             _ => self.state = before,
         }
         done
     }
 
-    /// A transaction has begun: the connection is not given back before its end.
-    pub(crate) fn open(&mut self) {
-        self.state = State::Open;
+    /// A transaction has begun: the connection is not released before its end.
+    pub(crate) fn begin(&mut self) {
+        self.state = State::InTransaction;
     }
 
     /// The transaction has ended.
-    pub(crate) fn rest(&mut self) {
-        if self.state == State::Open {
-            self.state = State::Resting;
+    pub(crate) fn end(&mut self) {
+        if self.state == State::InTransaction {
+            self.state = State::Idle;
         }
     }
 }
 
-impl<C: Kept> Drop for Lease<C> {
+impl<C: Recover> Drop for Lease<C> {
     fn drop(&mut self) {
-        let (home, made, permit) = (Arc::clone(&self.home), self.made, self.permit.take());
+        let (pool, made, permit) = (Arc::clone(&self.pool), self.made, self.permit.take());
         let Some(connection) = self.connection.take() else {
             return;
         };
-        if self.state == State::Resting {
-            home.keep(connection, made);
-        } else if let Some(mending) = connection.mend()
+        if self.state == State::Idle {
+            pool.release(connection, made);
+        } else if let Some(recovering) = connection.recover()
             && let Ok(runtime) = Handle::try_current()
         {
             runtime.spawn(async move {
-                if let Some(connection) = mending.await {
-                    home.keep(connection, made);
+                if let Some(connection) = recovering.await {
+                    pool.release(connection, made);
                 }
                 drop(permit);
             });
             return;
         }
         drop(permit);
-        home.returned.notify_one();
+        pool.returned.notify_one();
     }
 }
 
-/// Waits for a server that no longer answers only as long as `limit`.
-pub(crate) async fn bounded<T>(
+/// Gives up waiting for the server after `limit`.
+pub(crate) async fn with_timeout<T>(
     limit: Option<Duration>,
     work: impl Future<Output = sqlx::Result<T>>,
 ) -> sqlx::Result<T> {
@@ -375,7 +378,7 @@ impl<C> fmt::Debug for Pool<C> {
     }
 }
 
-impl<C: Kept> fmt::Debug for Lease<C> {
+impl<C: Recover> fmt::Debug for Lease<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lease")
             .field("state", &self.state)

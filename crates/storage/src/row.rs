@@ -1,10 +1,10 @@
-//! From rows to values; a row that can't be read is named by its id.
+//! Decoding rows; the error of a row that can't be decoded names its id.
 
 use sqlx::{ColumnIndex, Database, Decode, FromRow, Row, Type, error::BoxDynError};
 
 use crate::Error;
 
-/// Why a column of a row can't be read.
+/// Why a column of a row can't be decoded.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
 pub(crate) struct Undecodable {
@@ -13,7 +13,7 @@ pub(crate) struct Undecodable {
     source: BoxDynError,
 }
 
-/// Reads a row.
+/// Decodes a row.
 pub(crate) fn decoded<R, T>(row: &R) -> sqlx::Result<T>
 where
     R: Row,
@@ -34,8 +34,8 @@ where
     })
 }
 
-/// Leaves out a row of a list that can't be read, with word of which one it is.
-pub(crate) fn left_out<T>(row: sqlx::Result<T>, text: &str) -> Option<sqlx::Result<T>> {
+/// Skips a row of a list that can't be decoded, and logs which one it is.
+pub(crate) fn skip_unreadable<T>(row: sqlx::Result<T>, text: &str) -> Option<sqlx::Result<T>> {
     match row {
         Err(error @ (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))) => {
             let cause = error.to_string();

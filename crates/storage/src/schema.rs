@@ -1,8 +1,8 @@
 //! The schema: which revision a database is at, and bringing it to the newest.
 //!
-//! The tables are the reference's, and so are the revisions in `alembic_version`:
-//! either side's `db_sync` continues where the other's stopped. A database that
-//! this server created also has a table `keystone_native`; an adopted one has not.
+//! The tables are Keystone's, and so are the revisions in `alembic_version`: each
+//! side's `db_sync` continues where the other's stopped. A database that this
+//! server created also has a table `keystone_native`; an adopted one has not.
 
 mod revisions;
 mod sync;
@@ -64,13 +64,13 @@ pub async fn state(exec: impl Into<Exec<'_>>) -> Result<SchemaState> {
 }
 
 impl Db {
-    /// Whether this server created the database, rather than adopting it from the reference.
+    /// Whether this server created the database, rather than adopting it from Keystone.
     pub async fn created_here(&self) -> Result<bool> {
         Ok(!tables(self.into(), &["keystone_native"]).await?.is_empty())
     }
 }
 
-/// Which of the tables named exist.
+/// Which of the named tables exist.
 async fn tables(exec: Exec<'_>, names: &[&'static str]) -> Result<Vec<String>> {
     let (query, column) = match exec.dialect() {
         Dialect::MySql => (

@@ -115,7 +115,7 @@ impl Select {
         self
     }
 
-    /// Begins another `SELECT`, like the first, whose rows are added to what was found so far.
+    /// Adds `UNION ALL` and another `SELECT`, which has no `WHERE` of its own.
     #[must_use]
     pub fn union_all(mut self, text: &'static str) -> Self {
         self.text.push_str(" UNION ALL ");
@@ -130,7 +130,7 @@ impl Select {
         Query::new(Cow::Owned(self.text), self.args)
     }
 
-    /// Adds a condition put together from literals.
+    /// Adds a condition assembled from literals.
     pub(crate) fn piece<T: Into<Arg>>(
         mut self,
         text: &[&'static str],

@@ -19,11 +19,11 @@ use keystone_types::{Listing, Page};
 use crate::{
     Arg, Db, Dialect, Error, Exec, Result,
     arg::Encodes,
-    claim::Lock,
     db::{PATIENCE, Pools, RUNS, Session, given_up, pause},
     error::{is_lost, is_timeout, table_of},
-    pool::{Kept, Lease, Pool},
-    row::left_out,
+    lock::Lock,
+    pool::{Lease, Pool, Recover},
+    row::skip_unreadable,
 };
 
 /// A row type that both drivers can read: `#[derive(sqlx::FromRow)]` is enough.
@@ -87,7 +87,7 @@ impl Query {
     /// is kept, so that it is on every node: the argument has to be the same for all who lock the same.
     #[must_use]
     pub fn locking(mut self) -> Self {
-        self.lock = Some(Lock::Alone);
+        self.lock = Some(Lock::Exclusive);
         self
     }
 
@@ -110,7 +110,9 @@ impl Query {
     pub async fn fetch_readable<T: Record>(self, exec: impl Into<Exec<'_>>) -> Result<Vec<T>> {
         let (text, rows) = self.rows::<T>(exec.into()).await;
         let rows = rows.and_then(|rows| {
-            let readable = rows.into_iter().filter_map(|row| left_out(row, &text));
+            let readable = rows
+                .into_iter()
+                .filter_map(|row| skip_unreadable(row, &text));
             readable.collect()
         });
         rows.map_err(|e| Error::of(e, &text))
@@ -134,7 +136,9 @@ impl Query {
                 *asked = asked.saturating_mul(2);
                 continue;
             }
-            let readable = rows.into_iter().filter_map(|row| left_out(row, &text));
+            let readable = rows
+                .into_iter()
+                .filter_map(|row| skip_unreadable(row, &text));
             let readable: sqlx::Result<Vec<T>> = readable.collect();
             return Ok(Page::cut(
                 readable.map_err(|e| Error::of(e, &text))?,
@@ -215,7 +219,7 @@ impl Query {
                         if let Some(lock) = self.lock
                             && tx.galera
                         {
-                            lock.claim(&self.locked(), lease, limit).await?;
+                            lock.write_marker_rows(&self.locked(), lease, limit).await?;
                         }
                         self.all(lease, limit).await
                     }
@@ -233,7 +237,7 @@ impl Query {
         limit: Option<Duration>,
     ) -> sqlx::Result<Vec<sqlx::Result<T>>>
     where
-        C: Kept,
+        C: Recover,
         for<'c> &'c mut C: Executor<'c, Database = C::Database>,
         C::Database: Encodes,
         <C::Database as Database>::Arguments: IntoArguments<C::Database>,
@@ -261,7 +265,7 @@ impl Query {
         limit: Option<Duration>,
     ) -> sqlx::Result<Vec<sqlx::Result<T>>>
     where
-        C: Kept,
+        C: Recover,
         for<'c> &'c mut C: Executor<'c, Database = C::Database>,
         C::Database: Encodes,
         <C::Database as Database>::Arguments: IntoArguments<C::Database>,
@@ -280,7 +284,7 @@ impl Query {
         limit: Option<Duration>,
     ) -> sqlx::Result<u64>
     where
-        C: Kept,
+        C: Recover,
         for<'c> &'c mut C: Executor<'c, Database = C::Database>,
         C::Database: Encodes,
         <C::Database as Database>::Arguments: IntoArguments<C::Database>,

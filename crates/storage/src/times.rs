@@ -1,43 +1,43 @@
 //! Times in `SQLite`, where they are texts and compared as such.
 //!
-//! `SQLAlchemy` writes six decimals, this server once wrote none: a moment has several spellings. In the order of texts
-//! they lie between the one without zeros at its end and the one with all six decimals, and those of other moments lie
-//! outside. So a comparison that begins or ends with a moment is right for all of them where it has the outer one of the
-//! two; which one that is, the operator tells.
+//! `SQLAlchemy` writes six decimals and earlier versions of this server wrote none, so one time may be stored in several
+//! formats. Sorted as texts, all of them lie between the format without trailing zeros (the first) and the one with six
+//! decimals (the last), and those of other times lie outside. So a comparison is right for every stored format if it binds
+//! the outer one of the two, which the comparison operator determines.
 
 use chrono::NaiveDateTime;
 
 use crate::Arg;
 
-/// Replaces each time by the spelling that its place in the statement asks for: in a comparison as above, in what is
-/// stored six decimals.
-pub(crate) fn spelt(text: &str, mut args: Vec<Arg>) -> Vec<Arg> {
+/// Replaces each time by the text that its placeholder needs: the first or last format in a comparison, six decimals in
+/// a stored value.
+pub(crate) fn format_times(text: &str, mut args: Vec<Arg>) -> Vec<Arg> {
     let places = text.match_indices('?').map(|(at, _)| text[..at].trim_end());
     for (arg, before) in args.iter_mut().zip(places) {
         let Arg::Time(time) = arg else { continue };
         debug_assert!(
             !is_equality(before),
-            "a time has no one spelling that equals: compare it from both sides: {text}"
+            "a time is stored in several formats: compare it with <= and >= instead of =: {text}"
         );
-        let starts_here = before.ends_with(">=") || before.ends_with('<');
-        let spelling = if starts_here { first } else { last };
-        *arg = Arg::Text(time.map(spelling));
+        let lower_bound = before.ends_with(">=") || before.ends_with('<');
+        let format = if lower_bound { first } else { last };
+        *arg = Arg::Text(time.map(format));
     }
     args
 }
 
-/// The greatest spelling, which is the one that is stored.
+/// The format that sorts last, which is the one that is stored.
 fn last(time: NaiveDateTime) -> String {
     time.format("%Y-%m-%d %H:%M:%S%.6f").to_string()
 }
 
-/// The least spelling.
+/// The format that sorts first.
 fn first(time: NaiveDateTime) -> String {
     let last = last(time);
     last.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Whether what stands before a place compares for equality: `=` is that only behind `WHERE`.
+/// Whether the text before a placeholder ends with an equality comparison: `=` is one only after `WHERE`.
 fn is_equality(before: &str) -> bool {
     let ordered = ["<=", ">="].iter().any(|end| before.ends_with(end));
     before.ends_with("<>") || before.ends_with('=') && !ordered && before.contains(" WHERE ")
@@ -52,7 +52,7 @@ mod tests {
     }
 
     fn bound(text: &str, at: &str) -> String {
-        let args = spelt(text, vec![Arg::Int(Some(1)), Arg::Time(Some(time(at)))]);
+        let args = format_times(text, vec![Arg::Int(Some(1)), Arg::Time(Some(time(at)))]);
         match args.as_slice() {
             [Arg::Int(_), Arg::Text(Some(text))] => text.clone(),
             other => panic!("{other:?}"),
@@ -69,9 +69,9 @@ mod tests {
     }
 
     #[test]
-    fn every_comparison_holds_for_every_spelling() {
-        // Moments in order, each in all its spellings.
-        let moments = [
+    fn comparisons_hold_for_every_stored_format() {
+        // Times in order, each in all its formats.
+        let times = [
             vec!["2029-12-31 23:59:59", "2029-12-31 23:59:59.000000"],
             vec!["2029-12-31 23:59:59.999999"],
             vec![
@@ -87,16 +87,16 @@ mod tests {
             ],
             vec!["2030-01-01 00:00:10", "2030-01-01 00:00:10.000000"],
         ];
-        let spellings = || {
-            moments
+        let formats = || {
+            times
                 .iter()
                 .enumerate()
                 .flat_map(|(i, all)| all.iter().map(move |text| (i, *text)))
         };
         for operator in ["<", "<=", ">", ">="] {
             let text = format!("SELECT 1 FROM x WHERE a = ? AND t {operator} ?");
-            for (one, row) in spellings() {
-                for (other, value) in spellings() {
+            for (one, row) in formats() {
+                for (other, value) in formats() {
                     let value = bound(&text, value);
                     let expected = holds(one, operator, other);
                     assert_eq!(
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn six_decimals_are_stored() {
+    fn stored_times_have_six_decimals() {
         for text in [
             "INSERT INTO x (a, t) VALUES (?, ?)",
             "UPDATE x SET a = ?, t = ? WHERE b = ?",
@@ -124,12 +124,12 @@ mod tests {
                 "2030-01-01 00:00:00.500000"
             );
         }
-        let none = spelt("UPDATE x SET t = ?", vec![Arg::Time(None)]);
+        let none = format_times("UPDATE x SET t = ?", vec![Arg::Time(None)]);
         assert!(matches!(none.as_slice(), [Arg::Text(None)]));
     }
 
     #[test]
-    fn equality_is_noticed() {
+    fn comparing_times_for_equality_panics() {
         for text in [
             "SELECT 1 FROM x WHERE a = ? AND t = ?",
             "SELECT 1 FROM x WHERE a = ? AND t <> ?",

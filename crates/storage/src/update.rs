@@ -1,4 +1,4 @@
-//! An `UPDATE` of the columns that change, so that no write puts back what another has changed meanwhile.
+//! An `UPDATE` of the changed columns only, so that no write undoes another one's change of other columns.
 
 use crate::{Arg, Exec, Query, Result};
 
@@ -18,7 +18,7 @@ pub fn update(table: &'static str) -> Update {
 }
 
 impl Update {
-    /// Sets a column, unless the value is the one that it has.
+    /// Sets a column if its value changes.
     #[must_use]
     #[expect(
         clippy::needless_pass_by_value,
@@ -33,7 +33,7 @@ impl Update {
         self
     }
 
-    /// Runs it on the rows for which `condition`, which holds one `?`, is true. Without a change nothing is run.
+    /// Runs it on the rows for which `condition`, which holds one `?`, is true. Without a changed column it runs nothing.
     pub async fn apply(
         mut self,
         condition: &'static str,

@@ -8,15 +8,15 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
 use crate::{Error, Result};
 
-/// Where the database is and how to log in; shows everything but the password.
+/// Where the database is and how to log in; `Display` and `Debug` hide the password.
 #[derive(Clone, Debug)]
 pub struct DatabaseUrl {
-    pub(crate) place: Place,
+    pub(crate) backend: Backend,
     ignored: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum Backend {
     Server(Box<Server>),
     File(PathBuf),
     Memory,
@@ -32,8 +32,8 @@ pub(crate) struct Server {
     parameters: BTreeMap<String, String>,
 }
 
-/// Parameters that mean something here.
-const UNDERSTOOD: &[&str] = &[
+/// Parameters that this server uses.
+const SUPPORTED: &[&str] = &[
     "charset",
     "connect_timeout",
     "read_timeout",
@@ -48,7 +48,7 @@ const UNDERSTOOD: &[&str] = &[
     "unix_socket",
 ];
 
-/// Parameters of Python's drivers that have no counterpart and change nothing that matters.
+/// Parameters of Python's drivers that this server does not need.
 const HARMLESS: &[&str] = &[
     "autocommit",
     "binary_prefix",
@@ -80,8 +80,8 @@ impl DatabaseUrl {
         let dialect = scheme.split('+').next().unwrap_or_default();
         let parts = Parts::of(rest);
         let parameters = parameters(parts.query)?;
-        let place = match dialect {
-            "mysql" | "mariadb" => Place::Server(Box::new(server(&parts, parameters.clone())?)),
+        let backend = match dialect {
+            "mysql" | "mariadb" => Backend::Server(Box::new(server(&parts, parameters.clone())?)),
             "sqlite" => file(&parts)?,
             other => {
                 return Err(refused(&format!(
@@ -92,21 +92,21 @@ impl DatabaseUrl {
         let ignored = parameters
             .into_keys()
             .filter(|name| {
-                !UNDERSTOOD.contains(&name.as_str()) && !HARMLESS.contains(&name.as_str())
+                !SUPPORTED.contains(&name.as_str()) && !HARMLESS.contains(&name.as_str())
             })
             .collect();
-        Ok(Self { place, ignored })
+        Ok(Self { backend, ignored })
     }
 
     /// Whether it names a database in memory.
     pub fn is_memory(&self) -> bool {
-        matches!(self.place, Place::Memory)
+        matches!(self.backend, Backend::Memory)
     }
 
     /// A `SQLite` database in memory, gone with its last connection.
     pub fn memory() -> Self {
         Self {
-            place: Place::Memory,
+            backend: Backend::Memory,
             ignored: Vec::new(),
         }
     }
@@ -114,7 +114,7 @@ impl DatabaseUrl {
     /// The `SQLite` database in `path`.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self {
-            place: Place::File(path.into()),
+            backend: Backend::File(path.into()),
             ignored: Vec::new(),
         }
     }
@@ -135,10 +135,10 @@ impl FromStr for DatabaseUrl {
 
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.place {
-            Place::Memory => f.write_str("sqlite://"),
-            Place::File(path) => write!(f, "sqlite:///{}", path.display()),
-            Place::Server(server) => {
+        match &self.backend {
+            Backend::Memory => f.write_str("sqlite://"),
+            Backend::File(path) => write!(f, "sqlite:///{}", path.display()),
+            Backend::Server(server) => {
                 f.write_str("mysql://")?;
                 if let Some(user) = &server.user {
                     write!(f, "{user}@")?;
@@ -242,7 +242,7 @@ impl Server {
     }
 }
 
-/// A URL behind its `://`, cut up as `SQLAlchemy` does it (`sqlalchemy/engine/url.py`).
+/// A URL after its `://`, split as `SQLAlchemy` does it (`sqlalchemy.engine.url`).
 struct Parts<'a> {
     user: Option<&'a str>,
     password: Option<&'a str>,
@@ -269,7 +269,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Cuts `user[:password]@` off. A user name ends at the first `:`, and a password, which may hold
+/// Splits off `user[:password]@`. A user name ends at the first `:`, and a password, which may hold
 /// anything else, at the first `@`; without a password the last `@` before any `/` counts.
 fn split_login(text: &str) -> (Option<&str>, Option<&str>, &str) {
     let end = text.find([':', '/']).unwrap_or(text.len());
@@ -300,7 +300,7 @@ fn server(parts: &Parts<'_>, parameters: BTreeMap<String, String>) -> Result<Ser
     })
 }
 
-/// A part without its escapes. `SQLAlchemy` hands an empty one to no driver.
+/// A part without its escapes. `SQLAlchemy` does not pass an empty one to the driver.
 fn given(part: Option<&str>) -> Result<Option<String>> {
     part.filter(|part| !part.is_empty())
         .map(decoded)
@@ -330,21 +330,21 @@ fn host_and_port(place: &str) -> Result<(String, Option<u16>)> {
     Ok((host.to_owned(), port))
 }
 
-fn file(parts: &Parts<'_>) -> Result<Place> {
+fn file(parts: &Parts<'_>) -> Result<Backend> {
     if parts.user.is_some() || !parts.address.is_empty() {
         return Err(refused(
             "a SQLite path follows three slashes (sqlite:///relative/path) or four (sqlite:////absolute/path)",
         ));
     }
     Ok(match given(parts.database)? {
-        None => Place::Memory,
-        Some(path) if path == ":memory:" => Place::Memory,
-        Some(path) => Place::File(PathBuf::from(path)),
+        None => Backend::Memory,
+        Some(path) if path == ":memory:" => Backend::Memory,
+        Some(path) => Backend::File(PathBuf::from(path)),
     })
 }
 
 fn parameters(query: &str) -> Result<BTreeMap<String, String>> {
-    // One without a value is not given, as in Python's `parse_qsl`.
+    // A parameter without a value is dropped, as by Python's `urllib.parse.parse_qsl`.
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs
         .filter(|(_, value)| !value.is_empty())

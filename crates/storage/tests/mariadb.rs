@@ -63,7 +63,7 @@ macro_rules! fresh {
 }
 
 #[tokio::test]
-async fn a_recursion_follows_every_row() {
+async fn a_recursive_query_follows_every_row() {
     let fresh = fresh!("recursion");
     let db = fresh.db().await;
     for statement in [
@@ -101,7 +101,7 @@ async fn statements_on_a_server() {
 }
 
 #[tokio::test]
-async fn two_runs_follow_each_other() {
+async fn two_db_syncs_at_once_run_one_after_the_other() {
     let fresh = fresh!("race");
     let (one, two) = (fresh.db().await, fresh.db().await);
     let (first, second) = tokio::join!(
@@ -114,9 +114,9 @@ async fn two_runs_follow_each_other() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_cut_off_is_continued() {
+async fn a_cancelled_db_sync_is_continued() {
     let fresh = fresh!("cut");
-    // After the third the base is recorded, and the rest of the plan is short.
+    // After the third run the root revision is recorded, and few statements are left.
     for statements in [1, 20, 53, 1, 2, 1] {
         let db = fresh.db().await;
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -129,7 +129,7 @@ async fn a_run_that_was_cut_off_is_continued() {
         tokio::select! {
             biased;
             _ = stopped => {}
-            done = run => panic!("not cut off after {statements}: {done:?}"),
+            done = run => panic!("not cancelled after {statements}: {done:?}"),
         }
         assert_ne!(schema::state(&db).await.unwrap(), SchemaState::Current);
     }
@@ -141,12 +141,12 @@ async fn a_run_that_was_cut_off_is_continued() {
 }
 
 #[tokio::test]
-async fn connections_that_the_server_closed_heal_unnoticed() {
+async fn connections_closed_by_the_server_are_replaced_unnoticed() {
     let fresh = fresh!("heal");
     let db = fresh.db().await;
     schema::sync(&db, Phase::All, |_| {}).await.unwrap();
     let kill = || async {
-        // Several pooled connections, all of them dead afterwards.
+        // Opens several connections and kills them all.
         let slow = || sql("SELECT SLEEP(0.01)").fetch_all::<(i64,)>(&db);
         let (a, b, c) = tokio::join!(slow(), slow(), slow());
         for slept in [a, b, c] {
@@ -180,7 +180,7 @@ async fn connections_that_the_server_closed_heal_unnoticed() {
 }
 
 #[tokio::test]
-async fn a_deadlock_is_tried_again() {
+async fn a_deadlock_is_retried() {
     let fresh = fresh!("deadlock");
     let db = fresh.db().await;
     schema::sync(&db, Phase::All, |_| {}).await.unwrap();
@@ -207,7 +207,7 @@ async fn a_deadlock_is_tried_again() {
         runs
     };
     let (one, two) = tokio::join!(crossing("a", "b"), crossing("b", "a"));
-    assert_eq!(one + two, 3, "one of them was undone and run again");
+    assert_eq!(one + two, 3, "one of them was rolled back and retried");
     let rows = sql("SELECT description FROM region");
     let rows: Vec<(String,)> = rows.fetch_all(&db).await.unwrap();
     assert_eq!(rows, [("xx".to_owned(),), ("xx".to_owned(),)]);
@@ -232,7 +232,7 @@ async fn a_transaction_sees_what_others_committed_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_down_is_named_without_the_password() {
+async fn the_error_of_an_unreachable_server_hides_the_password() {
     let url: DatabaseUrl = "mysql+pymysql://k:hunter2@127.0.0.1:9/keystone"
         .parse()
         .unwrap();

@@ -22,7 +22,7 @@ async fn statements_in_memory() {
 }
 
 #[tokio::test]
-async fn an_empty_database_becomes_current_and_ours() {
+async fn an_empty_database_becomes_current_and_is_marked_as_created_here() {
     let db = Db::memory().await.unwrap();
     assert_eq!(schema::state(&db).await.unwrap(), SchemaState::Empty);
     let mut seen = Vec::new();
@@ -43,7 +43,7 @@ async fn an_empty_database_becomes_current_and_ours() {
 }
 
 #[tokio::test]
-async fn a_rolling_upgrade_keeps_its_order() {
+async fn contract_before_expand_is_refused() {
     let db = Db::memory().await.unwrap();
     let early = schema::sync(&db, Phase::Contract, |_| {})
         .await
@@ -62,7 +62,7 @@ async fn a_rolling_upgrade_keeps_its_order() {
 }
 
 #[tokio::test]
-async fn rebuilding_a_table_keeps_its_children_and_enforcement() {
+async fn rebuilding_a_table_keeps_the_rows_that_refer_to_it() {
     let db = Db::memory().await.unwrap();
     schema::sync(&db, Phase::Expand, |_| {}).await.unwrap();
     for text in [
@@ -85,7 +85,7 @@ async fn run(db: &Db, text: &'static str) -> Result<u64, Error> {
 }
 
 #[tokio::test]
-async fn other_revisions_are_named() {
+async fn unknown_and_missing_revisions_are_refused() {
     let db = current().await;
     sql("UPDATE alembic_version SET version_num = 'feedc0de' WHERE version_num = ?")
         .bind(schema::EXPAND_HEAD)
@@ -119,11 +119,11 @@ async fn a_failed_upgrade_leaves_nothing_behind() {
     assert!(schema::sync(&db, Phase::All, |_| {}).await.is_err());
     assert!(!db.created_here().await.unwrap());
     assert_eq!(schema::state(&db).await.unwrap(), SchemaState::Empty);
-    enforces(&db).await;
+    assert_foreign_keys(&db).await;
 }
 
 #[tokio::test]
-async fn an_upgrade_that_is_cut_off_leaves_nothing_behind() {
+async fn a_cancelled_upgrade_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite:///{}", dir.path().join("k.db").display());
     let url: DatabaseUrl = url.parse().unwrap();
@@ -140,17 +140,17 @@ async fn an_upgrade_that_is_cut_off_leaves_nothing_behind() {
             tokio::select! {
                 biased;
                 _ = stopped => {}
-                done = run => panic!("not cut off after {statements}: {done:?}"),
+                done = run => panic!("not cancelled after {statements}: {done:?}"),
             }
             assert_eq!(schema::state(&db).await.unwrap(), SchemaState::Empty);
-            enforces(&db).await;
+            assert_foreign_keys(&db).await;
         }
         schema::sync(&db, Phase::All, |_| {}).await.unwrap();
     }
 }
 
-/// Foreign keys are on, on every connection that there is.
-async fn enforces(db: &Db) {
+/// Asserts that foreign keys are on, on every connection of the pool.
+async fn assert_foreign_keys(db: &Db) {
     let on = || sql("SELECT foreign_keys FROM pragma_foreign_keys").fetch_all::<(i64,)>(db);
     let (one, two, three) = tokio::join!(on(), on(), on());
     for on in [one, two, three] {
@@ -159,7 +159,7 @@ async fn enforces(db: &Db) {
 }
 
 #[tokio::test]
-async fn a_file_is_created_and_shared() {
+async fn two_connections_create_one_file_together() {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite:///{}", dir.path().join("k.db").display());
     let url: DatabaseUrl = url.parse().unwrap();
@@ -185,7 +185,7 @@ async fn a_file_is_created_and_shared() {
 }
 
 #[tokio::test]
-async fn a_statement_that_escapes_its_transaction_fails() {
+async fn a_statement_outside_of_the_open_transaction_fails() {
     let db = current().await;
     let escaped = transaction!(db, |_tx| {
         let query = sql("SELECT id FROM project");

@@ -1,1 +1,1 @@
-"""What the walkthrough, the swap and the bench share: real servers in temporary directories, and checks that are counted."""
+"""Shared by the test scripts: real servers in temporary directories, and counted checks."""

@@ -1,4 +1,4 @@
-"""Checks that are counted, printed as they are made, and closed by one line."""
+"""Checks that are counted and printed, with a summary line at the end."""
 
 import contextlib
 import sys
@@ -11,11 +11,11 @@ class Failed(Exception):
 
 
 class Skipped(Exception):
-    """A check that has no meaning for the server under test."""
+    """A check that does not apply to the server under test."""
 
 
 class Abort(Exception):
-    """A check failed on which everything after it depends."""
+    """A failed check that all later checks depend on."""
 
 
 def expect(condition, message):
@@ -45,7 +45,7 @@ class Checks:
 
     @contextlib.contextmanager
     def check(self, what, needed=False):
-        """Counts what its body does; a failure is told and the run goes on, unless the rest needs it."""
+        """Counts its body as one check. After a failure the run goes on, unless the check is `needed`."""
         try:
             yield
         except Skipped as reason:
@@ -71,12 +71,12 @@ class Checks:
 
 
 def run(name, body):
-    """Runs `body(checks)` to its end, whatever happens, and exits with what came of it."""
+    """Runs `body(checks)` and exits with 1 if a check failed."""
     checks = Checks(name)
     try:
         body(checks)
     except Abort as reason:
-        print(f"\nGiving up: everything after this needs it: {reason}", flush=True)
+        print(f"\nStopped: all later checks depend on: {reason}", flush=True)
     except Exception:
         checks.failed += 1
         traceback.print_exc()

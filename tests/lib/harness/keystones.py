@@ -1,4 +1,4 @@
-"""Keystone as a process: this workspace's server, and Python Keystone under uWSGI; both are started the same way."""
+"""Keystone as a process: this workspace's server and Python Keystone under uWSGI, with one interface."""
 
 import os
 import pathlib
@@ -66,7 +66,7 @@ class Reference(Native):
     def __init__(self, directory, config, processes=2, threads=4):
         super().__init__(directory, config)
         self.processes, self.threads = processes, threads
-        # The middleware reads its options where keystone.conf usually is, whatever the server was started with.
+        # oslo.middleware reads its options from the standard path of keystone.conf, whatever the server was started with.
         self.home = directory / "home"
         (self.home / ".keystone").mkdir(parents=True, exist_ok=True)
         usual = self.home / ".keystone/keystone.conf"
@@ -93,11 +93,11 @@ class Reference(Native):
             self.threads,
             "--buffer-size",
             65535,
-            # Reads every body whole, as Apache in front of it does: else an early answer resets the connection.
+            # Reads every body completely, as Apache does: otherwise an early answer resets the connection.
             "--post-buffering",
             65536,
             "--disable-logging",
-            # It closes each connection, and must say so, else clients send the next request into the void.
+            # uWSGI closes each connection and must say so: otherwise clients send the next request on a closed one.
             "--add-header",
             "Connection: close",
         ]

@@ -1,4 +1,4 @@
-"""Processes that end with the test, and ports that nobody else has."""
+"""Processes that end with the test, and free ports."""
 
 import atexit
 import ctypes
@@ -22,7 +22,7 @@ def _die_with_parent():
 
 
 class Daemon:
-    """A process of its own group whose output goes to a file."""
+    """A process in its own process group, with its output in a file."""
 
     def __init__(self, name, command, log, env=None, cwd=None):
         self.name, self.log = name, pathlib.Path(log)
@@ -51,7 +51,7 @@ class Daemon:
             os.kill(self.pid, number)
 
     def stop(self, number=signal.SIGTERM, timeout=20):
-        """Asks the process to end, and kills its group when it does not; gives its exit status."""
+        """Signals the process to end, and kills its group if it does not; returns its exit status."""
         if self in _running:
             _running.remove(self)
         self.send(number)
@@ -102,14 +102,14 @@ for _number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
 
 
 def scratch(name):
-    """A directory that is gone at the end, or kept and named with KEYSTONE_TESTS_KEEP=1."""
+    """A directory that is removed at the end, or kept and printed with KEYSTONE_TESTS_KEEP=1."""
     path = pathlib.Path(tempfile.mkdtemp(prefix=f"keystone-{name}-"))
     path.chmod(0o755)
     if os.environ.get("KEYSTONE_TESTS_KEEP"):
         print(f"keeping {path}")
     else:
         atexit.register(shutil.rmtree, path, ignore_errors=True)
-        # Handlers run last in, first out: the servers must be gone before their files.
+        # Handlers run in reverse order of registration: the servers must stop before their files are removed.
         atexit.unregister(_stop_all)
         atexit.register(_stop_all)
     return path
@@ -126,7 +126,7 @@ def free_port():
 
 
 def wait_for(what, condition, timeout=60, daemon=None, pause=0.05):
-    """Waits until the condition holds; says what the daemon last wrote when it does not."""
+    """Waits until the condition holds; the error shows the last output of the daemon."""
     deadline = time.monotonic() + timeout
     while True:
         if condition():
@@ -146,7 +146,7 @@ def listening(port, host=LOOPBACK):
 
 
 def run(command, env=None, input=None, timeout=120, cwd=None):
-    """Runs a command to its end; gives its completed process, text in and out."""
+    """Runs a command to its end; returns its completed process, with text input and output."""
     return subprocess.run(
         [str(part) for part in command],
         input=input if input is not None else "",

@@ -1,4 +1,4 @@
-"""MariaDB and memcached of the test's own, in its directory and on free ports."""
+"""Private MariaDB and memcached servers, in the test's directory and on free ports."""
 
 import getpass
 import os
@@ -9,9 +9,9 @@ from .processes import LOOPBACK
 
 
 class MariaDb:
-    """A private server; `sql` speaks to it as root over its socket."""
+    """A private MariaDB; `sql` connects as root over its socket."""
 
-    # Whose process it is, where root starts it.
+    # The user of the process if root starts it.
     account = "root"
 
     def __init__(self, directory, port=None, host=LOOPBACK):
@@ -37,7 +37,7 @@ class MariaDb:
         if made.returncode:
             raise RuntimeError(f"mariadb-install-db: {made.stdout}{made.stderr}")
         self.start()
-        # Nobody without a name: the grants of the install guide are for `'localhost'` and `'%'`.
+        # Drops anonymous users: the grants of the install guide are for `'localhost'` and `'%'`.
         self.sql("DELETE FROM mysql.global_priv WHERE User = ''; FLUSH PRIVILEGES;")
 
     def start(self):
@@ -54,7 +54,7 @@ class MariaDb:
             "--innodb-buffer-pool-size=64M",
             "--innodb-log-file-size=32M",
             "--max-connections=300",
-            # What a Debian server has; the client's choice must not depend on it.
+            # Debian's default; the client must not depend on it.
             "--character-set-server=utf8mb4",
         ]
         command += self.options()
@@ -68,11 +68,11 @@ class MariaDb:
         )
 
     def is_ready(self):
-        """Whether it can be used, once it listens."""
+        """Whether the server is usable, once it listens."""
         return True
 
     def options(self):
-        """What the server is told besides."""
+        """Further command line options."""
         return []
 
     def stop(self):
@@ -82,7 +82,7 @@ class MariaDb:
         return self.daemon.stop(number=9)
 
     def sql(self, text, database=""):
-        """Runs statements; gives the rows as lists of texts."""
+        """Runs statements; returns the rows as lists of strings."""
         done = processes.run(
             ["mariadb", "--no-defaults", f"--socket={self.socket}", "-uroot", "-N", "-B", database],
             input=text,
@@ -92,7 +92,7 @@ class MariaDb:
         return [line.split("\t") for line in done.stdout.splitlines()]
 
     def database(self, name, password, user=None):
-        """A database and its grants, as the install guide makes them; gives SQLAlchemy's URL."""
+        """Creates a database and its grants as in the install guide; returns SQLAlchemy's URL."""
         user = user or name
         self.sql(
             f"CREATE DATABASE {name};"
@@ -107,9 +107,9 @@ class MariaDb:
 
 
 class GaleraNode(MariaDb):
-    """A node of a cluster: the first of one, or one that joins `other` and takes over all that it holds."""
+    """A node of a Galera cluster: the first one, or one that joins `other` and copies its data."""
 
-    # The transfer to a new node runs in a daemon of rsync, which gives up root's rights.
+    # The transfer to a new node runs in an rsync daemon, which drops root privileges.
     account = "mysql"
 
     PROVIDER = "/usr/lib/galera/libgalera_smm.so"

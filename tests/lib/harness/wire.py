@@ -1,4 +1,4 @@
-"""HTTP as it goes over the wire: exact bodies, exact headers, no redirects, nothing added."""
+"""HTTP requests exactly as given: no redirects, no added headers."""
 
 import http.client
 import json
@@ -24,7 +24,7 @@ class Answer:
 
 
 def request(method, url, body=None, token=None, headers=None, raw=None, timeout=60):
-    """Sends one request; `body` goes as JSON, `raw` as it is."""
+    """Sends one request; `body` is sent as JSON, `raw` unchanged."""
     parts = urllib.parse.urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     sent = {"Host": parts.netloc, "Accept": "*/*", **(headers or {})}
@@ -107,7 +107,7 @@ def auth(identity, scope):
 
 
 def token(url, body, query=""):
-    """Authenticates; gives the token and its body, and refuses anything but 201."""
+    """Authenticates; returns the token and its body, or fails unless the status is 201."""
     answer = request("POST", f"{url}/v3/auth/tokens{query}", body)
     if answer.status != 201:
         raise AssertionError(f"POST {url}/v3/auth/tokens answers {answer}")

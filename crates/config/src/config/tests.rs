@@ -15,7 +15,7 @@ fn problems(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_problem_comes_up_with_its_place() {
+fn all_problems_are_reported_with_their_lines() {
     let text = "\
 stray = 1
 [token]
@@ -65,7 +65,7 @@ methods = a
 }
 
 #[test]
-fn a_circle_is_one_problem() {
+fn a_cycle_of_references_is_one_problem() {
     assert_eq!(
         problems("[token]\nprovider = $driver_name\ncache_time = 1\n"),
         [
@@ -123,7 +123,7 @@ provider = y
 }
 
 #[test]
-fn a_queens_era_file_is_taken_with_no_more_than_its_old_names() {
+fn a_file_of_the_queens_release_gives_only_deprecation_warnings() {
     let (config, warnings) = load(include_str!("../../tests/queens.conf"));
     assert_eq!(
         warnings,
@@ -146,11 +146,11 @@ fn a_queens_era_file_is_taken_with_no_more_than_its_old_names() {
         ["external", "password", "token", "saml2"]
     );
     assert_eq!(
-        config.unlisted("saml2", "remote_id_attribute"),
+        config.plugin_option("saml2", "remote_id_attribute"),
         Some("Shib-Identity-Provider")
     );
     assert_eq!(
-        config.unlisted("auth", "saml2"),
+        config.plugin_option("auth", "saml2"),
         Some("keystone.auth.plugins.mapped.Mapped")
     );
     assert_eq!(
@@ -193,7 +193,7 @@ password = s3cret
 }
 
 #[test]
-fn changes_are_the_values_that_differ() {
+fn changed_lists_the_options_whose_values_differ() {
     let (old, _) = load("[DEFAULT]\ndebug = off\n[token]\nexpiration = 3600\nprovider = jws\n");
     let (new, _) =
         load("[DEFAULT]\ndebug = on\n[token]\nexpiration = 60\n[saml2]\nremote_id_attribute = X\n");
@@ -222,7 +222,7 @@ fn changes_are_the_values_that_differ() {
 }
 
 #[test]
-fn files_and_directories_are_read_in_order() {
+fn later_files_and_directories_win() {
     let root = tempfile::tempdir().unwrap();
     let path = |name: &str| root.path().join(name);
     fs::create_dir(path("conf.d")).unwrap();
@@ -250,7 +250,7 @@ fn files_and_directories_are_read_in_order() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
+fn unreadable_sources_are_problems() {
     let root = tempfile::tempdir().unwrap();
     let path = |name: &str| root.path().join(name);
     fs::write(path("latin.conf"), b"[token]\nprovider = \xe9\n").unwrap();
@@ -272,7 +272,7 @@ fn what_cannot_be_read_is_named() {
 }
 
 #[test]
-fn the_environment_is_checked_as_files_are() {
+fn environment_variables_are_checked_like_files() {
     let variables = [
         ("OS_TOKEN__EXPIRATION", "never"),
         ("OS_AUTH__METHODS", "password,totp"),
@@ -292,7 +292,7 @@ fn the_environment_is_checked_as_files_are() {
     );
     variables.remove("OS_TOKEN__EXPIRATION");
     let (config, _) = load(&variables).unwrap();
-    assert_eq!(config.unlisted("auth", "totp"), Some("default"));
+    assert_eq!(config.plugin_option("auth", "totp"), Some("default"));
     assert_eq!(
         config.multi("oslo_messaging_notifications", "driver"),
         ["log"]
@@ -300,7 +300,7 @@ fn the_environment_is_checked_as_files_are() {
 }
 
 #[test]
-fn an_empty_number_leaves_the_default() {
+fn an_empty_number_keeps_the_default() {
     let (config, _) = load("[token]\nexpiration =\n[oslo_policy]\nremote_timeout =\n");
     assert_eq!(config.optional_int("token", "expiration"), None);
     assert_eq!(config.int("token", "expiration"), 3600);
@@ -308,19 +308,19 @@ fn an_empty_number_leaves_the_default() {
 }
 
 #[test]
-fn a_finding_about_a_value_names_its_place() {
+fn a_diagnostic_names_the_line_of_its_option() {
     let (config, _) = load("[token]\nprovider = uuid\n");
-    let finding = config.finding("token", "provider", "not supported");
+    let diagnostic = config.diagnostic("token", "provider", "not supported");
     assert_eq!(
-        finding.to_string(),
+        diagnostic.to_string(),
         "k.conf:2: [token] provider: not supported"
     );
-    let finding = Config::default().finding("token", "provider", "not supported");
-    assert_eq!(finding.to_string(), "[token] provider: not supported");
+    let diagnostic = Config::default().diagnostic("token", "provider", "not supported");
+    assert_eq!(diagnostic.to_string(), "[token] provider: not supported");
 }
 
 #[test]
-fn every_getter_suits_the_options_of_its_type() {
+fn getters_return_every_option_of_their_type() {
     let config = Config::default();
     for definition in &table().definitions {
         let (group, name) = (definition.group.as_str(), definition.name.as_str());
@@ -336,7 +336,7 @@ fn every_getter_suits_the_options_of_its_type() {
             Kind::Float => format!("{:?}", config.optional_float(group, name)),
             Kind::List => format!("{:?}", config.list(group, name)),
             Kind::Multi => format!("{:?}", config.multi(group, name)),
-            Kind::Dict => format!("{:?}", config.dict(group, name)),
+            Kind::Dict => format!("{:?}", config.json(group, name)),
             Kind::Lists => format!("{:?}", config.lists(group, name)),
         };
         assert!(!has_default || shown != "None", "{name}");
@@ -346,6 +346,6 @@ fn every_getter_suits_the_options_of_its_type() {
 
 #[test]
 #[should_panic(expected = "there is no option [token] providers")]
-fn a_name_that_is_no_option_is_a_mistake_of_the_program() {
+fn getting_an_unknown_option_panics() {
     Config::default().string("token", "providers");
 }

@@ -10,7 +10,7 @@ use super::{Reader, text};
 impl Reader<'_> {
     pub(super) fn identity(&mut self) -> Settings {
         let config = self.config;
-        // A revoked token must not come back to those who may ask about expired ones.
+        // A revoked token must stay revoked for services that ask for expired tokens.
         let lifetime = self.seconds("token", "expiration")
             + self.seconds("token", "allow_expired_window")
             + self.seconds("revoke", "expiration_buffer");
@@ -39,7 +39,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Only what the operator chose: otherwise the origin of the database decides.
+    /// The operator's choice; without one the database's origin decides (adopted or created here).
     fn algorithm(&mut self) -> Option<Algorithm> {
         if !self.config.is_set("identity", "password_hash_algorithm") {
             return None;
@@ -65,7 +65,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What domains may have for themselves, with the values that those have who don't.
+    /// The options that domains may set, with the values of domains that don't.
     fn config_options(&self) -> ConfigOptions {
         let config = self.config;
         let mut options = ConfigOptions::default();
@@ -115,7 +115,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A pattern that can't be applied stops the start: a check that never runs would let every password through.
+    /// A pattern that can't be applied stops the start: without the check every password would be accepted.
     fn password_regex(&mut self) -> Option<PasswordRegex> {
         let (group, name) = ("security_compliance", "password_regex");
         let pattern = text(self.config.optional_string(group, name))?;

@@ -1,16 +1,16 @@
-//! Texts of `keystone.conf`, and what they come to.
+//! Texts of `keystone.conf` and the resulting settings.
 
 use chrono::Duration;
 use keystone::identity::password::Algorithm;
 use keystone::policy::RemoteFormat;
 
-use crate::{Config, Finding, Problems, Sources};
+use crate::{Config, Diagnostic, Problems, Sources};
 
 fn sources(text: &str) -> Sources {
     Sources::new().text("keystone.conf", text)
 }
 
-fn read(text: &str) -> Result<(keystone::Settings, Vec<Finding>), Problems> {
+fn read(text: &str) -> Result<(keystone::Settings, Vec<Diagnostic>), Problems> {
     let sources = sources(text);
     let (config, _) = Config::load(&sources).expect("the text is well formed");
     config.settings(&sources)
@@ -25,7 +25,7 @@ fn problems(text: &str) -> String {
 }
 
 #[test]
-fn defaults_are_those_of_the_parts() {
+fn defaults_are_those_of_the_crates() {
     let (settings, warnings) = read("").unwrap();
     let standard = keystone::Settings::default();
     for (mine, theirs) in [
@@ -61,7 +61,7 @@ fn defaults_are_those_of_the_parts() {
 }
 
 #[test]
-fn options_reach_their_parts() {
+fn options_reach_the_settings_of_their_crates() {
     let settings = good(
         "[DEFAULT]\npublic_endpoint = https://id.example\nlist_limit = 20\nadmin_token = s3cret\n\
          strict_password_check = true\n\
@@ -111,7 +111,7 @@ fn options_reach_their_parts() {
 }
 
 #[test]
-fn what_can_not_be_is_a_problem_at_its_line() {
+fn impossible_values_are_problems_with_their_lines() {
     assert_eq!(
         problems("[identity]\ndriver = ldap\n[token]\nprovider = jws\n"),
         "keystone.conf:2: [identity] driver: the only driver of this release is sql\n\
@@ -139,7 +139,7 @@ fn what_can_not_be_is_a_problem_at_its_line() {
 }
 
 #[test]
-fn a_policy_file_is_looked_for_beside_the_configuration() {
+fn a_policy_file_is_searched_beside_the_configuration() {
     let dir = tempfile::tempdir().unwrap();
     let conf = dir.path().join("keystone.conf");
     std::fs::write(&conf, "[oslo_policy]\npolicy_file = rules.yaml\n").unwrap();

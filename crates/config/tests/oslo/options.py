@@ -52,8 +52,8 @@ def describe(group, option):
         if pair not in former:
             former.append(pair)
     if former:
-        about["former"] = former
-    for flag, name in (("secret", "secret"), ("mutable", "mutable"), ("deprecated_for_removal", "leaving")):
+        about["deprecated_names"] = former
+    for flag, name in (("secret", "secret"), ("mutable", "mutable"), ("deprecated_for_removal", "deprecated_for_removal")):
         if getattr(option, flag):
             about[name] = True
     return about

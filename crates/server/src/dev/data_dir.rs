@@ -1,4 +1,4 @@
-//! The directory of `keystone dev`, which nobody but its owner can read.
+//! The directory of `keystone dev`, which only its owner can read.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, ErrorKind};
@@ -9,33 +9,34 @@ use keystone::token::{Owner, Replacement};
 use keystone::types::Secret;
 use nix::sys::stat::{Mode, umask};
 
-use crate::failure::{Failure, Result};
+use crate::error::{CommandError, Result};
 
-/// The file that tells a directory of `keystone dev` from any other.
-const MARK: &str = ".keystone-dev";
+/// The file that marks a directory of `keystone dev`.
+const MARKER: &str = ".keystone-dev";
 
 /// An absolute path to a directory that exists.
 #[derive(Debug)]
 pub(super) struct DataDir(PathBuf);
 
 impl DataDir {
-    /// Makes what is missing of the directory and its `keystone.conf`; refuses one with other things in it.
+    /// Creates the directory and its `keystone.conf` if they are missing; refuses a directory with other content.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        if !path.join(MARK).exists() && fs::read_dir(path).is_ok_and(|mut it| it.next().is_some()) {
+        if !path.join(MARKER).exists() && fs::read_dir(path).is_ok_and(|mut it| it.next().is_some())
+        {
             let path = path.display();
-            return Err(Failure::new(format!(
+            return Err(CommandError::new(format!(
                 "--data-dir {path}: there is something in it that `keystone dev` has not made; \
                  name an empty directory or a new one"
             )));
         }
-        // The database and the keys are made by others, and are nobody else's concern either.
+        // Other crates create the database and the keys, which only the owner may read either.
         umask(Mode::from_bits_truncate(0o077));
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
         let absolute = made.and_then(|()| fs::canonicalize(path));
         let dir = Self(absolute.map_err(|error| failed(path, &error))?);
         fs::set_permissions(&dir.0, Permissions::from_mode(0o700))
             .map_err(|error| failed(path, &error))?;
-        dir.write(MARK, "The data of `keystone dev`.")?;
+        dir.write(MARKER, "The data of `keystone dev`.")?;
         if !dir.config().exists() {
             dir.write("keystone.conf", &keystone_conf(&dir.0))?;
         }
@@ -50,7 +51,7 @@ impl DataDir {
         self.0.join("keystone.conf")
     }
 
-    /// The text of a file without its line end, if there is one.
+    /// The text of a file without its last newline, if the file exists.
     pub(super) fn read(&self, name: &str) -> Result<Option<String>> {
         let path = self.0.join(name);
         match fs::read_to_string(&path) {
@@ -60,7 +61,7 @@ impl DataDir {
         }
     }
 
-    /// Puts a file in place, for its owner only.
+    /// Writes a file atomically, readable by its owner only.
     pub(super) fn write(&self, name: &str, text: &str) -> Result<()> {
         let path = self.0.join(name);
         let text = format!("{}\n", text.trim_end_matches('\n'));
@@ -71,15 +72,15 @@ impl DataDir {
     }
 }
 
-fn failed(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(format!("{}: {error}", path.display()))
+fn failed(path: &Path, error: &io::Error) -> CommandError {
+    CommandError::new(format!("{}: {error}", path.display()))
 }
 
 /// 128 random bits.
 pub(super) fn new_password() -> Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::new(format!("no random bytes for a password: {error}")))?;
+        .map_err(|error| CommandError::new(format!("no random bytes for a password: {error}")))?;
     Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
 
@@ -111,7 +112,7 @@ pub(super) fn openrc(url: &str, password: &Secret) -> String {
 
 /// The file that `openstack --os-cloud keystone-dev` reads.
 pub(super) fn clouds_yaml(url: &str, password: &Secret) -> String {
-    // A JSON string is a YAML one, whatever is in it.
+    // Every JSON string is a YAML string.
     let password = serde_json::Value::from(password.reveal());
     format!(
         "clouds:\n\

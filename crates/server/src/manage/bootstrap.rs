@@ -7,20 +7,20 @@ use keystone::Bootstrap;
 use keystone::types::Secret;
 
 use crate::configuration::Configuration;
-use crate::failure::{Failure, Result};
+use crate::error::{CommandError, Result};
 use crate::terminal::{ask_for_new_password, print};
 use crate::{environment, serve};
 
-/// The variable named beside a flag wins over it.
+/// The environment variable that a flag's help names wins over the flag.
 #[derive(Clone, Args)]
 pub(crate) struct Arguments {
-    /// The administrator.
+    /// The administrator's name.
     #[arg(long, value_name = "OS_BOOTSTRAP_USERNAME", default_value = "admin")]
     bootstrap_username: String,
-    /// The administrator's password; better given in the variable, or typed when asked for.
+    /// The administrator's password; safer in the variable, or typed at the prompt.
     #[arg(long, value_name = "OS_BOOTSTRAP_PASSWORD")]
     bootstrap_password: Option<String>,
-    /// The project.
+    /// The administrator's project.
     #[arg(
         long,
         value_name = "OS_BOOTSTRAP_PROJECT_NAME",
@@ -85,7 +85,7 @@ impl Arguments {
     }
 }
 
-/// A variable of the environment that is set and not empty.
+/// An environment variable that is set and not empty.
 fn variable(variables: &HashMap<String, String>, name: &str) -> Option<String> {
     let value = variables.get(&format!("OS_BOOTSTRAP_{name}"))?;
     (!value.is_empty()).then(|| value.clone())
@@ -97,7 +97,7 @@ pub(super) async fn run(mut arguments: Arguments, configuration: &Configuration)
     let given = given.filter(|password| !password.is_empty());
     if given.is_some() {
         tracing::warn!(
-            "everybody on this machine could read the password on the command line: OS_BOOTSTRAP_PASSWORD hides it"
+            "every user of this machine could read the password on the command line: use OS_BOOTSTRAP_PASSWORD instead"
         );
     }
     let password = match variable(&variables, "PASSWORD").or(given) {
@@ -105,11 +105,11 @@ pub(super) async fn run(mut arguments: Arguments, configuration: &Configuration)
         None => ask_for_new_password("Password of the administrator")?,
     };
     let Some(password) = password else {
-        // On standard output, and in these words, as the reference.
+        // Keystone's text, which it prints on standard output (`keystone.cmd.cli`).
         let text =
             "ERROR: Either --bootstrap-password argument or OS_BOOTSTRAP_PASSWORD must be set.";
         print(text);
-        return Err(Failure::new("no password was given"));
+        return Err(CommandError::new("no password was given"));
     };
     let keystone = serve::open(&configuration.settings).await?;
     let wanted = arguments.wanted(password, &variables);

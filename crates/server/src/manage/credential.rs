@@ -1,4 +1,4 @@
-//! `credential_rotate` and `credential_migrate`: keys and the credentials that they encrypt.
+//! `credential_rotate` and `credential_migrate`: the keys of credentials.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use keystone::types::Clock;
 use super::keys::{Repository, is_usable};
 use super::owner::OwnerArguments;
 use crate::configuration::Configuration;
-use crate::failure::{Failure, Result};
+use crate::error::{CommandError, Result};
 use crate::terminal::ProgressLine;
 use crate::{readiness, serve};
 
-/// Rotates only when every credential is under the primary key: the key that goes opens nothing then.
+/// Rotates only if every credential is encrypted with the primary key, so that no credential needs the dropped key.
 pub(super) async fn rotate(owner: &OwnerArguments, configuration: &Configuration) -> Result<()> {
     let owner = owner.owner()?;
     let repository = &configuration.settings.keys.credentials;
@@ -23,8 +23,8 @@ pub(super) async fn rotate(owner: &OwnerArguments, configuration: &Configuration
         return Ok(());
     }
     if !open(configuration).await?.are_migrated().await? {
-        // The reference's words.
-        return Err(Failure::new(
+        // Keystone's text (`keystone.cmd.cli`).
+        return Err(CommandError::new(
             "Unable to rotate credential keys because not all credentials are encrypted with the \
              primary key. Please make sure all credentials have been encrypted with the primary \
              key using `keystone-manage credential_migrate`.",
@@ -34,7 +34,7 @@ pub(super) async fn rotate(owner: &OwnerArguments, configuration: &Configuration
     Ok(())
 }
 
-/// Encrypts with the primary key what is under another one.
+/// Encrypts with the primary key what is encrypted with another one.
 pub(super) async fn migrate(configuration: &Configuration) -> Result<()> {
     is_usable(
         Repository::Credentials,

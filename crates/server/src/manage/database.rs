@@ -6,26 +6,26 @@ use clap::Args;
 use keystone::storage::schema::{self, CONTRACT_HEAD, EXPAND_HEAD, Phase};
 
 use crate::configuration::Configuration;
-use crate::failure::{Failure, Result};
+use crate::error::{CommandError, Result};
 use crate::serve;
 use crate::terminal::{ProgressLine, print};
 
 #[derive(Clone, Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct SyncArguments {
-    /// No longer supported, as in the reference.
+    /// No longer supported, as in Keystone.
     #[arg(hide = true)]
     version: Option<String>,
-    /// Only what old and new releases can both live with.
+    /// Make only the changes that old and new releases both work with.
     #[arg(long, group = "phase")]
     expand: bool,
-    /// Nothing: data needs no migration.
+    /// Do nothing: data needs no migration.
     #[arg(long, group = "phase")]
     migrate: bool,
-    /// Only what old releases needed, once no node runs one.
+    /// Remove what only old releases need, once no node runs one.
     #[arg(long, group = "phase")]
     contract: bool,
-    /// Change nothing; exit with 0 if there is nothing to do, 2 before --expand, 4 before --contract.
+    /// Change nothing; exit with 0 if there is nothing to do, 2 if --expand is needed, 4 if --contract is needed.
     #[arg(long, group = "phase")]
     check: bool,
 }
@@ -35,7 +35,7 @@ pub(super) async fn sync(
     configuration: &Configuration,
 ) -> Result<ExitCode> {
     if arguments.migrate {
-        // The reference's words.
+        // Keystone's text (`keystone.cmd.cli`).
         print("Data migrations are no longer supported with alembic. This is now a no-op.");
         return Ok(ExitCode::SUCCESS);
     }
@@ -46,7 +46,9 @@ pub(super) async fn sync(
         SyncArguments {
             version: Some(_), ..
         } => {
-            return Err(Failure::new("Specifying a version is no longer supported"));
+            return Err(CommandError::new(
+                "Specifying a version is no longer supported",
+            ));
         }
         _ => Phase::All,
     };
@@ -72,7 +74,7 @@ async fn check(configuration: &Configuration) -> Result<ExitCode> {
 
 pub(super) async fn version(configuration: &Configuration) -> Result<()> {
     let db = serve::connect(&configuration.settings.database).await?;
-    // The word is Python's for a database without a revision.
+    // Keystone prints Python's `None` for a database without a revision.
     print(schema::state(&db).await?.expand().unwrap_or("None"));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `*_setup` and `*_rotate`: the key repositories.
 //!
-//! As in the reference, a repository that is not there or can't be written to is an error in the
-//! log, and the command still exits with 0.
+//! A repository that does not exist or can't be written to is an error in the log, and the command
+//! still exits with 0, as in `keystone.common.fernet_utils`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,9 +11,9 @@ use nix::unistd::{AccessFlags, access};
 
 use super::owner::OwnerArguments;
 use crate::configuration::Configuration;
-use crate::failure::Result;
+use crate::error::Result;
 
-/// What the keys are for.
+/// The use of the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repository {
     Tokens,
@@ -72,7 +72,7 @@ pub(super) fn rotate(
     Ok(())
 }
 
-/// Tokens and receipts often share a directory, which is then handled once.
+/// The repositories without duplicates: tokens and receipts often share a directory.
 fn distinct<'a>(
     wanted: &[Repository],
     keys: &'a keystone::Keys,
@@ -91,7 +91,7 @@ fn distinct<'a>(
     all
 }
 
-/// Whether keys can be read and written there; what is wrong is logged.
+/// Whether keys can be read and written there; logs the problem if not.
 pub(super) fn is_usable(repository: Repository, keys: &KeyRepository) -> bool {
     let path = keys.path();
     let group = repository.group();

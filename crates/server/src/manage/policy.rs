@@ -1,4 +1,4 @@
-//! `policy check`, `policy list` and `policy validate`: what the rules say, without a server.
+//! `policy check`, `policy list` and `policy validate`: evaluates and checks rules without a server.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,19 +9,19 @@ use keystone::policy::{LoadError, Loaded, Overrides, Rules, Settings};
 use keystone_config::Program;
 use serde_json::Value;
 
-use crate::arguments::{Common, With};
+use crate::arguments::{CommonArguments, WithCommon};
 use crate::configuration;
-use crate::failure::{Failure, Result};
-use crate::terminal::{complain, print};
+use crate::error::{CommandError, Result};
+use crate::terminal::{print, print_error};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Tell whether a rule allows: print `allowed` and exit with 0, or `denied` and 1.
-    Check(With<Check>),
+    /// Evaluate a rule: print `allowed` and exit with 0, or `denied` and 1.
+    Check(WithCommon<Check>),
     /// Print name, check string and scope types of every rule as JSON.
-    List(With<Source>),
-    /// Name every rule that is wrong: exit with 0 if there is none, or 1.
-    Validate(With<Validated>),
+    List(WithCommon<PolicyFile>),
+    /// Name every invalid rule: exit with 0 if there is none, or 1.
+    Validate(WithCommon<Validate>),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -36,38 +36,38 @@ pub(crate) struct Check {
     #[arg(long, value_name = "FILE")]
     target: Option<PathBuf>,
     #[command(flatten)]
-    source: Source,
-    /// Print the rule's tree, with what each part came to.
+    policy_file: PolicyFile,
+    /// Print the rule's tree with the result of each part.
     #[arg(long)]
     explain: bool,
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Source {
-    /// Rules over the defaults; without it the defaults alone decide.
-    #[arg(long, value_name = "FILE")]
-    policy_file: Option<PathBuf>,
+pub(crate) struct PolicyFile {
+    /// Rules that override the defaults; without it only the defaults apply.
+    #[arg(long = "policy-file", value_name = "FILE")]
+    path: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Validated {
-    /// The file to look at; without it the file and the directories that the configuration names.
+pub(crate) struct Validate {
+    /// The file to check; without it the file and the directories that the configuration names.
     #[arg(long, value_name = "FILE")]
     policy_file: Option<PathBuf>,
 }
 
-/// Exit status 2 tells a question that could not be asked from an answer.
-pub(super) fn run(command: Command, before: Common) -> Result<ExitCode> {
+/// Exit status 2 means that a question could not be asked.
+pub(super) fn run(command: Command, before: CommonArguments) -> Result<ExitCode> {
     let done = match command {
-        Command::Check(With { own, common }) => check(&own, &before.and(common)),
-        Command::List(With { own, common }) => list(&own, &before.and(common)),
-        Command::Validate(With { own, common }) => validate(own, &before.and(common)),
+        Command::Check(WithCommon { own, common }) => check(&own, &before.merge(common)),
+        Command::List(WithCommon { own, common }) => list(&own, &before.merge(common)),
+        Command::Validate(WithCommon { own, common }) => validate(own, &before.merge(common)),
     };
-    done.map_err(|Failure { text, .. }| Failure::usage(text))
+    done.map_err(|CommandError { text, .. }| CommandError::usage(text))
 }
 
-fn check(asked: &Check, common: &Common) -> Result<ExitCode> {
-    let rules = rules(&asked.source, common)?;
+fn check(asked: &Check, common: &CommonArguments) -> Result<ExitCode> {
+    let rules = rules(&asked.policy_file, common)?;
     let credentials = object(&asked.credentials)?;
     let target = asked.target.as_deref().map(object).transpose()?;
     let target = target.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
@@ -77,18 +77,18 @@ fn check(asked: &Check, common: &Common) -> Result<ExitCode> {
         let explanation = rules.explain(&asked.rule, &target, &credentials);
         print(explanation.to_string().trim_end());
     } else if let Err(denied) = &answer {
-        complain(&format!("keystone-manage: {denied}"));
+        print_error(&format!("keystone-manage: {denied}"));
     }
     Ok(ExitCode::from(u8::from(answer.is_err())))
 }
 
-fn list(source: &Source, common: &Common) -> Result<ExitCode> {
-    let rules = rules(source, common)?.list();
+fn list(policy_file: &PolicyFile, common: &CommonArguments) -> Result<ExitCode> {
+    let rules = rules(policy_file, common)?.list();
     print(&format!("{rules:#}"));
     Ok(ExitCode::SUCCESS)
 }
 
-fn validate(Validated { policy_file }: Validated, common: &Common) -> Result<ExitCode> {
+fn validate(Validate { policy_file }: Validate, common: &CommonArguments) -> Result<ExitCode> {
     let settings = settings(common)?;
     let overrides = match &policy_file {
         Some(path) => Overrides::from_file(path),
@@ -96,8 +96,8 @@ fn validate(Validated { policy_file }: Validated, common: &Common) -> Result<Exi
     };
     let overrides = match overrides {
         Ok(overrides) => overrides,
-        // What can't be read at all was not looked at.
-        Err(error @ LoadError::Read { .. }) => return Err(Failure::new(error)),
+        // An unreadable file was not checked.
+        Err(error @ LoadError::Read { .. }) => return Err(CommandError::new(error)),
         Err(error) => {
             print(&error.to_string());
             return Ok(ExitCode::FAILURE);
@@ -119,24 +119,24 @@ fn validate(Validated { policy_file }: Validated, common: &Common) -> Result<Exi
     )))
 }
 
-/// The rules in question; wrong ones deny, as they do in a server.
-fn rules(source: &Source, common: &Common) -> Result<Rules> {
+/// The rules; invalid ones deny, as in a server.
+fn rules(policy_file: &PolicyFile, common: &CommonArguments) -> Result<Rules> {
     let settings = settings(common)?;
-    let overrides = match &source.policy_file {
-        Some(path) => Overrides::from_file(path).map_err(Failure::new)?,
+    let overrides = match &policy_file.path {
+        Some(path) => Overrides::from_file(path).map_err(CommandError::new)?,
         None => Overrides::default(),
     };
     let Loaded { rules, faults } = Rules::with_overrides(&overrides, &settings);
     for fault in faults {
-        complain(&format!("keystone-manage: {fault}; it denies"));
+        print_error(&format!("keystone-manage: {fault}; it denies"));
     }
     Ok(rules)
 }
 
-/// Where the configuration has rules, and how it takes defaults and remote checks.
-fn settings(common: &Common) -> Result<Settings> {
+/// The policy settings of the configuration.
+fn settings(common: &CommonArguments) -> Result<Settings> {
     let sources = configuration::sources(Program::Manage, common);
-    // What is to be said about the rest of the configuration is not asked here.
+    // Warnings about the rest of the configuration do not matter here.
     let (_, settings, _) = configuration::read(&sources)?;
     Ok(settings.policy)
 }
@@ -144,11 +144,13 @@ fn settings(common: &Common) -> Result<Settings> {
 fn object(path: &Path) -> Result<Value> {
     let shown = path.display();
     let text =
-        fs::read_to_string(path).map_err(|error| Failure::new(format!("{shown}: {error}")))?;
+        fs::read_to_string(path).map_err(|error| CommandError::new(format!("{shown}: {error}")))?;
     let value = serde_json::from_str(&text)
-        .map_err(|error| Failure::new(format!("{shown}: not JSON: {error}")))?;
+        .map_err(|error| CommandError::new(format!("{shown}: not JSON: {error}")))?;
     match value {
         Value::Object(_) => Ok(value),
-        _ => Err(Failure::new(format!("{shown}: expected a JSON object"))),
+        _ => Err(CommandError::new(format!(
+            "{shown}: expected a JSON object"
+        ))),
     }
 }

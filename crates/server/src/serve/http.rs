@@ -1,4 +1,4 @@
-//! Sockets and connections: HTTP/1.1, time limits, and an orderly end.
+//! Sockets and connections: HTTP/1.1, timeouts, and a graceful shutdown.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,32 +20,32 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::failure::{Failure, Result};
+use crate::error::{CommandError, Result};
 
-/// How long a client may take to send a request's head, and how long an idle connection is kept.
-const HEAD_LIMIT: Duration = Duration::from_mins(1);
+/// How long a client may take to send a request's header, and how long an idle connection is kept.
+const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long requests that are under way have when the server is told to stop.
-const LAST_REQUESTS: Duration = Duration::from_secs(30);
+/// How long requests in progress may take after the server is told to stop.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// For how long connections are read from after that, so that what has arrived is read. Those who ask meanwhile are told
-/// that the connection ends with the answer.
-const FAREWELL: Duration = Duration::from_millis(200);
+/// For how long connections are still read after the server is told to stop, so that requests that have arrived are
+/// answered. Their responses say `Connection: close`.
+const DRAIN_TIME: Duration = Duration::from_millis(200);
 
-/// How long to wait when the system has no file descriptors for another connection.
-const SHORT_OF_DESCRIPTORS: Duration = Duration::from_millis(200);
+/// How long to wait before accepting again when the system has no file descriptors left.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// Bound sockets.
 #[derive(Debug)]
 pub(crate) struct Listeners(Vec<TcpListener>);
 
 impl Listeners {
-    /// Binds each address; a host name stands for all that it resolves to.
+    /// Binds each address; a host name stands for all its addresses.
     pub(crate) async fn bind(addresses: &[String]) -> Result<Self> {
         let mut listeners = Vec::new();
         for text in addresses {
             let found = lookup_host(text).await.map_err(|error| {
-                Failure::new(format!(
+                CommandError::new(format!(
                     "--listen {text}: expected an address and a port, such as 0.0.0.0:5000: {error}"
                 ))
             })?;
@@ -63,18 +63,22 @@ impl Listeners {
         self.0.iter().filter_map(address).collect()
     }
 
-    /// Answers requests and keeps house until the process is told to stop, then finishes what is under way.
+    /// Answers requests and runs the housekeeping until the process is told to stop, then finishes requests in progress.
     pub(crate) async fn serve(self, keystone: &Keystone) -> Result<()> {
         let mut signals = Signals::new()?;
-        let house = keystone.clone();
-        let housekeeping = tokio::spawn(async move { house.housekeeping().await });
-        // Every listener and every connection holds a receiver: it tells them of the end, and they tell it of theirs.
+        let housekeeper = keystone.clone();
+        let housekeeping = tokio::spawn(async move { housekeeper.housekeeping().await });
+        // Every listener and every connection holds a receiver: it signals the stop, and dropping it signals its end.
         let (stop, stopped) = watch::channel(false);
         for listener in self.0 {
             if let Ok(address) = listener.local_addr() {
                 tracing::info!(%address, "listening");
             }
-            tokio::spawn(attend(listener, keystone.clone(), stopped.clone()));
+            tokio::spawn(accept_connections(
+                listener,
+                keystone.clone(),
+                stopped.clone(),
+            ));
         }
         drop(stopped);
         let name = signals.next().await;
@@ -83,8 +87,8 @@ impl Listeners {
         stop.send_replace(true);
         tokio::select! {
             () = stop.closed() => {}
-            () = sleep(LAST_REQUESTS) => {
-                tracing::warn!("requests were cut off that took longer than {LAST_REQUESTS:?}");
+            () = sleep(SHUTDOWN_TIMEOUT) => {
+                tracing::warn!("requests were cut off that took longer than {SHUTDOWN_TIMEOUT:?}");
             }
             name = signals.next() => tracing::warn!("{name} again: requests were cut off"),
         }
@@ -92,28 +96,32 @@ impl Listeners {
     }
 }
 
-/// Takes connections until the server is told to stop, and then those that the system has already accepted: closing the
-/// socket cuts them off.
-async fn attend(listener: TcpListener, keystone: Keystone, mut stopped: watch::Receiver<bool>) {
+/// Accepts connections until the server is told to stop, and then those in the socket's backlog, which closing the socket
+/// would reset.
+async fn accept_connections(
+    listener: TcpListener,
+    keystone: Keystone,
+    mut stopped: watch::Receiver<bool>,
+) {
     let router = keystone.router();
     let mut protocol = http1::Builder::new();
     protocol
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_LIMIT);
+        .header_read_timeout(HEADER_TIMEOUT);
     let told = stopped.clone();
     let admit = |stream: TcpStream, remote| {
-        // Answers are written whole: waiting for more to send only delays them.
+        // Responses are written whole: Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         let router = match stream.local_addr() {
             Ok(local) => Connection { remote, local }.on(&router),
             Err(_) => router.clone(),
         };
         let service = TowerToHyperService::new(router);
-        let service = farewell(service, told.clone());
+        let service = close_after_response(service, told.clone());
         let connection = protocol.serve_connection(TokioIo::new(stream), service);
         let stopped = told.clone();
         tokio::spawn(async move {
-            if let Err(error) = to_the_end(connection, stopped).await {
+            if let Err(error) = serve_connection(connection, stopped).await {
                 tracing::debug!("a connection ended: {error}");
             }
         });
@@ -123,7 +131,7 @@ async fn attend(listener: TcpListener, keystone: Keystone, mut stopped: watch::R
             _ = stopped.changed() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, remote)) => admit(stream, remote),
-                Err(error) => survive(&error).await,
+                Err(error) => handle_accept_error(&error).await,
             },
         }
     }
@@ -138,8 +146,8 @@ async fn attend(listener: TcpListener, keystone: Keystone, mut stopped: watch::R
     }
 }
 
-/// The same service, which tells clients that the connection ends with the answer once the server stops.
-fn farewell<S, B, A>(
+/// Wraps a service so that responses say `Connection: close` once the server is told to stop.
+fn close_after_response<S, B, A>(
     service: S,
     stopped: watch::Receiver<bool>,
 ) -> impl Service<Request<B>, Response = Response<A>, Error = S::Error, Future: Send> + Send
@@ -163,16 +171,16 @@ where
     })
 }
 
-/// Serves a connection: once the server stops, only what has arrived by then.
-async fn to_the_end<C: GracefulConnection>(
+/// Serves a connection; once the server is told to stop, only the requests that have arrived by then.
+async fn serve_connection<C: GracefulConnection>(
     connection: C,
     mut stopped: watch::Receiver<bool>,
 ) -> C::Output {
     let mut connection = pin!(connection);
     let end = async {
-        // That nobody is there who could tell is the end as well.
+        // A dropped sender means stop, too.
         let _ = stopped.wait_for(|stopped| *stopped).await;
-        sleep(FAREWELL).await;
+        sleep(DRAIN_TIME).await;
     };
     tokio::select! {
         done = connection.as_mut() => return done,
@@ -181,17 +189,17 @@ async fn to_the_end<C: GracefulConnection>(
     connection.await
 }
 
-/// A connection that was gone before it was taken is nothing; a lack of descriptors passes.
-async fn survive(error: &io::Error) {
+/// Ignores a connection that was closed before it was accepted; waits if file descriptors are lacking.
+async fn handle_accept_error(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     let gone = [ConnectionAborted, ConnectionRefused, ConnectionReset];
     if !gone.contains(&error.kind()) {
-        tracing::error!("a connection could not be taken: {error}");
-        sleep(SHORT_OF_DESCRIPTORS).await;
+        tracing::error!("a connection could not be accepted: {error}");
+        sleep(ACCEPT_RETRY_DELAY).await;
     }
 }
 
-fn refused(address: SocketAddr, error: &io::Error) -> Failure {
+fn refused(address: SocketAddr, error: &io::Error) -> CommandError {
     let reason = match error.kind() {
         io::ErrorKind::AddrInUse => {
             "the address is in use; stop the other server or choose another with --listen"
@@ -199,10 +207,10 @@ fn refused(address: SocketAddr, error: &io::Error) -> Failure {
         }
         _ => error.to_string(),
     };
-    Failure::new(format!("can't listen on {address}: {reason}"))
+    CommandError::new(format!("can't listen on {address}: {reason}"))
 }
 
-/// The signals that end a server.
+/// The signals that stop a server.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -211,8 +219,9 @@ struct Signals {
 impl Signals {
     fn new() -> Result<Self> {
         let listen = |kind| {
-            signal(kind)
-                .map_err(|error| Failure::new(format!("signals can't be listened to: {error}")))
+            signal(kind).map_err(|error| {
+                CommandError::new(format!("signals can't be listened to: {error}"))
+            })
         };
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,

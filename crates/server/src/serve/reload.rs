@@ -1,14 +1,14 @@
-//! SIGHUP: the configuration is read again.
+//! SIGHUP: reloads the configuration.
 
 use keystone::Keystone;
 use keystone_config::Config;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::configuration::{self, Configuration};
-use crate::failure::{Failure, Result};
+use crate::error::{CommandError, Result};
 
-/// Groups and options that open sockets, pools or files: only a new process can take them over.
-const FIXED: [(&str, &str); 10] = [
+/// Groups and options of sockets, pools and files, which take effect only in a new process.
+const NEEDS_RESTART: [(&str, &str); 10] = [
     ("database", ""),
     ("fernet_tokens", "key_repository"),
     ("fernet_receipts", "key_repository"),
@@ -21,13 +21,13 @@ const FIXED: [(&str, &str); 10] = [
     ("DEFAULT", "log_config_append"),
 ];
 
-/// Takes over the configuration at each SIGHUP; one that has problems changes nothing.
-pub(super) fn on_hangup(
+/// Reloads the configuration at each SIGHUP; one with problems changes nothing.
+pub(super) fn reload_on_sighup(
     keystone: Keystone,
     configuration: Configuration,
 ) -> Result<impl Future<Output = ()> + Send> {
     let signals = signal(SignalKind::hangup())
-        .map_err(|error| Failure::new(format!("SIGHUP can't be listened to: {error}")))?;
+        .map_err(|error| CommandError::new(format!("SIGHUP can't be listened to: {error}")))?;
     Ok(follow(signals, keystone, configuration))
 }
 
@@ -50,18 +50,18 @@ async fn follow(mut signals: Signal, keystone: Keystone, mut configuration: Conf
     }
 }
 
-/// Says what has changed and what of that has to wait.
+/// Logs which options have changed, and which of them need a restart.
 fn report(new: &Config, old: &Config) {
     let changes = new.changed(old);
     if changes.is_empty() {
         tracing::info!("the configuration was read again; nothing has changed");
     }
     for change in changes {
-        let fixed = FIXED.iter().any(|(group, option)| {
+        let needs_restart = NEEDS_RESTART.iter().any(|(group, option)| {
             *group == change.group && (option.is_empty() || *option == change.option)
         });
         let name = format!("[{}] {}", change.group, change.option);
-        if fixed {
+        if needs_restart {
             tracing::warn!("{name} has changed, but not here: restart the server");
         } else {
             tracing::info!("{name} has changed");

@@ -1,4 +1,4 @@
-//! Telling systemd how far the server is: `Type=notify` in a unit.
+//! Notifies systemd of the server's state, for units with `Type=notify`.
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -6,7 +6,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use crate::environment;
 
 /// Sends a state, such as `READY=1`, if systemd waits for one.
-pub(super) fn tell(state: &str) {
+pub(super) fn notify(state: &str) {
     let Some(name) = environment::variables().remove("NOTIFY_SOCKET") else {
         return;
     };

@@ -3,25 +3,25 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use crate::world::{Run, World, owned};
+use crate::sandbox::{Run, Sandbox, owned};
 
 #[test]
-fn a_password_is_needed() {
-    let world = World::new();
-    world.manage(&["db_sync"]).succeeds();
-    world.manage(&["bootstrap"]).exits_with(1).prints(
+fn bootstrap_without_a_password_fails() {
+    let sandbox = Sandbox::new();
+    sandbox.manage(&["db_sync"]).succeeds();
+    sandbox.manage(&["bootstrap"]).exits_with(1).prints(
         "ERROR: Either --bootstrap-password argument or OS_BOOTSTRAP_PASSWORD must be set.\n",
     );
 }
 
 #[test]
-fn a_terminal_is_asked_for_the_password() {
-    let world = World::new();
-    world.manage(&["db_sync"]).succeeds();
+fn bootstrap_prompts_for_the_password_at_a_terminal() {
+    let sandbox = Sandbox::new();
+    sandbox.manage(&["db_sync"]).succeeds();
     let program = env!("CARGO_BIN_EXE_keystone-manage");
     let line = format!("{program} --config-file keystone.conf bootstrap");
     let typed = |text: &str| {
-        let mut terminal = world.command("script");
+        let mut terminal = sandbox.command("script");
         terminal
             .args(["-qec", &line, "/dev/null"])
             .env("PATH", "/usr/bin:/bin");
@@ -45,29 +45,29 @@ fn a_terminal_is_asked_for_the_password() {
     assert!(shown.contains("the two passwords differ"), "{shown}");
     let (status, shown) = typed("s3cret\ns3cret\n");
     assert_eq!(status, Some(0), "{shown}");
-    world.manage(&owned(&["fernet_setup"])).succeeds();
-    assert_eq!(world.serve().log_in("s3cret").0, 201);
+    sandbox.manage(&owned(&["fernet_setup"])).succeeds();
+    assert_eq!(sandbox.serve().log_in("s3cret").0, 201);
 }
 
 #[test]
-fn an_empty_database_says_what_to_run() {
-    let world = World::new();
-    world
+fn bootstrap_of_an_empty_database_says_to_run_db_sync() {
+    let sandbox = Sandbox::new();
+    sandbox
         .manage(&["bootstrap", "--bootstrap-password", "x"])
         .exits_with(1)
         .says("run `keystone-manage db_sync`");
 }
 
 #[test]
-fn the_first_administrator_logs_in() {
-    let world = World::ready();
-    let again = world
+fn the_bootstrapped_administrator_logs_in() {
+    let sandbox = Sandbox::ready();
+    let again = sandbox
         .manage(&["bootstrap", "--bootstrap-password", "s3cret"])
         .succeeds()
         .prints("");
     assert!(!again.stderr.contains("created the "), "{again:?}");
     assert!(!again.stderr.contains("s3cret"), "{again:?}");
-    let server = world.serve();
+    let server = sandbox.serve();
     let (status, body) = server.log_in("s3cret");
     assert_eq!(status, 201, "{body}");
     let mut roles: Vec<&str> = body["token"]["roles"]
@@ -81,8 +81,8 @@ fn the_first_administrator_logs_in() {
 }
 
 #[test]
-fn the_environment_wins_over_flags_and_endpoints_are_brought_up_to_date() {
-    let world = World::ready();
+fn environment_variables_win_over_flags_and_endpoints_are_updated() {
+    let sandbox = Sandbox::ready();
     let bootstrap = |url: &str, password: &str| {
         let arguments = [
             "bootstrap",
@@ -93,13 +93,13 @@ fn the_environment_wins_over_flags_and_endpoints_are_brought_up_to_date() {
             "--bootstrap-public-url",
             url,
         ];
-        let mut command = world.manage_command(&arguments);
+        let mut command = sandbox.manage_command(&arguments);
         command.env("OS_BOOTSTRAP_PASSWORD", password);
         Run::of(&mut command).succeeds()
     };
     bootstrap("http://one:5000/v3", "first");
     bootstrap("http://two:5000/v3", "second");
-    let server = world.serve();
+    let server = sandbox.serve();
     assert_eq!(server.log_in("first").0, 401);
     let (status, body) = server.log_in("second");
     assert_eq!(status, 201);

@@ -1,16 +1,16 @@
-//! What is wrong with a `keystone.conf` stops the start, all of it at once.
+//! Problems of a `keystone.conf` stop the start, and all of them are listed.
 
-use crate::world::{Run, World};
+use crate::sandbox::{Run, Sandbox};
 
 #[test]
 fn every_problem_is_listed_with_its_place() {
-    let world = World::new();
-    let conf = world.configure("[token]\nexpiration = soon\n[identity]\ndriver = ldap\n");
+    let sandbox = Sandbox::new();
+    let conf = sandbox.configure("[token]\nexpiration = soon\n[identity]\ndriver = ldap\n");
     for program in [
         env!("CARGO_BIN_EXE_keystone"),
         env!("CARGO_BIN_EXE_keystone-manage"),
     ] {
-        let mut command = world.command(program);
+        let mut command = sandbox.command(program);
         if program.ends_with("manage") {
             command.args(["--config-file", &conf, "db_sync"]);
         } else {
@@ -20,8 +20,8 @@ fn every_problem_is_listed_with_its_place() {
         let expected = format!("{conf}:10: [token] expiration: expected a whole number");
         assert!(run.says(&expected).stderr.lines().count() < 5);
     }
-    let conf = world.configure("[identity]\ndriver = ldap\n[token]\nprovider = jws\n");
-    world
+    let conf = sandbox.configure("[identity]\ndriver = ldap\n[token]\nprovider = jws\n");
+    sandbox
         .manage(&["db_version"])
         .exits_with(1)
         .says("the configuration has 2 problems:")
@@ -32,26 +32,26 @@ fn every_problem_is_listed_with_its_place() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
-    let world = World::new();
-    world
+fn a_missing_file_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox
         .manage(&["--config-file", "/nowhere/keystone.conf", "db_version"])
         .exits_with(1)
         .says("/nowhere/keystone.conf: there is no such configuration file");
 }
 
 #[test]
-fn options_can_stand_on_either_side_of_the_command_and_the_last_wins() {
-    let world = World::new();
-    let other = world.write("other.conf", "[token]\nexpiration = never\n");
-    let good = world.write("good.conf", "[token]\nexpiration = 60\n");
-    world
+fn options_may_stand_before_and_after_the_command_and_the_last_wins() {
+    let sandbox = Sandbox::new();
+    let other = sandbox.write("other.conf", "[token]\nexpiration = never\n");
+    let good = sandbox.write("good.conf", "[token]\nexpiration = 60\n");
+    sandbox
         .manage(&["--config-file", &other, "db_version"])
         .exits_with(1);
-    world
+    sandbox
         .manage(&["db_version", "--config-file", &other])
         .exits_with(1);
-    world
+    sandbox
         .manage(&[
             "--config-file",
             &other,
@@ -60,34 +60,34 @@ fn options_can_stand_on_either_side_of_the_command_and_the_last_wins() {
             &good,
         ])
         .succeeds();
-    world.command("mkdir").arg("conf.d").status().unwrap();
-    world.write("conf.d/10.conf", "[token]\nexpiration = 60\n");
-    let dir = world.path("conf.d");
+    sandbox.command("mkdir").arg("conf.d").status().unwrap();
+    sandbox.write("conf.d/10.conf", "[token]\nexpiration = 60\n");
+    let dir = sandbox.path("conf.d");
     let dir = dir.to_str().unwrap();
-    world
+    sandbox
         .manage(&["--config-file", &other, "--config-dir", dir, "db_version"])
         .succeeds();
-    world
+    sandbox
         .manage(&["--config-dir", dir, "--config-file", &other, "db_version"])
         .exits_with(1);
 }
 
 #[test]
-fn the_log_goes_where_it_is_told() {
-    let world = World::new();
-    world.configure("[DEFAULT]\nlog_dir = log\nlog_file = k.log\nunheard_of = 1\n");
-    world.command("mkdir").arg("log").status().unwrap();
-    let run = world.manage(&["db_sync"]).succeeds();
+fn log_options_choose_the_log_file() {
+    let sandbox = Sandbox::new();
+    sandbox.configure("[DEFAULT]\nlog_dir = log\nlog_file = k.log\nunheard_of = 1\n");
+    sandbox.command("mkdir").arg("log").status().unwrap();
+    let run = sandbox.manage(&["db_sync"]).succeeds();
     assert_eq!(run.stderr, "");
-    let log = std::fs::read_to_string(world.path("log/k.log")).unwrap();
+    let log = std::fs::read_to_string(sandbox.path("log/k.log")).unwrap();
     assert!(log.contains("742c857f1dfb"), "{log}");
     assert!(
         log.contains("[DEFAULT] unheard_of: there is no such option"),
         "{log}"
     );
 
-    world.configure("");
-    let run = world
+    sandbox.configure("");
+    let run = sandbox
         .manage(&["--use-json", "db_sync", "--check"])
         .succeeds();
     let lines: Vec<serde_json::Value> = run
@@ -100,11 +100,11 @@ fn the_log_goes_where_it_is_told() {
 }
 
 #[test]
-fn commands_that_do_not_exist_are_usage_errors() {
-    let world = World::new();
-    world.manage(&["no_such_command"]).exits_with(2);
-    world.manage(&[]).exits_with(2);
-    let version = world.manage(&["--version"]).succeeds();
+fn unknown_commands_are_usage_errors() {
+    let sandbox = Sandbox::new();
+    sandbox.manage(&["no_such_command"]).exits_with(2);
+    sandbox.manage(&[]).exits_with(2);
+    let version = sandbox.manage(&["--version"]).succeeds();
     assert!(
         version.stdout.starts_with("keystone-manage "),
         "{version:?}"

@@ -1,64 +1,70 @@
 //! `db_sync` and `db_version`.
 
-use crate::world::World;
+use crate::sandbox::Sandbox;
 
 #[test]
-fn a_database_comes_to_head_step_by_step() {
-    let world = World::new();
-    world
+fn expand_and_contract_bring_a_database_to_head() {
+    let sandbox = Sandbox::new();
+    sandbox
         .manage(&["db_sync", "--check"])
         .exits_with(2)
         .prints("");
-    world.manage(&["db_version"]).succeeds().prints("None\n");
-    world
+    sandbox.manage(&["db_version"]).succeeds().prints("None\n");
+    sandbox
         .manage(&["db_sync", "--contract"])
         .exits_with(1)
         .says("You are attempting to upgrade contract ahead of expand.");
-    world.manage(&["db_sync", "--expand"]).succeeds().prints("");
-    world.manage(&["db_sync", "--check"]).exits_with(4);
-    world
+    sandbox
+        .manage(&["db_sync", "--expand"])
+        .succeeds()
+        .prints("");
+    sandbox.manage(&["db_sync", "--check"]).exits_with(4);
+    sandbox
         .manage(&["db_sync", "--migrate"])
         .succeeds()
         .prints("Data migrations are no longer supported with alembic. This is now a no-op.\n");
-    world
+    sandbox
         .manage(&["db_sync", "--contract"])
         .succeeds()
         .prints("");
-    world.manage(&["db_sync", "--check"]).exits_with(0);
-    world
+    sandbox.manage(&["db_sync", "--check"]).exits_with(0);
+    sandbox
         .manage(&["db_version"])
         .succeeds()
         .prints("742c857f1dfb\n");
 }
 
 #[test]
-fn one_run_does_all_and_another_nothing() {
-    let world = World::new();
-    let first = world.manage(&["db_sync"]).succeeds().prints("");
+fn a_second_db_sync_does_nothing() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.manage(&["db_sync"]).succeeds().prints("");
     assert!(!first.stderr.contains('\r'), "progress is for terminals");
-    world.manage(&["db_sync", "--check"]).exits_with(0);
-    let second = world.manage(&["db_sync"]).succeeds();
+    sandbox.manage(&["db_sync", "--check"]).exits_with(0);
+    let second = sandbox.manage(&["db_sync"]).succeeds();
     assert_eq!(second.stderr, "");
 }
 
 #[test]
-fn what_the_reference_refuses_is_refused() {
-    let world = World::new();
-    world
+fn contract_first_and_a_version_are_refused_as_by_keystone() {
+    let sandbox = Sandbox::new();
+    sandbox
         .manage(&["db_sync", "67"])
         .exits_with(1)
         .says("Specifying a version is no longer supported");
-    world
+    sandbox
         .manage(&["db_sync", "--expand", "--contract"])
         .exits_with(2);
 }
 
 #[test]
-fn a_database_that_is_down_is_named_without_its_password() {
-    let world = World::new();
-    world.configure(
+fn the_error_of_an_unreachable_database_hides_the_password() {
+    let sandbox = Sandbox::new();
+    sandbox.configure(
         "[database]\nconnection = mysql+pymysql://keystone:hidden@127.0.0.1:1/keystone\n",
     );
-    let run = world.manage(&["db_sync"]).exits_with(1).says("127.0.0.1:1");
+    let run = sandbox
+        .manage(&["db_sync"])
+        .exits_with(1)
+        .says("127.0.0.1:1");
     assert!(!run.stderr.contains("hidden"), "{run:?}");
 }

@@ -4,19 +4,19 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::world::{Run, Server, World, mode, names};
+use crate::sandbox::{Run, Sandbox, Server, mode, names};
 
-fn dev(world: &World, more: &[&str]) -> Server {
-    let mut command: Command = world.command(env!("CARGO_BIN_EXE_keystone"));
+fn dev(sandbox: &Sandbox, more: &[&str]) -> Server {
+    let mut command: Command = sandbox.command(env!("CARGO_BIN_EXE_keystone"));
     command.args(["dev", "--listen", "127.0.0.1:0"]).args(more);
     Server::start(command.stdout(Stdio::null()))
 }
 
 #[test]
-fn it_is_ready_at_once_and_keeps_its_data() {
-    let world = World::new();
-    let server = dev(&world, &[]);
-    let data = world.path("keystone-dev");
+fn the_first_start_is_ready_and_the_second_keeps_its_data() {
+    let sandbox = Sandbox::new();
+    let server = dev(&sandbox, &[]);
+    let data = sandbox.path("keystone-dev");
     let password = std::fs::read_to_string(data.join("admin-password")).unwrap();
     let password = password.trim();
     assert_eq!(server.ask("GET /", "").0, 300);
@@ -33,7 +33,7 @@ fn it_is_ready_at_once_and_keeps_its_data() {
         assert_eq!(mode(&path), expected, "{name}");
     }
 
-    let server = dev(&world, &[]);
+    let server = dev(&sandbox, &[]);
     let (status, second) = server.log_in(password);
     assert_eq!(status, 201);
     assert_eq!(first["token"]["user"]["id"], second["token"]["user"]["id"]);
@@ -53,26 +53,26 @@ fn it_is_ready_at_once_and_keeps_its_data() {
 }
 
 #[test]
-fn a_directory_of_something_else_is_left_alone() {
-    let world = World::new();
-    let mut command: Command = world.command(env!("CARGO_BIN_EXE_keystone"));
+fn a_directory_with_other_content_is_refused() {
+    let sandbox = Sandbox::new();
+    let mut command: Command = sandbox.command(env!("CARGO_BIN_EXE_keystone"));
     command.args(["dev", "--listen", "127.0.0.1:0", "--data-dir", "."]);
-    let before = (mode(&world.path("")), names(&world.path("")));
+    let before = (mode(&sandbox.path("")), names(&sandbox.path("")));
     Run::of(&mut command)
         .exits_with(1)
         .says("there is something in it that `keystone dev` has not made");
-    assert_eq!((mode(&world.path("")), names(&world.path(""))), before);
+    assert_eq!((mode(&sandbox.path("")), names(&sandbox.path(""))), before);
 }
 
 #[test]
-fn a_password_can_be_chosen() {
-    let world = World::new();
+fn a_given_password_replaces_the_stored_one() {
+    let sandbox = Sandbox::new();
     let chosen = ["--data-dir", "here", "--admin-password", "it's"];
-    let server = dev(&world, &chosen);
+    let server = dev(&sandbox, &chosen);
     assert_eq!(server.log_in("it's").0, 201);
     server.stop(Signal::SIGTERM);
-    let openrc = std::fs::read_to_string(world.path("here/admin-openrc")).unwrap();
+    let openrc = std::fs::read_to_string(sandbox.path("here/admin-openrc")).unwrap();
     assert!(openrc.contains(r"OS_PASSWORD='it'\''s'"), "{openrc}");
-    let server = dev(&world, &["--data-dir", "here"]);
+    let server = dev(&sandbox, &["--data-dir", "here"]);
     assert_eq!(server.log_in("it's").0, 201);
 }

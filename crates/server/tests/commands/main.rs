@@ -11,6 +11,6 @@ mod database;
 mod dev;
 mod keys;
 mod policy;
+mod sandbox;
 mod security;
 mod serve;
-mod world;

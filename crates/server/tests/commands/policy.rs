@@ -1,20 +1,20 @@
 //! `policy check`, `policy list` and `policy validate`.
 
-use crate::world::World;
+use crate::sandbox::Sandbox;
 
 const READER: &str = r#"{"user_id": "u1", "roles": ["reader"], "project_id": "p1"}"#;
 const ADMIN: &str = r#"{"user_id": "u2", "roles": ["admin"], "project_id": "p1"}"#;
 
 #[test]
-fn rules_allow_and_deny() {
-    let world = World::new();
-    let reader = world.write("reader.json", READER);
-    let admin = world.write("admin.json", ADMIN);
-    let nested = world.write(
+fn check_prints_allowed_or_denied() {
+    let sandbox = Sandbox::new();
+    let reader = sandbox.write("reader.json", READER);
+    let admin = sandbox.write("admin.json", ADMIN);
+    let nested = sandbox.write(
         "nested.json",
         r#"{"target": {"user": {"id": "u1", "domain_id": "d"}}}"#,
     );
-    let flat = world.write("flat.json", r#"{"user_id": "u1", "target.user.id": "u1"}"#);
+    let flat = sandbox.write("flat.json", r#"{"user_id": "u1", "target.user.id": "u1"}"#);
     let check = |rule, credentials: &str, more: &[&str]| {
         let arguments = [
             "policy",
@@ -24,7 +24,7 @@ fn rules_allow_and_deny() {
             "--credentials",
             credentials,
         ];
-        world.manage(&[arguments.as_slice(), more].concat())
+        sandbox.manage(&[arguments.as_slice(), more].concat())
     };
     check("identity:delete_user", &admin, &[])
         .succeeds()
@@ -38,7 +38,7 @@ fn rules_allow_and_deny() {
         .prints("denied\n")
         .says("is not defined");
 
-    let file = world.write("policy.yaml", "\"identity:delete_user\": \"role:reader\"\n");
+    let file = sandbox.write("policy.yaml", "\"identity:delete_user\": \"role:reader\"\n");
     let over = ["--policy-file", file.as_str()];
     check("identity:delete_user", &reader, &over)
         .succeeds()
@@ -53,13 +53,13 @@ fn rules_allow_and_deny() {
 }
 
 #[test]
-fn a_question_that_can_not_be_asked_is_no_answer() {
-    let world = World::new();
-    let admin = world.write("admin.json", ADMIN);
-    let broken = world.write("broken.json", "{\"roles\": ");
-    let list = world.write("list.json", "[]");
+fn unusable_input_exits_with_2() {
+    let sandbox = Sandbox::new();
+    let admin = sandbox.write("admin.json", ADMIN);
+    let broken = sandbox.write("broken.json", "{\"roles\": ");
+    let list = sandbox.write("list.json", "[]");
     let rule = ["policy", "check", "--rule", "identity:get_user"];
-    let check = |more: &[&str]| world.manage(&[rule.as_slice(), more].concat());
+    let check = |more: &[&str]| sandbox.manage(&[rule.as_slice(), more].concat());
     for (file, text) in [
         (broken.as_str(), "broken.json: not JSON"),
         (&list, "list.json: expected a JSON object"),
@@ -70,7 +70,7 @@ fn a_question_that_can_not_be_asked_is_no_answer() {
             .prints("")
             .says(text);
     }
-    let bad = world.write("bad.yaml", "one: {two: three}\n");
+    let bad = sandbox.write("bad.yaml", "one: {two: three}\n");
     check(&["--credentials", &admin, "--policy-file", &bad])
         .exits_with(2)
         .prints("")
@@ -79,10 +79,10 @@ fn a_question_that_can_not_be_asked_is_no_answer() {
 }
 
 #[test]
-fn wrong_rules_deny_and_are_named() {
-    let world = World::new();
-    let admin = world.write("admin.json", ADMIN);
-    let bad = world.write("bad.yaml", "one: \"rule:two\"\nthree: \"(role:x\"\n");
+fn invalid_rules_deny_and_are_named() {
+    let sandbox = Sandbox::new();
+    let admin = sandbox.write("admin.json", ADMIN);
+    let bad = sandbox.write("bad.yaml", "one: \"rule:two\"\nthree: \"(role:x\"\n");
     for (rule, status, answer) in [
         ("one", 1, "denied\n"),
         ("three", 1, "denied\n"),
@@ -90,7 +90,7 @@ fn wrong_rules_deny_and_are_named() {
     ] {
         let about = ["policy", "check", "--rule", rule, "--credentials"];
         let files = [admin.as_str(), "--policy-file", &bad];
-        world
+        sandbox
             .manage(&[about.as_slice(), &files].concat())
             .exits_with(status)
             .prints(answer)
@@ -100,10 +100,10 @@ fn wrong_rules_deny_and_are_named() {
 }
 
 #[test]
-fn validation_names_every_rule_that_is_wrong() {
-    let world = World::new();
-    let good = world.write("good.yaml", "mine: role:x\nidentity:get_user: rule:mine\n");
-    let validate = |more: &[&str]| world.manage(&[&["policy", "validate"], more].concat());
+fn validate_names_every_invalid_rule() {
+    let sandbox = Sandbox::new();
+    let good = sandbox.write("good.yaml", "mine: role:x\nidentity:get_user: rule:mine\n");
+    let validate = |more: &[&str]| sandbox.manage(&[&["policy", "validate"], more].concat());
     validate(&["--policy-file", &good]).succeeds().prints("");
     validate(&[]).succeeds().prints("");
     validate(&["--policy-file", "/nowhere.yaml"])
@@ -111,7 +111,7 @@ fn validation_names_every_rule_that_is_wrong() {
         .prints("")
         .says("/nowhere.yaml: No such file");
 
-    let bad = world.write(
+    let bad = sandbox.write(
         "policy.yaml",
         "a: rule:b\nb: rule:a\nidentity:get_user: \"(role:x\"\nidentity:list_user: role:x\nsure: role:x\nz: rule:y\n",
     );
@@ -127,7 +127,7 @@ fn validation_names_every_rule_that_is_wrong() {
         validate(more).exits_with(1).prints(&named);
     }
 
-    let torn = world.write("policy.yaml", "a: [role:x\n");
+    let torn = sandbox.write("policy.yaml", "a: [role:x\n");
     let run = validate(&[]).exits_with(1);
     let start = format!("policy file {torn}, line ");
     assert!(run.stdout.starts_with(&start), "{run:?}");
@@ -135,8 +135,8 @@ fn validation_names_every_rule_that_is_wrong() {
 
 #[test]
 fn the_list_is_json() {
-    let world = World::new();
-    let run = world.manage(&["policy", "list"]).succeeds();
+    let sandbox = Sandbox::new();
+    let run = sandbox.manage(&["policy", "list"]).succeeds();
     assert_eq!(run.stderr, "");
     let rules: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     let rules = rules.as_array().unwrap();

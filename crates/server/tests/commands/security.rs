@@ -8,35 +8,35 @@ use std::net::TcpStream;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::world::{Run, World, mode, names, owned};
+use crate::sandbox::{Run, Sandbox, mode, names, owned};
 
 #[test]
-fn sec_09_what_the_tools_write_is_for_its_owner() {
-    let world = World::ready();
-    world.configure("[DEFAULT]\nlog_file = keystone.log\n");
+fn sec_09_only_the_owner_can_read_what_the_tools_write() {
+    let sandbox = Sandbox::ready();
+    sandbox.configure("[DEFAULT]\nlog_file = keystone.log\n");
     for command in ["fernet_rotate", "credential_rotate"] {
-        world.manage(&owned(&[command])).succeeds();
+        sandbox.manage(&owned(&[command])).succeeds();
     }
     for keys in ["fernet-keys", "credential-keys"] {
-        let keys = world.path(keys);
+        let keys = sandbox.path(keys);
         assert_eq!(mode(&keys), 0o700);
         for name in names(&keys) {
             assert_eq!(mode(&keys.join(&name)), 0o600, "{name}");
         }
     }
-    assert_eq!(mode(&world.path("keystone.log")), 0o640);
+    assert_eq!(mode(&sandbox.path("keystone.log")), 0o640);
     // It holds password hashes.
-    for name in names(&world.path("")) {
+    for name in names(&sandbox.path("")) {
         if name.starts_with("keystone.db") {
-            assert_eq!(mode(&world.path(&name)), 0o600, "{name}");
+            assert_eq!(mode(&sandbox.path(&name)), 0o600, "{name}");
         }
     }
 }
 
 #[test]
-fn sec_11_many_large_bodies_take_no_memory_that_stays() {
-    let world = World::ready();
-    let server = world.serve();
+fn sec_11_memory_of_many_large_bodies_is_released() {
+    let sandbox = Sandbox::ready();
+    let server = sandbox.serve();
     assert_eq!(server.log_in("s3cret").0, 201);
     let before = server.memory();
     let body = json!({ "auth": "x".repeat(110_000) }).to_string();
@@ -63,13 +63,13 @@ fn sec_11_many_large_bodies_take_no_memory_that_stays() {
 
 #[test]
 fn sec_15_no_secret_is_in_the_log_of_a_process() {
-    let world = World::ready();
-    world.configure("[DEFAULT]\ndebug = true\nlog_options = true\nlog_file = keystone.log\nadmin_token = t0ps3cret\n");
-    let config = world.path("keystone.conf");
-    let mut command = world.command(env!("CARGO_BIN_EXE_keystone"));
+    let sandbox = Sandbox::ready();
+    sandbox.configure("[DEFAULT]\ndebug = true\nlog_options = true\nlog_file = keystone.log\nadmin_token = t0ps3cret\n");
+    let config = sandbox.path("keystone.conf");
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_keystone"));
     command.args(["serve", "--listen", "127.0.0.1:0", "--config-file"]);
     let mut child = command.arg(&config).spawn().unwrap();
-    let log = || fs::read_to_string(world.path("keystone.log")).unwrap_or_default();
+    let log = || fs::read_to_string(sandbox.path("keystone.log")).unwrap_or_default();
     let address = loop {
         assert!(child.try_wait().unwrap().is_none(), "{}", log());
         if let Some((_, rest)) = log().split_once("listening address=") {
@@ -105,11 +105,11 @@ fn sec_15_no_secret_is_in_the_log_of_a_process() {
 }
 
 #[test]
-fn sec_15_the_password_of_a_database_is_not_told() {
-    let world = World::new();
-    world.configure("[DEFAULT]\ndebug = true\n[database]\nconnection = mysql+pymysql://k:h1dden@127.0.0.1:1/keystone\n");
+fn sec_15_errors_hide_the_password_of_a_database() {
+    let sandbox = Sandbox::new();
+    sandbox.configure("[DEFAULT]\ndebug = true\n[database]\nconnection = mysql+pymysql://k:h1dden@127.0.0.1:1/keystone\n");
     for command in ["db_sync", "db_version", "bootstrap"] {
-        let mut command = world.manage_command(&[command]);
+        let mut command = sandbox.manage_command(&[command]);
         let run = Run::of(command.env("OS_BOOTSTRAP_PASSWORD", "s3cret"));
         assert_ne!(run.status, 0);
         assert!(!run.stderr.contains("h1dden"), "{run:?}");
@@ -119,33 +119,33 @@ fn sec_15_the_password_of_a_database_is_not_told() {
 
 #[test]
 fn sec_17_a_password_need_not_be_on_the_command_line() {
-    let world = World::new();
-    world.manage(&["db_sync"]).succeeds();
+    let sandbox = Sandbox::new();
+    sandbox.manage(&["db_sync"]).succeeds();
     let warning = "could read the password on the command line";
-    let mut command = world.manage_command(&["bootstrap"]);
+    let mut command = sandbox.manage_command(&["bootstrap"]);
     let run = Run::of(command.env("OS_BOOTSTRAP_PASSWORD", "s3cret")).succeeds();
     assert!(!run.stderr.contains(warning), "{run:?}");
-    world
+    sandbox
         .manage(&["bootstrap", "--bootstrap-password", "s3cret"])
         .succeeds()
         .says(warning);
-    world.manage(&owned(&["fernet_setup"])).succeeds();
-    let server = world.serve();
+    sandbox.manage(&owned(&["fernet_setup"])).succeeds();
+    let server = sandbox.serve();
     assert_eq!(server.log_in("s3cret").0, 201);
     assert_eq!(server.stop(Signal::SIGTERM), 0);
 }
 
 #[test]
-fn sec_21_a_boolean_is_what_it_says_or_stops_the_start() {
-    let world = World::new();
+fn sec_21_an_invalid_boolean_stops_the_start() {
+    let sandbox = Sandbox::new();
     // It is checked before anything is done, whatever the option is for.
     for text in ["False", "false", "no", "0", "off", "True", "yes", "1", "on"] {
-        world.configure(&format!("[token]\nallow_rescope_scoped_token = {text}\n"));
-        world.manage(&["db_sync", "--check"]).exits_with(2);
+        sandbox.configure(&format!("[token]\nallow_rescope_scoped_token = {text}\n"));
+        sandbox.manage(&["db_sync", "--check"]).exits_with(2);
     }
     for text in ["insecure", "falsch", "2", "-1", "disabled", "\"False\" #"] {
-        world.configure(&format!("[token]\nallow_rescope_scoped_token = {text}\n"));
-        world
+        sandbox.configure(&format!("[token]\nallow_rescope_scoped_token = {text}\n"));
+        sandbox
             .manage(&["db_sync"])
             .exits_with(1)
             .says("[token] allow_rescope_scoped_token: ");
@@ -153,8 +153,8 @@ fn sec_21_a_boolean_is_what_it_says_or_stops_the_start() {
 }
 
 #[test]
-fn sec_21_a_boolean_that_says_no_is_off() {
-    let world = World::ready();
+fn sec_21_no_means_off() {
+    let sandbox = Sandbox::ready();
     for (text, status) in [
         ("off", 403),
         ("No", 403),
@@ -162,8 +162,8 @@ fn sec_21_a_boolean_that_says_no_is_off() {
         ("FALSE", 403),
         ("on", 201),
     ] {
-        world.configure(&format!("[token]\nallow_rescope_scoped_token = {text}\n"));
-        let server = world.serve();
+        sandbox.configure(&format!("[token]\nallow_rescope_scoped_token = {text}\n"));
+        let server = sandbox.serve();
         let project = json!({ "project": { "name": "admin", "domain": { "id": "default" } } });
         let user = json!({ "name": "admin", "domain": { "id": "default" }, "password": "s3cret" });
         let identity = json!({ "methods": ["password"], "password": { "user": user } });

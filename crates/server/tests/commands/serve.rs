@@ -8,10 +8,10 @@ use keystone::Keystone;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::world::{Run, Server, World};
+use crate::sandbox::{Run, Sandbox, Server};
 
-fn refused(world: &World, listen: &str) -> Run {
-    let mut command = world.command(env!("CARGO_BIN_EXE_keystone"));
+fn refused(sandbox: &Sandbox, listen: &str) -> Run {
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_keystone"));
     command.args([
         "serve",
         "--listen",
@@ -23,18 +23,18 @@ fn refused(world: &World, listen: &str) -> Run {
 }
 
 #[test]
-fn a_schema_that_is_not_this_releases_is_refused() {
-    let world = World::new();
-    refused(&world, "127.0.0.1:0").says("the database is empty: run `keystone-manage db_sync`");
-    world.manage(&["db_sync", "--expand"]).succeeds();
-    let server = world.serve();
+fn the_schema_of_another_release_is_refused() {
+    let sandbox = Sandbox::new();
+    refused(&sandbox, "127.0.0.1:0").says("the database is empty: run `keystone-manage db_sync`");
+    sandbox.manage(&["db_sync", "--expand"]).succeeds();
+    let server = sandbox.serve();
     assert_eq!(server.ask("GET /v3", "").0, 200);
 }
 
 #[tokio::test]
 async fn a_tree_too_deep_for_the_enforcement_model_is_refused() {
-    let world = World::ready();
-    let database = format!("sqlite:///{}", world.path("keystone.db").display());
+    let sandbox = Sandbox::ready();
+    let database = format!("sqlite:///{}", sandbox.path("keystone.db").display());
     let keystone = Keystone::builder().database(database).build().await;
     let identity = keystone.unwrap().identity();
     for (id, parent) in [("one", "default"), ("two", "one"), ("three", "two")] {
@@ -42,11 +42,11 @@ async fn a_tree_too_deep_for_the_enforcement_model_is_refused() {
         let project = serde_json::from_value(project).unwrap();
         identity.create_project(project).await.unwrap();
     }
-    let server = world.serve();
-    world.configure("[unified_limit]\nenforcement_model = strict_two_level\n");
+    let server = sandbox.serve();
+    sandbox.configure("[unified_limit]\nenforcement_model = strict_two_level\n");
     let said = "[unified_limit] enforcement_model = strict_two_level can't be used: projects stand more than two \
                 levels deep, the domain being the first (three, two)";
-    let run = refused(&world, "127.0.0.1:0").says(said);
+    let run = refused(&sandbox, "127.0.0.1:0").says(said);
     assert_eq!(run.stderr.trim_end().lines().count(), 1, "{run:?}");
     server.signal(Signal::SIGHUP);
     server.logs(&format!("the configuration stays as it was: {said}"));
@@ -55,27 +55,27 @@ async fn a_tree_too_deep_for_the_enforcement_model_is_refused() {
 
 #[test]
 fn an_address_in_use_is_refused() {
-    let world = World::ready();
+    let sandbox = Sandbox::ready();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    refused(&world, &address).says(&format!("can't listen on {address}: the address is in use"));
-    refused(&world, "5000").says("--listen 5000: expected an address and a port");
+    refused(&sandbox, &address).says(&format!("can't listen on {address}: the address is in use"));
+    refused(&sandbox, "5000").says("--listen 5000: expected an address and a port");
 }
 
 #[test]
-fn a_database_that_is_down_is_refused() {
-    let world = World::new();
-    world.configure("[database]\nconnection = mysql+pymysql://k:hidden@127.0.0.1:1/keystone\n");
-    let run = refused(&world, "127.0.0.1:0").says("127.0.0.1:1");
+fn an_unreachable_database_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.configure("[database]\nconnection = mysql+pymysql://k:hidden@127.0.0.1:1/keystone\n");
+    let run = refused(&sandbox, "127.0.0.1:0").says("127.0.0.1:1");
     assert!(!run.stderr.contains("hidden"), "{run:?}");
 }
 
 #[test]
-fn without_keys_and_bootstrap_it_starts_and_says_what_to_run() {
-    let world = World::new();
-    world.manage(&["db_sync"]).succeeds();
-    let config = world.path("keystone.conf");
-    let mut command = world.command(env!("CARGO_BIN_EXE_keystone"));
+fn without_keys_and_bootstrap_the_server_starts_and_logs_what_to_run() {
+    let sandbox = Sandbox::new();
+    sandbox.manage(&["db_sync"]).succeeds();
+    let config = sandbox.path("keystone.conf");
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_keystone"));
     command.args([
         "serve",
         "--listen",
@@ -85,9 +85,9 @@ fn without_keys_and_bootstrap_it_starts_and_says_what_to_run() {
         "--use-json",
     ]);
     command.arg("--config-file").arg(config);
-    // The log is in a file: only what `listening` would say is missing on standard error.
+    // The log goes to a file, so the line `listening` is awaited there and not on standard error.
     let mut child = command.spawn().unwrap();
-    let log = || std::fs::read_to_string(world.path("log")).unwrap_or_default();
+    let log = || std::fs::read_to_string(sandbox.path("log")).unwrap_or_default();
     while !log().contains("listening") {
         assert!(child.try_wait().unwrap().is_none(), "{}", log());
         std::thread::yield_now();
@@ -107,10 +107,10 @@ fn without_keys_and_bootstrap_it_starts_and_says_what_to_run() {
 }
 
 #[test]
-fn several_addresses_answer() {
-    let world = World::ready();
-    let config = world.path("keystone.conf");
-    let mut command = world.command(env!("CARGO_BIN_EXE_keystone"));
+fn every_listen_address_answers() {
+    let sandbox = Sandbox::ready();
+    let config = sandbox.path("keystone.conf");
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_keystone"));
     command.args([
         "serve",
         "--listen",
@@ -128,11 +128,11 @@ fn several_addresses_answer() {
 }
 
 #[test]
-fn systemd_learns_that_it_is_ready() {
-    let world = World::ready();
-    let socket = world.path("notify");
+fn systemd_is_notified_when_the_server_is_ready() {
+    let sandbox = Sandbox::ready();
+    let socket = sandbox.path("notify");
     let waiting = UnixDatagram::bind(&socket).unwrap();
-    let mut command = world.command(env!("CARGO_BIN_EXE_keystone"));
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_keystone"));
     command.args([
         "serve",
         "--listen",
@@ -147,9 +147,9 @@ fn systemd_learns_that_it_is_ready() {
 }
 
 #[test]
-fn a_request_under_way_is_finished_before_the_end() {
-    let world = World::ready();
-    let server = world.serve();
+fn a_request_in_progress_is_finished_before_the_server_stops() {
+    let sandbox = Sandbox::ready();
+    let server = sandbox.serve();
     let mut stream = TcpStream::connect(&server.address).unwrap();
     let body = r#"{"auth": {"identity": {"methods": []}}}"#;
     write!(
@@ -167,7 +167,7 @@ fn a_request_under_way_is_finished_before_the_end() {
     );
     server.signal(Signal::SIGTERM);
     server.logs("stopping after SIGTERM");
-    assert!(server.is_quiet(), "it waits for the request");
+    assert!(server.is_quiet(), "the server waits for the request");
     stream.write_all(body.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -176,9 +176,9 @@ fn a_request_under_way_is_finished_before_the_end() {
 }
 
 #[test]
-fn what_has_arrived_is_answered_before_the_end() {
-    let world = World::ready();
-    let server = world.serve();
+fn requests_that_have_arrived_are_answered_before_the_server_stops() {
+    let sandbox = Sandbox::ready();
+    let server = sandbox.serve();
     let ask = |mut stream: &TcpStream| {
         stream
             .write_all(b"GET /v3 HTTP/1.1\r\nHost: k\r\n\r\n")
@@ -193,7 +193,7 @@ fn what_has_arrived_is_answered_before_the_end() {
         assert_eq!(&start, b"HTTP/1.1 200");
         while stream.read(&mut [0; 4096]).unwrap() == 4096 {}
     }
-    // Neither the requests nor the connections are seen before the signal is.
+    // The server sees neither the requests nor the connections before the signal.
     server.signal(Signal::SIGSTOP);
     let new: Vec<_> = (0..20).map(|_| connect()).collect();
     kept.iter().chain(&new).for_each(ask);
@@ -208,10 +208,10 @@ fn what_has_arrived_is_answered_before_the_end() {
 }
 
 #[test]
-fn hangup_takes_over_what_can_change() {
-    let world = World::ready();
-    let server = world.serve();
-    world.configure(
+fn sighup_reloads_the_options_that_can_change() {
+    let sandbox = Sandbox::ready();
+    let server = sandbox.serve();
+    sandbox.configure(
         "[DEFAULT]\npublic_endpoint = https://id.example\n[database]\nmax_pool_size = 9\n",
     );
     server.signal(Signal::SIGHUP);
@@ -221,7 +221,7 @@ fn hangup_takes_over_what_can_change() {
     let link = &versions["versions"]["values"][0]["links"][0]["href"];
     assert_eq!(link, "https://id.example/v3/");
 
-    world.configure("[token]\nexpiration = never\n");
+    sandbox.configure("[token]\nexpiration = never\n");
     server.signal(Signal::SIGHUP);
     server.logs("the configuration stays as it was");
     assert_eq!(server.log_in("s3cret").0, 201);

@@ -1,4 +1,4 @@
-//! The reference's Alembic revisions since Yoga, and how far a database has come.
+//! Keystone's Alembic revisions since Yoga, and which of them a database has.
 
 use crate::Dialect;
 
@@ -19,7 +19,7 @@ pub(super) struct Revision {
     sqlite: &'static str,
 }
 
-/// Three uses of one long path each: `include_str!` takes only literals.
+/// A macro, because `include_str!` takes only literals.
 macro_rules! migration {
     ($file:literal) => {
         (
@@ -47,7 +47,7 @@ const fn revision(
 /// What is created before anything else in an empty database.
 pub(super) const NATIVE: (&str, &str) = migration!("0000_native.sql");
 
-/// Every revision, in the order in which an empty database meets them.
+/// Every revision, in the order in which they run on an empty database.
 pub(super) const REVISIONS: &[Revision] = &[
     revision(
         "27e647c0fad4",
@@ -114,8 +114,8 @@ impl Revision {
     pub(super) fn text(&self, dialect: Dialect, found: &Revisions) -> &'static str {
         match dialect {
             Dialect::MySql => self.mysql,
-            // Rebuilding `trust` would bring back what contract dropped, where
-            // contract ran first (as Alembic by hand can): there its rebuild serves.
+            // Rebuilding `trust` would bring back what contract dropped, if contract
+            // ran first (as with Alembic by hand): then contract's rebuild is used.
             Dialect::Sqlite if self.id == "b4f8b3f584e0" => REVISIONS
                 .iter()
                 .find(|r| r.id == "99de3849d860" && found.include(r))
@@ -125,10 +125,10 @@ impl Revision {
     }
 }
 
-/// How far each branch has come, as the rows of `alembic_version` say.
+/// The revision of each branch, from the rows of `alembic_version`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revisions {
-    /// The revision of the expand branch; the common root counts as expand, as in the reference.
+    /// The revision of the expand branch; the common root counts as expand, as in Keystone.
     pub expand: Option<&'static str>,
     /// The revision of the contract branch.
     pub contract: Option<&'static str>,

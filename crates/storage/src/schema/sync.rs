@@ -23,13 +23,13 @@ use crate::{Db, Dialect, Error, Result, Tx, db::Session, sql};
 pub enum Phase {
     /// Both branches, for an upgrade with the service stopped.
     All,
-    /// What old and new releases can both live with.
+    /// The changes that old and new releases both work with.
     Expand,
-    /// What only old releases needed.
+    /// The removal of what only old releases need.
     Contract,
 }
 
-/// How far a run has come.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The revision being run.
@@ -91,7 +91,7 @@ async fn run(
     Ok(steps.iter().map(|(revision, _)| revision.id).collect())
 }
 
-/// How far the database has come, if this release can take it further.
+/// The revisions of the database, if this release can upgrade it.
 fn found(state: &SchemaState) -> Result<Revisions> {
     match state {
         SchemaState::Unversioned | SchemaState::Newer(_) => Err(Error::Schema(state.to_string())),
@@ -142,7 +142,7 @@ fn statements(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Marks a database that is about to be created as ours.
+/// Marks a new database as created by this server.
 async fn mark(tx: &mut Tx) -> Result<()> {
     let text = match tx.dialect() {
         Dialect::MySql => NATIVE.0,
@@ -162,7 +162,7 @@ async fn mark(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
-/// Writes a revision into `alembic_version`, in the place of the one it follows.
+/// Writes a revision into `alembic_version`, replacing the one before it.
 async fn record(tx: &mut Tx, revision: &Revision) -> Result<()> {
     if let Some(before) = before(revision) {
         let moved = sql("UPDATE alembic_version SET version_num = ? WHERE version_num = ?")
@@ -204,8 +204,8 @@ async fn lock(tx: &mut Tx) -> Result<()> {
     ))
 }
 
-/// Ends the run. The lock goes with the connection; on `SQLite` that is mended, which undoes what is not committed and
-/// brings the foreign keys back.
+/// Ends the run. Closing the connection releases the lock; on `SQLite` the pool resets the connection, which rolls back
+/// what is not committed and turns foreign keys on again.
 async fn unlock(tx: &mut Tx, done: bool) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite && done {
         raw(tx, "COMMIT").await?;

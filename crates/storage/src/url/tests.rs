@@ -2,16 +2,16 @@ use keystone_types::Secret;
 use serde_json::{Map, Value};
 use sqlx::mysql::MySqlSslMode;
 
-use super::{DatabaseUrl, Place, Server};
+use super::{Backend, DatabaseUrl, Server};
 
-/// `sqlalchemy.py` beside this file says how the answers were made.
+/// `sqlalchemy.py` beside this file recorded the expected values.
 #[test]
 fn urls_are_read_as_sqlalchemy_reads_them() {
     let readings: Vec<Value> = serde_json::from_str(include_str!("sqlalchemy.json")).unwrap();
     assert!(readings.len() > 50);
     for expected in readings {
         let url = expected["url"].as_str().unwrap();
-        // Its dialects pass over what is empty.
+        // SQLAlchemy's dialects ignore empty parts.
         let part = |name: &str| expected[name].as_str().filter(|part| !part.is_empty());
         if url.starts_with("sqlite") {
             let path = part("database").filter(|path| *path != ":memory:");
@@ -38,16 +38,16 @@ fn urls_are_read_as_sqlalchemy_reads_them() {
 
 /// The path of a database, unless it is in memory.
 fn file(text: &str) -> Option<String> {
-    match DatabaseUrl::parse(text).unwrap().place {
-        Place::File(path) => Some(path.display().to_string()),
-        Place::Memory => None,
-        Place::Server(_) => panic!("{text}"),
+    match DatabaseUrl::parse(text).unwrap().backend {
+        Backend::File(path) => Some(path.display().to_string()),
+        Backend::Memory => None,
+        Backend::Server(_) => panic!("{text}"),
     }
 }
 
 fn server(text: &str) -> Server {
-    match DatabaseUrl::parse(text).unwrap().place {
-        Place::Server(server) => *server,
+    match DatabaseUrl::parse(text).unwrap().backend {
+        Backend::Server(server) => *server,
         other => panic!("{other:?}"),
     }
 }
@@ -57,7 +57,7 @@ fn refusal(text: &str) -> String {
 }
 
 #[test]
-fn every_driver_of_mysql() {
+fn every_mysql_driver_name_is_accepted() {
     for scheme in [
         "mysql",
         "mysql+mysqldb",
@@ -70,7 +70,7 @@ fn every_driver_of_mysql() {
 }
 
 #[test]
-fn what_python_has_another_word_for() {
+fn sqlite_urls_of_other_drivers_are_accepted() {
     assert_eq!(
         file("sqlite+pysqlite:////k.db?timeout=5").as_deref(),
         Some("/k.db")
@@ -79,7 +79,7 @@ fn what_python_has_another_word_for() {
 }
 
 #[test]
-fn refusals_say_what_is_wrong_and_keep_the_password() {
+fn errors_name_the_problem_and_hide_the_password() {
     let cases = [
         ("hunter2", "no `://`"),
         ("postgresql://u:hunter2@h/d", "`postgresql` is no database"),
@@ -105,13 +105,13 @@ fn refusals_say_what_is_wrong_and_keep_the_password() {
 }
 
 #[test]
-fn unknown_parameters_are_named() {
+fn unknown_parameters_are_listed() {
     let url = DatabaseUrl::parse("mysql://u@h/d?charset=utf8&use_unicode=0&frobnicate=1").unwrap();
     assert_eq!(url.ignored(), ["frobnicate"]);
 }
 
 #[test]
-fn tls() {
+fn tls_parameters_choose_the_tls_mode() {
     let mode = |query: &str| {
         let options = server(&format!("mysql://u@h/d?{query}")).options();
         format!("{:?}", options.unwrap().get_ssl_mode())
@@ -137,7 +137,7 @@ fn tls() {
 }
 
 #[test]
-fn timeouts() {
+fn timeouts_are_positive_numbers() {
     let found = server("mysql://u@h/d?read_timeout=7&connect_timeout=0");
     assert_eq!(found.read_timeout().unwrap().unwrap().as_secs(), 7);
     assert!(found.connect_timeout().is_err());

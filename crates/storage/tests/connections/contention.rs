@@ -1,4 +1,4 @@
-//! Writers that meet: each is run again until it has its turn, and a last one tells how often it was.
+//! Writers that conflict: each is retried until it succeeds, and a log line counts the attempts of one that does not.
 
 use std::{
     io::Write,
@@ -8,13 +8,13 @@ use std::{
 use keystone_storage::{Db, PoolOptions, sql, transaction};
 use keystone_types::Error as KeystoneError;
 
-use crate::{place::Place, together};
+use crate::{test_database::TestDatabase, together};
 
 const WRITERS: usize = 16;
 const ROUNDS: usize = 10;
 
-/// Counts on one row, on two rows that others count on in another order, and puts one set of rows in the place of another.
-async fn meet(nodes: [Db; 2]) {
+/// Increments one row, increments two rows that other writers increment in the opposite order, and replaces a set of rows.
+async fn write_at_once(nodes: [Db; 2]) {
     for id in ["1", "2", "all"] {
         let insert = sql("INSERT INTO region (id, description, extra) VALUES (?, '', '0')");
         insert.bind(id).execute(&nodes[0]).await.unwrap();
@@ -63,7 +63,7 @@ async fn replace(db: &Db, writer: usize, round: usize) -> Result<(), KeystoneErr
         let all = sql("DELETE FROM project_tag");
         all.execute(&mut *tx).await?;
         for i in 0..5 {
-            // In another order than others do.
+            // In an order that differs between the writers.
             let name = (i * (writer % 4 + 1) + round) % 5;
             let query = sql("INSERT INTO project_tag (project_id, name) SELECT id, ? FROM project");
             query.bind(name.to_string()).execute(&mut *tx).await?;
@@ -74,23 +74,23 @@ async fn replace(db: &Db, writer: usize, round: usize) -> Result<(), KeystoneErr
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn writers_that_meet_on_a_server_all_get_their_turn() {
-    let Some(place) = Place::on_server("contention").await else {
+async fn conflicting_writers_on_a_server_all_succeed() {
+    let Some(database) = TestDatabase::on_server("contention").await else {
         return;
     };
     let options = PoolOptions::default();
-    meet([place.open(&options).await, place.open(&options).await]).await;
-    place.end().await;
+    write_at_once([database.open(&options).await, database.open(&options).await]).await;
+    database.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn writers_that_meet_in_a_file_all_get_their_turn() {
-    let place = Place::in_a_file().await;
+async fn conflicting_writers_in_a_file_all_succeed() {
+    let database = TestDatabase::in_a_file().await;
     let options = PoolOptions::default();
-    meet([place.open(&options).await, place.open(&options).await]).await;
+    write_at_once([database.open(&options).await, database.open(&options).await]).await;
 }
 
-/// What is logged.
+/// The captured log.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -106,8 +106,8 @@ impl Write for Lines {
 }
 
 #[tokio::test]
-async fn one_line_tells_how_often_a_transaction_was_run() {
-    let Some(place) = Place::on_server("given_up").await else {
+async fn one_log_line_counts_the_runs_of_a_transaction() {
+    let Some(database) = TestDatabase::on_server("given_up").await else {
         return;
     };
     let lines = Lines::default();
@@ -119,7 +119,7 @@ async fn one_line_tells_how_often_a_transaction_was_run() {
         })
         .finish();
     let logging = tracing::subscriber::set_default(log);
-    let db = place.open(&PoolOptions::default()).await;
+    let db = database.open(&PoolOptions::default()).await;
     let mut runs = 0;
     let given_up = transaction!(db, |tx| {
         runs += 1;
@@ -136,5 +136,5 @@ async fn one_line_tells_how_often_a_transaction_was_run() {
         "{lines}"
     );
     assert!(lines.contains("Deadlock"), "{lines}");
-    place.end().await;
+    database.end().await;
 }

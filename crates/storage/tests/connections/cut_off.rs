@@ -1,4 +1,4 @@
-//! Callers that leave: whatever they were waiting for is dropped, at any moment.
+//! Cancelled callers: the future that they wait for is dropped at any moment.
 
 use std::{
     future::{Future, poll_fn},
@@ -19,12 +19,14 @@ use keystone_storage::{
 use keystone_types::Error as KeystoneError;
 use tokio::time::{sleep, timeout};
 
-use crate::{LONG, at_rest, is_unavailable, place::Place, read, soon, together, write};
+use crate::{
+    LONG, at_rest, is_unavailable, read, soon, test_database::TestDatabase, together, write,
+};
 
 const CALLERS: usize = 16;
 const CALLS: usize = 150;
 
-/// An answer of a megabyte.
+/// A result of a megabyte.
 const ROWS: &str = "\
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70) \
     SELECT one.i * 100 + other.i, \
@@ -32,7 +34,7 @@ const ROWS: &str = "\
            '----------------------------------------------------------------------------------------------------' \
     FROM n AS one JOIN n AS other ORDER BY 1";
 
-/// Regions whose pair is missing.
+/// Regions whose partner is missing.
 const HALVES: &str = "SELECT COUNT(*) FROM region AS half WHERE half.description = 'pair' \
     AND NOT EXISTS (SELECT 1 FROM region WHERE region.id = half.parent_region_id)";
 
@@ -40,8 +42,8 @@ fn chance(below: u32) -> u32 {
     getrandom::u32().unwrap() % below
 }
 
-/// Polls `work` at most `polls` times, and drops it then: at once, or when it could go on.
-async fn cut<T>(work: impl Future<Output = T>, polls: u32) -> Option<T> {
+/// Polls `work` at most `polls` times and then drops it: at once, or when it is woken.
+async fn cancel_after<T>(work: impl Future<Output = T>, polls: u32) -> Option<T> {
     let mut work = pin!(work);
     let (mut left, at_once) = (polls, chance(2) == 0);
     poll_fn(|cx| {
@@ -78,14 +80,14 @@ async fn pair(db: &Db, name: String) -> Result<(), KeystoneError> {
     stored.await.map(drop)
 }
 
-/// Thousands of calls, most of which are cut off.
-async fn call_and_leave(db: &Db) {
+/// Thousands of calls, most of which are cancelled.
+async fn call_and_cancel(db: &Db) {
     let finished = Arc::new(AtomicUsize::new(0));
     let callers = together(CALLERS, |caller| {
         let (db, finished) = (db.clone(), Arc::clone(&finished));
         async move {
             for call in 0..CALLS {
-                // Some by the clock, where a caller has a limit of time of his own.
+                // Some by a timeout, as of a caller with a time limit of its own.
                 let clock = Duration::from_micros(u64::from(chance(20_000)));
                 let polls = chance(40) * chance(3);
                 let work = async {
@@ -97,7 +99,7 @@ async fn call_and_leave(db: &Db) {
                 };
                 let done = match call % 4 {
                     0 => timeout(clock, work).await.ok(),
-                    _ => cut(work, polls).await,
+                    _ => cancel_after(work, polls).await,
                 };
                 if let Some(done) = done {
                     done.unwrap();
@@ -114,7 +116,7 @@ async fn call_and_leave(db: &Db) {
     );
 }
 
-/// Everything is as it was before.
+/// Asserts that the database still serves callers and that no transaction was half done.
 async fn serves(db: &Db) {
     at_rest(db).await;
     let served = together(CALLERS, |i| {
@@ -140,7 +142,7 @@ async fn closes(db: &Db) {
     assert!(is_unavailable(&read(db).await));
 }
 
-/// On every connection, since all are in use at once.
+/// Asserts it on every connection, since all are in use at once.
 async fn foreign_keys_are_on(db: &Db, connections: usize) {
     let on = together(connections, |_| {
         let db = db.clone();
@@ -153,8 +155,8 @@ async fn foreign_keys_are_on(db: &Db, connections: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_that_leave_a_server_leave_nothing_behind() {
-    let Some(place) = Place::on_server("cut_off").await else {
+async fn cancelled_callers_of_a_server_leave_nothing_behind() {
+    let Some(database) = TestDatabase::on_server("cut_off").await else {
         return;
     };
     let options = PoolOptions {
@@ -162,28 +164,33 @@ async fn callers_that_leave_a_server_leave_nothing_behind() {
         overflow: 4,
         ..PoolOptions::default()
     };
-    let db = place.open(&options).await;
-    call_and_leave(&db).await;
+    let db = database.open(&options).await;
+    call_and_cancel(&db).await;
     serves(&db).await;
     let open = "SELECT COUNT(*) FROM information_schema.innodb_trx \
         JOIN information_schema.processlist ON processlist.id = innodb_trx.trx_mysql_thread_id \
         WHERE processlist.db = 'test_connections_cut_off'";
     soon(async {
-        while sql(open).fetch_one::<(i64,)>(place.server()).await.unwrap() != (0,) {
+        while sql(open)
+            .fetch_one::<(i64,)>(database.server())
+            .await
+            .unwrap()
+            != (0,)
+        {
             sleep(Duration::from_millis(10)).await;
         }
     })
     .await;
     closes(&db).await;
-    place.end().await;
+    database.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_that_leave_a_file_leave_nothing_behind() {
-    let place = Place::in_a_file().await;
+async fn cancelled_callers_of_a_file_leave_nothing_behind() {
+    let database = TestDatabase::in_a_file().await;
     let options = PoolOptions::default();
-    let (db, other) = (place.open(&options).await, place.open(&options).await);
-    call_and_leave(&db).await;
+    let (db, other) = (database.open(&options).await, database.open(&options).await);
+    call_and_cancel(&db).await;
     serves(&db).await;
     foreign_keys_are_on(&db, 8).await;
     write(&other).await.unwrap();
@@ -191,17 +198,17 @@ async fn callers_that_leave_a_file_leave_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_that_leave_a_database_in_memory_leave_nothing_behind() {
+async fn cancelled_callers_of_a_database_in_memory_leave_nothing_behind() {
     let db = Db::memory().await.unwrap();
     schema::sync(&db, Phase::All, |_| {}).await.unwrap();
-    call_and_leave(&db).await;
+    call_and_cancel(&db).await;
     serves(&db).await;
     foreign_keys_are_on(&db, 1).await;
     closes(&db).await;
 }
 
 #[tokio::test]
-async fn a_database_in_memory_outlives_who_leaves_it_after_a_rest() {
+async fn a_database_in_memory_survives_a_cancelled_caller_after_a_pause() {
     let mut databases = Vec::new();
     for _ in 0..20 {
         let db = Db::memory().await.unwrap();
@@ -209,17 +216,17 @@ async fn a_database_in_memory_outlives_who_leaves_it_after_a_rest() {
         sql(create).execute(&db).await.unwrap();
         databases.push(db);
     }
-    // After this a connection to a server would be asked whether it still answers.
+    // After this pause a connection to a server would be pinged.
     sleep(Duration::from_millis(5100)).await;
     for db in databases {
-        cut(read(&db), 1).await;
+        cancel_after(read(&db), 1).await;
         soon(read(&db)).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn one_connection_is_never_waited_for_by_one_caller() {
-    let Some(place) = Place::on_server("one").await else {
+async fn a_caller_never_waits_for_its_own_connection() {
+    let Some(database) = TestDatabase::on_server("one").await else {
         return;
     };
     let options = PoolOptions {
@@ -228,7 +235,7 @@ async fn one_connection_is_never_waited_for_by_one_caller() {
         timeout: Duration::ZERO,
         ..PoolOptions::default()
     };
-    let db = place.open(&options).await;
+    let db = database.open(&options).await;
     for call in 0..2500 {
         read(&db).await.unwrap();
         write(&db).await.unwrap();
@@ -239,9 +246,9 @@ async fn one_connection_is_never_waited_for_by_one_caller() {
             Ok(query.fetch_one::<(String,)>(tx).await?)
         });
         assert_eq!(both.await.unwrap(), (call.to_string(),));
-        // One that is refused gives it back too.
+        // A refused statement releases its connection too.
         let refused = sql("INSERT INTO project (id) VALUES (NULL)").execute(&db);
         refused.await.unwrap_err();
     }
-    place.end().await;
+    database.end().await;
 }

@@ -1,22 +1,22 @@
-//! What becomes of connections whose user leaves, whose server is silent or full, and of writers that meet.
+//! Cancelled callers, servers that are silent or full, and writers that conflict.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod contention;
 mod cut_off;
-mod place;
 mod relay;
 mod silence;
+mod test_database;
 
 use std::{future::Future, time::Duration};
 
 use keystone_storage::{Db, Error, Result, sql};
 use tokio::time::{sleep, timeout};
 
-/// Far more than anything takes that does not hang.
+/// Far longer than anything takes that does not hang.
 const LONG: Duration = Duration::from_secs(10);
 
-/// Whatever it answers, it answers.
+/// Fails if the work hangs.
 async fn soon<T>(work: impl Future<Output = T>) -> T {
     timeout(LONG, work).await.expect("it hangs")
 }
@@ -41,7 +41,7 @@ async fn write(db: &Db) -> Result<()> {
     query.execute(db).await.map(drop)
 }
 
-/// Starts as many at once as `count` says, and gives what came out of each.
+/// Starts `count` tasks at once and returns their results.
 async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     count: usize,
     work: impl Fn(usize) -> F,

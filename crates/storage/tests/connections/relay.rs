@@ -1,4 +1,4 @@
-//! A proxy in front of a server, which loses connections as real ones do: without a word.
+//! A proxy in front of a server that loses connections as real ones do: without notice.
 
 use std::{
     io::ErrorKind,
@@ -43,13 +43,13 @@ impl Relay {
         Self { port, state, task }
     }
 
-    /// From now on the connections that there are lead nowhere, and nobody is told.
+    /// From now on nothing is forwarded on the open connections, which stay open.
     pub(crate) fn swallow(&self) {
         let accepted = self.state.accepted.load(Ordering::SeqCst);
         self.state.swallowed.store(accepted, Ordering::SeqCst);
     }
 
-    /// Nothing moves, on old connections or on new ones, until it does again.
+    /// Stops or resumes forwarding on all connections, old and new.
     pub(crate) fn freeze(&self, frozen: bool) {
         self.state.frozen.send_replace(frozen);
     }
@@ -84,7 +84,7 @@ impl State {
         frozen.wait_for(|frozen| !frozen).await.unwrap();
     }
 
-    /// Passes on what comes, until the one who sends it has gone.
+    /// Forwards data until the sender closes the connection.
     async fn pass(&self, number: usize, from: &TcpStream, to: &TcpStream) -> std::io::Result<()> {
         let mut buffer = vec![0; 65_536];
         loop {

@@ -1,4 +1,4 @@
-//! Servers that no longer answer, and servers that take no more.
+//! Servers that stop answering, and servers that accept no more connections.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use keystone_types::Error as KeystoneError;
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    at_rest,
-    place::{Place, open, run},
-    read,
+    at_rest, read,
     relay::Relay,
-    soon, together, write,
+    soon,
+    test_database::{TestDatabase, open, run},
+    together, write,
 };
 
-/// As many connections at once as `count` says, all of which are then kept.
+/// Uses `count` connections at once, all of which then stay in the pool.
 async fn busy(db: &Db, count: usize) -> Vec<Result<()>> {
     let calls = together(count, |_| {
         let db = db.clone();
@@ -27,16 +27,16 @@ async fn busy(db: &Db, count: usize) -> Vec<Result<()>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_a_proxy_has_swallowed_are_given_up_together() {
-    let Some(place) = Place::on_server("swallowed").await else {
+async fn connections_lost_behind_a_proxy_are_closed_together() {
+    let Some(database) = TestDatabase::on_server("swallowed").await else {
         return;
     };
-    let relay = Relay::to(place.port()).await;
-    let db = open(&place.through(relay.port, ""), &PoolOptions::default()).await;
+    let relay = Relay::to(database.port()).await;
+    let db = open(&database.through(relay.port, ""), &PoolOptions::default()).await;
     for done in busy(&db, 8).await {
         done.unwrap();
     }
-    // So long that they are asked before they are used, and it is one of them that is waited for.
+    // Long enough that each is pinged before its next use, and only the first ping is waited for.
     sleep(Duration::from_millis(5100)).await;
     relay.swallow();
     let bound = Duration::from_secs(4);
@@ -44,21 +44,21 @@ async fn connections_that_a_proxy_has_swallowed_are_given_up_together() {
     for done in busy(&db, 8).await {
         done.unwrap();
     }
-    // Those that were just used are asked before a write, which is sent once.
+    // Recently used connections are pinged before a write, which is sent only once.
     relay.swallow();
     timeout(bound, write(&db)).await.unwrap().unwrap();
     timeout(bound, read(&db)).await.unwrap().unwrap();
     at_rest(&db).await;
-    place.end().await;
+    database.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_freezes_keeps_nobody_waiting() {
-    let Some(place) = Place::on_server("frozen").await else {
+async fn a_frozen_server_blocks_no_caller_past_the_timeout() {
+    let Some(database) = TestDatabase::on_server("frozen").await else {
         return;
     };
-    let relay = Relay::to(place.port()).await;
-    let url = place.through(relay.port, "?read_timeout=1&connect_timeout=1");
+    let relay = Relay::to(database.port()).await;
+    let url = database.through(relay.port, "?read_timeout=1&connect_timeout=1");
     let options = PoolOptions {
         size: 4,
         overflow: 0,
@@ -90,7 +90,7 @@ async fn a_server_that_freezes_keeps_nobody_waiting() {
         let error: KeystoneError = done.unwrap_err();
         assert_eq!(error.status(), 503, "{error:?}");
     }
-    // Who does not wait that long takes no connection with him.
+    // A caller that gives up earlier leaks no connection.
     let left = timeout(Duration::from_millis(50), read(&db)).await;
     left.unwrap_err();
     at_rest(&db).await;
@@ -99,21 +99,21 @@ async fn a_server_that_freezes_keeps_nobody_waiting() {
         done.unwrap();
     }
     at_rest(&db).await;
-    place.end().await;
+    database.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_takes_no_more_serves_everybody_through_what_there_is() {
-    let Some(place) = Place::on_server("full").await else {
+async fn callers_share_the_open_connections_of_a_full_server() {
+    let Some(database) = TestDatabase::on_server("full").await else {
         return;
     };
     for text in [
         "CREATE OR REPLACE USER 'two'@'%' WITH MAX_USER_CONNECTIONS 2",
         "GRANT ALL ON test_connections_full.* TO 'two'@'%'",
     ] {
-        run(place.server(), text.to_owned()).await;
+        run(database.server(), text.to_owned()).await;
     }
-    let (_, address) = place.url.rsplit_once('@').unwrap();
+    let (_, address) = database.url.rsplit_once('@').unwrap();
     let db = open(&format!("mysql://two@{address}"), &PoolOptions::default()).await;
     for _ in 0..5 {
         for done in busy(&db, 20).await {
@@ -128,6 +128,6 @@ async fn a_server_that_takes_no_more_serves_everybody_through_what_there_is() {
         done.unwrap();
     }
     soon(db.close()).await;
-    run(place.server(), "DROP USER 'two'@'%'".to_owned()).await;
-    place.end().await;
+    run(database.server(), "DROP USER 'two'@'%'".to_owned()).await;
+    database.end().await;
 }

@@ -1,4 +1,4 @@
-//! What every statement may rely on, checked the same way on both databases.
+//! The guarantees of statements, checked the same way on both databases.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
@@ -49,7 +49,7 @@ pub(crate) async fn all(db: &Db) {
     texts(db).await;
     times(db).await;
     transactions(db).await;
-    broken_promises(db).await;
+    violated_constraints(db).await;
     portable_text(db).await;
     observed(db).await;
     letter_case(db).await;
@@ -151,7 +151,7 @@ async fn errors(db: &Db) {
     assert_eq!(KeystoneError::from(orphan.unwrap_err()).status(), 500);
 }
 
-/// A row that can't be read is named; only lists for people go on without it.
+/// The error names a row that can't be decoded; only lists that people look at skip it.
 async fn unreadable(db: &Db) {
     let set = "UPDATE `user` SET default_project_id = ? WHERE id = 'u2'";
     sql(set).bind("wrong").execute(db).await.unwrap();
@@ -172,7 +172,7 @@ async fn unreadable(db: &Db) {
     sql(set).bind(None::<&str>).execute(db).await.unwrap();
 }
 
-/// What `extra` holds is kept where it is no object; what no database can store is refused.
+/// An `extra` that is no object is kept; a text that no database can store is refused.
 async fn texts(db: &Db) {
     let set = || sql("UPDATE `user` SET extra = ? WHERE id = 'u3'");
     let text = async || {
@@ -203,7 +203,7 @@ async fn texts(db: &Db) {
     assert_eq!(read().await, Extra::default());
 }
 
-/// Every comparison of times holds for what each writer stores: `SQLAlchemy` six decimals, this server once none.
+/// Comparisons of times hold for each stored format: six decimals by `SQLAlchemy`, none by earlier versions.
 async fn times(db: &Db) {
     let second = |second| NaiveDate::from_ymd_opt(2030, 1, 1)?.and_hms_opt(0, 0, second);
     let set = "UPDATE `user` SET created_at = ? WHERE id = ?";
@@ -238,7 +238,7 @@ async fn times(db: &Db) {
 async fn transactions(db: &Db) {
     let touch = "UPDATE `user` SET enabled = ? WHERE id = 'u2'";
     let enabled = "SELECT enabled FROM `user` WHERE id = 'u2'";
-    // Matched rows count, changed or not.
+    // Matched rows count, whether they changed or not.
     let undone = transaction!(db, |tx| {
         assert_eq!(sql(touch).bind(true).execute(&mut *tx).await?, 1);
         assert_eq!(sql(touch).bind(false).execute(&mut *tx).await?, 1);
@@ -266,8 +266,8 @@ fn sendable<F: Future + Send>(future: F) -> F {
     future
 }
 
-/// What a constraint refuses is tried again, for the checks before it to see why, and is a conflict in the end.
-async fn broken_promises(db: &Db) {
+/// A violated constraint is retried, so that the checks before it see the other writer's rows, and finally a conflict.
+async fn violated_constraints(db: &Db) {
     let insert = "INSERT INTO user_option (user_id, option_id) VALUES (?, '1000')";
     let mut runs = 0;
     let refused = transaction!(db, |tx| {
@@ -296,7 +296,7 @@ async fn portable_text(db: &Db) {
     let long = sql("INSERT INTO config_register (type, domain_id) VALUES (?, ?)")
         .bind("x".repeat(65))
         .bind("d");
-    // SQLite has no lengths; MariaDB in strict mode refuses instead of cutting.
+    // SQLite has no lengths; MariaDB in strict mode refuses instead of truncating.
     match (db.dialect(), long.execute(db).await) {
         (Dialect::Sqlite, Ok(1)) | (Dialect::MySql, Err(Error::Other(_))) => {}
         other => panic!("{other:?}"),

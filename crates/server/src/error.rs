@@ -1,20 +1,20 @@
-//! Why a command ends without having done its work.
+//! The error that ends a command.
 
 use std::error::Error;
 use std::fmt::{self, Display};
 
-/// A text for the operator and the status to exit with.
+/// A message for the operator and the exit status.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CommandError {
     pub(crate) text: String,
     pub(crate) status: u8,
 }
 
 /// The result of a command.
-pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = CommandError> = std::result::Result<T, E>;
 
-impl Failure {
-    /// The work could not be done: exit status 1.
+impl CommandError {
+    /// The command failed: exit status 1.
     pub(crate) fn new(text: impl Display) -> Self {
         Self {
             text: text.to_string(),
@@ -22,7 +22,7 @@ impl Failure {
         }
     }
 
-    /// What the command was given makes no sense: exit status 2.
+    /// The command's arguments are unusable: exit status 2.
     pub(crate) fn usage(text: impl Display) -> Self {
         Self {
             text: text.to_string(),
@@ -31,14 +31,14 @@ impl Failure {
     }
 }
 
-impl Display for Failure {
+impl Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl From<keystone::types::Error> for Failure {
-    /// An operator sees what a client must not: the cause.
+impl From<keystone::types::Error> for CommandError {
+    /// Includes the cause, which an operator may see and a client may not.
     fn from(error: keystone::types::Error) -> Self {
         use keystone::types::Error;
         Self::new(match &error {
@@ -50,19 +50,19 @@ impl From<keystone::types::Error> for Failure {
     }
 }
 
-impl From<keystone::storage::Error> for Failure {
+impl From<keystone::storage::Error> for CommandError {
     fn from(error: keystone::storage::Error) -> Self {
         Self::new(with_causes(&error))
     }
 }
 
-impl From<keystone::token::Error> for Failure {
+impl From<keystone::token::Error> for CommandError {
     fn from(error: keystone::token::Error) -> Self {
         Self::new(with_causes(&error))
     }
 }
 
-/// The text of an error and of what lies beneath it, each said once.
+/// The text of an error and its causes, each once.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

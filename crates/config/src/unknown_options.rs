@@ -1,8 +1,8 @@
-//! Names that are not present options: deprecated ones, those of plugins, and mistakes.
+//! Checks the names in configuration files: deprecated, of plugins, of earlier releases, or unknown.
 
 use std::collections::BTreeSet;
 
-use crate::finding::{Finding, Origin};
+use crate::diagnostic::{Diagnostic, Origin};
 use crate::ini::{Assignment, normalized};
 use crate::sources::File;
 use crate::table::Table;
@@ -10,36 +10,36 @@ use crate::table::Table;
 /// The option of a federation protocol's group, which is named after the protocol.
 const REMOTE_ID: &str = "remote_id_attribute";
 
-/// An assignment to a name that some plugin may read.
-pub(crate) struct Unlisted {
+/// An assignment to an option that a plugin may read.
+pub(crate) struct PluginOption {
     pub(crate) group: String,
     pub(crate) name: String,
     pub(crate) text: String,
     pub(crate) origin: Origin,
 }
 
-/// What one assignment's name is.
+/// The kind of one assignment's name.
 enum Name {
-    Present(usize),
-    Former(usize),
+    Known(usize),
+    Deprecated(usize),
     Plugin,
     Retired,
     Unknown,
 }
 
-/// Goes through all names, warning once for each that is deprecated or unknown.
-pub(crate) struct Strangers<'a> {
+/// Warns once for each deprecated or unknown name, and collects the options of plugins.
+pub(crate) struct UnknownOptions<'a> {
     table: &'a Table,
     methods: &'a [String],
     protocols: BTreeSet<&'a str>,
     seen: BTreeSet<(String, Option<String>)>,
-    pub(crate) warnings: Vec<Finding>,
-    pub(crate) unlisted: Vec<Unlisted>,
+    pub(crate) warnings: Vec<Diagnostic>,
+    pub(crate) plugin_option: Vec<PluginOption>,
 }
 
-impl<'a> Strangers<'a> {
-    /// `methods` are the authentication methods in use: each may have an option in `[auth]` and
-    /// a group of its own.
+impl<'a> UnknownOptions<'a> {
+    /// `methods` are the enabled authentication methods: each may have an option in `[auth]` and a
+    /// group.
     pub(crate) fn new(table: &'a Table, files: &'a [File], methods: &'a [String]) -> Self {
         let assignments = files.iter().flat_map(|file| &file.document.assignments);
         let protocols = assignments
@@ -52,7 +52,7 @@ impl<'a> Strangers<'a> {
             protocols,
             seen: BTreeSet::new(),
             warnings: Vec::new(),
-            unlisted: Vec::new(),
+            plugin_option: Vec::new(),
         }
     }
 
@@ -76,20 +76,20 @@ impl<'a> Strangers<'a> {
     fn name(&mut self, assignment: &Assignment, origin: Origin) {
         let Assignment { group, name, .. } = assignment;
         match self.classify(group, name) {
-            Name::Present(index) if self.table.definitions[index].leaving => {
+            Name::Known(index) if self.table.definitions[index].deprecated_for_removal => {
                 self.warn(origin, group, Some(name), |_| {
                     "deprecated, and will be removed".to_owned()
                 });
             }
-            Name::Present(_) | Name::Retired => {}
-            Name::Former(index) => self.warn(origin, group, Some(name), |it| {
+            Name::Known(_) | Name::Retired => {}
+            Name::Deprecated(index) => self.warn(origin, group, Some(name), |it| {
                 let present = &it.table.definitions[index];
                 format!(
                     "the name is deprecated; it is now [{}] {}",
                     present.group, present.name
                 )
             }),
-            Name::Plugin => self.unlisted.push(Unlisted {
+            Name::Plugin => self.plugin_option.push(PluginOption {
                 group: group.clone(),
                 name: name.clone(),
                 text: assignment.value.clone(),
@@ -103,10 +103,10 @@ impl<'a> Strangers<'a> {
 
     fn classify(&self, group: &str, name: &str) -> Name {
         if let Some(index) = self.table.find(group, name) {
-            return Name::Present(index);
+            return Name::Known(index);
         }
-        if let Some(index) = self.table.find_former(group, name) {
-            return Name::Former(index);
+        if let Some(index) = self.table.find_deprecated(group, name) {
+            return Name::Deprecated(index);
         }
         let of_method = group == "auth" && self.methods.iter().any(|method| method == name);
         if of_method || name == REMOTE_ID {
@@ -138,10 +138,10 @@ impl<'a> Strangers<'a> {
             .seen
             .insert((group.to_owned(), name.map(str::to_owned)))
         {
-            let finding = Finding::at(origin, text(self));
+            let diagnostic = Diagnostic::at(origin, text(self));
             self.warnings.push(match name {
-                Some(name) => finding.option(group, name),
-                None => finding.group(group),
+                Some(name) => diagnostic.option(group, name),
+                None => diagnostic.group(group),
             });
         }
     }
@@ -169,7 +169,7 @@ impl<'a> Strangers<'a> {
     }
 }
 
-/// The candidate that a slip of the hand may have meant.
+/// The candidate that `name` is probably a misspelling of.
 fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.trim().to_lowercase().replace('-', "_");
     let name = plain(name);
@@ -181,7 +181,7 @@ fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<
         .map(|(_, candidate)| candidate)
 }
 
-/// How many letters to insert, drop or change to get from one word to the other.
+/// The edit distance between two words.
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

@@ -1,4 +1,4 @@
-"""What of two answers must be alike, and how they are told apart when they are not."""
+"""Compares the answers of the two servers and describes their differences."""
 
 import json
 import re
@@ -9,13 +9,13 @@ HEADERS = ("content-type", "vary", "www-authenticate", "allow", "location")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?")
 ID = re.compile(r"\b[0-9a-f]{32}\b")
 REQUEST_ID = re.compile(r"^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-# The order of these says something: the first audit id is the token's own.
+# Lists whose order matters: the first audit id is the token's own.
 ORDERED = ("audit_ids",)
 
 
 def essence(answer, url, fresh=False):
-    """An answer without what may differ: the address, the order of collections and, in a `fresh` one, what is made anew
-    by each server (ids, times and audit ids, of which the form is kept)."""
+    """An answer in a normal form without what may differ: the address, the order of collections and, if it is `fresh`, the
+    values that each server generates (ids, times and audit ids, of which the format is kept)."""
 
     def text(value):
         value = value.replace(url, "http://HOST").replace(url.removeprefix("http://"), "HOST")
@@ -38,7 +38,7 @@ def essence(answer, url, fresh=False):
     if "allow" in headers:
         headers["allow"] = ", ".join(sorted(headers["allow"].replace(" ", "").split(",")))
     headers["x-subject-token"] = answer.header("x-subject-token") is not None
-    # The reference's size limiter answers without one; here every answer has it.
+    # oslo.middleware's size limit answers without one; this server always sends it.
     headers["x-openstack-request-id"] = answer.status == 413 or bool(REQUEST_ID.match(answer.header("x-openstack-request-id") or ""))
     try:
         body = tidy(answer.json)
@@ -52,7 +52,7 @@ def canonical(value):
 
 
 def alike(reference, ours, what=""):
-    """Fails with each place where the two differ."""
+    """Fails with a list of the differences."""
     found = list(differences(reference, ours, what))
     if found:
         raise Failed("\n".join(found[:12]))
@@ -60,28 +60,28 @@ def alike(reference, ours, what=""):
 
 def differences(reference, ours, where):
     if type(reference) is not type(ours):
-        yield f"{where}: the reference has {shorten(reference)}, ours {shorten(ours)}"
+        yield f"{where}: Keystone has {shorten(reference)}, ours {shorten(ours)}"
     elif isinstance(reference, dict):
         for key in sorted(reference.keys() | ours.keys()):
             place = f"{where}.{key}"
             if key not in ours:
-                yield f"{place}: the reference has {shorten(reference[key])}, ours nothing"
+                yield f"{place}: Keystone has {shorten(reference[key])}, ours nothing"
             elif key not in reference:
-                yield f"{place}: the reference has nothing, ours {shorten(ours[key])}"
+                yield f"{place}: Keystone has nothing, ours {shorten(ours[key])}"
             else:
                 yield from differences(reference[key], ours[key], place)
     elif isinstance(reference, list):
         if len(reference) != len(ours):
             missing = [item for item in reference if item not in ours]
             extra = [item for item in ours if item not in reference]
-            yield f"{where}: {len(reference)} items at the reference, {len(ours)} at ours; " + (
+            yield f"{where}: {len(reference)} items at Keystone, {len(ours)} at ours; " + (
                 f"missing {shorten(missing)}, too many {shorten(extra)}"
             )
         else:
             for index, pair in enumerate(zip(reference, ours)):
                 yield from differences(*pair, f"{where}[{index}]")
     elif reference != ours:
-        yield f"{where}:\n  reference {shorten(reference)}\n  ours      {shorten(ours)}"
+        yield f"{where}:\n  Keystone  {shorten(reference)}\n  ours      {shorten(ours)}"
 
 
 def shorten(value):

@@ -1,4 +1,4 @@
-"""What must stay as it was: the adopted schema, and the rows after a request that was refused."""
+"""What must not change: the adopted schema, and the number of rows after a refused request."""
 
 from harness.checks import equal
 
@@ -26,7 +26,7 @@ def schema(mariadb, database):
 
 
 def untouched(before, after):
-    """Every table is as it was; tables of the server's own may have come."""
+    """Checks that every table is unchanged; this server may have added tables."""
     for table, parts in before.items():
         equal(after.get(table), parts, f"table {table}")
 

@@ -1,9 +1,9 @@
-//! What reading the configuration found: problems that stop the start, and warnings that don't.
+//! Diagnostics about the configuration: problems that stop the start, and warnings.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value, or a mistake, stands.
+/// Where a value or a mistake is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A line of a configuration file.
@@ -24,20 +24,20 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One problem or warning, with the place it comes from. Never holds the value of a secret option.
+/// One problem or warning and its origin. Never holds the value of a secret option.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// The place, unless it is about the sources as a whole.
+pub struct Diagnostic {
+    /// The origin, unless it is about the sources as a whole.
     pub origin: Option<Origin>,
     /// The group it is about.
     pub group: Option<String>,
     /// The option it is about.
     pub option: Option<String>,
-    /// What is the matter and what to do.
+    /// The problem and its solution.
     pub text: String,
 }
 
-impl Finding {
+impl Diagnostic {
     pub(crate) fn at(origin: Origin, text: impl Into<String>) -> Self {
         Self {
             origin: Some(origin),
@@ -68,7 +68,7 @@ impl Finding {
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(origin) = &self.origin {
             write!(f, "{origin}: ")?;
@@ -82,9 +82,9 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Everything that is wrong with a configuration, one line each when displayed.
+/// All problems of a configuration, displayed one a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problems(pub Vec<Finding>);
+pub struct Problems(pub Vec<Diagnostic>);
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

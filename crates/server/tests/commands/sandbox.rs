@@ -16,7 +16,7 @@ use tempfile::TempDir;
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-pub(crate) struct World {
+pub(crate) struct Sandbox {
     dir: TempDir,
 }
 
@@ -28,26 +28,26 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
-impl World {
+impl Sandbox {
     pub(crate) fn new() -> Self {
-        let world = Self {
+        let sandbox = Self {
             dir: tempfile::tempdir().unwrap(),
         };
-        world.configure("");
-        world
+        sandbox.configure("");
+        sandbox
     }
 
-    /// A world whose database is at head, with keys and an administrator whose password is `s3cret`.
+    /// A sandbox whose database is at head, with keys and an administrator whose password is `s3cret`.
     pub(crate) fn ready() -> Self {
-        let world = Self::new();
+        let sandbox = Self::new();
         for command in ["fernet_setup", "credential_setup"] {
-            world.manage(&owned(&[command])).succeeds();
+            sandbox.manage(&owned(&[command])).succeeds();
         }
-        world.manage(&["db_sync"]).succeeds();
-        world
+        sandbox.manage(&["db_sync"]).succeeds();
+        sandbox
             .manage(&["bootstrap", "--bootstrap-password", "s3cret"])
             .succeeds();
-        world
+        sandbox
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -82,7 +82,7 @@ impl World {
         command
     }
 
-    /// `keystone-manage`, not yet started, with the configuration of this world.
+    /// `keystone-manage`, not yet started, with the configuration of this sandbox.
     pub(crate) fn manage_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_keystone-manage"));
         command

@@ -1,10 +1,10 @@
-//! Locks that hold on every node of a Galera cluster.
+//! Row locks that hold on every node of a Galera cluster.
 //!
-//! A lock on a row is one of its node's: two transactions at two nodes meet when they are committed, and only in rows
-//! that both have written. So where a connection is to Galera a locking read first writes rows that stand for what it
-//! locks, and takes them away again in the same transaction: nobody sees them. Of two transactions that wrote a common
-//! one, one is undone and run again. Who locks for itself writes all of the rows; who shares writes one of them by chance,
-//! so that those who share seldom meet.
+//! A row lock is local to its node: transactions on two nodes conflict only when they commit, and only in rows that both
+//! have written. So on Galera a locking read first inserts marker rows for what it locks and deletes them in the same
+//! transaction, so that no other transaction sees them. Of two transactions that wrote a common marker row, Galera rolls
+//! one back, and it is retried. An exclusive lock writes all marker rows; a shared lock writes one at random, so that
+//! shared locks seldom conflict with each other.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -12,40 +12,40 @@ use sqlx::MySqlConnection;
 
 use crate::{Arg, Query, pool::Lease};
 
-/// How many rows stand for one thing.
+/// How many marker rows one locked row has.
 const ROWS: u8 = 8;
 
-/// What a lock keeps off.
+/// The two kinds of row lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lock {
-    /// Everybody else.
-    Alone,
-    /// Those who lock for themselves.
+    /// Excludes every other lock.
+    Exclusive,
+    /// Excludes exclusive locks only.
     Shared,
 }
 
 impl Lock {
-    /// What the database of one node is told.
+    /// The clause of the `SELECT`, which locks on one node.
     pub(crate) fn clause(self) -> &'static str {
         match self {
-            Self::Alone => " FOR UPDATE",
+            Self::Exclusive => " FOR UPDATE",
             Self::Shared => " LOCK IN SHARE MODE",
         }
     }
 
-    /// Keeps the others off on every node of a cluster.
-    pub(crate) async fn claim(
+    /// Writes and deletes the marker rows, which locks on every node of the cluster.
+    pub(crate) async fn write_marker_rows(
         self,
         thing: &str,
         lease: &mut Lease<MySqlConnection>,
         limit: Option<Duration>,
     ) -> sqlx::Result<()> {
         let rows = self.rows(thing);
-        // The table has room for any name, and no other use that this would be in the way of.
+        // Keystone's `config_register` is the one table with room for any name whose other use this does not disturb.
         let places = vec!["(MD5(?), '')"; rows.len()].join(", ");
         let insert = format!("INSERT INTO config_register (type, domain_id) VALUES {places}");
         let places = vec!["MD5(?)"; rows.len()].join(", ");
-        // By the key: who reads the whole table waits for everybody's rows.
+        // By the key: a scan of the whole table would wait for the marker rows of all transactions.
         let delete = format!(
             "DELETE c FROM config_register c FORCE INDEX (PRIMARY) WHERE c.type IN ({places})"
         );
@@ -60,7 +60,7 @@ impl Lock {
         let chance = getrandom::u32().unwrap_or_default() % u32::from(ROWS);
         let row = |n: u32| Arg::Text(Some(format!("{n}/{thing}")));
         match self {
-            Self::Alone => (0..ROWS.into()).map(row).collect(),
+            Self::Exclusive => (0..ROWS.into()).map(row).collect(),
             Self::Shared => vec![row(chance)],
         }
     }

@@ -3,7 +3,7 @@
 import cloud
 from harness import keystones, wire
 from harness.checks import equal, expect
-from lasting import schema
+from invariants import schema
 from outage import variant
 
 BOOTSTRAPPED = {

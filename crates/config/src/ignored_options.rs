@@ -1,12 +1,12 @@
-//! Which options have a say in this server. The others are accepted, so that a `keystone.conf` can
-//! be used as it is, and an operator who sets one is told.
+//! The options that this server reads. The others are accepted, so that a `keystone.conf` can be
+//! used unchanged, and setting one is a warning.
 
 use crate::Config;
-use crate::finding::Finding;
+use crate::diagnostic::Diagnostic;
 use crate::table::table;
 
-/// The options that are read: by `Config::settings`, and those of the log by the server.
-const EFFECTIVE: &[(&str, &[&str])] = &[
+/// The options that are read by `Config::settings` and, for the log, by the server.
+const OPTIONS_READ: &[(&str, &[&str])] = &[
     (
         "DEFAULT",
         &[
@@ -158,17 +158,17 @@ const EFFECTIVE: &[(&str, &[&str])] = &[
     ("unified_limit", &["enforcement_model"]),
 ];
 
-fn has_effect(group: &str, name: &str) -> bool {
-    let mut groups = EFFECTIVE.iter();
+fn is_read(group: &str, name: &str) -> bool {
+    let mut groups = OPTIONS_READ.iter();
     let names = groups.find(|(known, _)| *known == group);
     names.is_some_and(|(_, names)| names.contains(&name))
 }
 
 impl Config {
-    /// A warning for each option that is set to another value than its default, and has no effect.
-    pub fn without_effect(&self) -> Vec<Finding> {
+    /// A warning for each option that has no effect here and is set to another value than its default.
+    pub fn ignored_options(&self) -> Vec<Diagnostic> {
         let options = table().definitions.iter();
-        let idle = options.filter(|option| !has_effect(&option.group, &option.name));
+        let idle = options.filter(|option| !is_read(&option.group, &option.name));
         let set = idle.filter(|option| {
             let (group, name) = (&option.group, &option.name);
             let default = option.value.as_ref().map(crate::convert::Value::json);
@@ -176,7 +176,7 @@ impl Config {
         });
         set.map(|option| {
             let text = "accepted, but it has no effect on this server";
-            self.finding(&option.group, &option.name, text)
+            self.diagnostic(&option.group, &option.name, text)
         })
         .collect()
     }
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::{Sources, config};
 
-    /// The options of the log, which the server reads.
+    /// The options of the log, which the crate `keystone-server` reads.
     const BY_SERVER: [&str; 8] = [
         "debug",
         "log_config_append",
@@ -202,8 +202,8 @@ mod tests {
     ];
 
     #[test]
-    fn what_is_read_has_an_effect_and_the_rest_has_none() {
-        // Some are read only where others ask for it.
+    fn the_list_names_exactly_the_options_that_are_read() {
+        // Some options are read only if others are set.
         let sources = Sources::new().text(
             "keystone.conf",
             "[healthcheck]\nbackends = disable_by_file,disable_by_files_ports\n\
@@ -222,7 +222,7 @@ mod tests {
             read.settings(&sources).unwrap();
         }));
         asked.extend(BY_SERVER.map(|name| ("DEFAULT".to_owned(), name.to_owned())));
-        let listed: BTreeSet<_> = EFFECTIVE
+        let listed: BTreeSet<_> = OPTIONS_READ
             .iter()
             .flat_map(|(group, names)| {
                 names
@@ -234,14 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_is_told_of_each_option_without_effect() {
+    fn each_set_option_without_effect_is_a_warning() {
         let text = "[DEFAULT]\ndebug = true\ntransport_url = rabbit://x\n\
                     [cache]\nenabled = true\nbackend = dogpile.cache.memcached\n\
                     [token]\nexpiration = 7200\ncaching = false\n";
         let (config, warnings) = Config::load(&Sources::new().text("keystone.conf", text)).unwrap();
         assert_eq!(warnings, []);
         let told: Vec<_> = config
-            .without_effect()
+            .ignored_options()
             .iter()
             .map(ToString::to_string)
             .collect();

@@ -1,4 +1,4 @@
-//! Databases that tests may do anything to.
+//! Databases that belong to one test.
 
 use keystone_storage::{
     DatabaseUrl, Db, PoolOptions,
@@ -8,14 +8,14 @@ use keystone_storage::{
 use tempfile::TempDir;
 
 /// A database with Keystone's schema, on the server that `KEYSTONE_TEST_DATABASE` names or in a file.
-pub(crate) struct Place {
+pub(crate) struct TestDatabase {
     pub(crate) url: String,
     server: Option<(Db, String)>,
     _folder: TempDir,
 }
 
-impl Place {
-    /// Where no server is named there is none.
+impl TestDatabase {
+    /// `None` if no server is named.
     pub(crate) async fn on_server(name: &str) -> Option<Self> {
         #[expect(
             clippy::disallowed_methods,
@@ -27,22 +27,22 @@ impl Place {
         let name = format!("test_connections_{name}");
         run(&server, format!("DROP DATABASE IF EXISTS {name}")).await;
         run(&server, format!("CREATE DATABASE {name}")).await;
-        let place = Self {
+        let database = Self {
             url: format!("{base}/{name}"),
             server: Some((server, name)),
             _folder: TempDir::new().unwrap(),
         };
-        Some(place.filled().await)
+        Some(database.filled().await)
     }
 
     pub(crate) async fn in_a_file() -> Self {
         let folder = TempDir::new().unwrap();
-        let place = Self {
+        let database = Self {
             url: format!("sqlite:///{}", folder.path().join("k.db").display()),
             server: None,
             _folder: folder,
         };
-        place.filled().await
+        database.filled().await
     }
 
     async fn filled(self) -> Self {
@@ -66,7 +66,7 @@ impl Place {
         address.split('/').next().unwrap().parse().unwrap()
     }
 
-    /// The same database through another port, with these parameters.
+    /// The URL of the same database through another port, with these parameters.
     pub(crate) fn through(&self, port: u16, parameters: &str) -> String {
         let own = format!(":{}/", self.port());
         self.url.replace(&own, &format!(":{port}/")) + parameters
@@ -84,7 +84,7 @@ pub(crate) async fn open(url: &str, options: &PoolOptions) -> Db {
     Db::connect(&url, options).await.unwrap()
 }
 
-/// Runs a text that is put together here.
+/// Runs a statement that is assembled at run time.
 pub(crate) async fn run(db: &Db, text: String) {
     sql(text.leak()).execute(db).await.unwrap();
 }
