@@ -6,8 +6,8 @@ use keystone_testkit::Session;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::together::all;
 use crate::world::{World, on_project, subject};
+use futures_util::future::join_all;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sec_26_every_answer_is_about_the_token_that_was_asked_about() {
@@ -47,7 +47,7 @@ async fn sec_26_every_answer_is_about_the_token_that_was_asked_about() {
                 known["token"]["methods"] = issued["token"]["methods"].clone();
                 assert_eq!(known, issued);
             });
-        assert_eq!(all(asked).await.len(), batch.len());
+        assert_eq!(join_all(asked).await.len(), batch.len());
     }
 }
 
@@ -90,7 +90,11 @@ async fn sec_71_no_connection_is_lost_by_any_request_or_client_that_leaves() {
             };
             timeout(patience, request)
         });
-        let left = all(asked).await.into_iter().filter(Result::is_err).count();
+        let left = join_all(asked)
+            .await
+            .into_iter()
+            .filter(Result::is_err)
+            .count();
         assert!(left > 0 && left <= 34, "{left} left");
     }
     // What those who left had is given back.

@@ -5,8 +5,8 @@ use keystone::storage::sql;
 use keystone_testkit::{Answer, Session};
 use serde_json::{Map, Value, json};
 
-use crate::together::all;
 use crate::world::{World, on_project, subject};
+use futures_util::future::join_all;
 
 const REFUSED: &str = "The request you have made requires authentication.";
 
@@ -40,7 +40,7 @@ async fn one_at_a_time() -> World {
 /// How many of eight logins at the same time were turned away because passwords were being hashed.
 async fn turned_away(world: &World, user: &Value, password: &str) -> usize {
     let nobody = world.cloud.nobody();
-    let answers = all((0..8).map(|_| nobody.log_in(user, password, &Value::Null))).await;
+    let answers = join_all((0..8).map(|_| nobody.log_in(user, password, &Value::Null))).await;
     let busy = |answer: &&Answer| answer.status == 503;
     let away: Vec<&Answer> = answers.iter().filter(busy).collect();
     assert!(
@@ -83,7 +83,7 @@ async fn a_client_with_many_connections_keeps_nobody_else_out() {
     let log_in = async |(session, user, password): &(&Session, Value, &str)| {
         session.log_in(user, password, &Value::Null).await
     };
-    let answers = all(callers.iter().map(log_in)).await;
+    let answers = join_all(callers.iter().map(log_in)).await;
     let of = |status: u16| answers.iter().filter(move |answer| answer.status == status);
     assert_eq!(of(201).count(), 1);
     assert!(of(401).all(|answer| answer.body["error"]["message"] == REFUSED));

@@ -12,6 +12,5 @@ mod logs;
 mod matrix;
 mod snapshot;
 mod suites;
-mod together;
 mod tokens;
 mod world;

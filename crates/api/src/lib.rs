@@ -11,7 +11,6 @@ mod error;
 mod forwarded;
 mod health;
 mod html;
-mod iso8601;
 mod listing;
 mod middleware;
 mod path;

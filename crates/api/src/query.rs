@@ -1,21 +1,12 @@
 //! Query strings: what they ask of a collection, and where its next page is.
 
+use keystone_python::quote_plus;
 use keystone_types::{Case, Comparison, Error, Filter, Result};
-use percent_encoding::percent_decode_str;
 
 /// The decoded pairs of a query string.
 pub(crate) fn parse(query: &str) -> Vec<(String, String)> {
-    let decode = |text: &str| {
-        percent_decode_str(&text.replace('+', " "))
-            .decode_utf8_lossy()
-            .into_owned()
-    };
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(key), decode(value))
-        })
+    form_urlencoded::parse(query.as_bytes())
+        .into_owned()
         .collect()
 }
 
@@ -37,22 +28,9 @@ pub(crate) fn following(asked: &[(String, String)], marker: &str, limit: Option<
     }
     let pairs: Vec<String> = query
         .into_iter()
-        .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
+        .map(|(key, value)| format!("{}={}", quote_plus(key), quote_plus(value)))
         .collect();
     pairs.join("&")
-}
-
-/// Encodes as a form does.
-fn encode(text: &str) -> String {
-    const ESCAPED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-        .remove(b'_')
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'~')
-        .remove(b' ');
-    percent_encoding::utf8_percent_encode(text, ESCAPED)
-        .to_string()
-        .replace(' ', "+")
 }
 
 /// Reads a `?limit` as Python reads an integer, as far as one can be a limit.

@@ -4,7 +4,6 @@
 
 mod document;
 mod pprint;
-mod python;
 mod validation;
 
 #[cfg(test)]
@@ -13,6 +12,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
 
+use keystone_python as python;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -26,7 +26,11 @@ pub(crate) fn body(route: &str, value: &Value) -> Result<(), String> {
         return Ok(());
     };
     let nothing = json!({});
-    let value = if is_empty(value) { &nothing } else { value };
+    let value = if python::is_true(value) {
+        value
+    } else {
+        &nothing
+    };
     validation::first(schema, value, None).map_or(Ok(()), |failure| Err(field_message(&failure)))
 }
 
@@ -116,18 +120,6 @@ fn find(route: &str, kind: &str) -> Option<&'static Schema> {
     Some(schema.get_or_init(|| Schema::parse(text)))
 }
 
-/// What Python takes for false.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(value) => !value,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-    }
-}
-
 /// The query as the reference prints it whole: all values of a key together.
 fn show_query(pairs: &[(String, String)]) -> String {
     let mut order = HashMap::new();
@@ -148,7 +140,7 @@ fn field_message(failure: &Failure<'_>) -> String {
     match failure.path.last() {
         Some(field) => format!(
             "Invalid input for field/attribute {field}. Value: {}. {message}",
-            python::text(failure.instance)
+            python::str(failure.instance)
         ),
         None => message.clone(),
     }

@@ -31,10 +31,7 @@ impl Ec2Blob {
     /// The id of the credential: its access key, hashed.
     pub(crate) fn credential_id(&self) -> String {
         let access = self.0.get("access").and_then(Value::as_str);
-        let digest = Sha256::digest(access.unwrap_or_default());
-        digest
-            .iter()
-            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+        hex::encode(Sha256::digest(access.unwrap_or_default()))
     }
 
     /// The text with whom the authority was borrowed from; none where it is the user's own.

@@ -31,7 +31,9 @@ impl Options {
     /// Whether the resource may be neither changed nor deleted. Unlike for [`Self::is_on`], any value that is true in Python
     /// counts (`keystone/common/resource_options/options/immutable.py`).
     pub fn immutable(&self) -> bool {
-        self.0.get("immutable").is_some_and(json::is_true)
+        self.0
+            .get("immutable")
+            .is_some_and(keystone_python::is_true)
     }
 
     /// 403 for an immutable resource, unless the patch does nothing but make it mutable.
@@ -87,11 +89,12 @@ impl TryFrom<Option<String>> for Options {
     fn try_from(joined: Option<String>) -> Result<Self, Corrupt> {
         let mut options = Map::new();
         for entry in joined.iter().flat_map(|text| text.split(',')) {
-            let (id, hex) = entry.split_at_checked(4).ok_or(Corrupt)?;
+            let (id, digits) = entry.split_at_checked(4).ok_or(Corrupt)?;
             let Some((_, name)) = NAMES.iter().find(|(known, _)| *known == id) else {
                 continue;
             };
-            let value = json::read(unhex(hex)?).map_err(|_| Corrupt)?;
+            let text = hex::decode(digits).map_err(|_| Corrupt)?;
+            let value = json::read(text).map_err(|_| Corrupt)?;
             options.insert((*name).to_owned(), value);
         }
         Ok(Self(options))
@@ -102,18 +105,6 @@ impl TryFrom<Option<String>> for Options {
 #[derive(Debug, thiserror::Error)]
 #[error("an option's value is not JSON")]
 pub struct Corrupt;
-
-fn unhex(hex: &str) -> Result<Vec<u8>, Corrupt> {
-    let digits = hex.as_bytes().chunks(2);
-    digits
-        .map(|pair| {
-            std::str::from_utf8(pair)
-                .ok()
-                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
-        })
-        .collect::<Option<Vec<u8>>>()
-        .ok_or(Corrupt)
-}
 
 /// An `*_option` table.
 #[derive(Clone, Copy, Debug)]

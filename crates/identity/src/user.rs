@@ -8,10 +8,10 @@ pub(crate) mod federated;
 mod stored_password;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use keystone_python::parse_isotime;
 use keystone_storage::{Column, Exec, Select, Tx, select, sql};
 use keystone_types::{
     Comparison, Error, Extra, Filter, Listing, Page, Resource, Result, render_zoneless_time,
-    storable,
 };
 use serde::Serialize;
 
@@ -352,7 +352,7 @@ fn expiry_condition(value: &str) -> Result<(&'static str, NaiveDateTime)> {
             )));
         }
     };
-    let time = iso_time(time).ok_or_else(|| {
+    let time = parse_isotime(time).ok_or_else(|| {
         Error::Validation(
             "Timestamp not in expected format. The server could not comply with the request since it is either malformed or \
              otherwise incorrect. The client is assumed to be in error."
@@ -360,21 +360,4 @@ fn expiry_condition(value: &str) -> Result<(&'static str, NaiveDateTime)> {
         )
     })?;
     Ok((condition, time))
-}
-
-/// A time in ISO 8601: of the beginning of its day, month or year without more, in UTC without an
-/// offset.
-fn iso_time(text: &str) -> Option<NaiveDateTime> {
-    let text = text.replacen(' ', "T", 1);
-    let day = match text.len() {
-        4 => format!("{text}-01-01"),
-        7 => format!("{text}-01"),
-        _ => text.clone(),
-    };
-    DateTime::parse_from_rfc3339(&text)
-        .map(|time| time.naive_utc())
-        .or_else(|_| NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f"))
-        .or_else(|_| day.parse::<NaiveDate>().map(NaiveDateTime::from))
-        .ok()
-        .and_then(storable)
 }

@@ -1,9 +1,9 @@
 //! What a tree comes to for one target and one set of credentials.
 
+use keystone_python as python;
 use serde_json::Value;
 
 use crate::check::Check;
-use crate::python;
 use crate::rules::Rules;
 use crate::template::{Gap, Template};
 
@@ -106,7 +106,7 @@ impl Question<'_> {
         }
         if let Some(("system", rest)) = path.split_first().map(|(key, rest)| (key.as_str(), rest))
             && let Some(system) = self.credentials.get("system_scope")
-            && python::truthy(system)
+            && python::is_true(system)
         {
             return Ok((system, rest));
         }
@@ -129,7 +129,7 @@ fn raised(reason: impl Into<String>) -> Undecided {
 /// Whether the value at the end of the path has this text; of a list, any element will do.
 fn found((value, path): (&Value, &[String]), wanted: &str) -> Result<bool, Undecided> {
     let Some((key, rest)) = path.split_first() else {
-        return Ok(python::text(value) == wanted);
+        return Ok(python::str(value) == wanted);
     };
     let Value::Object(map) = value else {
         return Err(raised(format!(

@@ -8,11 +8,9 @@ mod evaluate;
 mod explain;
 #[cfg(feature = "http")]
 mod flatten;
-#[cfg(feature = "http")]
-mod json;
+mod literal;
 mod overrides;
 mod parse;
-mod python;
 mod references;
 mod remote;
 mod rules;

@@ -3,11 +3,12 @@
 //! oslo.policy never refuses a rule: what it can't read denies. The tree here does the same, and the flaws beside it
 //! tell what that was. `and` binds tighter than `or`, and `not` tighter than both.
 
+use keystone_python as python;
 use serde_json::Value;
 
 use crate::check::Check;
 use crate::error::Flaw;
-use crate::python;
+use crate::literal::{is_path, literal};
 use crate::template::Template;
 
 /// Deeper nesting than this is refused, so that no rule can exhaust the stack.
@@ -127,14 +128,14 @@ fn leaf(word: &str, flaws: &mut Vec<Flaw>) -> Check {
 }
 
 fn generic(kind: &str, wanted: Template, flaws: &mut Vec<Flaw>) -> Check {
-    if let Some(text) = python::literal(kind) {
+    if let Some(text) = literal(kind) {
         return Check::Literal {
             source: kind.to_owned(),
             text,
             wanted,
         };
     }
-    if python::is_path(kind) {
+    if is_path(kind) {
         let path = kind.split('.').map(str::to_owned).collect();
         return Check::Credential { path, wanted };
     }
@@ -177,10 +178,8 @@ impl std::fmt::Display for Token<'_> {
 
 /// Splits at white space; parentheses are only seen at the ends of a word, for `%(key)s` has its own.
 fn tokens(text: &str) -> Vec<Token<'_>> {
-    // Python also counts four separators of ASCII as white space.
-    let blank = |c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c);
     let mut tokens = Vec::new();
-    for word in text.split(blank).filter(|word| !word.is_empty()) {
+    for word in text.split(python::is_space).filter(|word| !word.is_empty()) {
         let opened = word.trim_start_matches('(');
         tokens.extend((opened.len()..word.len()).map(|_| Token::Open));
         let clean = opened.trim_end_matches(')');

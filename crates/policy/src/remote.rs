@@ -35,7 +35,8 @@ mod asking {
     use std::path::Path;
     use std::sync::OnceLock;
 
-    use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+    use keystone_python::{self as python, json};
+    use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
     use serde_json::{Value, json};
     use ureq::tls::{
         Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem,
@@ -44,8 +45,6 @@ mod asking {
 
     use super::Remote;
     use crate::flatten::flatten;
-    use crate::json::dumps;
-    use crate::python;
     use crate::settings::{RemoteFormat, RemoteSettings};
 
     /// What has no place in an address as it is.
@@ -60,14 +59,6 @@ mod asking {
         .add(b'{')
         .add(b'|')
         .add(b'}');
-
-    /// What Python's `urlencode` leaves as it is, and the blank, which becomes a plus.
-    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'_')
-        .remove(b'.')
-        .remove(b'-')
-        .remove(b'~')
-        .remove(b' ');
 
     impl Remote {
         pub(crate) fn new(settings: RemoteSettings) -> Self {
@@ -88,7 +79,7 @@ mod asking {
             let mut credentials = credentials.clone();
             // oslo.policy keeps the older name beside the newer one.
             if let Some(map) = credentials.as_object_mut()
-                && let Some(system) = map.get("system_scope").cloned().filter(python::truthy)
+                && let Some(system) = map.get("system_scope").cloned().filter(python::is_true)
             {
                 map.insert("system".to_owned(), system);
             }
@@ -96,7 +87,15 @@ mod asking {
             let question = json!({"rule": rule, "target": target, "credentials": credentials});
             let (kind, body) = match self.settings.format {
                 RemoteFormat::Form => ("application/x-www-form-urlencoded", form(&question)),
-                RemoteFormat::Json => ("application/json", dumps(&question)),
+                RemoteFormat::Json if json::is_finite(&question) => {
+                    ("application/json", json::write(&question))
+                }
+                // As `requests` has it, which sends for oslo.policy.
+                RemoteFormat::Json => {
+                    return Err(
+                        "there is a NaN or an infinity, which JSON does not know".to_owned()
+                    );
+                }
             };
             let address = utf8_percent_encode(address, ILLEGAL).to_string();
             let post = self.agent()?.post(address).content_type(kind);
@@ -119,13 +118,11 @@ mod asking {
         }
     }
 
-    /// Each member as a field, its JSON encoded as Python's `urlencode` does.
+    /// Each member as a field with its JSON, as Python's `urlencode` writes it.
     fn form(question: &Value) -> String {
         let members = question.as_object().into_iter().flatten();
-        let fields = members.map(|(name, value)| {
-            let value = utf8_percent_encode(&dumps(value), ESCAPED).to_string();
-            format!("{name}={}", value.replace(' ', "+"))
-        });
+        let fields = members
+            .map(|(name, value)| format!("{name}={}", python::quote_plus(&json::write(value))));
         fields.collect::<Vec<_>>().join("&")
     }
 

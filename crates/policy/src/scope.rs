@@ -2,10 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use keystone_python as python;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::python;
 
 /// The scope that a rule allows or that credentials have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +21,7 @@ pub enum Scope {
 impl Scope {
     /// The scope of a dictionary of credentials, by the keys that oslo.policy looks at.
     pub fn of(credentials: &Value) -> Self {
-        let has = |key| credentials.get(key).is_some_and(python::truthy);
+        let has = |key| credentials.get(key).is_some_and(python::is_true);
         if has("system_scope") || has("system") {
             Self::System
         } else if has("domain_id") {

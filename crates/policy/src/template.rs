@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 
+use keystone_python::{self as python, format};
 use serde_json::Value;
-
-use crate::python;
 
 /// A text in which `%(key)s` stands for a value of the target and `%%` for a percent sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,10 +17,9 @@ pub struct Template {
 enum Piece {
     Text(String),
     Key(String),
-    /// Python looks the key up, if it got that far, before it finds fault with the rest.
+    /// Is no `%(key)s`. Python looks the key up, if it got that far, before it finds fault with the rest.
     Bad {
         key: Option<String>,
-        reason: String,
     },
 }
 
@@ -31,8 +29,10 @@ pub(crate) enum Gap<'a> {
     /// The target has no such key: the check is false.
     Missing(&'a str),
     /// The template itself is wrong, which Python answers with an exception.
-    Bad(&'a str),
+    Bad(&'static str),
 }
+
+const ONLY_KEYS: &str = "a percent sign begins `%(key)s` or `%%`, and nothing else";
 
 impl Template {
     pub(crate) fn new(source: &str) -> Self {
@@ -44,8 +44,7 @@ impl Template {
 
     /// Whether it is the same for every target.
     pub(crate) fn is_literal(&self) -> bool {
-        let literal =
-            |piece: &Piece| matches!(piece, Piece::Text(_) | Piece::Bad { key: None, .. });
+        let literal = |piece: &Piece| matches!(piece, Piece::Text(_) | Piece::Bad { key: None });
         self.parts.iter().all(literal)
     }
 
@@ -55,11 +54,8 @@ impl Template {
     }
 
     /// What is wrong with the template, if anything.
-    pub(crate) fn flaw(&self) -> Option<&str> {
-        match self.parts.last() {
-            Some(Piece::Bad { reason, .. }) => Some(reason),
-            _ => None,
-        }
+    pub(crate) fn flaw(&self) -> Option<&'static str> {
+        matches!(self.parts.last(), Some(Piece::Bad { .. })).then_some(ONLY_KEYS)
     }
 
     /// The text for this target; nothing is copied where one piece is the whole text.
@@ -89,12 +85,10 @@ impl Piece {
         match self {
             Self::Text(text) => Ok(Cow::Borrowed(text)),
             Self::Key(key) => lookup(target, key)
-                .map(python::text)
+                .map(python::str)
                 .ok_or(Gap::Missing(key)),
-            Self::Bad { key, reason } => match key {
-                Some(key) if lookup(target, key).is_none() => Err(Gap::Missing(key)),
-                _ => Err(Gap::Bad(reason)),
-            },
+            Self::Bad { key: Some(key) } if lookup(target, key).is_none() => Err(Gap::Missing(key)),
+            Self::Bad { .. } => Err(Gap::Bad(ONLY_KEYS)),
         }
     }
 }
@@ -120,56 +114,27 @@ fn dotted<'a>(target: &'a Value, key: &str) -> Option<&'a Value> {
 
 fn pieces(source: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    let mut text = String::new();
-    let mut rest = source;
-    while let Some((before, after)) = rest.split_once('%') {
-        text.push_str(before);
-        if let Some(after) = after.strip_prefix('%') {
-            text.push('%');
-            rest = after;
-            continue;
-        }
-        if !text.is_empty() {
-            pieces.push(Piece::Text(std::mem::take(&mut text)));
-        }
-        let reason = format!("`%{after}` is not of the form `%(key)s`");
-        let (key, after) = match key(after) {
-            Some((key, after)) => (Some(key.to_owned()), after),
-            None => (None, after),
+    for piece in format::pieces(source) {
+        let (key, is_plain) = match piece {
+            Ok(format::Piece::Text(text)) => {
+                match pieces.last_mut() {
+                    Some(Piece::Text(before)) => before.push_str(text),
+                    _ => pieces.push(Piece::Text(text.to_owned())),
+                }
+                continue;
+            }
+            Ok(format::Piece::Place(place)) => (place.key, place.is_plain()),
+            Err(malformed) => (malformed.key, false),
         };
-        match (key, after.strip_prefix('s')) {
-            (Some(key), Some(after)) => {
-                pieces.push(Piece::Key(key));
-                rest = after;
-            }
-            (key, _) => {
-                pieces.push(Piece::Bad { key, reason });
-                return pieces;
+        match key.map(str::to_owned) {
+            Some(key) if is_plain => pieces.push(Piece::Key(key)),
+            key => {
+                pieces.push(Piece::Bad { key });
+                break;
             }
         }
-    }
-    text.push_str(rest);
-    if !text.is_empty() {
-        pieces.push(Piece::Text(text));
     }
     pieces
-}
-
-/// Splits `(key)…` behind a percent sign; parentheses in the key must balance, as in Python.
-fn key(after: &str) -> Option<(&str, &str)> {
-    let inner = after.strip_prefix('(')?;
-    let mut open = 1;
-    for (at, character) in inner.char_indices() {
-        match character {
-            '(' => open += 1,
-            ')' => open -= 1,
-            _ => {}
-        }
-        if open == 0 {
-            return Some((&inner[..at], &inner[at + 1..]));
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -8,13 +8,14 @@ use std::fs;
 use std::sync::LazyLock;
 
 use keystone_policy::{DefaultRule, Denied, Deprecated, Overrides, Rules, Settings};
+use keystone_python::json as python_json;
 use serde_json::{Map, Value, json};
 
 /// Checks that allow in oslo.policy because what they negate is wrong.
 const FAIL_CLOSED: [&str; 3] = ["not rule:missing", "not foo", "role:admin and not foo"];
 
 static FIXTURE: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("fixtures/oslo.json")).unwrap());
+    LazyLock::new(|| python_json::read(include_str!("fixtures/oslo.json")).unwrap());
 
 fn rows(key: &str) -> &'static [Value] {
     FIXTURE[key].as_array().unwrap()

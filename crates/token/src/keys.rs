@@ -80,10 +80,7 @@ impl KeySet {
 
     /// What `credential.key_hash` holds for what the primary key encrypts: SHA-1 of its text.
     pub fn primary_key_hash(&self) -> String {
-        let digest = Sha1::digest(&self.0[0].text);
-        digest
-            .iter()
-            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+        hex::encode(Sha1::digest(&self.0[0].text))
     }
 
     /// How many keys there are.

@@ -6,6 +6,7 @@
 use base64::{Engine, engine::GeneralPurpose, engine::GeneralPurposeConfig};
 use base64::{alphabet::URL_SAFE, engine::DecodePaddingMode, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Datelike, NaiveDateTime};
+use keystone_python::uuid_digits;
 use rmp::{Marker, decode, encode, encode::buffer::ByteBuf};
 use uuid::Uuid;
 
@@ -213,18 +214,9 @@ pub(crate) fn render_uuid(bytes: &[u8]) -> Result<String> {
     Ok(uuid.simple().to_string())
 }
 
-/// What Python's `uuid.UUID()` takes for one: any case, hyphens anywhere, braces, `urn:uuid:`.
+/// What Python's `uuid.UUID()` takes for one.
 pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
-    if text.len() == 32 {
-        return Uuid::try_parse(text).ok();
-    }
-    let bare = text.replace("urn:", "").replace("uuid:", "");
-    let digits = bare.trim_matches(['{', '}']).replace('-', "");
-    if digits.len() == 32 {
-        Uuid::try_parse(&digits).ok()
-    } else {
-        None
-    }
+    uuid_digits(text).and_then(|digits| Uuid::try_parse(&digits).ok())
 }
 
 fn as_text(bytes: &[u8]) -> Result<String> {

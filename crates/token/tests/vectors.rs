@@ -113,12 +113,9 @@ fn payload(version: &Value, said: &Value) -> Payload {
 fn unseal(sealed: &str, vectors: &Value) -> (String, u64) {
     let key = fernet::Fernet::new(vectors["keys"]["primary"].as_str().unwrap()).unwrap();
     let payload = key.decrypt_at_time(sealed, None, 0x7fff_ffff).unwrap();
-    let hex = payload
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let mut stamps = (0..32).map(|shift| 1_767_225_600 + shift);
     let made = stamps.rfind(|at| key.decrypt_at_time(sealed, Some(0), *at).is_ok());
-    (hex, made.unwrap())
+    (hex::encode(payload), made.unwrap())
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{Datelike as _, NaiveDateTime, SubsecRound, Utc};
+use chrono::{NaiveDateTime, SubsecRound, Utc};
 
 /// The source of the current time, passed in so that tests own it.
 #[derive(Clone)]
@@ -44,11 +44,6 @@ impl std::fmt::Debug for Clock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Clock({})", self.precise())
     }
-}
-
-/// Keeps a time that columns can hold and the API can render: of the years 1 to 9999, as Python's.
-pub fn storable(time: NaiveDateTime) -> Option<NaiveDateTime> {
-    (1..=9999).contains(&time.year()).then_some(time)
 }
 
 /// Renders a time as the API does: `2026-01-31T12:00:00.000000Z`.

@@ -100,10 +100,6 @@ pub enum Error {
     #[error("Request is too large.")]
     TooLarge,
 
-    /// 501.
-    #[error("The action you have requested has not been implemented.")]
-    NotImplemented,
-
     /// 503: a part that this server needs is away, or too much is asked at once.
     #[error(
         "The server is currently unable to handle the request due to misconfiguration or maintenance."
@@ -202,7 +198,6 @@ impl Error {
             Self::Gone(_) => 410,
             Self::TooLarge => 413,
             Self::Internal(_) => 500,
-            Self::NotImplemented => 501,
             Self::Unavailable { .. } => 503,
         }
     }

@@ -20,7 +20,7 @@ impl Extra {
         match (self.0.get(KEPT), self.0.len()) {
             (None, _) => {
                 let mut out = String::new();
-                json::push_object(&self.0, &mut out);
+                json::append_object(&self.0, &mut out);
                 Some(out)
             }
             (Some(kept), 1) => kept.as_str().map(str::to_owned),

@@ -5,16 +5,16 @@
 mod clock;
 mod error;
 mod extra;
-pub mod json;
 mod listing;
 mod overlay;
 mod resource;
 mod secret;
 
-pub use clock::{Clock, render_time, render_zoneless_time, storable};
+pub use clock::{Clock, render_time, render_zoneless_time};
 pub use error::{Error, Result, check_length};
 pub use extra::Extra;
-pub use json::write as to_python_json;
+pub use keystone_python::json;
+pub use keystone_python::json::write as to_python_json;
 pub use listing::{Case, Comparison, Filter, Listing, Page, filter_is_true};
 pub use overlay::overlay;
 pub use resource::{Resource, new_id, same_id};

@@ -93,7 +93,7 @@ impl<T> Page<T> {
     }
 }
 
-/// Reads a boolean filter as the reference does: everything that does not say no is yes.
+/// Reads a boolean filter as `attr_as_boolean` of `keystone/common/utils.py`: what does not say no is yes.
 pub fn filter_is_true(value: &str) -> bool {
-    !["0", "false", "off", "no", "f", "n"].contains(&value.to_ascii_lowercase().as_str())
+    keystone_python::bool_from_string(value) != Some(false)
 }

@@ -1,8 +1,7 @@
 //! Python's pretty printer: a value on one line if it fits, else one member a line, long text in pieces.
 
+use keystone_python as python;
 use serde_json::{Map, Value};
-
-use super::python;
 
 const WIDTH: usize = 72;
 

@@ -7,11 +7,10 @@ mod by_type;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use keystone_types::json;
+use keystone_python::{self as python, json};
 use serde_json::Value;
 
 use super::document::Schema;
-use super::python;
 use by_type::is_type;
 
 /// One element of the way to a failure, in the instance or in the schema.

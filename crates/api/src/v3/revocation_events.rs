@@ -3,12 +3,12 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDateTime;
+use keystone_python::parse_isotime;
 use keystone_types::{Error, Result};
 use serde_json::json;
 
 use crate::context::Context;
 use crate::error::{ApiError, json_line};
-use crate::iso8601;
 use crate::routes::{Routes, get};
 
 pub(crate) fn routes() -> Routes {
@@ -30,7 +30,7 @@ fn since(cx: &Context) -> Result<Option<NaiveDateTime>> {
         return Ok(None);
     };
     // The odd verb is the reference's.
-    iso8601::parse(since)
+    parse_isotime(since)
         .map(Some)
         .ok_or_else(|| Error::Validation(format!("invalidate date format {since}")))
 }

@@ -336,7 +336,7 @@ fn getters_return_every_option_of_their_type() {
             Kind::Float => format!("{:?}", config.optional_float(group, name)),
             Kind::List => format!("{:?}", config.list(group, name)),
             Kind::Multi => format!("{:?}", config.multi(group, name)),
-            Kind::Dict => format!("{:?}", config.json(group, name)),
+            Kind::Dict => config.json(group, name).to_string(),
             Kind::Lists => format!("{:?}", config.lists(group, name)),
         };
         assert!(!has_default || shown != "None", "{name}");

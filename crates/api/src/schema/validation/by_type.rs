@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use keystone_types::json::Kind;
+use keystone_python as python;
+use keystone_python::json::Kind;
 use serde_json::{Map, Number, Value};
 
 use super::{Flow, GO_ON, Run, Site, Step};
-use crate::schema::python;
 
 impl<'a> Run<'a> {
     pub(super) fn object(&mut self, site: Site<'a>, members: &'a Map<String, Value>) -> Flow {
@@ -132,7 +132,7 @@ impl<'a> Run<'a> {
                 })
             }
             ("format", Value::String(format)) if format == "uuid" => {
-                self.require(is_uuid(text), site, |value| {
+                self.require(python::uuid_digits(text).is_some(), site, |value| {
                     format!("{value} is not a 'uuid'")
                 })
             }
@@ -205,11 +205,4 @@ pub(super) fn is_type(value: &Value, name: &str) -> bool {
         Kind::Integer => name == "integer" || name == "number",
         Kind::Number => name == "number",
     }
-}
-
-/// With or without hyphens, braces and the URN prefix, as oslo.utils takes it.
-fn is_uuid(text: &str) -> bool {
-    let digits = text.replace("urn:", "").replace("uuid:", "");
-    let digits = digits.trim_matches(['{', '}']).replace('-', "");
-    digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
 }

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::{KEPT, Unit, read, units, verbatim};
+use crate::value::number_text;
 
 /// Writes a value as Python's `json.dumps` does: `", "` and `": "` between items, ASCII only.
 pub fn write(value: &Value) -> String {
@@ -13,29 +14,13 @@ pub fn write(value: &Value) -> String {
     out
 }
 
-/// Writes a number as Python does, which is not how Rust writes large and small ones.
-pub fn float(value: f64) -> String {
-    let scientific = format!("{value:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or_default();
-    if !(-4..16).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        return format!("{digits}e{sign}{:02}", exponent.unsigned_abs());
-    }
-    let mut plain = value.to_string();
-    if !plain.contains('.') {
-        plain.push_str(".0");
-    }
-    plain
-}
-
 /// Writes a value behind a text, as [`write()`] does.
 pub fn append(value: &Value, out: &mut String) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),
-        Value::Number(number) => push_number(number, out),
+        Value::Number(number) => out.push_str(&number_text(number)),
         Value::String(text) => match verbatim(text).and_then(read::respelt) {
             Some(json) => out.push_str(&json),
             None => push_string(text, out),
@@ -50,11 +35,12 @@ pub fn append(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
-        Value::Object(members) => push_object(members, out),
+        Value::Object(members) => append_object(members, out),
     }
 }
 
-pub(crate) fn push_object(members: &Map<String, Value>, out: &mut String) {
+/// Writes an object behind a text, without what stands under [`KEPT`].
+pub fn append_object(members: &Map<String, Value>, out: &mut String) {
     out.push('{');
     let shown = members.iter().filter(|(name, _)| *name != KEPT);
     for (i, (name, value)) in shown.enumerate() {
@@ -66,13 +52,6 @@ pub(crate) fn push_object(members: &Map<String, Value>, out: &mut String) {
         append(value, out);
     }
     out.push('}');
-}
-
-fn push_number(number: &Number, out: &mut String) {
-    match number.as_f64().filter(|_| number.is_f64()) {
-        Some(value) => out.push_str(&float(value)),
-        None => push_formatted(out, format_args!("{number}")),
-    }
 }
 
 pub(super) fn push_string(text: &str, out: &mut String) {

@@ -15,8 +15,7 @@ use serde_json::Value;
 
 pub use encoding::decoded;
 pub use read::{MAX_DEPTH, Unreadable, read};
-pub(crate) use write::push_object;
-pub use write::{append, float, write};
+pub use write::{append, append_object, write};
 
 /// Begins what only Python has. Alone or doubled it is itself.
 const ESCAPE: char = '\u{10ffff}';
@@ -28,7 +27,7 @@ const HALVES: std::ops::RangeInclusive<char> = '\u{f0000}'..='\u{f07ff}';
 const VERBATIM: &str = "\u{10ffff}\u{f0800}";
 
 /// The name of a member that holds a text which was to be an object and can't be read.
-pub(crate) const KEPT: &str = "\u{10ffff}\u{f0801}";
+pub const KEPT: &str = "\u{10ffff}\u{f0801}";
 
 /// The JSON text of a value that stands in a string because `serde_json` has no place for it: `NaN`, `[[…]]`.
 pub fn verbatim(text: &str) -> Option<&str> {
@@ -80,15 +79,16 @@ impl Kind {
     }
 }
 
-/// What Python takes for true.
-pub fn is_true(value: &Value) -> bool {
+/// Whether there is no `NaN` and no infinity in a value, which `json.dumps` refuses with `allow_nan=False`.
+pub fn is_finite(value: &Value) -> bool {
     match value {
-        Value::Null => false,
-        Value::Bool(flag) => *flag,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(members) => !members.is_empty(),
+        // Also says no to such a word in a text that lies too deep to be held as one.
+        Value::String(text) => {
+            verbatim(text).is_none_or(|json| !json.contains("NaN") && !json.contains("Infinity"))
+        }
+        Value::Array(items) => items.iter().all(is_finite),
+        Value::Object(members) => members.values().all(is_finite),
+        _ => true,
     }
 }
 

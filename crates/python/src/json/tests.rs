@@ -1,0 +1,123 @@
+use serde_json::json;
+
+use super::*;
+
+#[test]
+fn serde_passes_every_value_on() {
+    #[derive(serde::Deserialize, serde::Serialize)]
+    struct Resource {
+        id: u64,
+        #[serde(flatten)]
+        other: serde_json::Map<String, Value>,
+    }
+
+    for text in [
+        "NaN",
+        "-Infinity",
+        "18446744073709551616",
+        r#""\ud800""#,
+        r#""\udbff\udfff""#,
+        r#"{"\ud800": [1.5, -1, null, true, {}]}"#,
+    ] {
+        let body = json!({"id": 1, "x": read(text).unwrap()});
+        let resource: Resource = serde_json::from_value(body).unwrap();
+        let again = serde_json::to_value(resource).unwrap();
+        assert_eq!(write(&again), format!(r#"{{"id": 1, "x": {text}}}"#));
+    }
+}
+
+#[test]
+fn nesting_has_a_bound_and_takes_no_stack() {
+    let lists = |depth| "[".repeat(depth) + &"]".repeat(depth);
+    let objects = |depth: usize| r#"{"é": "#.repeat(depth) + "NaN" + &"}".repeat(depth);
+    // Far less than any thread has.
+    let work = move || {
+        for depth in [1, 99, 100, 101, 200, MAX_DEPTH] {
+            let value = read(lists(depth)).unwrap();
+            assert_eq!(write(&value), lists(depth), "{depth}");
+            let value = read(objects(depth)).unwrap();
+            assert_eq!(
+                write(&value),
+                objects(depth).replace('é', "\\u00e9"),
+                "{depth}"
+            );
+        }
+        for depth in [MAX_DEPTH + 1, 100_000] {
+            assert!(read(lists(depth)).is_err());
+            assert!(read(objects(depth)).is_err());
+            assert!(read("[".repeat(depth)).is_err());
+        }
+        let mixed = format!(
+            "{}[1, {{\"a\": [], \"b\": {{}}}}, \"\\ud800\"], 2{}",
+            "[".repeat(120),
+            "]".repeat(120)
+        );
+        assert_eq!(write(&read(&mixed).unwrap()), mixed);
+        for broken in ["[1,]", "[1 2]", r#"{"a" 1}"#, r#"{"a": 1, }"#, "{]", "[}"] {
+            assert!(
+                read("[".repeat(120) + broken + &"]".repeat(120)).is_err(),
+                "{broken}"
+            );
+        }
+    };
+    let thread = std::thread::Builder::new()
+        .stack_size(256 << 10)
+        .spawn(work);
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn a_text_from_elsewhere_never_becomes_broken_json() {
+    for text in [
+        "\u{10ffff}\u{f0800}",
+        "\u{10ffff}\u{f0800}]",
+        "\u{10ffff}\u{f0800}1, 2",
+        "\u{10ffff}",
+        "\u{10ffff}x",
+    ] {
+        let written = write(&json!([text]));
+        assert!(read(&written).unwrap()[0].is_string(), "{written}");
+    }
+    assert_eq!(write(&json!("\u{10ffff}x")), r#""\udbff\udfffx""#);
+}
+
+#[test]
+fn every_value_has_its_kind() {
+    for (text, kind) in [
+        ("null", Kind::Null),
+        ("true", Kind::Bool),
+        ("1", Kind::Integer),
+        ("1.0", Kind::Integer),
+        ("1e999", Kind::Number),
+        ("NaN", Kind::Number),
+        ("1.5", Kind::Number),
+        ("18446744073709551616", Kind::Integer),
+        (r#""1""#, Kind::String),
+        (r#""\ud800""#, Kind::String),
+        ("[]", Kind::Array),
+        ("{}", Kind::Object),
+    ] {
+        assert_eq!(Kind::of(&read(text).unwrap()), kind, "{text}");
+    }
+    let mut deep = read("[".repeat(150) + &"]".repeat(150)).unwrap();
+    while let Value::Array(items) = &mut deep {
+        deep = items.remove(0);
+    }
+    assert_eq!(Kind::of(&deep), Kind::Array);
+}
+
+#[test]
+fn only_whole_texts_can_be_stored() {
+    let text = |json: &str| read(json).unwrap().as_str().unwrap().to_owned();
+    assert_eq!(plain(&text("\"a\"")).as_deref(), Some("a"));
+    assert_eq!(
+        plain(&text("\"a\u{10ffff}\"")).as_deref(),
+        Some("a\u{10ffff}")
+    );
+    assert_eq!(
+        plain(&text("\"\u{10ffff}\u{f0000}\"")).as_deref(),
+        Some("\u{10ffff}\u{f0000}")
+    );
+    assert_eq!(plain(&text(r#""a\ud800""#)), None);
+    assert_eq!(plain(&text("NaN")), None);
+}
