@@ -48,6 +48,30 @@ pub struct Query {
     lock: Option<Lock>,
 }
 
+/// What a statement read, each row decoded or not.
+struct Rows<T> {
+    text: Cow<'static, str>,
+    rows: Vec<sqlx::Result<T>>,
+}
+
+impl<T> Rows<T> {
+    fn all(self) -> Result<Vec<T>> {
+        let rows: sqlx::Result<_> = self.rows.into_iter().collect();
+        rows.map_err(|e| Error::of(e, &self.text))
+    }
+
+    fn first(mut self) -> Result<Option<T>> {
+        self.rows.truncate(1);
+        Ok(self.all()?.pop())
+    }
+
+    fn readable(mut self) -> Result<Vec<T>> {
+        let rows = self.rows.into_iter();
+        self.rows = rows.filter_map(|row| left_out(row, &self.text)).collect();
+        self.all()
+    }
+}
+
 /// Starts a statement from literal SQL.
 pub fn sql(text: &'static str) -> Query {
     Query::new(Cow::Borrowed(text), Vec::new())
@@ -100,22 +124,13 @@ impl Query {
 
     /// Fetches every row.
     pub async fn fetch_all<T: Record>(self, exec: impl Into<Exec<'_>>) -> Result<Vec<T>> {
-        let (text, rows) = self.rows::<T>(exec.into()).await;
-        let rows = rows.and_then(|rows| rows.into_iter().collect());
-        rows.map_err(|e| Error::of(e, &text))
+        self.rows(exec.into()).await?.all()
     }
 
     /// Fetches every row that can be read, for a list that people look at: each of the others is left out with a line in
     /// the log. Never for what a decision hangs on.
     pub async fn fetch_readable<T: Record>(self, exec: impl Into<Exec<'_>>) -> Result<Vec<T>> {
-        let (text, rows) = self.rows::<T>(exec.into()).await;
-        let rows = rows.and_then(|rows| {
-            let readable = rows
-                .into_iter()
-                .filter_map(|row| skip_unreadable(row, &text));
-            readable.collect()
-        });
-        rows.map_err(|e| Error::of(e, &text))
+        self.rows(exec.into()).await?.readable()
     }
 
     /// Fetches a page of what [`Select::page`](crate::Select::page) selects, of rows that can be read: as many as there are
@@ -123,35 +138,26 @@ impl Query {
     pub async fn fetch_page<T: Record>(self, listing: &Listing, db: &Db) -> Result<Page<T>> {
         let mut query = self;
         loop {
-            let (text, rows) = query.clone().rows(db.into()).await;
-            let rows = rows.map_err(|e| Error::of(e, &text))?;
-            let unreadable = rows.iter().filter(|row| row.is_err()).count();
+            let rows: Rows<T> = query.clone().rows(db.into()).await?;
+            let found = rows.rows.len();
+            let unreadable = rows.rows.iter().filter(|row| row.is_err()).count();
             if let (Some(limit), Some(Arg::Int(Some(asked)))) =
                 (listing.limit, query.args.last_mut())
                 && unreadable > 0
-                && i64::try_from(rows.len()).is_ok_and(|found| found >= *asked)
-                && rows.len() - unreadable <= limit as usize
+                && i64::try_from(found).is_ok_and(|found| found >= *asked)
+                && found - unreadable <= limit as usize
             {
                 // In few steps, should many be unreadable.
                 *asked = asked.saturating_mul(2);
                 continue;
             }
-            let readable = rows
-                .into_iter()
-                .filter_map(|row| skip_unreadable(row, &text));
-            let readable: sqlx::Result<Vec<T>> = readable.collect();
-            return Ok(Page::cut(
-                readable.map_err(|e| Error::of(e, &text))?,
-                listing,
-            ));
+            return Ok(Page::cut(rows.readable()?, listing));
         }
     }
 
     /// Fetches the first row, if there is one.
     pub async fn fetch_optional<T: Record>(self, exec: impl Into<Exec<'_>>) -> Result<Option<T>> {
-        let (text, rows) = self.rows::<T>(exec.into()).await;
-        let first = rows.and_then(|rows| rows.into_iter().next().transpose());
-        first.map_err(|e| Error::of(e, &text))
+        self.rows(exec.into()).await?.first()
     }
 
     /// Fetches the first row; no row is an error.
@@ -201,11 +207,7 @@ impl Query {
         }
     }
 
-    /// The rows, each decoded or not; and the text, once the statement is gone.
-    async fn rows<T: Record>(
-        self,
-        exec: Exec<'_>,
-    ) -> (Cow<'static, str>, sqlx::Result<Vec<sqlx::Result<T>>>) {
+    async fn rows<T: Record>(self, exec: Exec<'_>) -> Result<Rows<T>> {
         let text = self.announce(&exec);
         let limit = exec.limit();
         let work = async {
@@ -227,7 +229,10 @@ impl Query {
                 },
             }
         };
-        (text, Box::pin(work).await)
+        match Box::pin(work).await {
+            Ok(rows) => Ok(Rows { text, rows }),
+            Err(error) => Err(Error::of(error, &text)),
+        }
     }
 
     /// Reads on any connection. What found it dead is sent again on another.
