@@ -43,8 +43,13 @@ pub(crate) fn text(text: &str, names: &Names) -> String {
     if let Some(name) = names.get(text) {
         return format!("{{{name}}}");
     }
-    let text = TOKEN.replace_all(text, "{secret}");
-    let text = WORD.replace_all(&text, |word: &Captures<'_>| {
+    let text = hide_ids(&TOKEN.replace_all(text, "{secret}"), names);
+    let nines = |time: &Captures<'_>| time[0].replace(|c: char| c.is_ascii_digit(), "9");
+    TIME.replace_all(&text, nines).into_owned()
+}
+
+fn hide_ids(text: &str, names: &Names) -> String {
+    let hidden = WORD.replace_all(text, |word: &Captures<'_>| {
         let word = &word[0];
         if is_id(word) {
             let name = names.get(word).map_or("id", String::as_str);
@@ -53,8 +58,7 @@ pub(crate) fn text(text: &str, names: &Names) -> String {
             word.to_owned()
         }
     });
-    let nines = |time: &Captures<'_>| time[0].replace(|c: char| c.is_ascii_digit(), "9");
-    TIME.replace_all(&text, nines).into_owned()
+    hidden.into_owned()
 }
 
 fn is_id(word: &str) -> bool {
@@ -63,12 +67,8 @@ fn is_id(word: &str) -> bool {
 
 /// The lengths in place of lists, and no id under its name: which ones are there is chance.
 pub(crate) fn counted(value: &Value) -> Value {
-    let nameless = |word: &Captures<'_>| {
-        let word = &word[0];
-        if is_id(word) { "{id}" } else { word }.to_owned()
-    };
     match value {
-        Value::String(text) => WORD.replace_all(text, nameless).into_owned().into(),
+        Value::String(text) => hide_ids(text, &Names::new()).into(),
         Value::Array(items) => items.len().into(),
         Value::Object(members) => {
             let members = members.iter();

@@ -40,7 +40,7 @@ class Recorder:
         if "wait" in step:
             time.sleep(step["wait"] + 0.1)
             return step
-        asked = self.fill({key: step[key] for key in ("path", "body", "raw", "headers") if key in step})
+        asked = filled({key: step[key] for key in ("path", "body", "raw", "headers") if key in step}, self.ids)
         try:
             answer = wire.request(
                 step["method"],
@@ -96,15 +96,6 @@ class Recorder:
         except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
             raise SystemExit(f"nothing to save: {step}\n{answer}\n{error!r}") from error
 
-    def fill(self, value):
-        if isinstance(value, dict):
-            return {key: self.fill(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [self.fill(inner) for inner in value]
-        if isinstance(value, str):
-            return NAME.sub(lambda found: self.ids.get(found[1], found[0]), value)
-        return value
-
     def hide(self, value, key=None):
         if isinstance(value, dict):
             return {self.hide(name): self.hide(inner, name) for name, inner in value.items()}
@@ -116,12 +107,24 @@ class Recorder:
             if key in AUDITS:
                 return "{audit}"
             value = TOKEN.sub("{secret}", value)
-            value = WORD.sub(lambda found: self.hide_id(found[0]), value)
+            value = hide_ids(value, self.names)
             return TIME.sub(lambda found: re.sub(r"[0-9]", "9", found[0]), value)
         return value
 
-    def hide_id(self, word):
-        return "{%s}" % self.names.get(word, "id") if ID.fullmatch(word) else word
+
+def hide_ids(text, names):
+    return WORD.sub(lambda found: "{%s}" % names.get(found[0], "id") if ID.fullmatch(found[0]) else found[0], text)
+
+
+def filled(value, ids):
+    """A value with ids in the places of their names."""
+    if isinstance(value, dict):
+        return {key: filled(inner, ids) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, ids) for inner in value]
+    if isinstance(value, str):
+        return NAME.sub(lambda found: ids.get(found[1], found[0]), value)
+    return value
 
 
 def canonical(value):
@@ -146,7 +149,7 @@ def counted(value):
     if isinstance(value, list):
         return len(value)
     if isinstance(value, str):
-        return WORD.sub(lambda found: "{id}" if ID.fullmatch(found[0]) else found[0], value)
+        return hide_ids(value, {})
     return value
 
 

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::Request;
 use chrono::Duration;
 use keystone::Settings;
-use keystone_testkit::{Answer, Cloud};
+use keystone_testkit::{Answer, Cloud, Ids, fill, fill_text};
 use serde_json::{Map, Value, json};
 
 use crate::hide::{self, Names};
@@ -31,7 +31,7 @@ const SECRET_HEADERS: [&str; 2] = ["openstack-auth-receipt", "x-subject-token"];
 /// The cloud that is asked, and what its answers go by.
 pub(crate) struct Replay {
     cloud: Cloud,
-    ids: HashMap<String, String>,
+    ids: Ids,
     pub(crate) names: Names,
     tokens: HashMap<String, String>,
 }
@@ -78,16 +78,16 @@ impl Replay {
     }
 
     pub(crate) async fn ask(&mut self, step: &Step) -> Answer {
-        let path = self.fill_text(&step.path).replace(' ', "%20");
+        let path = fill_text(&step.path, &self.ids).replace(' ', "%20");
         let mut request = Request::builder().method(step.method.as_str()).uri(path);
         for (name, value) in step.headers.iter().flatten() {
             let value = value.as_str().expect("a header is text");
-            request = request.header(name, self.fill_text(value));
+            request = request.header(name, fill_text(value, &self.ids));
         }
         let body = match (&step.body, &step.raw) {
             (Some(body), _) => {
                 request = request.header("content-type", "application/json");
-                self.fill(body).to_string()
+                fill(body, &self.ids).to_string()
             }
             (None, raw) => self.fill_text(raw.as_deref().unwrap_or_default()),
         };
@@ -115,25 +115,6 @@ impl Replay {
                 }
             }
         }
-    }
-
-    fn fill(&self, value: &Value) -> Value {
-        match value {
-            Value::String(text) => self.fill_text(text).into(),
-            Value::Array(items) => items.iter().map(|item| self.fill(item)).collect(),
-            Value::Object(members) => members
-                .iter()
-                .map(|(key, inner)| (key.clone(), self.fill(inner)))
-                .collect(),
-            other => other.clone(),
-        }
-    }
-
-    fn fill_text(&self, text: &str) -> String {
-        let known = self.ids.iter();
-        known.fold(text.to_owned(), |text, (name, id)| {
-            text.replace(&format!("{{{name}}}"), id)
-        })
     }
 
     /// What the reference answered and what came, where that is not the same.

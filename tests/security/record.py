@@ -91,13 +91,7 @@ class Cloud:
         return self.client(who)(step["method"], path, self.fill(step.get("body")), headers=headers)
 
     def fill(self, value):
-        if isinstance(value, dict):
-            return {key: self.fill(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [self.fill(inner) for inner in value]
-        if isinstance(value, str):
-            return parity.NAME.sub(lambda found: self.ids.get(found[1], found[0]), value)
-        return value
+        return parity.filled(value, self.ids)
 
     def state(self, holder):
         """Whether a token is good for asking about itself."""

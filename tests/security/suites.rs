@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::body::Body;
 use axum::http::Request;
-use keystone_testkit::{Answer, Cloud, Session};
+use keystone_testkit::{Answer, Cloud, Ids, Session, fill, fill_text};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ pub(crate) struct Holder {
 pub(crate) struct Stage {
     /// The nodes.
     pub(crate) nodes: [Cloud; 2],
-    pub(crate) ids: HashMap<String, String>,
+    pub(crate) ids: Ids,
     pub(crate) tokens: HashMap<String, String>,
     pub(crate) snapshot: Snapshot,
 }
@@ -81,7 +81,7 @@ impl Stage {
 
     async fn log_in(&self, holder: &Holder) -> String {
         let nobody = self.nodes[0].nobody();
-        let scope = self.fill(&holder.scope);
+        let scope = fill(&holder.scope, &self.ids);
         let unscoped = json!("unscoped");
         let user = json!({ "id": self.ids[&holder.user] });
         let first = if holder.rescoped { &unscoped } else { &scope };
@@ -96,7 +96,7 @@ impl Stage {
 
     /// The answer of a node to somebody.
     pub(crate) async fn ask(&self, node: &Cloud, who: &str, question: &Question) -> Answer {
-        let path = self.fill_text(&question.path);
+        let path = fill_text(&question.path, &self.ids);
         let mut request = Request::builder()
             .method(question.method.as_str())
             .uri(path);
@@ -108,7 +108,7 @@ impl Stage {
             None => Body::empty(),
             Some(body) => {
                 request = request.header("content-type", "application/json");
-                Body::from(self.fill(body).to_string())
+                Body::from(fill(body, &self.ids).to_string())
             }
         };
         let request = request
@@ -128,35 +128,6 @@ impl Stage {
     pub(crate) async fn restore(&self) {
         let db = self.nodes[0].keystone.db();
         self.snapshot.restore(db).await;
-    }
-
-    fn fill(&self, value: &Value) -> Value {
-        match value {
-            Value::String(text) => self.fill_text(text).into(),
-            Value::Array(items) => items.iter().map(|item| self.fill(item)).collect(),
-            Value::Object(members) => members
-                .iter()
-                .map(|(key, inner)| (key.clone(), self.fill(inner)))
-                .collect(),
-            other => other.clone(),
-        }
-    }
-
-    fn fill_text(&self, text: &str) -> String {
-        let mut filled = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
-            filled.push_str(before);
-            let name = after.split('}').next().unwrap_or_default();
-            if let Some(id) = self.ids.get(name) {
-                filled.push_str(id);
-                rest = &after[name.len() + 1..];
-            } else {
-                filled.push('{');
-                rest = after;
-            }
-        }
-        filled + rest
     }
 }
 
