@@ -81,7 +81,7 @@ async fn a_list_takes_one_statement() {
     assert_eq!(within.unwrap().items.len(), 4);
     assert_eq!(count.swap(0, Ordering::Relaxed), 1);
     let of_two = identity
-        .limits_of_relatives("default", Relatives::Below)
+        .limits_of_relatives("default", Relatives::Descendants)
         .await
         .unwrap();
     assert_eq!(of_two.len(), 4);

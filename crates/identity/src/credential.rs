@@ -126,7 +126,7 @@ impl Identity {
         )?;
         check_length("type", &credential.credential_type, 255)?;
         transaction!(self.db, |tx| {
-            self.check_room(tx, &credential.user_id).await?;
+            self.check_user_limit(tx, &credential.user_id).await?;
             sql("INSERT INTO credential (id, user_id, project_id, type, extra, encrypted_blob, key_hash) \
                  VALUES (?, ?, ?, ?, ?, ?, ?)")
             .bind(&credential.id)
@@ -147,16 +147,16 @@ impl Identity {
             .await
     }
 
-    /// 403 where a user has as many credentials as `[credential] user_limit` allows. Those who make more at the same
-    /// time follow each other.
-    async fn check_room(&self, tx: &mut Tx, user_id: &str) -> Result<()> {
+    /// 403 where a user has as many credentials as `[credential] user_limit` allows. Writers for one user
+    /// take turns.
+    async fn check_user_limit(&self, tx: &mut Tx, user_id: &str) -> Result<()> {
         let Some(limit) = self.settings.credential_user_limit else {
             return Ok(());
         };
         let user = sql("SELECT id FROM user WHERE id = ?").bind(user_id);
         let user: Option<(String,)> = user.locking().fetch_optional(&mut *tx).await?;
         if user.is_none() {
-            // Nobody insists on a user. The row above all domains is there in every database.
+            // The user need not exist. The row above all domains exists in every database.
             let root = sql("SELECT id FROM project WHERE id = ?").bind(ROOT);
             root.locking().fetch_optional::<(String,)>(&mut *tx).await?;
         }
@@ -193,7 +193,7 @@ impl Identity {
         }
     }
 
-    /// How many credentials are sealed with another key than the one with this hash.
+    /// The number of credentials that are sealed with another key than the one with this hash.
     pub async fn credentials_under_other_keys(&self, key_hash: &str) -> Result<i64> {
         let (others,): (i64,) = sql("SELECT COUNT(*) FROM credential WHERE key_hash <> ?")
             .bind(key_hash)
@@ -208,7 +208,7 @@ impl Identity {
         Ok(sql(query).bind(key_hash).fetch_all(&self.db).await?)
     }
 
-    /// Puts `blob` in the place of a ciphertext; what a server has stored meanwhile stays.
+    /// Replaces a ciphertext by `blob`, unless another one was stored meanwhile.
     pub async fn reseal_credential(&self, id: &str, before: &str, blob: &SealedBlob) -> Result<()> {
         sql("UPDATE credential SET encrypted_blob = ?, key_hash = ? WHERE id = ? AND encrypted_blob = ?")
             .bind(&blob.encrypted_blob)

@@ -1,4 +1,4 @@
-//! Domains: the owners of users, groups and projects. Each is a project that acts as one.
+//! Domains: the owners of users, groups and projects. Each is a project that acts as a domain.
 
 use keystone_storage::{Tx, sql, transaction};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result};
@@ -13,7 +13,7 @@ use crate::project::{Project, ROOT, check_url_safe, locked};
 /// A domain, as served.
 #[derive(Clone, Debug, Serialize)]
 pub struct Domain {
-    /// What no column holds.
+    /// Attributes without a column.
     #[serde(flatten)]
     pub extra: Extra,
     /// The id.
@@ -22,9 +22,9 @@ pub struct Domain {
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
-    /// Disabling it disables all that it owns.
+    /// Whether it is enabled; what a disabled domain owns is disabled too.
     pub enabled: Option<bool>,
-    /// Simple labels.
+    /// The tags.
     pub tags: Tags,
     /// `immutable`.
     pub options: Options,
@@ -79,7 +79,7 @@ impl Identity {
 
     /// One domain.
     pub async fn domain(&self, id: &str) -> Result<Domain> {
-        acting(self.project(id).await, id).map(Domain::from)
+        as_domain(self.project(id).await, id).map(Domain::from)
     }
 
     /// One domain by name.
@@ -107,8 +107,8 @@ impl Identity {
             .get("name")
             .and_then(Value::as_str)
             .unwrap_or(&current.name);
-        self.check_not_federated(id, name)?;
-        // What makes it a domain is not an attribute of a domain.
+        self.check_not_reserved(id, name)?;
+        // These are attributes of projects and not of domains.
         for key in ["domain_id", "parent_id", "is_domain"] {
             patch.shift_remove(key);
         }
@@ -118,14 +118,14 @@ impl Identity {
     /// Deletes a disabled domain and all that it owns.
     pub async fn delete_domain(&self, id: &str) -> Result<()> {
         transaction!(self.db, |tx| {
-            let project = acting(locked(tx, id).await, id)?;
+            let project = as_domain(locked(tx, id).await, id)?;
             project.check_delete()?;
             if project.is_enabled() {
                 return Err(Error::Refused(
                     "Cannot delete a domain that is enabled, please disable it first.".to_owned(),
                 ));
             }
-            check_owned(tx, &project.id).await?;
+            check_mutable(tx, &project.id).await?;
             self.remove_owned(tx, &project.id).await?;
             self.remove_projects(tx, &[project.id]).await
         })
@@ -190,7 +190,7 @@ impl Identity {
         Ok(())
     }
 
-    pub(crate) fn check_not_federated(&self, id: &str, name: &str) -> Result<()> {
+    pub(crate) fn check_not_reserved(&self, id: &str, name: &str) -> Result<()> {
         let reserved = self.settings.federated_domain_name.to_lowercase();
         if name.to_lowercase() == reserved {
             return Err(Error::Validation(format!("Domain cannot be named {name}")));
@@ -203,18 +203,17 @@ impl Identity {
 }
 
 /// A project, if it acts as a domain.
-pub(crate) fn acting(found: Result<Project>, id: &str) -> Result<Project> {
+pub(crate) fn as_domain(found: Result<Project>, id: &str) -> Result<Project> {
     match found {
-        // The database may find `DEFAULT` where `default` is: what belongs to the one would
-        // then not be in the other.
+        // `MariaDB` ignores case, and what refers to `DEFAULT` would not be found in `default`.
         Ok(project) if project.is_domain && project.id == id => Ok(project),
         Ok(_) | Err(Error::NotFound { .. }) => Err(Error::not_found::<Domain>(id)),
         Err(error) => Err(error),
     }
 }
 
-/// An immutable project keeps its domain.
-async fn check_owned(tx: &mut Tx, domain_id: &str) -> Result<()> {
+/// 403 if a project of the domain is immutable.
+async fn check_mutable(tx: &mut Tx, domain_id: &str) -> Result<()> {
     let query = sql("\
         SELECT p.id FROM project p JOIN project_option o ON o.project_id = p.id \
          WHERE p.domain_id = ? AND o.option_id = 'IMMU' \

@@ -1,5 +1,5 @@
-//! Domain configuration: options of `keystone.conf` that a domain has for itself. Sensitive ones are kept apart, and never
-//! shown.
+//! Domain configuration: options of `keystone.conf` that a domain overrides. Sensitive ones are stored in a table of their
+//! own and never shown.
 
 mod rules;
 
@@ -7,13 +7,13 @@ use keystone_storage::{Exec, Query, Tx, sql, transaction};
 use keystone_types::{Error, Result, json, to_python_json};
 use serde_json::{Map, Value};
 
-use crate::domain;
 use crate::identity::Identity;
-use crate::project;
+use crate::{domain, project};
 
 pub use rules::ConfigOptions;
 use rules::{check_patch, invalid, not_found};
 
+/// Stored values that are false in Python.
 const FALSE: [&str; 7] = ["null", "false", "0", "0.0", "\"\"", "[]", "{}"];
 
 /// Groups of options with their values.
@@ -36,7 +36,7 @@ struct Row {
 }
 
 impl Identity {
-    /// What a domain has set, without what is sensitive.
+    /// The options that a domain has set, without sensitive ones.
     pub async fn domain_config(&self, domain_id: &str, part: ConfigPart<'_>) -> Result<Config> {
         let known = &self.settings.config_options;
         known.check(part)?;
@@ -44,10 +44,10 @@ impl Identity {
         if rows.is_empty() {
             return Err(not_found(domain_id, part));
         }
-        shown(domain_id, rows, part.option.is_some())
+        to_config(domain_id, rows, part.option.is_some())
     }
 
-    /// Replaces the configuration of a domain; tells too whether there was none.
+    /// Replaces the configuration of a domain; returns too whether there was none.
     pub async fn create_domain_config(
         &self,
         domain_id: &str,
@@ -56,16 +56,16 @@ impl Identity {
         let known = &self.settings.config_options;
         let config = known.check_config(config)?;
         transaction!(self.db, |tx| {
-            locked(tx, domain_id).await?;
+            lock_domain(tx, domain_id).await?;
             let removed = remove(tx, domain_id, ConfigPart::default()).await?;
             self.insert(tx, domain_id, config).await?;
             let rows = whitelisted(tx, domain_id, ConfigPart::default()).await?;
-            Ok((shown(domain_id, rows, false)?, removed == 0))
+            Ok((to_config(domain_id, rows, false)?, removed == 0))
         })
         .await
     }
 
-    /// Lays options over the configuration of a domain; of a part only what is there already.
+    /// Changes options of the configuration of a domain; a group or option must exist to be changed by itself.
     pub async fn update_domain_config(
         &self,
         domain_id: &str,
@@ -84,7 +84,7 @@ impl Identity {
         known.check(part)?;
         check_patch(config, part)?;
         transaction!(self.db, |tx| {
-            locked(tx, domain_id).await?;
+            lock_domain(tx, domain_id).await?;
             if part.group.is_some() && first_value(tx, domain_id, part).await?.is_none() {
                 return Err(not_found(domain_id, part));
             }
@@ -103,20 +103,20 @@ impl Identity {
         self.domain_config(domain_id, ConfigPart::default()).await
     }
 
-    /// Deletes the configuration of a domain, or a part that is there.
+    /// Deletes the configuration of a domain, or an existing part of it.
     pub async fn delete_domain_config(&self, domain_id: &str, part: ConfigPart<'_>) -> Result<()> {
         self.settings.config_options.check(part)?;
         transaction!(self.db, |tx| {
-            locked(tx, domain_id).await?;
+            lock_domain(tx, domain_id).await?;
             if let Some(group) = part.group {
-                check_there(tx, domain_id, group, part).await?;
+                check_exists(tx, domain_id, group, part).await?;
             }
             remove(tx, domain_id, part).await.map(drop)
         })
         .await
     }
 
-    /// The rules about passwords that users of the default domain may read.
+    /// The options about passwords that users of the default domain may read.
     pub fn security_compliance_config(
         &self,
         domain_id: &str,
@@ -131,7 +131,7 @@ impl Identity {
         self.settings.config_options.security_compliance(option)
     }
 
-    /// What `keystone.conf` says for those who have set nothing.
+    /// The options of `keystone.conf`, which apply where a domain has none.
     pub fn default_domain_config(&self, part: ConfigPart<'_>) -> Result<Config> {
         self.settings.config_options.defaults(part)
     }
@@ -152,14 +152,14 @@ impl Identity {
     }
 }
 
-/// Those who change the configuration of a domain follow each other.
-async fn locked(tx: &mut Tx, domain_id: &str) -> Result<()> {
+/// Locks a domain, so that writers of its configuration take turns.
+async fn lock_domain(tx: &mut Tx, domain_id: &str) -> Result<()> {
     let domain = project::locked(tx, domain_id).await;
-    domain::acting(domain, domain_id).map(drop)
+    domain::as_domain(domain, domain_id).map(drop)
 }
 
-/// 404 for a part that is not there.
-async fn check_there(
+/// 404 for a part that does not exist.
+async fn check_exists(
     tx: &mut Tx,
     domain_id: &str,
     group: &str,
@@ -176,7 +176,7 @@ async fn check_there(
         return Ok(());
     }
     let value = first_value(tx, domain_id, part).await?;
-    // The reference does not see what Python takes for false.
+    // `keystone/resource/core.py` treats a value that is false as missing.
     if value.is_some_and(|value| !FALSE.contains(&value.as_str())) {
         Ok(())
     } else {
@@ -194,7 +194,7 @@ async fn whitelisted(
         "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? ORDER BY `option`",
         "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
     ];
-    Ok(of_part(TEXTS, domain_id, part).fetch_all(exec).await?)
+    Ok(for_part(TEXTS, domain_id, part).fetch_all(exec).await?)
 }
 
 /// The first value of a part, sensitive or not, as it is stored.
@@ -212,7 +212,7 @@ async fn first_value(tx: &mut Tx, domain_id: &str, part: ConfigPart<'_>) -> Resu
         ],
     ];
     for texts in TEXTS {
-        let query = of_part(texts, domain_id, part);
+        let query = for_part(texts, domain_id, part);
         if let Some((value,)) = query.fetch_optional(&mut *tx).await? {
             return Ok(Some(value));
         }
@@ -220,7 +220,7 @@ async fn first_value(tx: &mut Tx, domain_id: &str, part: ConfigPart<'_>) -> Resu
     Ok(None)
 }
 
-/// Deletes a part, sensitive or not, and tells how many options that were.
+/// Deletes a part, sensitive or not; returns the number of options.
 async fn remove(tx: &mut Tx, domain_id: &str, part: ConfigPart<'_>) -> Result<u64> {
     const TEXTS: [[&str; 3]; 2] = [
         [
@@ -236,13 +236,13 @@ async fn remove(tx: &mut Tx, domain_id: &str, part: ConfigPart<'_>) -> Result<u6
     ];
     let mut removed = 0;
     for texts in TEXTS {
-        removed += of_part(texts, domain_id, part).execute(&mut *tx).await?;
+        removed += for_part(texts, domain_id, part).execute(&mut *tx).await?;
     }
     Ok(removed)
 }
 
-/// The statement for as much as the part names.
-fn of_part(texts: [&'static str; 3], domain_id: &str, part: ConfigPart<'_>) -> Query {
+/// The statement of the three that fits the part.
+fn for_part(texts: [&'static str; 3], domain_id: &str, part: ConfigPart<'_>) -> Query {
     match (part.group, part.option) {
         (None, _) => sql(texts[0]).bind(domain_id),
         (Some(group), None) => sql(texts[1]).bind(domain_id).bind(group),
@@ -250,8 +250,8 @@ fn of_part(texts: [&'static str; 3], domain_id: &str, part: ConfigPart<'_>) -> Q
     }
 }
 
-/// Rows as they are shown: an option that was asked for stands without its group.
-fn shown(domain_id: &str, rows: Vec<Row>, alone: bool) -> Result<Config> {
+/// Rows as a configuration; a single option is shown without its group.
+fn to_config(domain_id: &str, rows: Vec<Row>, alone: bool) -> Result<Config> {
     let mut config = Config::new();
     for Row {
         group,

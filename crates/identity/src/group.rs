@@ -1,4 +1,4 @@
-//! Groups of users, and who is in them.
+//! Groups of users, and their members.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use crate::shared_lock;
 /// A group, as stored and as served.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Group {
-    /// What no column holds.
+    /// Attributes without a column.
     #[serde(flatten)]
     #[sqlx(try_from = "Option<String>")]
     pub extra: Extra,
@@ -44,13 +44,13 @@ impl Resource for Group {
     }
 }
 
-/// A group as one of its members sees it.
+/// A group as the list of a user's groups shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Membership {
     /// The group.
     #[serde(flatten)]
     pub group: Group,
-    /// When a membership that federation gave ends.
+    /// When a federated membership expires.
     pub membership_expires_at: Option<String>,
 }
 
@@ -147,7 +147,7 @@ impl Identity {
         .await
     }
 
-    /// Deletes a group; if it had roles, its members' tokens end.
+    /// Deletes a group; if it has roles, the tokens of its members are revoked.
     pub async fn delete_group(&self, id: &str) -> Result<()> {
         transaction!(self.db, |tx| {
             let group = locked(tx, id).await?;
@@ -156,7 +156,7 @@ impl Identity {
         .await
     }
 
-    /// Puts a user into a group; one who is in it already stays.
+    /// Adds a user to a group; a membership that exists stays.
     pub async fn add_user_to_group(&self, user_id: &str, group_id: &str) -> Result<()> {
         transaction!(self.db, |tx| {
             let group = shared_lock::group(tx, group_id).await?;
@@ -174,7 +174,7 @@ impl Identity {
         .await
     }
 
-    /// Takes a user out of a group, which ends the user's tokens.
+    /// Removes a user from a group, which revokes the user's tokens.
     pub async fn remove_user_from_group(&self, user_id: &str, group_id: &str) -> Result<()> {
         transaction!(self.db, |tx| {
             let removed =
@@ -194,7 +194,7 @@ impl Identity {
         .await
     }
 
-    /// Whether a user is in a group; not being in it is a 404.
+    /// 404 unless a user is in a group.
     pub async fn check_user_in_group(&self, user_id: &str, group_id: &str) -> Result<()> {
         let group = self.group(group_id).await?;
         self.user_row(user_id).await?;
@@ -242,8 +242,8 @@ impl Identity {
         }))
     }
 
-    /// The groups that federation has put a user in, and in which the user is not for good, each
-    /// with the end of that, which has not come.
+    /// The groups of unexpired federated memberships of a user, each with its expiry. Groups of which the user is a
+    /// permanent member are left out.
     pub(crate) async fn expiring_groups(
         &self,
         user_id: &str,
@@ -273,14 +273,14 @@ fn by_id(id: &str) -> Query {
     select(GROUPS).filter("g.id = ?", Some(id)).then("")
 }
 
-/// One group, which nobody else changes meanwhile.
+/// One group, locked until the transaction ends.
 async fn locked(tx: &mut Tx, id: &str) -> Result<Group> {
     let found = by_id(id).locking().fetch_optional(tx).await?;
     found.ok_or_else(|| Error::not_found::<Group>(id))
 }
 
-/// The ids of groups between commas, as one value to look them up in: ids have no commas, and a
-/// list of values could be too long for a statement. Empty where there are none.
+/// The ids of groups between commas, for a search with `INSTR`: no id contains a comma, and a list of values could be too
+/// long for a statement. Empty without groups.
 pub(crate) fn comma_joined(groups: &[(String, NaiveDateTime)]) -> String {
     groups.iter().fold(String::new(), |mut text, (id, _)| {
         if text.is_empty() {

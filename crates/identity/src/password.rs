@@ -41,7 +41,7 @@ pub use queue::Claimant;
 pub(crate) use regex::Undecided;
 pub use regex::{InvalidPattern, PasswordRegex};
 
-/// The most that `[identity] max_password_length` can be in the reference.
+/// The most that `[identity] max_password_length` can be in Keystone.
 const CEILING: usize = 4096;
 
 /// How new passwords are hashed: `[identity] password_hash_algorithm`.
@@ -162,7 +162,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Busy { .. } => f.write_str("too many passwords are waiting to be hashed"),
-            // The reference's PasswordVerificationError.
+            // Keystone's `PasswordVerificationError`.
             Self::TooLong { max } => write!(
                 f,
                 "The password length must be less than or equal to {max}. The server could not comply with the \

@@ -1,4 +1,4 @@
-//! Projects: the tree of what resources belong to. A domain is a project that acts as one.
+//! Projects: the tree that owns the resources of a cloud. A domain is a project that acts as one.
 
 pub(crate) mod hierarchy;
 pub(crate) mod reference;
@@ -14,13 +14,13 @@ use serde_json::{Map, Value};
 use crate::identity::Identity;
 use crate::options::{Options, Table, store_options};
 use crate::project::hierarchy::check_enabled_change;
-use crate::project::tags::{Tags, store_tags, tagged};
+use crate::project::tags::{Tags, filter_by_tags, store_tags};
 use crate::settings::UrlSafe;
 
-/// The `domain_id` of a project that acts as a domain, as stored.
+/// The id of the row above all domains, which is the stored `domain_id` of each.
 pub(crate) const ROOT: &str = "<<keystone.domain.root>>";
 
-/// A project, as served; a domain is one of these too.
+/// A project or a domain, as served.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Project {
     /// What no column holds.
@@ -38,16 +38,16 @@ pub struct Project {
     /// What it is for.
     #[serde(default = "empty_text")]
     pub description: Option<String>,
-    /// NULL in the database counts as disabled.
+    /// Whether it is enabled; NULL in the database counts as disabled.
     #[serde(default = "enabled")]
     pub enabled: Option<bool>,
-    /// The project or domain above.
+    /// The parent: a project or a domain.
     #[serde(default)]
     pub parent_id: Option<String>,
     /// Whether it acts as a domain.
     #[serde(default)]
     pub is_domain: bool,
-    /// Simple labels.
+    /// The tags.
     #[serde(default)]
     #[sqlx(try_from = "Option<String>")]
     pub tags: Tags,
@@ -93,7 +93,7 @@ impl Project {
     }
 }
 
-/// What [`projects_in`] narrows.
+/// The statement that [`projects_in`] narrows.
 pub(crate) const PROJECTS: &str = "\
     SELECT p.id, p.name, NULLIF(p.domain_id, '<<keystone.domain.root>>') AS domain_id, p.description, p.enabled, \
            p.parent_id, p.is_domain, p.extra, \
@@ -111,12 +111,12 @@ const COLUMNS: [Column; 6] = [
     Column::flag("is_domain", "p.is_domain"),
 ];
 
-/// Starts a `SELECT` of projects without the row that stands above all domains.
+/// Selects projects, without the row above all domains.
 pub(crate) fn projects() -> Select {
     projects_in(select(PROJECTS))
 }
 
-/// The same where [`PROJECTS`] stands behind other text.
+/// The same for a `select` that ends with [`PROJECTS`].
 pub(crate) fn projects_in(select: Select) -> Select {
     select.filter("p.id <> ?", Some(ROOT))
 }
@@ -136,12 +136,12 @@ impl Identity {
 
     /// A page of the projects that `select` reads.
     pub(crate) async fn page_of(&self, select: Select, listing: &Listing) -> Result<Page<Project>> {
-        let select = tagged(select.narrow(listing, &COLUMNS), listing);
+        let select = filter_by_tags(select.narrow(listing, &COLUMNS), listing);
         let query = select.page(listing, "p.id");
         Ok(query.fetch_page(listing, &self.db).await?)
     }
 
-    /// The projects that an endpoint is associated with, by itself.
+    /// The projects that an endpoint is associated with, not those of its groups.
     pub async fn projects_of_endpoint(&self, endpoint_id: &str) -> Result<Vec<Project>> {
         let with = "p.id IN (SELECT e.project_id FROM project_endpoint e WHERE e.endpoint_id = ?)";
         self.projects_with(with, endpoint_id).await
@@ -180,7 +180,7 @@ impl Identity {
 
     /// Creates a project or a domain.
     pub async fn create_project(&self, mut project: Project) -> Result<Project> {
-        // A domain is held to the rule about projects too.
+        // The rule about names of projects applies to domains too.
         check_url_safe(
             self.settings.project_name_url_safe,
             "Project",
@@ -192,7 +192,7 @@ impl Identity {
         }
         transaction!(self.db, |tx| {
             let mut project = project.clone();
-            self.check_place(tx, &mut project).await?;
+            self.check_parent(tx, &mut project).await?;
             sql("INSERT INTO project (id, name, extra, description, enabled, domain_id, parent_id, is_domain) \
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(&project.id)
@@ -229,7 +229,7 @@ impl Identity {
         current: &Project,
         mut patch: Map<String, Value>,
     ) -> Result<Project> {
-        // A change that does not mention it counts as enabling.
+        // As in `keystone/resource/core.py`, a patch without `enabled` is checked like one that enables.
         let enabled = patch.get("enabled").map_or(Some(true), Value::as_bool);
         let options = match patch.shift_remove("options") {
             Some(Value::Object(options)) => options,
@@ -260,7 +260,7 @@ impl Identity {
         one(tx, &current.id).await
     }
 
-    /// Deletes a project that has nothing below it, and all that refers to it.
+    /// Deletes a project without children, and everything that refers to it.
     pub async fn delete_project(&self, id: &str) -> Result<()> {
         let deleted = transaction!(self.db, |tx| {
             let project = locked(tx, id).await?;
@@ -290,7 +290,7 @@ pub(crate) async fn one(exec: impl Into<Exec<'_>>, id: &str) -> Result<Project> 
     found.ok_or_else(|| Error::not_found::<Project>(id))
 }
 
-/// One project or domain, which nobody else changes meanwhile.
+/// One project or domain, locked until the transaction ends.
 pub(crate) async fn locked(tx: &mut Tx, id: &str) -> Result<Project> {
     let found = by_id(id).locking().fetch_optional(tx).await?;
     found.ok_or_else(|| Error::not_found::<Project>(id))

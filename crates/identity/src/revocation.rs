@@ -1,7 +1,6 @@
-//! Revocation events: how tokens end before they expire.
+//! Revocation events, which end tokens before they expire.
 //!
-//! Written in the transaction of what causes them, so that one is never without the other.
-//! Matching a token against them is the business of whoever validates tokens.
+//! An event is written in the transaction of its cause. Whoever validates tokens compares them with the events.
 
 use chrono::NaiveDateTime;
 use keystone_storage::{Tx, select, sql};
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use crate::identity::Identity;
 
-/// What a revocation event names; a token that matches all of it and is not younger is revoked.
+/// A new revocation event. It revokes each token that has all of the given attributes and is not younger.
 #[derive(Clone, Debug, Default)]
 pub struct RevocationEvent {
     /// Every token of a user.
@@ -19,7 +18,7 @@ pub struct RevocationEvent {
     pub project_id: Option<String>,
     /// One token.
     pub audit_id: Option<String>,
-    /// Every token that was derived from one.
+    /// A token and every token that was derived from it.
     pub audit_chain_id: Option<String>,
 }
 
@@ -56,7 +55,7 @@ pub async fn revoke(tx: &mut Tx, event: RevocationEvent, now: NaiveDateTime) -> 
     Ok(())
 }
 
-/// A revocation event as it is served: what it names, and nothing that it leaves open.
+/// A revocation event as served, without attributes that it does not name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Revocation {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,7 +108,7 @@ struct Row {
 
 impl From<Row> for Revocation {
     fn from(row: Row) -> Self {
-        // With an end, an event about a domain is about the tokens that are scoped to it.
+        // As in `keystone/models/revoke_model.py`, the domain of an event that expires is the scope of the tokens.
         let (domain_id, domain_scope_id) = match row.expires_at {
             Some(_) => (None, row.domain_id),
             None => (row.domain_id, None),
@@ -139,7 +138,7 @@ const EVENTS: &str = "\
            access_token_id, expires_at, issued_before, revoked_at \
       FROM revocation_event";
 
-/// How many events are dropped by a statement.
+/// The number of events that a statement deletes.
 const BATCH: u32 = 500;
 
 impl Identity {
@@ -152,20 +151,20 @@ impl Identity {
         Ok(rows.into_iter().map(Revocation::from).collect())
     }
 
-    /// Drops the events that no token can outlive, and tells how many those were.
+    /// Deletes the events that are older than any valid token, and returns their number.
     ///
-    /// Not part of any request: events are many, and what deletes them meets those who write new ones.
+    /// This is not part of requests, because there are many events and deleting them conflicts with writing new ones.
     pub async fn prune_revocations(&self) -> Result<u64> {
         let end = self.clock.now() - self.settings.revocation_lifetime;
-        let mut dropped = 0;
+        let mut deleted = 0;
         loop {
             let old =
                 "SELECT id FROM revocation_event WHERE revoked_at < ? ORDER BY revoked_at LIMIT ?";
             let old: Vec<(i64,)> = sql(old).bind(end).bind(BATCH).fetch_all(&self.db).await?;
             if old.is_empty() {
-                return Ok(dropped);
+                return Ok(deleted);
             }
-            dropped += sql("DELETE FROM revocation_event WHERE id IN (?)")
+            deleted += sql("DELETE FROM revocation_event WHERE id IN (?)")
                 .bind_all(old.into_iter().map(|(id,)| id))
                 .execute(&self.db)
                 .await?;

@@ -86,7 +86,7 @@ impl Identity {
         self.roles(&listing.clone().with("domain_id", GLOBAL)).await
     }
 
-    /// The roles of a list.
+    /// The roles that `narrow` leaves.
     pub(crate) async fn roles_where(
         &self,
         narrow: impl FnOnce(Select) -> Select,
@@ -164,7 +164,7 @@ pub(crate) async fn one(exec: impl Into<Exec<'_>>, id: &str) -> Result<Role> {
     found.ok_or_else(|| Error::not_found::<Role>(id))
 }
 
-/// One role, which nobody else changes meanwhile.
+/// One role, locked until the transaction ends.
 async fn locked(tx: &mut Tx, id: &str) -> Result<Role> {
     let found = by_id(id).locking().fetch_optional(tx).await?;
     found.ok_or_else(|| Error::not_found::<Role>(id))

@@ -1,4 +1,4 @@
-//! What an operator decides about identity.
+//! Settings of the identity service.
 
 use chrono::Duration;
 
@@ -22,39 +22,39 @@ pub struct Settings {
     pub federated_domain_name: String,
     /// `[assignment] prohibited_implied_role`
     pub prohibited_implied_roles: Vec<String>,
-    /// How long a revocation event can matter: `[token] expiration`, `[token] allow_expired_window` for those who may
-    /// ask about expired tokens, and `[revoke] expiration_buffer`.
+    /// How long a revocation event is kept: `[token] expiration`, plus `[token] allow_expired_window` for validation of
+    /// expired tokens, plus `[revoke] expiration_buffer`.
     pub revocation_lifetime: Duration,
-    /// `[identity] password_hash_algorithm`; without one, what fits the origin of the database.
+    /// `[identity] password_hash_algorithm`; by default, one that fits the origin of the database.
     pub password_algorithm: Option<Algorithm>,
     /// How passwords are hashed.
     pub passwords: Options,
     /// `[federation] default_authorization_ttl`
     pub default_authorization_ttl: Duration,
-    /// `[credential] user_limit`; none for as many as a user likes.
+    /// `[credential] user_limit`; `None` for no limit.
     pub credential_user_limit: Option<u32>,
     /// `[unified_limit] enforcement_model`
     pub enforcement_model: EnforcementModel,
     /// `[security_compliance]`
     pub compliance: Compliance,
-    /// Which options a domain may have for itself, and what they are where it does not.
+    /// The options that a domain may override, with their defaults.
     pub config_options: ConfigOptions,
 }
 
-/// Whether names may hold characters that mean something in a URL.
+/// Whether names may have reserved characters of URLs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UrlSafe {
     /// They may.
     #[default]
     Off,
-    /// New ones may not.
+    /// New names may not.
     New,
-    /// Nor does a token find those that are there.
+    /// New names may not, and no token can be scoped to a name that does.
     Strict,
 }
 
 impl UrlSafe {
-    /// The reserved characters that keep a name from being given to something.
+    /// The reserved characters of a new name, if they are refused.
     pub(crate) fn reserved_in_new(self, name: &str) -> Option<String> {
         if self == Self::Off {
             return None;

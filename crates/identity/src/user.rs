@@ -1,5 +1,4 @@
-//! Users: who authenticates. A local user has a name and passwords of its own; users of other
-//! backends and of federation are seen here too.
+//! Users. A local user has a name and passwords here; users of other backends and of federation are read too.
 
 pub(crate) mod account;
 pub(crate) mod authentication;
@@ -19,12 +18,12 @@ use crate::identity::Identity;
 use crate::options::Options;
 use crate::project::reference::DomainRef;
 use crate::settings::Settings;
-use crate::user::federated::{FederatedAccount, federated_of, grouped};
+use crate::user::federated::{FederatedAccount, federated_rows, into_accounts};
 
 /// A user, as served.
 #[derive(Clone, Debug, Serialize)]
 pub struct User {
-    /// What no column holds: `email`, `description` …
+    /// Attributes without a column: `email`, `description` …
     #[serde(flatten, serialize_with = "as_attributes")]
     pub extra: Extra,
     /// The id.
@@ -33,22 +32,22 @@ pub struct User {
     pub name: Option<String>,
     /// The owning domain.
     pub domain_id: String,
-    /// False too for one who was idle for too long.
+    /// Whether the user can log in; false too for one who was inactive for too long.
     pub enabled: bool,
-    /// Where a token is scoped to when nothing is asked for.
+    /// The scope of a token that is asked for without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_project_id: Option<String>,
-    /// When the password ends.
+    /// When the password expires.
     #[serde(serialize_with = "as_time")]
     pub password_expires_at: Option<NaiveDateTime>,
-    /// What is decided for this user alone.
+    /// The resource options.
     pub options: Options,
-    /// Who the user is at identity providers; lists do not tell.
+    /// The accounts at identity providers; not in lists.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub federated: Vec<FederatedAccount>,
 }
 
-/// Attributes that users had once: the reference keeps them and does not show them.
+/// Attributes of old releases, which are kept and not served (`keystone/identity/backends/base.py`).
 const HIDDEN: [&str; 3] = ["tenants", "groups", "domains"];
 
 fn as_attributes<S: serde::Serializer>(extra: &Extra, serializer: S) -> Result<S::Ok, S::Error> {
@@ -74,13 +73,13 @@ impl Resource for User {
 }
 
 impl User {
-    /// The name, empty for a row that has lost it.
+    /// The name; empty for a row without one.
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
     }
 }
 
-/// A user with what only authentication and updates look at.
+/// A user with the columns that authentication and updates need.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct UserRow {
     #[sqlx(try_from = "Option<String>")]
@@ -110,7 +109,7 @@ pub struct Subject {
     pub domain: DomainRef,
 }
 
-/// The name that is served, which may be one of federation.
+/// The name that is served: of a local, a nonlocal or a federated user.
 macro_rules! shown_name {
     () => {
         "COALESCE(l.name, n.name, (SELECT f.display_name FROM federated_user f WHERE f.user_id = u.id \
@@ -158,7 +157,7 @@ impl UserRow {
     }
 
     pub(crate) fn into_user(self, settings: &Settings, today: NaiveDate) -> User {
-        let enabled = self.enabled == Some(true) && !self.is_idle(settings, today);
+        let enabled = self.enabled == Some(true) && !self.is_inactive(settings, today);
         User {
             password_expires_at: self.expires_at(),
             extra: self.extra,
@@ -185,7 +184,7 @@ impl UserRow {
     }
 
     /// Whether `[security_compliance] disable_user_account_days_inactive` has passed.
-    fn is_idle(&self, settings: &Settings, today: NaiveDate) -> bool {
+    fn is_inactive(&self, settings: &Settings, today: NaiveDate) -> bool {
         let Some(days) = settings.compliance.disable_after_days_inactive else {
             return false;
         };
@@ -204,7 +203,7 @@ impl Identity {
         self.list_users(select(USERS), listing).await
     }
 
-    /// The members of a group, lapsed memberships apart.
+    /// The members of a group, without expiring memberships.
     pub async fn users_in_group(&self, group_id: &str, listing: &Listing) -> Result<Page<User>> {
         self.group(group_id).await?;
         let members =
@@ -226,7 +225,7 @@ impl Identity {
                 _ => select,
             };
         }
-        if let Some(linked) = linked(listing) {
+        if let Some(linked) = federated_users(listing) {
             select = select.within_query("u.id", linked);
         }
         let query = select.page(listing, "u.id");
@@ -251,7 +250,7 @@ impl Identity {
     pub async fn user(&self, id: &str) -> Result<User> {
         let user = self.bare_user(id).await?;
         Ok(User {
-            federated: grouped(federated_of(&self.db, id).await?),
+            federated: into_accounts(federated_rows(&self.db, id).await?),
             ..user
         })
     }
@@ -290,8 +289,8 @@ pub(crate) async fn row(exec: impl Into<Exec<'_>>, id: &str) -> Result<UserRow> 
     found.ok_or_else(|| Error::not_found::<User>(id))
 }
 
-/// A user's row, which nobody else changes meanwhile: whoever changes a user, its password or its options locks the
-/// row of the user first.
+/// A user's row, locked until the transaction ends. Whoever changes a user, a password or options locks the row in `user`
+/// first.
 pub(crate) async fn locked(tx: &mut Tx, id: &str) -> Result<UserRow> {
     let user = sql("SELECT id FROM user WHERE id = ?").bind(id).locking();
     let found: Option<(String,)> = user.fetch_optional(&mut *tx).await?;
@@ -299,7 +298,7 @@ pub(crate) async fn locked(tx: &mut Tx, id: &str) -> Result<UserRow> {
     row(tx, &id).await
 }
 
-/// Users by name: exact through the indices, otherwise by the name that is served.
+/// Filters users by name: equality uses the indices, other comparisons the name that is served.
 fn narrow_name(select: Select, filter: &Filter) -> Select {
     let value = filter.value.as_str();
     if filter.comparison == Comparison::Equals && value.chars().count() <= 255 {
@@ -313,8 +312,8 @@ fn narrow_name(select: Select, filter: &Filter) -> Select {
     select.narrow(&listing, &[NAME])
 }
 
-/// The users whose link to an identity provider has all that the filters name.
-fn linked(listing: &Listing) -> Option<Select> {
+/// The ids of the users who have an account at an identity provider with all attributes that the filters name.
+fn federated_users(listing: &Listing) -> Option<Select> {
     let filters = listing.filters.iter().filter_map(|filter| {
         let condition = match filter.name.as_str() {
             "idp_id" => "f.idp_id = ?",
@@ -333,7 +332,7 @@ fn linked(listing: &Listing) -> Option<Select> {
 
 /// Reads `lt:2030-01-01T00:00:00Z`, or a time alone.
 fn expiry_condition(value: &str) -> Result<(&'static str, NaiveDateTime)> {
-    // The reference takes what stands before a colon in the third or fourth place for an operator.
+    // `keystone/common/utils.py` looks for a colon in the third or fourth place.
     let (operator, time) = match value.split_once(':') {
         Some((operator, time)) if (2..=3).contains(&operator.len()) => (operator, time),
         _ => ("eq", value),

@@ -101,17 +101,17 @@ async fn show(cx: Context) -> Result<Response, ApiError> {
     }
     let parents = if cx.flag("parents_as_list") {
         let parents = app.identity.parents(&project.id).await?;
-        Some(as_list(&cx, app, &project.id, Relatives::Above, parents).await?)
+        Some(as_list(&cx, app, &project.id, Relatives::Ancestors, parents).await?)
     } else if cx.flag("parents_as_ids") {
-        Some(as_ids(&cx, app, &project, Relatives::Above).await?)
+        Some(as_ids(&cx, app, &project, Relatives::Ancestors).await?)
     } else {
         None
     };
     let subtree = if cx.flag("subtree_as_list") {
         let subtree = app.identity.subtree(&project.id).await?;
-        Some(as_list(&cx, app, &project.id, Relatives::Below, subtree).await?)
+        Some(as_list(&cx, app, &project.id, Relatives::Descendants, subtree).await?)
     } else if cx.flag("subtree_as_ids") {
-        Some(as_ids(&cx, app, &project, Relatives::Below).await?)
+        Some(as_ids(&cx, app, &project, Relatives::Descendants).await?)
     } else {
         None
     };
@@ -206,7 +206,7 @@ async fn as_ids(
     relatives: Relatives,
 ) -> Result<String> {
     let mut rows = app.identity.relative_ids(&project.id, relatives).await?;
-    if relatives == Relatives::Above {
+    if relatives == Relatives::Ancestors {
         rows.push((project.id.clone(), project.parent_id.clone()));
     }
     let (count, id) = (rows.len(), project.id.clone());
@@ -214,8 +214,8 @@ async fn as_ids(
         let mut within: HashMap<String, Vec<String>> = HashMap::new();
         for (project, parent) in rows {
             let (outer, inner) = match (relatives, parent) {
-                (Relatives::Below, Some(parent)) => (parent, project),
-                (Relatives::Above, Some(parent)) => (project, parent),
+                (Relatives::Descendants, Some(parent)) => (parent, project),
+                (Relatives::Ancestors, Some(parent)) => (project, parent),
                 (_, None) => continue,
             };
             within.entry(outer).or_default().push(inner);

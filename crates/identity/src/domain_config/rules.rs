@@ -1,4 +1,4 @@
-//! Which options a domain may have for itself, and what is wrong with a request for others.
+//! The options that a domain may override, and the errors for others.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 
 use super::{Config, ConfigPart};
 
-/// The options that a domain may have for itself, with what `keystone.conf` says about each.
+/// The options that a domain may override, with their values in `keystone.conf`.
 #[derive(Clone, Debug)]
 pub struct ConfigOptions {
-    /// By group, those that can be read, with their values.
+    /// Readable options with their values, by group.
     pub whitelisted: BTreeMap<String, Map<String, Value>>,
-    /// By group, those that can only be written.
+    /// Options that can only be written, by group.
     pub sensitive: BTreeMap<String, Vec<String>>,
     /// `[security_compliance] password_regex`
     pub password_regex: Option<String>,
@@ -46,7 +46,7 @@ impl ConfigOptions {
             .is_some_and(|options| options.contains_key(option))
     }
 
-    /// Refuses groups and options that no domain may have for itself.
+    /// 403 for groups and options that no domain may override.
     pub(super) fn check(&self, part: ConfigPart<'_>) -> Result<()> {
         let Some(group) = part.group else {
             return Ok(());
@@ -68,7 +68,7 @@ impl ConfigOptions {
         }
     }
 
-    /// The groups of a request's body, if all of it may be set.
+    /// The groups of a request's body; 403 if a domain may not override one of its options.
     pub(super) fn check_config<'a>(&self, config: &'a Value) -> Result<&'a Config> {
         let config = config.as_object().filter(|config| !config.is_empty());
         let config = config.ok_or_else(|| invalid("No options specified"))?;
@@ -138,7 +138,7 @@ impl ConfigOptions {
     }
 }
 
-/// A change of a part has that part, and nothing else.
+/// 403 unless a change of a part has exactly that part.
 pub(super) fn check_patch(config: &Config, part: ConfigPart<'_>) -> Result<()> {
     let Some(group) = part.group else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The tree of projects: what stands above and below, and the rules about it.
+//! The project tree: ancestors and descendants of a project, and the rules about its parent.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -9,51 +9,51 @@ use crate::identity::Identity;
 use crate::project::{PROJECTS, Project, ROOT, projects_in};
 use crate::shared_lock;
 
-/// Other projects on a project's branch of the tree.
+/// The ancestors or the descendants of a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relatives {
-    /// Those above; a domain at the top is among them.
-    Above,
-    /// Those below, not only directly.
-    Below,
+    /// With the domain at the top.
+    Ancestors,
+    /// Not only the children.
+    Descendants,
 }
 
-// A cycle in corrupt rows must not run for ever: UNION drops what was seen.
-const ABOVE: &str = "\
+// UNION drops rows that were seen, so that the recursion ends in a cycle of corrupt rows.
+const ANCESTORS: &str = "\
     WITH RECURSIVE relatives (id) AS (\
         SELECT parent_id FROM project WHERE id = ? AND parent_id IS NOT NULL \
         UNION SELECT p.parent_id FROM project p JOIN relatives ON p.id = relatives.id WHERE p.parent_id IS NOT NULL) ";
 
-const BELOW: &str = "\
+const DESCENDANTS: &str = "\
     WITH RECURSIVE relatives (id) AS (\
         SELECT id FROM project WHERE parent_id = ? \
         UNION SELECT p.id FROM project p JOIN relatives ON p.parent_id = relatives.id) ";
 
 impl Relatives {
-    /// Begins a statement that knows their ids as `relatives`.
+    /// Begins a statement that has their ids as `relatives`.
     pub(crate) fn of(self, project_id: &str) -> Select {
         let text = match self {
-            Self::Above => ABOVE,
-            Self::Below => BELOW,
+            Self::Ancestors => ANCESTORS,
+            Self::Descendants => DESCENDANTS,
         };
         select(text).bind(project_id)
     }
 }
 
 impl Identity {
-    /// The projects above, nearest first; a domain at the top is among them.
+    /// The ancestors of a project, nearest first, with the domain at the top.
     pub async fn parents(&self, id: &str) -> Result<Vec<Project>> {
-        let mut parents = self.relatives(id, Relatives::Above).await?;
+        let mut parents = self.relatives(id, Relatives::Ancestors).await?;
         parents.reverse();
         Ok(parents)
     }
 
-    /// The projects below, level by level.
+    /// The descendants of a project, level by level.
     pub async fn subtree(&self, id: &str) -> Result<Vec<Project>> {
-        self.relatives(id, Relatives::Below).await
+        self.relatives(id, Relatives::Descendants).await
     }
 
-    /// The ids of the projects above or below one, each with its parent's.
+    /// The ids of the ancestors or descendants of a project, each with that of its parent.
     pub async fn relative_ids(
         &self,
         id: &str,
@@ -65,7 +65,7 @@ impl Identity {
         Ok(query.then(" ORDER BY p.id").fetch_all(&self.db).await?)
     }
 
-    /// The projects above or below one, the uppermost first.
+    /// The ancestors or descendants of a project, the uppermost first.
     async fn relatives(&self, id: &str, relatives: Relatives) -> Result<Vec<Project>> {
         let query = relatives
             .of(id)
@@ -81,18 +81,18 @@ impl Identity {
         self.bulk.run(count, sort).await
     }
 
-    /// Whether a new project may stand where it asks to; its domain and parent are then named as they are stored.
+    /// Checks the parent and the domain of a new project, and replaces its parent's id by the stored one.
     ///
-    /// What stands above stays as it is until the project is there: nobody disables or deletes it in between.
-    pub(crate) async fn check_place(&self, tx: &mut Tx, project: &mut Project) -> Result<()> {
+    /// Its ancestors are locked: nobody disables or deletes one of them before the project is stored.
+    pub(crate) async fn check_parent(&self, tx: &mut Tx, project: &mut Project) -> Result<()> {
         if project.is_domain {
-            return self.check_domain_place(project);
+            return self.check_new_domain(project);
         }
         let domain_id = project.domain_id.clone().unwrap_or_default();
         shared_lock::domain(tx, &domain_id).await?;
         let parent_id = project.parent_id.clone().unwrap_or_default();
-        let above = branch(tx, &parent_id).await?;
-        let Some((parent, others)) = above.split_first() else {
+        let ancestry = lock_ancestry(tx, &parent_id).await?;
+        let Some((parent, others)) = ancestry.split_first() else {
             return Err(Error::not_found::<Project>(&parent_id));
         };
         if parent.is_domain && parent.id != domain_id {
@@ -110,7 +110,7 @@ impl Identity {
             )));
         }
         project.parent_id = Some(parent.id.clone());
-        // The reference looks at the parent last.
+        // `keystone/resource/core.py` checks the parent last.
         let disabled = others.iter().chain([parent]).find(|node| !node.enabled);
         if let Some(disabled) = disabled {
             return Err(Error::Validation(format!(
@@ -118,12 +118,12 @@ impl Identity {
                 disabled.id
             )));
         }
-        // The domain at the top is a project too, and does not count.
+        // The domain at the top does not count.
         let deepest = self.settings.enforcement_model.max_project_tree_depth();
         let deepest = deepest.map_or(self.settings.max_project_tree_depth, |depth| {
             depth.min(self.settings.max_project_tree_depth)
         });
-        if above.len() > deepest {
+        if ancestry.len() > deepest {
             return Err(Error::Refused(format!(
                 "Max hierarchy depth reached for {parent_id} branch."
             )));
@@ -131,8 +131,8 @@ impl Identity {
         Ok(())
     }
 
-    fn check_domain_place(&self, domain: &Project) -> Result<()> {
-        self.check_not_federated(&domain.id, &domain.name)?;
+    fn check_new_domain(&self, domain: &Project) -> Result<()> {
+        self.check_not_reserved(&domain.id, &domain.name)?;
         if domain.parent_id.is_some() {
             return Err(Error::Validation(
                 "only root projects are allowed to act as domains.".to_owned(),
@@ -142,7 +142,7 @@ impl Identity {
     }
 }
 
-/// A project or domain on the way up to the root.
+/// A project or domain on the path to the root.
 #[derive(Debug, sqlx::FromRow)]
 struct Node {
     id: String,
@@ -152,36 +152,36 @@ struct Node {
     enabled: bool,
 }
 
-/// A project and what stands above it, nearest first, each kept as it is until the transaction ends.
-async fn branch(tx: &mut Tx, id: &str) -> Result<Vec<Node>> {
+/// A project and its ancestors, nearest first, each under a shared lock.
+async fn lock_ancestry(tx: &mut Tx, id: &str) -> Result<Vec<Node>> {
     const NODE: &str = "\
         SELECT id, parent_id, domain_id, is_domain, COALESCE(enabled, 0) = 1 AS enabled \
           FROM project WHERE id = ? AND id <> ?";
-    let mut branch: Vec<Node> = Vec::new();
+    let mut ancestry: Vec<Node> = Vec::new();
     let mut next = Some(id.to_owned());
     while let Some(id) = next.take() {
         let node = sql(NODE).bind(id).bind(ROOT).sharing();
         let node: Option<Node> = node.fetch_optional(&mut *tx).await?;
-        // A cycle in corrupt rows must not run for ever.
-        if let Some(node) = node.filter(|node| branch.iter().all(|passed| passed.id != node.id)) {
+        // Corrupt rows may form a cycle.
+        if let Some(node) = node.filter(|node| ancestry.iter().all(|passed| passed.id != node.id)) {
             next.clone_from(&node.parent_id);
-            branch.push(node);
+            ancestry.push(node);
         }
     }
-    Ok(branch)
+    Ok(ancestry)
 }
 
-/// The rules about what stands above and below when a project is enabled or disabled.
+/// The rules about ancestors and descendants when a project is enabled or disabled.
 pub(crate) async fn check_enabled_change(
     tx: &mut Tx,
     from: &Project,
     to: Option<bool>,
 ) -> Result<()> {
     if !from.is_enabled() && to == Some(true) {
-        return check_not_enabled_alone(tx, from).await;
+        return check_parents_enabled(tx, from).await;
     }
     let disabled = from.is_enabled() && to != Some(true);
-    if disabled && !from.is_domain && has_enabled_below(tx, &from.id).await? {
+    if disabled && !from.is_domain && has_enabled_descendant(tx, &from.id).await? {
         return Err(Error::Refused(format!(
             "Cannot disable project {} since its subtree contains enabled projects.",
             from.id
@@ -190,8 +190,8 @@ pub(crate) async fn check_enabled_change(
     Ok(())
 }
 
-async fn has_enabled_below(tx: &mut Tx, id: &str) -> Result<bool> {
-    let enabled: Option<(String,)> = Relatives::Below
+async fn has_enabled_descendant(tx: &mut Tx, id: &str) -> Result<bool> {
+    let enabled: Option<(String,)> = Relatives::Descendants
         .of(id)
         .text("SELECT p.id FROM project p JOIN relatives ON relatives.id = p.id")
         .and("p.enabled = 1")
@@ -201,16 +201,17 @@ async fn has_enabled_below(tx: &mut Tx, id: &str) -> Result<bool> {
     Ok(enabled.is_some())
 }
 
-/// Any change that does not say otherwise counts as enabling, in the reference too: not below what is disabled.
-pub(crate) async fn check_not_enabled_alone(tx: &mut Tx, project: &Project) -> Result<()> {
+/// Refuses to enable a project below a disabled one. As in `keystone/resource/core.py`, a change that does not mention
+/// `enabled` counts as enabling.
+pub(crate) async fn check_parents_enabled(tx: &mut Tx, project: &Project) -> Result<()> {
     if project.is_enabled() {
         return Ok(());
     }
-    let above = match &project.parent_id {
-        Some(parent) => branch(tx, parent).await?,
+    let ancestry = match &project.parent_id {
+        Some(parent) => lock_ancestry(tx, parent).await?,
         None => Vec::new(),
     };
-    if above.iter().all(|node| node.enabled) {
+    if ancestry.iter().all(|node| node.enabled) {
         return Ok(());
     }
     Err(Error::Refused(format!(
@@ -219,7 +220,7 @@ pub(crate) async fn check_not_enabled_alone(tx: &mut Tx, project: &Project) -> R
     )))
 }
 
-/// Sorts projects so that none stands before one above it, and otherwise by id.
+/// Sorts projects by level in the tree, and those of one level by id.
 fn sort_by_level(projects: &mut [Project]) {
     let ids: HashSet<&str> = projects.iter().map(|project| project.id.as_str()).collect();
     let mut below: HashMap<&str, Vec<&str>> = HashMap::new();
@@ -236,7 +237,7 @@ fn sort_by_level(projects: &mut [Project]) {
         let children = below.remove(id).unwrap_or_default();
         open.extend(children.into_iter().map(|child| (child, level + 1)));
     }
-    // Those of a cycle in corrupt rows hang on nothing, and come last.
+    // Projects in a cycle of corrupt rows have no level, and come last.
     let level = |project: &Project| levels.get(&project.id).copied().unwrap_or(usize::MAX);
     projects.sort_by_key(level);
 }

@@ -1,4 +1,4 @@
-//! What a token needs to know of a user, project or domain: one short statement each.
+//! Projects and domains as tokens refer to them, each read with one short statement.
 
 use keystone_storage::{select, sql};
 use keystone_types::{Error, Result};
@@ -25,13 +25,13 @@ pub struct ProjectRef {
     pub id: String,
     /// The name.
     pub name: String,
-    /// The project or domain above.
+    /// The parent: a project or a domain.
     pub parent_id: Option<String>,
     /// Whether it acts as a domain.
     pub is_domain: bool,
     /// Whether the project itself is enabled.
     pub enabled: bool,
-    /// The owning domain; the project itself where it acts as one.
+    /// The owning domain; for a project that acts as a domain, itself.
     pub domain: DomainRef,
 }
 

@@ -1,4 +1,4 @@
-//! Tags: the labels of projects, and filters by them.
+//! Project tags, and filters by them.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,15 @@ use keystone_types::{Error, Listing, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Identity;
-use crate::project::hierarchy::check_not_enabled_alone;
+use crate::project::hierarchy::check_parents_enabled;
 use crate::project::{Project, locked, name_taken};
 
-/// The labels of a project, in order.
+/// The tags of a project, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Tags(pub Vec<String>);
 
-/// Tags are selected joined by commas, which they can't contain.
+/// A statement selects tags joined by commas, which no tag contains.
 impl From<Option<String>> for Tags {
     fn from(joined: Option<String>) -> Self {
         let mut tags: Vec<String> = joined
@@ -29,25 +29,25 @@ impl From<Option<String>> for Tags {
 }
 
 impl Identity {
-    /// The labels of a project or domain.
+    /// The tags of a project or domain.
     pub async fn project_tags(&self, id: &str) -> Result<Vec<String>> {
         Ok(self.project(id).await?.tags.0)
     }
 
-    /// Replaces the labels of a project or domain.
+    /// Replaces the tags of a project or domain.
     pub async fn set_project_tags(&self, id: &str, tags: Vec<String>) -> Result<Vec<String>> {
         transaction!(self.db, |tx| {
-            let mut project = changeable(tx, id, "update").await?;
-            check_not_enabled_alone(tx, &project).await?;
-            let labels = tags.iter().map(|tag| tag.trim().to_owned());
-            let current = std::mem::replace(&mut project.tags, Tags(labels.collect()));
+            let mut project = lock_mutable(tx, id, "update").await?;
+            check_parents_enabled(tx, &project).await?;
+            let tags = tags.iter().map(|tag| tag.trim().to_owned());
+            let current = std::mem::replace(&mut project.tags, Tags(tags.collect()));
             store_tags(tx, &project, &current).await?;
             Ok(project.tags.0)
         })
         .await
     }
 
-    /// 404 unless a project has exactly this label.
+    /// 404 unless a project has exactly this tag.
     pub async fn check_project_tag(&self, id: &str, tag: &str) -> Result<()> {
         let tags = self.project_tags(id).await?;
         if tags.iter().any(|known| known == tag) {
@@ -57,20 +57,20 @@ impl Identity {
         }
     }
 
-    /// Labels a project or domain.
+    /// Adds a tag to a project or domain.
     pub async fn add_project_tag(&self, id: &str, tag: &str) -> Result<()> {
         transaction!(self.db, |tx| {
-            let project = changeable(tx, id, "create").await?;
-            check_not_enabled_alone(tx, &project).await?;
+            let project = lock_mutable(tx, id, "create").await?;
+            check_parents_enabled(tx, &project).await?;
             insert(tx, &project, tag.trim()).await
         })
         .await
     }
 
-    /// Takes a label from a project or domain.
+    /// Removes a tag from a project or domain.
     pub async fn delete_project_tag(&self, id: &str, tag: &str) -> Result<()> {
         transaction!(self.db, |tx| {
-            let project = changeable(tx, id, "delete").await?;
+            let project = lock_mutable(tx, id, "delete").await?;
             if project.tags.0.iter().all(|known| known != tag) {
                 return Err(no_tag(tag));
             }
@@ -80,7 +80,7 @@ impl Identity {
     }
 }
 
-async fn changeable(tx: &mut Tx, id: &str, verb: &str) -> Result<Project> {
+async fn lock_mutable(tx: &mut Tx, id: &str, verb: &str) -> Result<Project> {
     let project = locked(tx, id).await?;
     if project.options.immutable() {
         return Err(Error::Refused(format!(
@@ -98,10 +98,10 @@ fn no_tag(tag: &str) -> Error {
     }
 }
 
-/// Narrows to the projects with all or any of some tags, or without: of a repeated filter the first counts, and letter
-/// case only where all are asked for.
-pub(crate) fn tagged(select: Select, listing: &Listing) -> Select {
-    // How many of the tags asked for a project has. No tag holds a comma, and REPLACE minds the case of letters.
+/// Applies the filters by tags. The first of a repeated filter counts; case matters for `tags` and `not-tags` only, as in
+/// `keystone/resource/backends/sql.py`.
+pub(crate) fn filter_by_tags(select: Select, listing: &Listing) -> Select {
+    // Counts the tags of a project that are asked for. No tag contains a comma, and REPLACE compares by case.
     const ALL: &str = "(SELECT COUNT(*) FROM project_tag t \
          WHERE t.project_id = p.id AND LENGTH(REPLACE(?, ',' || t.name || ',', '')) < LENGTH(?)) = ?";
     const NOT_ALL: &str = "(SELECT COUNT(*) FROM project_tag t \
@@ -132,7 +132,7 @@ pub(crate) fn tagged(select: Select, listing: &Listing) -> Select {
         })
 }
 
-/// Stores the labels of a project that now has others; those that stay are left alone.
+/// Stores the tags of a project in place of the current ones; those that it keeps are not written.
 pub(crate) async fn store_tags(tx: &mut Tx, project: &Project, current: &Tags) -> Result<()> {
     for tag in current.0.iter().filter(|tag| !project.tags.0.contains(tag)) {
         delete(tx, project, tag).await?;
@@ -149,7 +149,7 @@ async fn insert(tx: &mut Tx, project: &Project, tag: &str) -> Result<()> {
         .bind(tag)
         .execute(tx)
         .await
-        // Tags that differ in case only; the reference tells it as if the name were taken.
+        // Tags that differ in case only are duplicates, for which Keystone blames the name of the project.
         .or_conflict(|| name_taken(project))?;
     Ok(())
 }

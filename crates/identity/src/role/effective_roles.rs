@@ -199,7 +199,7 @@ impl Identity {
     ) -> Result<Page<Project>> {
         let reachable = self.actors(user_id).await?.reachable().text(PROJECTS);
         let reached = projects_in(reachable).and("p.id IN (SELECT id FROM reached)");
-        // Here, unlike among all projects, the reference compares names itself, by case.
+        // Keystone compares names in Python here, and so by case, but in SQL for the list of all projects.
         let reached = reached.filter(
             "LENGTH(REPLACE(p.name, ?, '')) = 0",
             listing.exact("name").map(str::to_owned),

@@ -1,18 +1,15 @@
 //! Grants: a role for a user or a group on a project, a domain or the system.
 //!
-//! An inherited grant holds for every project below its target and not for the target itself.
+//! An inherited grant applies to every project below its target and not to the target itself.
 
 use keystone_storage::{Db, Exec, Query, Tx, sql, transaction};
 use keystone_types::{Error, Result};
 
-use crate::domain;
 use crate::identity::Identity;
-use crate::project;
-use crate::role;
-use crate::role::Role;
-use crate::shared_lock;
+use crate::role::{self, Role};
+use crate::{domain, project, shared_lock};
 
-/// Who holds the role.
+/// Who has the role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
     /// A user.
@@ -21,10 +18,10 @@ pub enum Actor {
     Group(String),
 }
 
-/// What the role is held on.
+/// What the role is granted on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum GrantTarget {
-    /// A project, or the projects below it.
+    /// A project, or its descendants.
     Project(String, Inheritance),
     /// A domain, or the projects in it.
     Domain(String, Inheritance),
@@ -32,12 +29,12 @@ pub enum GrantTarget {
     System,
 }
 
-/// How far a grant reaches.
+/// Whether a grant applies to its target or is inherited from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Inheritance {
-    /// The target itself.
+    /// It applies to the target itself.
     Direct,
-    /// The projects below the target: OS-INHERIT.
+    /// It applies to the projects below the target: OS-INHERIT.
     Inherited,
 }
 
@@ -76,16 +73,16 @@ impl GrantTarget {
 }
 
 impl Grant {
-    /// The same with its ids as they are stored; what they name is there, and stays until the transaction ends. An
-    /// inherited grant may be for somebody who is not there, as in the reference.
-    async fn held(&self, tx: &mut Tx) -> Result<Self> {
+    /// The grant with its ids as they are stored, and shared locks on what they name. As in Keystone, an inherited grant may
+    /// be for a user or group that does not exist.
+    async fn locked(&self, tx: &mut Tx) -> Result<Self> {
         let target = match &self.target {
-            GrantTarget::Domain(id, reach) => {
+            GrantTarget::Domain(id, inheritance) => {
                 shared_lock::domain(tx, id).await?;
-                GrantTarget::Domain(id.clone(), *reach)
+                GrantTarget::Domain(id.clone(), *inheritance)
             }
-            GrantTarget::Project(id, reach) => {
-                GrantTarget::Project(shared_lock::project(tx, id).await?, *reach)
+            GrantTarget::Project(id, inheritance) => {
+                GrantTarget::Project(shared_lock::project(tx, id).await?, *inheritance)
             }
             GrantTarget::System => GrantTarget::System,
         };
@@ -137,14 +134,14 @@ impl Grant {
 }
 
 impl Identity {
-    /// Grants a role; one that is held already stays.
+    /// Grants a role; a grant that exists stays.
     ///
-    /// What it refers to is kept until it is there: nothing ties an assignment to its user, group, project or domain.
+    /// What it refers to is locked, because `assignment` has no foreign keys to users, groups, projects and domains.
     pub async fn create_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
         transaction!(self.db, |tx| {
             let role = shared_lock::role(tx, role_id).await?;
             let role = role::one(&mut *tx, &role).await?;
-            let grant = grant.held(tx).await?;
+            let grant = grant.locked(tx).await?;
             check_target(&mut *tx, &grant.target, Some(&role)).await?;
             if grant.target == GrantTarget::System && role.domain_id.is_some() {
                 return Err(Error::Validation(format!(
@@ -167,7 +164,7 @@ impl Identity {
             .await
     }
 
-    /// Whether a role is granted; not being granted is a 404.
+    /// 404 unless a role is granted.
     pub async fn check_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
         if grant.target != GrantTarget::System {
             self.role(role_id).await?;
@@ -180,7 +177,7 @@ impl Identity {
         }
     }
 
-    /// Takes a role back.
+    /// Revokes a role.
     pub async fn delete_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
         if grant.target != GrantTarget::System {
             self.role(role_id).await?;
@@ -201,7 +198,7 @@ impl Identity {
         }
     }
 
-    /// The roles that are granted, without what they imply.
+    /// The roles that are granted, without implied ones.
     pub async fn grants(&self, grant: &Grant) -> Result<Vec<Role>> {
         check_target(&self.db, &grant.target, None).await?;
         let condition = if grant.target == GrantTarget::System {
@@ -224,14 +221,14 @@ impl Identity {
     }
 }
 
-/// The target must exist, and a domain-specific role must belong to its domain.
+/// 404 if the target does not exist; 403 if a domain-specific role belongs to another domain.
 async fn check_target(
     exec: impl Into<Exec<'_>>,
     target: &GrantTarget,
     role: Option<&Role>,
 ) -> Result<()> {
     match target {
-        GrantTarget::Domain(id, _) => domain::acting(project::one(exec, id).await, id).map(drop),
+        GrantTarget::Domain(id, _) => domain::as_domain(project::one(exec, id).await, id).map(drop),
         GrantTarget::Project(id, _) => {
             let project = project::one(exec, id).await?;
             match role

@@ -8,16 +8,16 @@ use keystone_types::{Error, Result};
 use crate::identity::Identity;
 use crate::role::{self, GLOBAL, Role, RoleRef};
 
-/// A role with those that it implies directly.
+/// A role with the roles that it implies directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleInference {
-    /// The role that is held.
+    /// The role that implies others.
     pub prior: RoleRef,
-    /// The roles that follow from it.
+    /// The implied roles.
     pub implies: Vec<RoleRef>,
 }
 
-/// Every role by id with what it implies directly: small, and read whole.
+/// Every role by id, with the roles that it implies directly. Roles are few, so that all of them are read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RoleGraph(BTreeMap<String, Node>);
 
@@ -29,7 +29,7 @@ struct Node {
 }
 
 impl RoleGraph {
-    /// The roles that follow from `ids`, each once; domain-specific ones only lead to others.
+    /// The roles with these ids and those that they imply, each once, without domain-specific ones, which only imply others.
     pub(crate) fn expand<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Vec<RoleRef> {
         let mut seen = BTreeSet::new();
         let mut open: Vec<&str> = ids.into_iter().collect();
@@ -50,7 +50,7 @@ impl RoleGraph {
             .collect()
     }
 
-    /// What a role implies directly.
+    /// The roles that a role implies directly.
     pub(crate) fn implied(&self, id: &str) -> &[String] {
         self.0.get(id).map_or(&[], |node| &node.implies)
     }
@@ -62,7 +62,7 @@ impl RoleGraph {
 }
 
 impl Identity {
-    /// Lets one role imply another; doing so twice is a conflict.
+    /// Makes one role imply another; 409 if it does already.
     pub async fn create_implied_role(&self, prior_id: &str, implied_id: &str) -> Result<()> {
         transaction!(self.db, |tx| {
             let implied = role::one(&mut *tx, implied_id).await?;
@@ -89,7 +89,7 @@ impl Identity {
         .await
     }
 
-    /// Whether one role implies another directly; not doing so is a 404.
+    /// 404 unless one role implies another directly.
     pub async fn check_implied_role(&self, prior_id: &str, implied_id: &str) -> Result<()> {
         let found: Option<(String,)> = sql(
             "SELECT implied_role_id FROM implied_role WHERE prior_role_id = ? AND implied_role_id = ?",
@@ -103,7 +103,7 @@ impl Identity {
             .ok_or_else(|| not_implied(prior_id, implied_id))
     }
 
-    /// Ends that one role implies another.
+    /// Ends the implication of one role by another.
     pub async fn delete_implied_role(&self, prior_id: &str, implied_id: &str) -> Result<()> {
         let removed =
             sql("DELETE FROM implied_role WHERE prior_role_id = ? AND implied_role_id = ?")
@@ -117,7 +117,7 @@ impl Identity {
         Ok(())
     }
 
-    /// The roles that one implies directly.
+    /// The roles that a role implies directly.
     pub async fn implied_roles(&self, prior_id: &str) -> Result<Vec<Role>> {
         self.roles_where(|select| {
             select.filter(
@@ -128,7 +128,7 @@ impl Identity {
         .await
     }
 
-    /// Every role that implies others, by id.
+    /// Every role that implies others, with these, by id.
     pub async fn role_inferences(&self) -> Result<Vec<RoleInference>> {
         let rows: Vec<(String, String, String, String)> =
             sql("SELECT p.id, p.name, r.id, r.name FROM implied_role i \

@@ -9,30 +9,31 @@ use crate::identity::Identity;
 use crate::options::{Options, Table, store_options};
 use crate::revocation::{RevocationEvent, revoke};
 use crate::shared_lock;
-use crate::user::authentication::forget_failures;
+use crate::user::authentication::reset_failed_attempts;
 use crate::user::federated::{
-    FederatedAccount, check_federated, federated_of, grouped, remove_federated, store_federated,
+    FederatedAccount, check_federated, federated_rows, into_accounts, remove_federated,
+    store_federated,
 };
 use crate::user::stored_password::{Expiry, SetBy};
 use crate::user::{User, UserRow, locked, row};
 
-/// Attributes that follow from others and are never stored as they come.
+/// Attributes that the server derives, and ignores in requests.
 const DERIVED: [&str; 4] = ["id", "password_expires_at", "links", "extra"];
 
 /// A password as a request has it.
 #[derive(Clone, Debug, Default)]
 pub enum NewPassword {
-    /// Not at all: what there is stays.
+    /// Not given: the password stays.
     #[default]
     Absent,
-    /// `null`: there is none from now on, which counts as a change of it.
+    /// `null`: the password is removed, which counts as a change.
     Null,
-    /// One to be hashed.
+    /// A new one.
     Set(Secret),
 }
 
 impl NewPassword {
-    /// Whether it was mentioned.
+    /// Whether the request has one, or `null`.
     pub(crate) fn is_given(&self) -> bool {
         !matches!(self, Self::Absent)
     }
@@ -52,29 +53,29 @@ impl<'de> Deserialize<'de> for NewPassword {
     }
 }
 
-/// What a new user is made from.
+/// A user to be created.
 #[derive(Clone, Debug, Deserialize)]
 pub struct NewUser {
     /// Unique in its domain.
     pub name: String,
     /// The owning domain.
     pub domain_id: String,
-    /// None for one who can't log in with a password.
+    /// The password, if the user can log in with one.
     #[serde(default)]
     pub password: NewPassword,
-    /// Whether it can log in.
+    /// Whether the user can log in.
     #[serde(default)]
     pub enabled: Option<bool>,
-    /// Where a token is scoped to when nothing is asked for.
+    /// The scope of a token that is asked for without one.
     #[serde(default)]
     pub default_project_id: Option<String>,
-    /// Who it is at identity providers.
+    /// The accounts at identity providers.
     #[serde(default)]
     pub federated: Vec<FederatedAccount>,
-    /// What is decided for this user alone.
+    /// The resource options.
     #[serde(default)]
     pub options: Options,
-    /// What no column holds.
+    /// Attributes without a column.
     #[serde(flatten)]
     pub extra: Extra,
 }
@@ -91,7 +92,7 @@ impl Identity {
         for derived in DERIVED {
             user.extra.0.shift_remove(derived);
         }
-        // What would be refused is not hashed first; what decides is looked at again in the transaction.
+        // Checked before the password is hashed, to refuse early, and again in the transaction, where it counts.
         self.domain(&user.domain_id).await?;
         self.check_default_project(user.default_project_id.as_deref())
             .await?;
@@ -103,7 +104,7 @@ impl Identity {
             self.insert_user(tx, id, &user).await?;
             store_options(tx, Table::User, id, &user.options.0).await?;
             if user.password.is_given() {
-                // The reference reads a user's options once they are stored: not yet.
+                // As in `keystone/identity/backends/sql.py`, the options of a new user do not apply to its first password.
                 let (expiry, by) = (Expiry::default(), SetBy::Administrator);
                 self.store_password(tx, id, hash.as_deref(), expiry, by)
                     .await?;
@@ -155,13 +156,13 @@ impl Identity {
             let current = locked(tx, id).await?;
             self.change_user(tx, &current, &changes, hash.as_deref())
                 .await?;
-            let links = federated_of(&mut *tx, &current.id).await?;
+            let links = federated_rows(&mut *tx, &current.id).await?;
             Ok((row(tx, &current.id).await?, links))
         });
         let (row, links) = stored.await?;
         let user = row.into_user(&self.settings, self.clock.now().date());
         let federated = if changes.federated.is_empty() {
-            grouped(links)
+            into_accounts(links)
         } else {
             changes.federated
         };
@@ -219,7 +220,7 @@ impl Identity {
         Ok(())
     }
 
-    /// Stores the name, and who the user is at identity providers.
+    /// Stores the name and the accounts at identity providers.
     async fn rename(
         &self,
         tx: &mut Tx,
@@ -228,12 +229,12 @@ impl Identity {
         changes: &Changes,
     ) -> Result<()> {
         let (id, name) = (&current.id, user.name.as_deref());
-        let links = federated_of(&mut *tx, id).await?;
+        let links = federated_rows(&mut *tx, id).await?;
         let mut local = changes.name.as_ref().filter(|_| current.local_id.is_some());
         if !changes.federated.is_empty() {
             remove_federated(tx, id).await?;
         } else if let Some(first) = links.first() {
-            // The first link has the name of the user, whether or not it changed.
+            // The first account carries the name of the user.
             first.rename(tx, name).await?;
             local = None;
         }
@@ -243,7 +244,7 @@ impl Identity {
         store_federated(tx, id, name, &changes.federated).await
     }
 
-    /// What can be refused before anything is stored, in the reference's order.
+    /// Checks a patch before anything is stored, in Keystone's order.
     async fn check_changes(&self, current: &UserRow, changes: &Changes) -> Result<()> {
         self.check_strength(&changes.password)?;
         if changes.other_id {
@@ -261,8 +262,8 @@ impl Identity {
         Ok(())
     }
 
-    /// As in the reference, any change of a user who is enabled forgives failed attempts and idleness, and any
-    /// change of one who was idle for too long disables that user for good.
+    /// As in `keystone/identity/backends/sql_model.py`, any change of an enabled user resets failed attempts and inactivity,
+    /// and any change of a user who was inactive for too long stores that the user is disabled.
     async fn update_row(&self, tx: &mut Tx, current: &UserRow, user: &User) -> Result<()> {
         let (old, new) = (&current.default_project_id, &user.default_project_id);
         let days = self.settings.compliance.disable_after_days_inactive;
@@ -280,7 +281,7 @@ impl Identity {
             .apply("id = ?", &user.id, &mut *tx)
             .await?;
         if user.enabled {
-            forget_failures(tx, &user.id).await?;
+            reset_failed_attempts(tx, &user.id).await?;
         }
         Ok(())
     }
@@ -299,25 +300,25 @@ impl Identity {
             Ok(project) if project.is_domain => Err(Error::Validation(
                 "User's default project ID cannot be a domain ID: ".to_owned() + id,
             )),
-            // One that does not exist yet is taken, as the reference does.
+            // Keystone accepts a project that does not exist.
             Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }
 }
 
-/// What a `PATCH` changes.
+/// The changes of a `PATCH`.
 struct Changes {
     name: Option<String>,
     enabled: Option<bool>,
     /// A string, or null to clear it.
     default_project_id: Option<Value>,
     password: NewPassword,
-    /// Those that replace the ones there are; none leaves them.
+    /// The new accounts at identity providers; empty to keep the current ones.
     federated: Vec<FederatedAccount>,
     options: Map<String, Value>,
     extra: Map<String, Value>,
-    /// An `id` that is not the user's.
+    /// Whether the patch has the id of another user.
     other_id: bool,
 }
 
@@ -370,7 +371,7 @@ fn name_taken(name: &str, domain_id: &str) -> Error {
 }
 
 async fn rename(tx: &mut Tx, id: &str, name: &str) -> Result<()> {
-    // Here the reference does not say in which domain.
+    // Keystone does not name the domain here.
     let taken = || Error::conflict::<User>(format!("Duplicate entry found with name {name}"));
     sql("UPDATE local_user SET name = ? WHERE user_id = ?")
         .bind(name)

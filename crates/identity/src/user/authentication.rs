@@ -1,8 +1,8 @@
-//! Passwords put to the test: lockout, verification, expiry, and a user's own change of password.
+//! Authentication by password: verification, lockout, expiry, and a user's own change of password.
 //!
-//! Hashing takes long, and everything can change meanwhile: whether the account is locked, disabled or has another
-//! password by then is looked at when the outcome is known. So of many guesses at the same time no more count than the
-//! operator allows, and none is answered as right once the account is locked.
+//! Hashing takes long, and the account can be locked, disabled or given another password meanwhile. It is therefore read
+//! again when the outcome is known. Of many guesses at the same time no more count than the operator allows, and none
+//! succeeds once the account is locked.
 
 use chrono::NaiveDateTime;
 use keystone_storage::{Exec, sql, transaction};
@@ -22,16 +22,16 @@ struct LocalAccount {
     password_hash: Option<String>,
 }
 
-/// The outcome of a password that was right.
+/// A user whose password was right.
 struct Verified {
     user: User,
     expired: bool,
-    /// The hash that it was verified against.
+    /// The hash that the password was verified against.
     hash: Option<String>,
 }
 
 impl Identity {
-    /// Tests a password; every failure but an expired password looks the same to the client.
+    /// Verifies a password; every failure but an expired password looks the same to the client.
     pub async fn authenticate(
         &self,
         user_id: &str,
@@ -52,7 +52,7 @@ impl Identity {
         })
     }
 
-    /// Takes the time that a wrong password takes, for a user who does not exist.
+    /// Takes as long as a wrong password, for a user who does not exist.
     pub async fn authenticate_nobody(&self, password: Secret, claimant: &Claimant) -> Result<()> {
         Ok(self.hasher.verify_dummy(password, claimant).await?)
     }
@@ -86,12 +86,12 @@ impl Identity {
         self.admit(&user.id, hash).await
     }
 
-    /// What is true of a user whose password was right: of the account as it is now.
+    /// Checks the current state of a user whose password was right.
     async fn admit(&self, user_id: &str, hash: Option<String>) -> Result<Verified> {
         let row = self.user_row(user_id).await?;
         let account = account(&self.db, user_id).await?;
         let account = account.filter(|account| account.password_hash == hash);
-        // Another one was set meanwhile.
+        // Another password was set meanwhile.
         let account = account.ok_or_else(|| wrong(user_id))?;
         if self.is_locked(&row, &account) {
             return Err(lockout(user_id));
@@ -105,7 +105,7 @@ impl Identity {
         let exempt = user.options.is_on("ignore_password_expiry");
         let expired = !exempt && expires_at.is_some_and(|end| self.clock.precise() >= end);
         if !expired && account.failed_auth_count.unwrap_or_default() != 0 {
-            forget_failures(&self.db, user_id).await?;
+            reset_failed_attempts(&self.db, user_id).await?;
         }
         if !expired && last_active != Some(today) {
             sql("UPDATE user SET last_active_at = ? WHERE id = ?")
@@ -153,11 +153,11 @@ impl Identity {
         };
         account.failed_auth_count.unwrap_or_default() >= limit
             && !user.options.is_on("ignore_lockout_failure_attempts")
-            && !self.has_lapsed(account)
+            && !self.lockout_is_over(account)
     }
 
     /// Whether `lockout_duration` has passed since the last failure.
-    fn has_lapsed(&self, account: &LocalAccount) -> bool {
+    fn lockout_is_over(&self, account: &LocalAccount) -> bool {
         let duration = self.settings.compliance.lockout_duration;
         match (duration, account.failed_auth_at) {
             (Some(duration), Some(at)) => at + duration <= self.clock.precise(),
@@ -165,8 +165,8 @@ impl Identity {
         }
     }
 
-    /// Counts a failure, unless the account was locked meanwhile or has another password. An earlier lock that has
-    /// ended starts the count anew.
+    /// Counts a failure, unless the account was locked meanwhile or has another password. After a lockout the count starts
+    /// anew.
     async fn record_failure(&self, user_id: &str, hash: Option<&str>) -> Result<()> {
         transaction!(self.db, |tx| {
             let user = locked(tx, user_id).await?;
@@ -179,7 +179,7 @@ impl Identity {
             let limit = self.settings.compliance.lockout_failure_attempts;
             let failures = account.failed_auth_count.unwrap_or_default();
             let over = limit.is_some_and(|limit| failures >= limit);
-            let failures = if over && self.has_lapsed(&account) {
+            let failures = if over && self.lockout_is_over(&account) {
                 0
             } else {
                 failures
@@ -225,7 +225,7 @@ impl Identity {
         transaction!(self.db, |tx| {
             let row = locked(tx, &user.id).await?;
             let account = account(&mut *tx, &row.id).await?;
-            // Somebody else has set one meanwhile: then the original is not the one that this is about.
+            // If another password was set meanwhile, the original is no longer the current one.
             let account = account.filter(|account| account.password_hash == verified);
             let account = account.ok_or_else(|| wrong(&row.id))?;
             if self.is_locked(&row, &account) {
@@ -259,7 +259,7 @@ fn check_changeable(user: &User) -> Result<()> {
     Ok(())
 }
 
-/// A user's account here, with its current password.
+/// A user's local account with its current password.
 async fn account(exec: impl Into<Exec<'_>>, user_id: &str) -> Result<Option<LocalAccount>> {
     Ok(sql("\
         SELECT l.failed_auth_count, l.failed_auth_at, p.password_hash \
@@ -270,7 +270,7 @@ async fn account(exec: impl Into<Exec<'_>>, user_id: &str) -> Result<Option<Loca
     .await?)
 }
 
-pub(crate) async fn forget_failures(exec: impl Into<Exec<'_>>, user_id: &str) -> Result<()> {
+pub(crate) async fn reset_failed_attempts(exec: impl Into<Exec<'_>>, user_id: &str) -> Result<()> {
     sql("UPDATE local_user SET failed_auth_count = 0, failed_auth_at = NULL WHERE user_id = ?")
         .bind(user_id)
         .execute(exec)

@@ -1,4 +1,4 @@
-//! What `[security_compliance]` asks of a new password.
+//! Rules of `[security_compliance]` about new passwords.
 
 use chrono::Duration;
 use keystone_storage::{Db, sql};
@@ -10,7 +10,7 @@ use crate::user::account::NewPassword;
 use crate::user::from_micros;
 
 impl Identity {
-    /// `password_regex`, which holds for everybody who sets a password; none at all does not match.
+    /// `password_regex`, which applies to everybody who sets a password; `null` does not match.
     pub(crate) fn check_strength(&self, password: &NewPassword) -> Result<()> {
         let compliance = &self.settings.compliance;
         let regex = compliance.password_regex.as_ref();
@@ -21,14 +21,14 @@ impl Identity {
         let Some(password) = password.secret() else {
             return Err(invalid("Password must be a string type"));
         };
-        // Not read at all: it will be refused when it is hashed.
+        // The hasher refuses a password of this length.
         if password.reveal().len() > self.settings.passwords.max_password_length {
             return Ok(());
         }
         match regex.matches(password.reveal()) {
             Ok(true) => Ok(()),
             Ok(false) => {
-                // What Python makes of a description that is not there.
+                // Python prints `None`.
                 let description = compliance.password_regex_description.as_deref();
                 let description = description.unwrap_or("None");
                 Err(Error::Validation(format!(
@@ -47,7 +47,7 @@ impl Identity {
         }
     }
 
-    /// `minimum_password_age`, which holds for passwords that the user chose.
+    /// `minimum_password_age`, which applies to passwords that the user chose.
     pub(crate) async fn check_age(&self, user_id: &str) -> Result<()> {
         let days = self.settings.compliance.minimum_password_age_days;
         let current = recent(&self.db, user_id).await?.into_iter().next();

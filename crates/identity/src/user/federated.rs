@@ -1,4 +1,4 @@
-//! Who a user is at identity providers: the attribute `federated`.
+//! Accounts of users at identity providers: the attribute `federated`.
 
 use keystone_storage::{Exec, OrConflict, Tx, select, sql};
 use keystone_types::{Error, Result, check_length};
@@ -10,35 +10,35 @@ use serde_json::{Map, Value};
 pub struct FederatedAccount {
     /// The identity provider.
     pub idp_id: String,
-    /// Under which protocols, and as whom.
+    /// The identities, by protocol.
     pub protocols: Vec<FederatedIdentity>,
-    /// What a client sent beside them: answered, not kept.
+    /// Other attributes of the request: they are answered and not stored.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// Whom a user is under a protocol.
+/// The identity of a user under a protocol.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FederatedIdentity {
     /// The protocol.
     pub protocol_id: String,
-    /// Unique for the provider and the protocol.
+    /// The id at the provider, unique for the protocol.
     pub unique_id: String,
-    /// What a client sent beside them: answered, not kept.
+    /// Other attributes of the request: they are answered and not stored.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// A stored link between a user and an identity provider.
+/// A row of `federated_user`.
 #[derive(Debug, sqlx::FromRow)]
-pub(crate) struct Link {
+pub(crate) struct FederatedRow {
     id: i64,
     idp_id: String,
     protocol_id: String,
     unique_id: String,
 }
 
-impl Link {
+impl FederatedRow {
     pub(crate) async fn rename(&self, tx: &mut Tx, name: Option<&str>) -> Result<()> {
         sql("UPDATE federated_user SET display_name = ? WHERE id = ?")
             .bind(name)
@@ -49,19 +49,19 @@ impl Link {
     }
 }
 
-/// Links by their identity providers.
-pub(crate) fn grouped(links: Vec<Link>) -> Vec<FederatedAccount> {
+/// Rows as accounts, by identity provider.
+pub(crate) fn into_accounts(rows: Vec<FederatedRow>) -> Vec<FederatedAccount> {
     let mut accounts: Vec<FederatedAccount> = Vec::new();
-    for link in links {
+    for row in rows {
         let identity = FederatedIdentity {
-            protocol_id: link.protocol_id,
-            unique_id: link.unique_id,
+            protocol_id: row.protocol_id,
+            unique_id: row.unique_id,
             other: Map::new(),
         };
-        match accounts.iter_mut().find(|it| it.idp_id == link.idp_id) {
+        match accounts.iter_mut().find(|it| it.idp_id == row.idp_id) {
             Some(account) => account.protocols.push(identity),
             None => accounts.push(FederatedAccount {
-                idp_id: link.idp_id,
+                idp_id: row.idp_id,
                 protocols: vec![identity],
                 other: Map::new(),
             }),
@@ -70,8 +70,11 @@ pub(crate) fn grouped(links: Vec<Link>) -> Vec<FederatedAccount> {
     accounts
 }
 
-/// The links of a user, oldest first.
-pub(crate) async fn federated_of(exec: impl Into<Exec<'_>>, user_id: &str) -> Result<Vec<Link>> {
+/// The rows of a user, oldest first.
+pub(crate) async fn federated_rows(
+    exec: impl Into<Exec<'_>>,
+    user_id: &str,
+) -> Result<Vec<FederatedRow>> {
     Ok(sql("\
         SELECT id, idp_id, protocol_id, unique_id FROM federated_user WHERE user_id = ? ORDER BY id")
     .bind(user_id)
@@ -79,7 +82,7 @@ pub(crate) async fn federated_of(exec: impl Into<Exec<'_>>, user_id: &str) -> Re
     .await?)
 }
 
-/// Every identity provider and every protocol must be there.
+/// 400 unless every identity provider and every protocol exists.
 pub(crate) async fn check_federated(
     exec: impl Into<Exec<'_>>,
     accounts: &[FederatedAccount],

@@ -1,4 +1,4 @@
-//! The passwords of a user as stored: the current one and those that may not be used again.
+//! The stored passwords of a user: the current one and those that may not be used again.
 
 use chrono::Duration;
 use keystone_storage::{Tx, sql};
@@ -7,7 +7,7 @@ use keystone_types::Result;
 use crate::identity::Identity;
 use crate::options::Options;
 
-/// How a password came to be.
+/// Who set a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SetBy {
     Administrator,
@@ -33,7 +33,7 @@ impl Expiry {
 }
 
 impl Identity {
-    /// Stores a new current password, or that there is none, and retires the others.
+    /// Stores a new current password, or that the user has none, and expires the others.
     pub(crate) async fn store_password(
         &self,
         tx: &mut Tx,
