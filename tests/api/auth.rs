@@ -1,5 +1,7 @@
 //! `/v3/auth`: tokens from their issue to their end.
 
+use std::sync::Arc;
+
 use chrono::Duration;
 use keystone_testkit::{ADMIN_PASSWORD, Cloud};
 use serde_json::{Value, json};
@@ -295,4 +297,19 @@ async fn whose_token_it_is_may_ask_about_it_and_others_may_not() {
         .await
         .no_content();
     erin.get("/v3/auth/projects").await.refused(401);
+}
+
+#[tokio::test]
+async fn the_policy_credentials_of_a_token_are_made_once_and_without_its_catalog() {
+    let cloud = Cloud::new().await;
+    let (admin, auth) = (cloud.admin().await, cloud.keystone.auth());
+    let token = auth.validate(admin.token(), Duration::zero()).await;
+    let token = token.expect("the token is valid");
+    let made = token.policy_credentials(auth.settings());
+    assert!(Arc::ptr_eq(
+        &made,
+        &token.policy_credentials(auth.settings())
+    ));
+    assert_eq!(made["token"]["project"]["name"], "admin");
+    assert_eq!(made["token"].get("catalog"), None);
 }

@@ -206,6 +206,42 @@ async fn sec_58_without_rescoping_only_an_unscoped_token_can_be_exchanged() {
 }
 
 #[tokio::test]
+async fn sec_58_a_token_of_an_unknown_method_is_delegated_for_every_consumer() {
+    let world = World::new().await;
+    let alice = world.on("alice", &world.p1).await;
+    let exchange = json!({ "auth": { "identity": { "methods": ["token"], "token": { "id": alice.token() } } } });
+    let credential =
+        json!({ "credential": { "type": "cert", "blob": "b", "user_id": world.alice } });
+    // The bit of `password` in the token means another method to each of these nodes.
+    for (method, primary, exchanged, created) in [
+        ("other", None, 403, 403),
+        ("oauth2_credential", None, 403, 403),
+        ("totp", None, 201, 201),
+        ("other", Some("other"), 201, 201),
+        // Never primary, whatever the operator says, and no caller's.
+        ("ec2credential", Some("ec2credential"), 403, 403),
+    ] {
+        let mut settings = Settings::default();
+        settings.auth.methods = ["external", method, "token"].map(str::to_owned).into();
+        settings.auth.additional_primary_methods = primary.map(str::to_owned).into_iter().collect();
+        let node = world.cloud.neighbour_with(settings).await.nobody();
+        let answer = node.post("/v3/auth/tokens", &exchange).await;
+        assert_eq!(
+            answer.status, exchanged,
+            "{method} {primary:?}: {}",
+            answer.body
+        );
+        let node = node.with_token(alice.token());
+        let answer = node.post("/v3/credentials", &credential).await;
+        assert_eq!(
+            answer.status, created,
+            "{method} {primary:?}: {}",
+            answer.body
+        );
+    }
+}
+
+#[tokio::test]
 async fn sec_62_a_victim_ends_what_was_bought_with_a_stolen_token() {
     let world = World::new().await;
     let steal = async || {

@@ -66,6 +66,18 @@ async fn a_rule_can_stop_what_the_body_says() {
 }
 
 #[tokio::test]
+async fn a_rule_can_read_the_catalog_of_the_token() {
+    let rules = json!({
+        "identity:list_users": "token.catalog.type:identity",
+        "identity:list_domains": "token.catalog.type:compute",
+    });
+    let (cloud, _rules) = cloud(&rules, Settings::default()).await;
+    let admin = cloud.admin().await;
+    admin.get("/v3/users").await.ok();
+    admin.get("/v3/domains").await.refused(403);
+}
+
+#[tokio::test]
 async fn sec_51_no_header_passes_for_a_credential() {
     let rules = json!({
         "identity:list_users": "service_roles:admin or service_user_id:eve or role:admin",

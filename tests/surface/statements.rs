@@ -4,7 +4,8 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use keystone_testkit::{Answer, Session};
+use keystone_testkit::{ADMIN_PASSWORD, Answer, Cloud, Session};
+use serde_json::json;
 
 use crate::{Call, UNKNOWN};
 use world::World;
@@ -202,4 +203,30 @@ fn every_listing_is_measured() {
         .collect();
     assert!(forgotten.is_empty(), "{forgotten:#?}");
     assert!(!UNKNOWN.is_empty());
+}
+
+#[tokio::test]
+async fn tokens_are_issued_and_validated_in_few_statements() {
+    let cloud = Cloud::new().await;
+    let admin = cloud.admin().await;
+    let user = json!({ "name": "admin", "domain": { "id": "default" } });
+    let scope = json!({ "project": { "name": "admin", "domain": { "id": "default" } } });
+    let nobody = cloud.nobody();
+    let (answer, issued) = cloud
+        .statements(nobody.log_in(&user, ADMIN_PASSWORD, &scope))
+        .await;
+    answer.created();
+    let other = cloud.admin().await;
+    let (answer, validated) = cloud.statements(admin.validate(other.token())).await;
+    answer.ok();
+    let (answer, own) = cloud.statements(admin.validate(admin.token())).await;
+    answer.ok();
+    for (what, statements, most) in [
+        ("a login", issued, 11),
+        ("a validation", validated, 13),
+        ("a validation of the caller's own token", own, 7),
+    ] {
+        let count = statements.len();
+        assert!(count <= most, "{what}: {count}\n{}", statements.join("\n"));
+    }
 }

@@ -13,7 +13,7 @@ use keystone_types::{Error, Resource, Result, json, to_python_json};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::Authority;
+use crate::Delegation;
 use crate::ec2::Ec2Blob;
 
 /// The credentials of a deployment; clones share all.
@@ -23,7 +23,7 @@ pub struct Credentials {
     cipher: keystone_token::Credentials,
 }
 
-/// A credential with its blob, as served to those whom the policy lets.
+/// A credential with its blob, as served to callers that the policy allows.
 #[derive(Clone, Serialize)]
 pub struct OpenCredential {
     /// All but the secret.
@@ -91,18 +91,17 @@ impl Credentials {
         }
     }
 
-    /// Stores a credential that its user makes, or somebody else on the user's authority: which of
-    /// the two it is stays with an EC2 credential.
+    /// Stores a credential; an EC2 credential keeps the delegation by which it was made.
     pub async fn create(
         &self,
         mut credential: Credential,
         mut blob: String,
-        authority: Authority<'_>,
+        delegation: Delegation<'_>,
     ) -> Result<OpenCredential> {
         if credential.is_ec2() {
             let checked = Ec2Blob::parse(&blob)?;
             credential.id = checked.credential_id();
-            blob = checked.tied_to(authority).unwrap_or(blob);
+            blob = checked.tied_to(delegation).unwrap_or(blob);
         }
         let sealed = self.encrypt(&credential.credential_type, &blob)?;
         self.identity
@@ -130,8 +129,8 @@ impl Credentials {
         Ok(others.await? == 0)
     }
 
-    /// Encrypts with the primary key what is under another one, and tells how many were done of
-    /// how many; gives the number of all.
+    /// Encrypts with the primary key every credential under another one; `progress` gets the number done and of all.
+    /// Returns the number of all.
     pub async fn migrate(&self, progress: impl Fn(usize, usize)) -> Result<usize> {
         let primary = self.cipher.primary_key_hash().map_err(Error::internal)?;
         let rows = self.identity.blobs_under_other_keys(&primary).await?;
@@ -146,7 +145,7 @@ impl Credentials {
     }
 
     fn encrypt(&self, credential_type: &str, blob: &str) -> Result<SealedBlob> {
-        // Bytes are sealed: what no encoding has, Python Keystone does not take either.
+        // Half of a surrogate pair has no bytes to seal: Keystone refuses it too.
         if json::plain(blob).is_none_or(|plain| plain != blob) {
             return Err(Error::Validation("Invalid blob in credential".to_owned()));
         }

@@ -1,11 +1,11 @@
-//! The blob of an EC2 credential: a JSON object with an access key, its secret, and whom the right
-//! to act was borrowed from.
+//! The blob of an EC2 credential: a JSON object with an access key, its secret, and the delegation
+//! by which it was made, if any.
 
 use keystone_types::{Error, Result, json, to_python_json};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::Authority;
+use crate::Delegation;
 
 /// What ties a credential to a delegation; it stays as it was made.
 const TIES: [&str; 4] = ["trust_id", "app_cred_id", "access_token_id", "access_id"];
@@ -34,13 +34,13 @@ impl Ec2Blob {
         hex::encode(Sha256::digest(access.unwrap_or_default()))
     }
 
-    /// The text with whom the authority was borrowed from; none where it is the user's own.
-    pub(crate) fn tied_to(mut self, authority: Authority<'_>) -> Option<String> {
-        let (key, id) = match authority {
-            Authority::Trust(id) => ("trust_id", id),
-            Authority::ApplicationCredential(id) => ("app_cred_id", id),
-            Authority::AccessToken(id) => ("access_token_id", id),
-            Authority::Own | Authority::Unknown => return None,
+    /// The text with the delegation's id; none without a delegation that has one.
+    pub(crate) fn tied_to(mut self, delegation: Delegation<'_>) -> Option<String> {
+        let (key, id) = match delegation {
+            Delegation::Trust(id) => ("trust_id", id),
+            Delegation::ApplicationCredential(id) => ("app_cred_id", id),
+            Delegation::AccessToken(id) => ("access_token_id", id),
+            Delegation::None | Delegation::Unnamed => return None,
         };
         self.0.insert(key.to_owned(), id.into());
         Some(to_python_json(&Value::Object(self.0)))

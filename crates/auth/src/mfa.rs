@@ -1,4 +1,4 @@
-//! Multi-factor rules: which methods a user has to bring, and the receipt for those brought so far.
+//! Multi-factor rules: which methods a user needs, and the receipt for those that succeeded so far.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::Auth;
 
 impl Auth {
-    /// Lets pass who has brought every method of one rule; others get a receipt.
+    /// Checks that the methods satisfy one of the user's rules; otherwise fails with a receipt for them.
     pub(crate) fn check_rules(&self, subject: &Subject, methods: &BTreeSet<String>) -> Result<()> {
         let options = &subject.user.options.0;
         if options.get("multi_factor_auth_enabled") == Some(&Value::Bool(false)) {
@@ -20,7 +20,7 @@ impl Auth {
         if rules.is_empty() || rules.iter().any(|rule| rule.is_subset(methods)) {
             return Ok(());
         }
-        let started: Vec<&BTreeSet<String>> = rules
+        let continued: Vec<&BTreeSet<String>> = rules
             .iter()
             .filter(|rule| !rule.is_disjoint(methods))
             .collect();
@@ -43,7 +43,7 @@ impl Auth {
                 "expires_at": render_time(receipt.expires_at),
                 "issued_at": render_time(receipt.issued_at),
             },
-            "required_auth_methods": started,
+            "required_auth_methods": continued,
         });
         let receipt = self.receipts.seal(&receipt).map_err(Error::internal)?;
         Err(Error::Receipt { receipt, body })
@@ -68,7 +68,7 @@ impl Auth {
             .collect()
     }
 
-    /// The methods that a receipt stands for; it must be of the same user and still good.
+    /// The methods in a receipt, which must be the same user's and not expired.
     pub(crate) fn receipt_methods(&self, receipt: &str, user_id: &str) -> Result<Vec<String>> {
         let refused = || Error::Authentication {
             message: format!("Could not find auth receipt: {receipt}."),

@@ -1,34 +1,16 @@
 //! What a client asks for when it authenticates.
 
-use keystone_types::{Error, Result, Secret};
-use serde_json::{Map, Value};
+use keystone_types::{Error, Result};
+use serde_json::Value;
+
+use crate::choice::DomainChoice;
+use crate::methods::{Method, unsupported};
 
 /// The `auth` object of `POST /v3/auth/tokens`, after its schema was checked.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) methods: Vec<Method>,
     pub(crate) scope: RequestedScope,
-}
-
-/// A method with its data.
-#[derive(Debug)]
-pub(crate) enum Method {
-    Password { user: UserChoice, password: Secret },
-    Token { id: String },
-}
-
-/// A user, by id or by name.
-#[derive(Debug, Hash)]
-pub(crate) enum UserChoice {
-    Id(String),
-    Name(String, DomainChoice),
-}
-
-/// A domain, by id or by name.
-#[derive(Debug, Hash)]
-pub(crate) enum DomainChoice {
-    Id(String),
-    Name(String),
 }
 
 /// The scope as asked for.
@@ -58,9 +40,9 @@ impl Request {
         let methods = names
             .iter()
             .map(|name| Method::parse(name, &identity[*name], configured));
-        // The reference looks at the scope after the names and before what is in the methods.
+        // Keystone looks at the scope after the names and before what is in the methods.
         let supported =
-            |name: &&str| configured.iter().any(|known| known == *name) && SUPPORTED.contains(name);
+            |name: &&str| configured.iter().any(|known| known == *name) && Method::is_known(name);
         if !names.iter().all(supported) {
             return Err(unsupported(configured));
         }
@@ -69,15 +51,6 @@ impl Request {
             methods: methods.collect::<Result<_>>()?,
             scope,
         })
-    }
-}
-
-const SUPPORTED: [&str; 3] = ["external", "password", "token"];
-
-fn unsupported(configured: &[String]) -> Error {
-    Error::Authentication {
-        message: "Attempted to authenticate with an unsupported method.".to_owned(),
-        identity: Some(serde_json::json!({ "methods": configured })),
     }
 }
 
@@ -97,69 +70,14 @@ fn method_names(identity: &Value) -> Vec<&str> {
     names
 }
 
-impl Method {
-    fn parse(name: &str, data: &Value, configured: &[String]) -> Result<Self> {
-        match name {
-            "password" => {
-                let user = data.get("user").and_then(Value::as_object);
-                let user = user.ok_or_else(|| Error::expecting("user", "None"))?;
-                let password = Secret::from(text(user, "password").unwrap_or_default());
-                Ok(Self::Password {
-                    user: UserChoice::parse(user)?,
-                    password,
-                })
-            }
-            "token" => {
-                let id = data.get("id").and_then(Value::as_str);
-                Ok(Self::Token {
-                    id: id
-                        .ok_or_else(|| Error::expecting("id", "token"))?
-                        .to_owned(),
-                })
-            }
-            // Nothing in front of this server vouches for anybody.
-            "external" => Err(Error::unauthorized("nobody is authenticated externally")),
-            _ => Err(unsupported(configured)),
-        }
-    }
-}
-
-impl UserChoice {
-    fn parse(user: &Map<String, Value>) -> Result<Self> {
-        // A name wins over an id.
-        match (text(user, "name"), text(user, "id")) {
-            (Some(name), _) if !name.is_empty() => {
-                let domain = user
-                    .get("domain")
-                    .ok_or_else(|| Error::expecting("domain", "user"))?;
-                Ok(Self::Name(name.to_owned(), DomainChoice::parse(domain)))
-            }
-            (_, Some(id)) if !id.is_empty() => Ok(Self::Id(id.to_owned())),
-            _ => Err(Error::expecting("id or name", "user")),
-        }
-    }
-}
-
-impl DomainChoice {
-    fn parse(domain: &Value) -> Self {
-        match domain
-            .get("name")
-            .and_then(Value::as_str)
-            .filter(|name| !name.is_empty())
-        {
-            Some(name) => Self::Name(name.to_owned()),
-            None => Self::Id(
-                domain
-                    .get("id")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned(),
-            ),
-        }
-    }
-}
-
 impl RequestedScope {
+    pub(crate) fn is_project_or_domain(&self) -> bool {
+        matches!(
+            self,
+            Self::Domain(_) | Self::ProjectId(_) | Self::ProjectName(..)
+        )
+    }
+
     fn parse(scope: Option<&Value>) -> Result<Self> {
         const KINDS: [&str; 5] = ["project", "domain", "unscoped", "system", "OS-TRUST:trust"];
         let Some(scope) = scope else {
@@ -170,7 +88,7 @@ impl RequestedScope {
                 .into_iter()
                 .filter(|kind| scope.contains_key(*kind))
                 .collect(),
-            // The reference looks for the word in the text.
+            // `in` of Python finds the word in the text (`keystone/auth/core.py`).
             Value::String(text) => KINDS
                 .into_iter()
                 .filter(|kind| text.contains(kind))
@@ -225,7 +143,7 @@ impl RequestedScope {
     }
 }
 
-/// Whatever names a thing must say which: by id or by name.
+/// 400 for an object that has neither an id nor a name.
 fn check_names(auth: &Value) -> Result<()> {
     for path in [
         "identity/password/user",
@@ -244,8 +162,4 @@ fn check_names(auth: &Value) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn text<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
-    object.get(key).and_then(Value::as_str)
 }

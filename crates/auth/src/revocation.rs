@@ -1,15 +1,16 @@
 //! Whether a revocation event ends a token.
 //!
-//! Found through the indices on what an event names, so that many events of others cost nothing.
-//! Only a token with a chain or a delegation looks at those that name neither user, project nor
-//! token.
+//! Events are found through the indices on what they name, so that many events of others cost
+//! nothing. Only a token with a chain or a revocable delegation reads those that name neither user,
+//! project nor token.
 
 use chrono::NaiveDateTime;
 use keystone_identity::{RoleRef, Subject};
 use keystone_storage::sql;
-use keystone_token::{Payload, Token};
+use keystone_token::Token;
 use keystone_types::same_id;
 
+use crate::delegation::{Revocable, revocable};
 use crate::{Auth, TokenError};
 
 #[derive(Debug, sqlx::FromRow)]
@@ -58,17 +59,14 @@ impl Auth {
             .bind(token.issued_at)
             .bind(&token.user_id)
             .bind(token.issued_at)
-            .bind(token.payload.project_id().unwrap_or_default())
+            .bind(token.scope.project_id().unwrap_or_default())
             .bind(token.issued_at)
             .bind(own)
             .fetch_all(&self.db)
             .await
             .map_err(keystone_types::Error::from)?;
-        let delegated = matches!(
-            token.payload,
-            Payload::Trust { .. } | Payload::OAuth1 { .. }
-        );
-        if token.audit_ids.len() > 1 || delegated {
+        let is_chained = token.audit_ids.len() > 1;
+        if is_chained || revocable(&token.origin) != Revocable::Never {
             let unnamed = sql(events_where!(
                 "user_id IS NULL AND project_id IS NULL AND audit_id IS NULL"
             ));
@@ -104,13 +102,13 @@ impl Event {
                 .as_deref()
                 .is_none_or(|named| id.is_some_and(|id| same_id(named, id)))
         };
-        let trust = match &token.payload {
-            Payload::Trust { trust_id, .. } => Some(trust_id.as_str()),
-            _ => None,
+        let trust = match revocable(&token.origin) {
+            Revocable::Trust(id) => Some(id),
+            Revocable::Consumer | Revocable::Never => None,
         };
         let domain = &self.domain_id;
         names(&self.user_id, Some(&token.user_id))
-            && names(&self.project_id, token.payload.project_id())
+            && names(&self.project_id, token.scope.project_id())
             && is(&self.audit_id, token.audit_ids.first().map(String::as_str))
             && is(
                 &self.audit_chain_id,
@@ -123,6 +121,6 @@ impl Event {
                 .role_id
                 .as_ref()
                 .is_none_or(|role| roles.iter().any(|held| same_id(&held.id, role)))
-            && (names(domain, Some(&subject.domain.id)) || names(domain, token.payload.domain_id()))
+            && (names(domain, Some(&subject.domain.id)) || names(domain, token.scope.domain_id()))
     }
 }

@@ -1,27 +1,27 @@
-//! From a token back to what it stands for now.
+//! Validation: from a token back to its user, scope and roles as they are now.
 //!
 //! Nothing is remembered between two validations, so that each sees every write of every node.
-//! Requests for the same token that wait at the same time share one look at the database, which
-//! begins after all of them came: see [`crate::shared::Shared`].
+//! Concurrent validations of one token share a lookup that begins after all of them: see
+//! [`crate::single_flight::SingleFlight`].
 
-use keystone_storage::transaction;
 use std::sync::Arc;
 
 use chrono::Duration;
-use keystone_identity::{Holder, RevocationEvent, RoleRef, revoke};
-use keystone_token::{Payload, Token};
+use keystone_identity::{RevocationEvent, revoke};
+use keystone_storage::transaction;
+use keystone_token::Token;
 use keystone_types::{Error, Result};
 use serde_json::Value;
 
-use crate::Auth;
-use crate::token::{AuthToken, Scope};
+use crate::scope::disabled;
+use crate::{Auth, AuthToken, Scope, delegation};
 
 /// Why a token can't be used.
 #[derive(Clone, Debug)]
 pub enum TokenError {
-    /// The token itself is no good: 404 for a subject, as if absent for a caller.
+    /// The token itself is invalid: 404 for a subject token, as if absent for a caller's.
     NotFound(String),
-    /// Something it stands for is gone or refused, or this server is in trouble.
+    /// Something that it names is gone or refused, or this server failed.
     Failed(Error),
 }
 
@@ -34,7 +34,7 @@ impl TokenError {
         }
     }
 
-    /// Whether this server is in trouble, whatever the token is.
+    /// Whether this server failed, whatever the token is.
     pub(crate) fn is_ours(&self) -> bool {
         matches!(self, Self::Failed(error) if error.status() >= 500)
     }
@@ -49,39 +49,33 @@ impl From<Error> for TokenError {
 impl Auth {
     /// Validates a token; it may have expired up to `window` ago.
     pub async fn validate(&self, id: &str, window: Duration) -> Result<Arc<AuthToken>, TokenError> {
-        let token = self.shared_tokens.get(id, || self.look_up(id)).await?;
+        self.validate_opened(id, window, || self.open(id)).await
+    }
+
+    /// The same, with the catalog of the token's scope, which is looked up at the same time.
+    pub async fn validate_with_catalog(
+        &self,
+        id: &str,
+        window: Duration,
+    ) -> Result<(Arc<AuthToken>, Option<Arc<Value>>), TokenError> {
+        let opened = self.open(id)?;
+        let (token, catalog) = tokio::join!(
+            self.validate_opened(id, window, || Ok(opened.clone())),
+            self.catalog_for(&opened),
+        );
+        Ok((token?, catalog?))
+    }
+
+    async fn validate_opened(
+        &self,
+        id: &str,
+        window: Duration,
+        open: impl FnOnce() -> Result<Token, TokenError>,
+    ) -> Result<Arc<AuthToken>, TokenError> {
+        let look_up = || async { self.look_up(id, open()?).await };
+        let token = self.token_lookups.run(id, look_up).await?;
         self.check_life(&token, window).await?;
         Ok(token)
-    }
-
-    /// The catalog of a token's scope, rendered; none for an unscoped token.
-    pub async fn catalog_of(&self, token: &AuthToken) -> Result<Option<Arc<Value>>> {
-        self.catalog_for(&token.token).await
-    }
-
-    /// The catalog that goes with a token which is being validated at the same time; none for one
-    /// that can't be opened.
-    pub async fn catalog_ahead(&self, id: &str) -> Result<Option<Arc<Value>>> {
-        match self.tokens.open(id) {
-            Ok(token) => self.catalog_for(&token).await,
-            Err(_) => Ok(None),
-        }
-    }
-
-    async fn catalog_for(&self, token: &Token) -> Result<Option<Arc<Value>>> {
-        if token.payload == Payload::Unscoped {
-            return Ok(None);
-        }
-        let (user_id, project_id) = (&token.user_id, token.payload.project_id());
-        let key = format!("{user_id}/{}", project_id.unwrap_or_default());
-        let load = || async {
-            let services = self.catalog.for_scope(user_id, project_id).await?;
-            Ok(Arc::new(
-                serde_json::to_value(services).map_err(Error::internal)?,
-            ))
-        };
-        let catalog = self.shared_catalogs.get(&key, load).await;
-        catalog.map(Some).map_err(TokenError::into_error)
     }
 
     /// Ends a token that was validated, and those derived from it where `cascade` says so.
@@ -106,16 +100,11 @@ impl Auth {
         .await
     }
 
-    /// Opens a token and finds what it names.
-    async fn look_up(&self, id: &str) -> Result<Arc<AuthToken>, TokenError> {
-        if id.is_empty() {
-            return Err(TokenError::NotFound("No token in the request".to_owned()));
-        }
-        let token = self.open(id)?;
-        check_kind(&token)?;
+    /// Finds what a token names.
+    async fn look_up(&self, id: &str, token: Token) -> Result<Arc<AuthToken>, TokenError> {
         // All of them to the end: a statement that is cut off costs its connection.
         let (scope, subject, holder, events) = tokio::join!(
-            self.scope_of(&token),
+            self.current_scope(&token.scope),
             self.identity.subject(&token.user_id),
             self.identity.holder(&token.user_id),
             self.revocation_events(&token),
@@ -124,24 +113,23 @@ impl Auth {
         if !subject.domain.enabled {
             return Err(disabled("domain", &subject.domain.id));
         }
-        let roles = self.roles(&holder, &scope).await?;
+        let roles = self.roles(&token.origin, &holder, &scope).await?;
         if roles.is_empty() && scope != Scope::Unscoped {
             return Err(TokenError::NotFound(format!("Could not find token: {id}.")));
         }
         if events.revoke(&token, &subject, &roles) {
             return Err(TokenError::NotFound("Failed to validate token".to_owned()));
         }
-        Ok(Arc::new(AuthToken {
-            id: id.to_owned(),
-            token,
-            subject,
-            scope,
-            roles,
-        }))
+        let token = AuthToken::new(id.to_owned(), token, subject, scope, roles);
+        Ok(Arc::new(token))
     }
 
+    /// Opens a token whose origin this server can check.
     fn open(&self, id: &str) -> Result<Token, TokenError> {
-        self.tokens.open(id).map_err(|error| match error {
+        if id.is_empty() {
+            return Err(TokenError::NotFound("No token in the request".to_owned()));
+        }
+        let opened = self.tokens.open(id).map_err(|error| match error {
             keystone_token::Error::NoKeys { .. } => TokenError::Failed(Error::internal(error)),
             keystone_token::Error::Unrecognized => {
                 TokenError::NotFound("Could not recognize Fernet token".to_owned())
@@ -150,46 +138,12 @@ impl Auth {
                 tracing::warn!(error = %other, "a token sealed with one of our keys can't be read");
                 TokenError::NotFound("Could not recognize Fernet token".to_owned())
             }
-        })
+        })?;
+        delegation::check_supported(&opened)?;
+        Ok(opened)
     }
 
-    async fn scope_of(&self, token: &Token) -> Result<Scope, TokenError> {
-        if let Some(project_id) = token.payload.project_id() {
-            let project = self.identity.project_ref(project_id).await?;
-            if !project.enabled {
-                return Err(disabled("project", &project.id));
-            }
-            if !project.domain.enabled {
-                return Err(disabled("domain", &project.domain.id));
-            }
-            return Ok(Scope::Project(project));
-        }
-        if let Some(domain_id) = token.payload.domain_id() {
-            let domain = self.identity.domain_ref(domain_id).await?;
-            // The reference asks only about the user's own domain.
-            if !domain.enabled {
-                return Err(disabled("domain", &domain.id));
-            }
-            return Ok(Scope::Domain(domain));
-        }
-        Ok(if token.payload == Payload::System {
-            Scope::System
-        } else {
-            Scope::Unscoped
-        })
-    }
-
-    /// The effective roles of a user on a scope.
-    pub(crate) async fn roles(&self, holder: &Holder, scope: &Scope) -> Result<Vec<RoleRef>> {
-        match scope {
-            Scope::Unscoped => Ok(Vec::new()),
-            Scope::Project(project) => self.identity.roles_on_project(holder, project).await,
-            Scope::Domain(domain) => self.identity.roles_on_domain(holder, &domain.id).await,
-            Scope::System => self.identity.roles_on_system(holder).await,
-        }
-    }
-
-    /// Expiry, and a user who was disabled by time: that ends the user's tokens for good.
+    /// Checks the expiry, and that the user is enabled: a user disabled by inactivity loses all tokens for good.
     async fn check_life(&self, token: &AuthToken, window: Duration) -> Result<(), TokenError> {
         if self.clock.precise() - window >= token.token.expires_at {
             return Err(TokenError::NotFound("Failed to validate token".to_owned()));
@@ -205,35 +159,5 @@ impl Auth {
             "Could not find token: {}.",
             token.id
         )))
-    }
-}
-
-fn disabled(kind: &str, id: &str) -> TokenError {
-    TokenError::Failed(Error::Missing(format!(
-        "Unable to validate token because {kind} {id} is disabled"
-    )))
-}
-
-/// Fails closed on tokens whose delegation can't be checked here.
-fn check_kind(token: &Token) -> Result<(), TokenError> {
-    match &token.payload {
-        Payload::Unscoped | Payload::Domain { .. } | Payload::Project { .. } | Payload::System => {
-            Ok(())
-        }
-        Payload::Trust { .. }
-        | Payload::FederatedUnscoped(_)
-        | Payload::FederatedProject { .. }
-        | Payload::FederatedDomain { .. }
-        | Payload::OAuth1 { .. }
-        | Payload::ApplicationCredential { .. }
-        | Payload::OAuth2Mtls { .. } => {
-            let version = token.payload.version();
-            tracing::warn!(
-                user.id = token.user_id,
-                token.version = version,
-                "tokens of this kind are not supported yet"
-            );
-            Err(TokenError::NotFound("Failed to validate token".to_owned()))
-        }
     }
 }

@@ -67,7 +67,9 @@ impl<T> Rows<T> {
 
     fn readable(mut self) -> Result<Vec<T>> {
         let rows = self.rows.into_iter();
-        self.rows = rows.filter_map(|row| skip_unreadable(row, &self.text)).collect();
+        self.rows = rows
+            .filter_map(|row| skip_unreadable(row, &self.text))
+            .collect();
         self.all()
     }
 }

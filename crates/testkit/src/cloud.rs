@@ -59,13 +59,19 @@ impl Cloud {
 
     /// Another node of the same cloud: its database, keys and time, and nothing else in common.
     pub async fn neighbour(&self) -> Self {
+        self.neighbour_with(self.settings.clone()).await
+    }
+
+    /// The same with settings of its own.
+    pub async fn neighbour_with(&self, settings: Settings) -> Self {
         let shared = self.keystone.db();
         let db = match database::at_neighbour(shared).await {
             Some(db) => self.statements.hear(db),
             None => shared.clone(),
         };
         Self {
-            keystone: node(&self.settings, db, &self.now, &self.key).await,
+            keystone: node(&settings, db, &self.now, &self.key).await,
+            settings,
             ..self.clone()
         }
     }

@@ -7,9 +7,9 @@ use crate::error::{Error, Result};
 use crate::keys::KeySet;
 use crate::msgpack::from_timestamp;
 
-/// A "now" that makes the container's check for clock skew pass: the reference has none.
+/// A "now" that makes the container's check for clock skew pass: Keystone makes no such check.
 pub(crate) const NO_SKEW: u64 = u64::MAX - 60;
-/// As many characters as make up the marker byte and the timestamp.
+/// The number of characters that hold the marker byte and the timestamp.
 const STAMP: usize = 12;
 
 /// Seals a payload with the primary key, as made at `time`; the padding is left off.
@@ -24,7 +24,7 @@ pub(crate) fn seal(keys: &KeySet, payload: &[u8], time: NaiveDateTime) -> Result
     Ok(sealed)
 }
 
-/// Opens what any of the keys has sealed; the padding may be there or not.
+/// Opens what one of the keys has sealed, with or without padding.
 pub(crate) fn open(keys: &KeySet, sealed: &str) -> Result<(Vec<u8>, NaiveDateTime)> {
     let payload = keys
         .each()

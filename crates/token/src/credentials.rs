@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::keys::KeySet;
 use crate::ring::KeyRing;
 
-/// The key of everyone who has set none up: lets credentials be read that were written before.
+/// The key of a deployment that has set none up, which also opens credentials written before it did
+/// (`keystone/credential/providers/fernet/core.py`).
 static NULL_KEY: LazyLock<Arc<KeySet>> = LazyLock::new(|| {
     let zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     Arc::new(KeySet::new([zeros]).expect("32 bytes in base64"))
@@ -37,7 +38,7 @@ impl fmt::Debug for Encrypted {
 }
 
 impl Credentials {
-    /// How many keys a credential repository holds; there is no option for it.
+    /// The number of keys in a credential repository, for which there is no option.
     pub const MAX_ACTIVE_KEYS: usize = 3;
 
     /// Credentials under the given keys; without any, under a key of 32 zero bytes.
@@ -61,7 +62,7 @@ impl Credentials {
         })
     }
 
-    /// Decrypts with whichever key fits, the null key among them.
+    /// Decrypts with the key that fits, the null key among them.
     pub fn decrypt(&self, encrypted_blob: &str) -> Result<String> {
         let keys = self.keys()?;
         let plain = keys

@@ -29,7 +29,7 @@ impl Fernet {
         }
     }
 
-    /// The keys in use; what [`open`](Self::open) said holds while they give the same set.
+    /// The keys in use; what [`open`](Self::open) returned holds while they give the same set.
     pub fn keys(&self) -> &KeyRing {
         &self.keys
     }
@@ -40,7 +40,7 @@ impl Fernet {
         container::seal(&keys, &self.encoding.pack(token)?, token.issued_at)
     }
 
-    /// The token that any of the keys has sealed; says nothing about expiry or revocation.
+    /// Opens a token that one of the keys has sealed, expired, revoked or neither.
     pub fn open(&self, sealed: &str) -> Result<Token> {
         let keys = self.keys.keys()?;
         let (payload, issued_at) = container::open(&keys, sealed)?;

@@ -1,4 +1,4 @@
-//! Telling whether a directory has changed without reading its files.
+//! Fingerprints of a directory: they show a change without reading its files.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use std::{io, iter};
 
-/// A directory's metadata and that of the files in it that have to do with keys.
+/// The metadata of a directory and of the key files in it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     directory: (PathBuf, Stamp),
@@ -21,7 +21,7 @@ pub(crate) struct NumberedFile {
     pub(crate) stamp: Stamp,
 }
 
-/// What changes when a file does.
+/// Metadata that changes when a file does.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     inode: (u64, u64),
@@ -67,7 +67,7 @@ impl Fingerprint {
             .all(|(path, stamp)| fs::metadata(path).is_ok_and(|found| Stamp::of(&found) == *stamp))
     }
 
-    /// How long ago the last change was; zero if that lies in the future.
+    /// The time since the last change; zero if that lies in the future.
     ///
     /// Two changes in one tick of the file system's clock leave the same stamps, so a fingerprint
     /// is good for comparison only once it has some age.
@@ -82,14 +82,14 @@ impl Fingerprint {
                 u32::try_from(nanos).ok()?,
             ))
         });
-        // The kernel's clock, whatever time the server is told: the stamps come from there.
+        // The stamps come from the kernel's clock, whichever clock the server is given.
         let now = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
         now.saturating_sub(since_epoch.unwrap_or_default())
     }
 
-    /// What users other than owner and group may read.
+    /// The files that users other than owner and group may read.
     pub(crate) fn world_readable(&self) -> impl Iterator<Item = &Path> {
         let open = |stamp: &Stamp| stamp.mode & 0o005 != 0;
         let reachable = open(&self.directory.1);
@@ -121,7 +121,7 @@ impl Stamp {
     }
 }
 
-/// The number of a key file; `01` or `+1` are not how anyone names one.
+/// The number of a key file; `01` and `+1` are no such names.
 fn parse_number(name: &str) -> Option<u64> {
     let number: u64 = name.parse().ok()?;
     (number.to_string() == name).then_some(number)

@@ -1,4 +1,4 @@
-//! Keys as a set in use.
+//! Sets of keys.
 
 use std::fmt;
 
@@ -39,8 +39,8 @@ impl Key {
         })
     }
 
-    /// Old keys first, the staged one last.
-    fn age(&self) -> u64 {
+    /// The place in the order of creation: old keys first, the staged one last.
+    fn creation_order(&self) -> u64 {
         if self.number == 0 {
             u64::MAX
         } else {
@@ -78,12 +78,12 @@ impl KeySet {
         }
     }
 
-    /// What `credential.key_hash` holds for what the primary key encrypts: SHA-1 of its text.
+    /// The SHA-1 of the primary key's text: `credential.key_hash` of what it encrypts.
     pub fn primary_key_hash(&self) -> String {
         hex::encode(Sha1::digest(&self.0[0].text))
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     #[expect(clippy::len_without_is_empty, reason = "a set is never empty")]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -107,15 +107,15 @@ impl KeySet {
         self.0.iter().map(text).eq(other.0.iter().map(text))
     }
 
-    /// Whether this may be what `before` became, and not a part of it on its way.
+    /// Whether this may be the successor of `before`, and not a part of it during a copy.
     ///
     /// Rotation adds keys and drops the oldest; a new repository replaces all. A set that shrank,
     /// or lacks a key while it has an older one, is more likely half copied.
     pub(crate) fn may_follow(&self, before: &Self) -> bool {
         let here = |key: &&Key| self.0.iter().any(|other| other.text == key.text);
         let (kept, lost): (Vec<_>, Vec<_>) = before.0.iter().partition(here);
-        let oldest_kept = kept.iter().map(|key| key.age()).min();
-        let newest_lost = lost.iter().map(|key| key.age()).max();
+        let oldest_kept = kept.iter().map(|key| key.creation_order()).min();
+        let newest_lost = lost.iter().map(|key| key.creation_order()).max();
         let in_order = oldest_kept.is_none() || newest_lost < oldest_kept;
         self.len() >= before.len() && in_order
     }

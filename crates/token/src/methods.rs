@@ -22,8 +22,8 @@ impl Methods {
 
     /// The methods of a bitmap, the highest bit first.
     ///
-    /// A bit above all configured ones leaves nothing: as in the reference, such a token counts
-    /// as made by no known method, and so as delegated.
+    /// A bit above all configured ones makes the list empty, as in `keystone/auth/plugins/core.py`:
+    /// such a token counts as made by no known method, and so as delegated.
     pub(crate) fn names(&self, mut bits: u64) -> Vec<String> {
         let mut names = Vec::new();
         for (place, name) in self.0.iter().enumerate().rev() {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn more_methods_than_bits() {
+    fn methods_past_the_64th_have_no_bit() {
         let names: Vec<_> = (0..70).map(|i| format!("m{i}")).collect();
         let methods = Methods::new(names.clone());
         assert_eq!(methods.bits(&names), u64::MAX);

@@ -112,7 +112,7 @@ impl<'a> Unpacker<'a> {
         Self(payload)
     }
 
-    /// Checks that nothing is left.
+    /// Checks that the input is at its end.
     pub(crate) fn finish(self) -> Result<()> {
         if self.0.is_empty() {
             Ok(())
@@ -156,7 +156,8 @@ impl<'a> Unpacker<'a> {
         }
     }
 
-    /// Whole seconds: like the reference, rounds to microseconds and then drops them.
+    /// Whole seconds: rounds to microseconds and then drops them, as `datetime.fromtimestamp` and
+    /// `keystone/token/token_formatters.py` do.
     pub(crate) fn time(&mut self) -> Result<NaiveDateTime> {
         let time = decode::read_f64(&mut self.0).map_err(|_| Error::Malformed("time"))?;
         if time.is_nan() {

@@ -1,4 +1,4 @@
-//! Receipts: proof of the methods passed so far, where a user needs more than one.
+//! Receipts: proof of the methods that succeeded so far, where a user needs more than one.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use crate::ring::KeyRing;
 /// What a receipt carries; times are UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// Who is authenticating.
+    /// The user who authenticates.
     pub user_id: String,
-    /// The methods passed, as far as `[auth] methods` names them.
+    /// The methods that succeeded, as far as `[auth] methods` names them.
     pub methods: Vec<String>,
     /// When it was made, in whole seconds.
     pub issued_at: NaiveDateTime,
@@ -49,7 +49,7 @@ impl Receipts {
         container::seal(&*self.keys.keys()?, &out.into_bytes(), receipt.issued_at)
     }
 
-    /// The receipt that any of the keys has sealed; says nothing about expiry.
+    /// Opens a receipt that one of the keys has sealed, expired or not.
     pub fn open(&self, sealed: &str) -> Result<Receipt> {
         let (payload, issued_at) = container::open(&*self.keys.keys()?, sealed)?;
         let mut input = Unpacker::new(&payload);

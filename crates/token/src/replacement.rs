@@ -1,4 +1,4 @@
-//! Files that take another's place whole or not at all, whatever ends the process or the machine.
+//! Files that replace another one whole or not at all, even if the process or the machine stops.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Result, Write};
@@ -7,23 +7,23 @@ use std::path::{Path, PathBuf};
 
 use crate::Owner;
 
-/// A file under a name that nobody reads, for its owner only.
+/// A file under a temporary name, readable by its owner only.
 #[derive(Debug)]
 pub struct Replacement(PathBuf);
 
 impl Replacement {
-    /// The one with this name, which must be in the directory that it is for.
+    /// The file with this temporary name, which must be in the directory of the one it replaces.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
     }
 
-    /// Writes it anew, to the disk.
+    /// Writes it from scratch, and to the disk.
     pub fn fill(self, bytes: &[u8], owner: Owner) -> Result<Self> {
         match fs::remove_file(&self.0) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        // Never through a link that the directory's owner left for root to follow.
+        // Never through a link, which the directory's owner could have left for root to follow.
         let mut options = OpenOptions::new();
         let file = options
             .write(true)
@@ -47,7 +47,7 @@ impl Replacement {
         }
     }
 
-    /// Gives it the name by which it is read, which survives a crash from here on.
+    /// Gives it its final name; from here on it survives a crash.
     pub fn put(self, path: &Path) -> Result<()> {
         fs::rename(&self.0, path)?;
         sync_directory(path.parent().unwrap_or(Path::new(".")))
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_crash_left_behind_is_replaced_and_never_followed() {
+    fn a_file_left_by_a_crash_is_replaced_and_a_link_is_not_followed() {
         let dir = tempfile::tempdir().unwrap();
         let [new, path, other] = [".key.new", "key", "other"].map(|name| dir.path().join(name));
         fs::write(&other, "kept").unwrap();

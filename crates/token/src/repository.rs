@@ -17,7 +17,7 @@ pub struct KeyRepository {
     max_active_keys: usize,
 }
 
-/// Whom new files and directories are given to; `None` leaves them to whoever runs this.
+/// The owner of new files and directories; `None` leaves them to the user that runs this.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Owner {
     /// The user.
@@ -26,7 +26,7 @@ pub struct Owner {
     pub gid: Option<u32>,
 }
 
-/// What a look at a repository found.
+/// The state of a repository at one moment.
 pub(crate) struct Snapshot {
     /// Absent when the directory can't be read.
     pub(crate) fingerprint: Option<Fingerprint>,
@@ -47,12 +47,12 @@ impl KeyRepository {
         &self.path
     }
 
-    /// Reads the keys; empty files and names other than numbers are passed over.
+    /// Reads the keys; ignores empty files and names other than numbers.
     pub fn load(&self) -> Result<KeySet> {
         self.snapshot().keys
     }
 
-    /// Makes the directory and the keys `0` and `1`; false if there is a key `0` already.
+    /// Creates the directory and the keys `0` and `1`; returns false if there is a key `0` already.
     pub fn setup(&self, owner: Owner) -> Result<bool> {
         self.create_directory(owner)?;
         let _lock = self.lock()?;
@@ -66,15 +66,15 @@ impl KeyRepository {
     }
 
     /// Makes the staged key the primary one, stages a new one and deletes what exceeds
-    /// `max_active_keys`; gives the number of the new primary key.
+    /// `max_active_keys`; returns the number of the new primary key.
     ///
-    /// At each step the directory holds a set of keys that opens whatever any node has sealed.
+    /// At each step the directory holds the keys that open everything any node has sealed.
     pub fn rotate(&self, owner: Owner) -> Result<u64> {
         let _lock = self.lock()?;
         self.rotate_locked(owner)
     }
 
-    /// Reads the directory until two looks at it agree, or gives what the last one saw.
+    /// Reads the directory until its fingerprint holds for the whole time of reading, three times at most.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let mut tries = 0..3;
         loop {
@@ -136,7 +136,7 @@ impl KeyRepository {
 
         let next = self.write_next_key(owner)?;
         let promoted = self.path.join(primary.to_string());
-        // A second name first, so that there is no moment without a key 0.
+        // A second name first, so that a key 0 exists at every moment.
         if fs::hard_link(&staged, &promoted).is_err() {
             fs::rename(&staged, &promoted).map_err(Error::at(&staged))?;
         }
@@ -158,7 +158,7 @@ impl KeyRepository {
         Ok(primary)
     }
 
-    /// Writes a new key to a name that nobody reads keys from.
+    /// Writes a new key under a name that is not a number.
     fn write_next_key(&self, owner: Owner) -> Result<Replacement> {
         let path = self.next_key();
         let key = new_key()?;
@@ -189,7 +189,7 @@ impl KeyRepository {
         made().map_err(Error::at(&self.path))
     }
 
-    /// Keeps two rotations apart, where the file system can.
+    /// Locks out other rotations, where the file system supports it.
     fn lock(&self) -> Result<File> {
         let directory = File::open(&self.path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => self.no_keys(),

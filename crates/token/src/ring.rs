@@ -1,4 +1,4 @@
-//! Keys that follow their repository while the server runs.
+//! The keys in use, which follow their repository while the server runs.
 
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use crate::fingerprint::Fingerprint;
 use crate::keys::KeySet;
 use crate::repository::{KeyRepository, Snapshot};
 
-/// How long a directory that looks half copied has to lie still before it is taken as it is, and
-/// how old a change must be before file stamps are trusted to show the next one.
+/// The time for which a directory that looks half copied must stay unchanged before it is accepted,
+/// and the age of a change from which on file stamps reliably show the next one.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// The keys in use, shared by all tasks; a change of the repository shows on the next use.
 ///
-/// A set is taken over whole or not at all. While a file is not a key or can't be read, the last
-/// good set stays; so it does while the directory looks half copied, until it lies still.
+/// A set is accepted whole or not at all. The last good set stays while a file is not a key or can't
+/// be read, and while the directory looks half copied and still changes.
 #[derive(Debug)]
 pub struct KeyRing(Source);
 
@@ -38,7 +38,7 @@ impl KeyRing {
         Self(Source::Fixed(Arc::new(keys)))
     }
 
-    /// The keys of this moment: the same `Arc` for as long as they stay the same.
+    /// The current keys: the same `Arc` for as long as they stay the same.
     pub fn keys(&self) -> Result<Arc<KeySet>> {
         match &self.0 {
             Source::Fixed(keys) => Ok(Arc::clone(keys)),
@@ -55,23 +55,23 @@ struct Watch {
     refreshing: Mutex<()>,
 }
 
-/// What the last look at the repository led to.
+/// The outcome of the last refresh.
 #[derive(Debug)]
 struct State {
     keys: Result<Arc<KeySet>>,
     seen: Option<Fingerprint>,
-    /// Whether `seen` can be compared with, rather than the files be read again.
+    /// Whether comparing with `seen` suffices, without reading the files again.
     settled: bool,
-    /// Since when a set other than `keys` is there.
+    /// When a set other than `keys` appeared.
     held_since: Option<Instant>,
-    /// What was logged about this.
+    /// What was logged about it.
     complaints: Vec<String>,
 }
 
-/// What to do about what was found.
+/// What to do with a set of keys that was found.
 enum Verdict {
     Take(Result<Arc<KeySet>>),
-    /// Stay with the last good set, and why.
+    /// Stay with the last good set, for this reason.
     Keep(String),
 }
 
@@ -103,7 +103,7 @@ impl Watch {
         let _guard = match self.refreshing.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Somebody is reading already; only who has no keys has to wait for that.
+            // Another thread is reading already; only a caller without keys waits for it.
             Err(TryLockError::WouldBlock) if state.keys.is_ok() => return state.keys.clone(),
             Err(TryLockError::WouldBlock) => self
                 .refreshing

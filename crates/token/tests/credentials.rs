@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keystone_token::{Credentials, Error, KeyRepository, KeyRing, KeySet, Owner};
 
 #[test]
-fn a_credential_outlives_one_rotation_and_not_more_than_the_repository_holds() {
+fn a_credential_opens_until_its_key_leaves_the_repository() {
     let home = tempfile::tempdir().unwrap();
     let repository = KeyRepository::new(home.path(), Credentials::MAX_ACTIVE_KEYS);
     repository.setup(Owner::default()).unwrap();
@@ -32,7 +32,7 @@ fn a_credential_outlives_one_rotation_and_not_more_than_the_repository_holds() {
 }
 
 #[test]
-fn without_keys_the_null_key_serves_and_stays_readable() {
+fn without_keys_the_null_key_is_used_and_goes_on_opening() {
     let home = tempfile::tempdir().unwrap();
     let repository = KeyRepository::new(home.path().join("keys"), 3);
     let credentials = Credentials::new(Arc::new(KeyRing::new(repository.clone())));
@@ -66,7 +66,7 @@ fn a_broken_repository_is_an_error_and_not_the_null_key() {
 }
 
 #[test]
-fn what_no_key_opens_is_unrecognized() {
+fn a_blob_under_no_known_key_is_unrecognized() {
     let ring = || Arc::new(KeyRing::fixed(KeySet::generate().unwrap()));
     let elsewhere = Credentials::new(ring()).encrypt("x").unwrap();
     let here = Credentials::new(ring());

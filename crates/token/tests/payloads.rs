@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 use fernet::Fernet as Container;
-use keystone_token::{Error, Fernet, KeyRing, KeySet, Payload, Receipts, Token, new_audit_id};
+use keystone_token::{
+    Error, Federation, Fernet, KeyRing, KeySet, Origin, Receipts, Scope, Token, new_audit_id,
+};
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const ID: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f90";
@@ -23,14 +25,15 @@ fn tokens() -> Fernet {
     )
 }
 
-fn token(payload: Payload) -> Token {
+fn token(scope: Scope) -> Token {
     Token {
         user_id: ID.into(),
         methods: vec!["password".into()],
+        scope,
+        origin: Origin::User,
         issued_at: "2026-01-01T00:00:00".parse().unwrap(),
         expires_at: "2026-01-01T01:00:00".parse().unwrap(),
         audit_ids: vec!["AAECAwQFBgcICQoLDA0ODw".into()],
-        payload,
     }
 }
 
@@ -49,9 +52,31 @@ fn opened_expiry(seconds: f64) -> Result<NaiveDateTime, Error> {
         .map(|token| token.expires_at)
 }
 
-fn domain(domain_id: &str) -> Payload {
-    Payload::Domain {
-        domain_id: domain_id.into(),
+fn domain(domain_id: &str) -> Scope {
+    Scope::Domain(domain_id.into())
+}
+
+fn project() -> Scope {
+    Scope::Project(ID.into())
+}
+
+fn of(origin: &Origin, scope: Scope) -> Token {
+    Token {
+        origin: origin.clone(),
+        ..token(scope)
+    }
+}
+
+fn trust(id: &str) -> Origin {
+    Origin::Trust {
+        trust_id: id.into(),
+    }
+}
+
+fn mtls(domain_id: Option<&str>) -> Origin {
+    Origin::OAuth2Mtls {
+        thumbprint: "t".into(),
+        domain_id: domain_id.map(Into::into),
     }
 }
 
@@ -66,7 +91,7 @@ fn ids_in_every_spelling_of_a_uuid_come_back_in_one() {
     ] {
         let sealed = tokens().seal(&Token {
             user_id: spelling.into(),
-            ..token(Payload::System)
+            ..token(Scope::System)
         });
         assert_eq!(
             tokens().open(&sealed.unwrap()).unwrap().user_id,
@@ -83,39 +108,73 @@ fn ids_in_every_spelling_of_a_uuid_come_back_in_one() {
     ] {
         let sealed = tokens().seal(&Token {
             user_id: other.into(),
-            ..token(Payload::System)
+            ..token(Scope::System)
         });
         assert_eq!(tokens().open(&sealed.unwrap()).unwrap().user_id, other);
     }
 }
 
 #[test]
-fn a_trust_without_project() {
-    let payload = Payload::Trust {
-        project_id: None,
-        trust_id: ID.into(),
-    };
-    let sealed = tokens().seal(&token(payload.clone())).unwrap();
-    assert_eq!(tokens().open(&sealed).unwrap().payload, payload);
+fn optional_scopes_come_back_as_they_were() {
+    for token in [
+        of(&trust(ID), Scope::Unscoped),
+        of(&trust(ID), project()),
+        of(&mtls(None), Scope::Unscoped),
+        of(&mtls(None), project()),
+        of(&mtls(None), domain(ID)),
+        of(&mtls(Some(ID)), project()),
+    ] {
+        let sealed = tokens().seal(&token).unwrap();
+        assert_eq!(tokens().open(&sealed).unwrap(), token);
+    }
 }
 
 #[test]
-fn what_has_no_room_in_a_token_is_refused() {
-    let trust = Payload::Trust {
-        project_id: None,
-        trust_id: "mine".into(),
+fn a_scope_that_no_version_has_for_an_origin_is_refused() {
+    let federated = Origin::Federated(Federation {
+        group_ids: Vec::new(),
+        identity_provider_id: "idp".into(),
+        protocol_id: "mapped".into(),
+    });
+    let app_cred = Origin::ApplicationCredential {
+        app_cred_id: ID.into(),
     };
+    let oauth1 = Origin::OAuth1 {
+        access_token_id: ID.into(),
+    };
+    let (unscoped, system) = (Scope::Unscoped, Scope::System);
+    for (origin, scopes) in [
+        (federated, vec![system.clone()]),
+        (trust(ID), vec![domain(ID), system.clone()]),
+        (app_cred, vec![unscoped.clone(), domain(ID), system.clone()]),
+        (oauth1, vec![unscoped.clone(), domain(ID), system.clone()]),
+        (mtls(None), vec![system.clone()]),
+        (mtls(Some(ID)), vec![unscoped, domain(ID), system]),
+    ] {
+        assert!(tokens().seal(&of(&origin, project())).is_ok());
+        for scope in scopes {
+            let refused = tokens().seal(&of(&origin, scope)).unwrap_err();
+            assert!(
+                matches!(refused, Error::NotRepresentable { field: "scope", .. }),
+                "{refused}"
+            );
+        }
+    }
+}
+
+#[test]
+fn values_without_room_in_the_format_are_refused() {
     let bad_audit = Token {
         audit_ids: vec!["not base64!".into()],
-        ..token(Payload::System)
+        ..token(Scope::System)
     };
     let too_early = Token {
         issued_at: "1969-12-31T23:59:59".parse().unwrap(),
-        ..token(Payload::System)
+        ..token(Scope::System)
     };
     for (token, at) in [
         (token(domain("other")), "domain id"),
-        (token(trust), "trust id"),
+        (of(&trust("mine"), Scope::Unscoped), "trust id"),
         (bad_audit, "audit id"),
         (too_early, "issued at"),
     ] {
@@ -134,7 +193,7 @@ fn a_domain_is_the_default_one_of_this_server_or_a_uuid() {
     let keys = Arc::new(KeyRing::fixed(KeySet::new([KEY]).unwrap()));
     let elsewhere = Fernet::new(keys, Vec::new(), "corp".into());
     let sealed = elsewhere.seal(&token(domain("corp"))).unwrap();
-    assert_eq!(elsewhere.open(&sealed).unwrap().payload, domain("corp"));
+    assert_eq!(elsewhere.open(&sealed).unwrap().scope, domain("corp"));
     assert!(matches!(
         tokens().open(&sealed),
         Err(Error::Malformed("uuid"))
@@ -175,7 +234,7 @@ fn times_are_rounded_as_python_rounds_them() {
 fn a_token_from_the_future_opens() {
     let later = Token {
         issued_at: "2199-01-01T00:00:00".parse().unwrap(),
-        ..token(Payload::System)
+        ..token(Scope::System)
     };
     let sealed = tokens().seal(&later).unwrap();
     assert_eq!(tokens().open(&sealed).unwrap().issued_at, later.issued_at);
@@ -190,7 +249,7 @@ fn a_token_from_the_future_opens() {
 
 #[test]
 fn text_that_is_no_token_is_refused() {
-    let sealed = tokens().seal(&token(Payload::Unscoped)).unwrap();
+    let sealed = tokens().seal(&token(Scope::Unscoped)).unwrap();
     for end in 0..sealed.len() {
         assert!(
             matches!(tokens().open(&sealed[..end]), Err(Error::Unrecognized)),
@@ -223,10 +282,10 @@ fn text_that_is_no_token_is_refused() {
     }
 }
 
-/// Each payload cut short, lengthened and with each byte changed: no panic, and if it opens at
-/// all then to something that can be sealed again.
+/// Each payload cut short, lengthened and with each byte changed: nothing panics, and what opens can
+/// be sealed again.
 #[test]
-fn payloads_that_are_broken_are_refused() {
+fn broken_payloads_are_refused() {
     let vectors = include_str!("token-vectors.json");
     let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
     let receipts = Receipts::new(
@@ -280,7 +339,7 @@ fn audit_ids_differ() {
     assert_ne!(id, new_audit_id());
     let sealed = tokens().seal(&Token {
         audit_ids: vec![id.clone()],
-        ..token(Payload::System)
+        ..token(Scope::System)
     });
     assert_eq!(tokens().open(&sealed.unwrap()).unwrap().audit_ids, [id]);
 }

@@ -95,7 +95,7 @@ fn rotation_follows_max_active_keys_both_ways() {
     assert_eq!(names(home.path()), ["0", "2", "3", "4", "5"]);
     rotate(2);
     assert_eq!(names(home.path()), ["0", "6"]);
-    // Not even the new primary key stays: so it is in the reference.
+    // Not even the new primary key stays: as in Keystone.
     rotate(1);
     assert_eq!(names(home.path()), ["0"]);
     rotate(1);
@@ -136,7 +136,7 @@ fn rotation_without_a_staged_key_changes_nothing() {
 }
 
 #[test]
-fn leftovers_of_a_broken_rotation_are_no_obstacle() {
+fn a_rotation_succeeds_after_an_interrupted_one() {
     let home = tempfile::tempdir().unwrap();
     let at = |name: &str| home.path().join(name);
     let repository = KeyRepository::new(home.path(), 4);
@@ -152,7 +152,7 @@ fn leftovers_of_a_broken_rotation_are_no_obstacle() {
 }
 
 #[test]
-fn other_names_and_empty_files_are_passed_over() {
+fn other_names_and_empty_files_are_ignored() {
     let home = tempfile::tempdir().unwrap();
     let repository = KeyRepository::new(home.path(), 3);
     repository.setup(Owner::default()).unwrap();
@@ -178,7 +178,7 @@ fn other_names_and_empty_files_are_passed_over() {
 }
 
 #[test]
-fn keys_are_read_as_python_reads_them() {
+fn keys_are_read_in_every_spelling_of_base64() {
     let hash = |text: &str| KeySet::new([text]).map(|keys| keys.primary_key_hash());
     let key = "-_ECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     assert_eq!(

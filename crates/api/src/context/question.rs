@@ -31,7 +31,7 @@ pub(super) struct Question {
     rule: &'static str,
     rules: Arc<Rules>,
     about: Value,
-    credentials: Value,
+    credentials: Arc<Value>,
 }
 
 impl Question {
@@ -50,11 +50,7 @@ impl Context {
         let Some(token) = self.caller.token()? else {
             return Ok(None);
         };
-        // `keystone/server/flask/request_processing/middleware/auth_context.py`
-        if token.token.methods.iter().any(|it| it == "ec2credential") {
-            let detail = "EC2 credential tokens cannot be used for authorization.".to_owned();
-            return Err(Error::Forbidden { detail });
-        }
+        token.check_caller()?;
         Ok(Some(Question {
             rule,
             rules: Arc::clone(&self.rules),
@@ -83,15 +79,18 @@ impl Context {
     }
 
     /// The credentials. They have the catalog, which the database is asked for, only where the rule can see it.
-    async fn credentials(&self, rule: &str, token: &AuthToken) -> Result<Value> {
+    async fn credentials(&self, rule: &str, token: &AuthToken) -> Result<Arc<Value>> {
         let auth = &self.app.auth;
-        let catalog = if self.rules.may_read(rule, &["token", "catalog"]) {
-            auth.catalog_of(token).await?
-        } else {
-            None
+        let credentials = token.policy_credentials(auth.settings());
+        if !self.rules.may_read(rule, &["token", "catalog"]) {
+            return Ok(credentials);
+        }
+        let Some(catalog) = auth.catalog_of(token).await? else {
+            return Ok(credentials);
         };
-        let catalog = catalog.map(|catalog| (*catalog).clone());
-        Ok(token.credentials(auth.settings(), catalog))
+        let mut credentials = Value::clone(&credentials);
+        credentials["token"]["catalog"] = Value::clone(&catalog);
+        Ok(Arc::new(credentials))
     }
 
     /// The answers about each target, from a thread of its own where that may take long. There are none where no thread

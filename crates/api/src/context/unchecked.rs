@@ -51,8 +51,16 @@ impl<'a> Unchecked<'a> {
         self.0.auth.validate(id, window).await
     }
 
-    pub(crate) async fn catalog_ahead(self, token_id: &str) -> Result<Option<Arc<Value>>> {
-        self.0.auth.catalog_ahead(token_id).await
+    pub(crate) async fn token_with_catalog(
+        self,
+        id: &str,
+        window: Duration,
+    ) -> Result<(Arc<AuthToken>, Option<Arc<Value>>), TokenError> {
+        self.0.auth.validate_with_catalog(id, window).await
+    }
+
+    pub(crate) async fn catalog_of(self, token: &AuthToken) -> Result<Option<Arc<Value>>> {
+        self.0.auth.catalog_of(token).await
     }
 
     pub(crate) fn auth_settings(self) -> &'a keystone_auth::Settings {

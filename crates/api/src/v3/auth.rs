@@ -60,22 +60,17 @@ async fn validate(cx: Context) -> Result<Response, ApiError> {
         Duration::zero()
     };
     cx.authenticated()?;
-    let id = subject_id(&cx);
-    let catalog = async {
-        let wanted = !id.is_empty() && !cx.has("nocatalog");
-        if wanted {
-            cx.unchecked().catalog_ahead(id).await
-        } else {
-            Ok(None)
-        }
+    let (found, catalog) = if cx.has("nocatalog") {
+        (find_subject(&cx, window).await?, None)
+    } else {
+        find_subject_with_catalog(&cx, window).await?
     };
-    let (found, catalog) = tokio::join!(find_subject(&cx, window), catalog);
-    let (found, catalog) = (found?, catalog?);
     let target = token_target(found.as_deref())?;
     let service = &cx.allow_on(rule, target).await?.auth;
-    let token = found.ok_or_else(|| Error::Missing("No token in the request".to_owned()))?;
-    let catalog = catalog.map(|catalog| (*catalog).clone());
-    token_response(StatusCode::OK, id, &token.body(service.settings(), catalog))
+    let token = found.ok_or_else(no_subject)?;
+    let catalog = catalog.map(|catalog| Value::clone(&catalog));
+    let body = token.body(service.settings(), catalog);
+    token_response(StatusCode::OK, subject_id(&cx), &body)
 }
 
 async fn revoke(cx: Context) -> Result<Response, ApiError> {
@@ -84,7 +79,7 @@ async fn revoke(cx: Context) -> Result<Response, ApiError> {
     let app = cx
         .allow_on("identity:revoke_token", token_target(found.as_deref())?)
         .await?;
-    let token = found.ok_or_else(|| Error::Missing("No token in the request".to_owned()))?;
+    let token = found.ok_or_else(no_subject)?;
     let cascade = cx.query("cascade").is_none_or(|value| !is_false(value));
     app.auth.revoke(&token, cascade).await?;
     Ok(no_content())
@@ -94,18 +89,43 @@ fn subject_id(cx: &Context) -> &str {
     header_text(&cx.headers, "x-subject-token").unwrap_or_default()
 }
 
-/// The token that the request is about, where it names one. The caller's own was looked up for
-/// this request already.
+/// The token that the request is about, where it names one.
 async fn find_subject(cx: &Context, window: Duration) -> Result<Option<Arc<AuthToken>>> {
     let id = subject_id(cx);
     if id.is_empty() {
         return Ok(None);
     }
-    if let Some(own) = cx.token().filter(|own| own.id == id) {
+    if let Some(own) = own_token(cx, id) {
         return Ok(Some(Arc::clone(own)));
     }
     let found = cx.unchecked().token(id, window).await;
     found.map(Some).map_err(TokenError::into_error)
+}
+
+/// The same with the catalog of its scope.
+async fn find_subject_with_catalog(
+    cx: &Context,
+    window: Duration,
+) -> Result<(Option<Arc<AuthToken>>, Option<Arc<Value>>)> {
+    let (id, services) = (subject_id(cx), cx.unchecked());
+    if id.is_empty() {
+        return Ok((None, None));
+    }
+    if let Some(own) = own_token(cx, id) {
+        return Ok((Some(Arc::clone(own)), services.catalog_of(own).await?));
+    }
+    let found = services.token_with_catalog(id, window).await;
+    let (token, catalog) = found.map_err(TokenError::into_error)?;
+    Ok((Some(token), catalog))
+}
+
+/// The caller's token, which was validated for this request already, if it is the subject too.
+fn own_token<'a>(cx: &'a Context, id: &str) -> Option<&'a Arc<AuthToken>> {
+    cx.token().filter(|own| own.id == id)
+}
+
+fn no_subject() -> Error {
+    Error::Missing("No token in the request".to_owned())
 }
 
 async fn projects(cx: Context) -> Result<Response, ApiError> {
@@ -125,7 +145,7 @@ async fn domains(cx: Context) -> Result<Response, ApiError> {
 
 async fn system(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:get_auth_system").await?;
-    // Python Keystone counts the groups of a federated token only.
+    // Keystone counts the groups of a federated token only (`keystone/api/auth.py`).
     let own = Grant {
         actor: Actor::User(caller_id(&cx).to_owned()),
         target: GrantTarget::System,
@@ -176,17 +196,17 @@ fn token_response(status: StatusCode, id: &str, body: &Value) -> Result<Response
     let id = HeaderValue::from_str(id).map_err(Error::internal)?;
     let headers = response.headers_mut();
     headers.insert("x-subject-token", id);
-    // A revocation must be seen by who asks next: nothing between may remember this.
+    // A revocation holds from the next request on: nothing between may remember this answer.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
-/// Yes, in one of the reference's spellings.
+/// True in one of the spellings of `bool_from_string` (oslo.utils).
 fn is_true(value: &str) -> bool {
     ["1", "t", "true", "on", "y", "yes"].contains(&value.trim().to_ascii_lowercase().as_str())
 }
 
-/// No, in one of the reference's spellings.
+/// False in one of the spellings of `bool_from_string` (oslo.utils).
 fn is_false(value: &str) -> bool {
     ["0", "f", "false", "off", "n", "no"].contains(&value.trim().to_ascii_lowercase().as_str())
 }

@@ -1,7 +1,7 @@
 //! `/v3/credentials`
 
 use axum::response::Response;
-use keystone_auth::{Authority, Scope};
+use keystone_auth::{Delegation, Scope};
 use keystone_identity::{Credential, SealedCredential};
 use keystone_types::{Error, Listing, Page, Result};
 use serde_json::Value;
@@ -56,11 +56,11 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
         attributes.shift_remove(column);
     }
     let credential: Credential = resource(attributes)?;
-    let authority = access(&cx).await.check(&credential)?;
+    let delegation = access(&cx).await.check(&credential)?;
     let credentials = app.auth.credentials();
     cx.created(
         &credentials
-            .create(credential, blob.to_owned(), authority)
+            .create(credential, blob.to_owned(), delegation)
             .await?,
     )
 }
@@ -131,26 +131,26 @@ async fn visible(cx: &Context, app: &App, listing: &Listing) -> Result<Vec<Seale
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access<'a> {
     All,
-    Ec2(Authority<'a>),
+    Ec2(Delegation<'a>),
     Nothing,
 }
 
-/// A delegated token must not get at secrets that outlive it.
+/// A delegated token must not get at secrets that outlive it (`keystone/api/credentials.py`).
 async fn access(cx: &Context) -> Access<'_> {
     let settings = cx.unchecked().auth_settings();
     let Some(token) = cx.token() else {
         return Access::All;
     };
-    match token.authority(settings) {
-        Authority::Own => Access::All,
-        delegated @ (Authority::Trust(_)
-        | Authority::ApplicationCredential(_)
-        | Authority::AccessToken(_)
-        | Authority::Unknown) => {
+    match token.delegation(settings) {
+        Delegation::None => Access::All,
+        delegation @ (Delegation::Trust(_)
+        | Delegation::ApplicationCredential(_)
+        | Delegation::AccessToken(_)
+        | Delegation::Unnamed) => {
             let exempt =
                 settings.delegated_admins_reach_ec2 && cx.allow("admin_required").await.is_ok();
             if exempt {
-                Access::Ec2(delegated)
+                Access::Ec2(delegation)
             } else {
                 Access::Nothing
             }
@@ -159,11 +159,11 @@ async fn access(cx: &Context) -> Access<'_> {
 }
 
 impl<'a> Access<'a> {
-    /// On whose authority a credential of this type is touched.
-    fn check(self, credential: &Credential) -> Result<Authority<'a>> {
+    /// The delegation by which a credential of this type is touched.
+    fn check(self, credential: &Credential) -> Result<Delegation<'a>> {
         match self {
-            Self::All => Ok(Authority::Own),
-            Self::Ec2(authority) if credential.is_ec2() => Ok(authority),
+            Self::All => Ok(Delegation::None),
+            Self::Ec2(delegation) if credential.is_ec2() => Ok(delegation),
             Self::Ec2(_) | Self::Nothing => Err(Error::forbidden_action(
                 "Delegated tokens cannot access credentials directly",
             )),

@@ -21,7 +21,7 @@ struct Cloud {
     ring: KeyRing,
 }
 
-/// A repository that is not set up, and a ring that takes a directory for quiet after `quiet`.
+/// A repository that is not set up, and a ring that accepts a directory unchanged for `quiet`.
 fn cloud(quiet: Duration) -> Cloud {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("fernet-keys");
@@ -77,7 +77,7 @@ fn logged(story: impl FnOnce()) -> String {
 }
 
 #[test]
-fn a_server_without_keys_heals_when_they_appear() {
+fn keys_that_appear_later_are_used() {
     let cloud = cloud(FOREVER);
     let missing = cloud.ring.keys().unwrap_err();
     assert!(
@@ -123,7 +123,7 @@ fn keys_written_over_in_place_show_on_the_next_use() {
 
 /// Two changes in one tick of the file system's clock look like one.
 #[test]
-fn the_stamps_of_a_recent_change_are_not_relied_upon() {
+fn stamps_of_a_recent_change_are_not_trusted() {
     let cloud = cloud(Duration::ZERO);
     cloud.repository.setup(Owner::default()).unwrap();
     cloud.ring.keys().unwrap();
@@ -157,7 +157,7 @@ fn a_broken_key_keeps_the_last_good_set_and_warns_once() {
 }
 
 #[test]
-fn a_broken_key_from_the_start_is_an_error_until_it_is_mended() {
+fn a_broken_key_from_the_start_is_an_error_until_it_is_repaired() {
     let cloud = cloud(Duration::ZERO);
     cloud.repository.setup(Owner::default()).unwrap();
     cloud.write("2", "short");
@@ -221,7 +221,7 @@ fn the_staged_key_arriving_before_the_new_primary_key_is_half_a_copy() {
 }
 
 #[test]
-fn a_smaller_or_empty_directory_is_believed_once_it_lies_still() {
+fn a_smaller_or_empty_directory_is_accepted_once_it_stays_unchanged() {
     let cloud = cloud(Duration::ZERO);
     cloud.repository.setup(Owner::default()).unwrap();
     cloud.repository.rotate(Owner::default()).unwrap();
@@ -235,7 +235,7 @@ fn a_smaller_or_empty_directory_is_believed_once_it_lies_still() {
 }
 
 #[test]
-fn a_new_repository_in_place_of_the_old_one_counts_at_once() {
+fn a_new_repository_in_place_of_the_old_one_is_accepted_at_once() {
     let cloud = cloud(FOREVER);
     cloud.repository.setup(Owner::default()).unwrap();
     let old = cloud.ring.keys().unwrap();

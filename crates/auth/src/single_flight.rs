@@ -1,4 +1,4 @@
-//! One look-up for all who wait for it.
+//! Single flight: concurrent lookups of one thing share one run.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -7,40 +7,46 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::TokenError;
 
-/// Look-ups by key. A caller arriving during one waits for the next, which begins afterwards and
-/// serves everybody who waits: no answer is older than its question.
+/// Lookups by key; clones share them. A caller arriving during a lookup joins the next one, which begins when the running
+/// one ends and serves all who joined: no answer is older than its question.
 ///
-/// A look-up that this server could not do, because the database does not answer, say, fails for all who wait by then:
-/// each of them would only wait as long again.
+/// A lookup that fails because of this server, such as one without a database, fails for everybody waiting at its end:
+/// a lookup of their own would only take as long again.
 #[derive(Debug)]
-pub(crate) struct Shared<T>(Mutex<HashMap<String, Visited<T>>>);
+pub(crate) struct SingleFlight<T>(Arc<Mutex<HashMap<String, Entry<T>>>>);
 
 #[derive(Debug)]
-struct Visited<T> {
-    visitors: usize,
-    slot: Arc<Slot<T>>,
+struct Entry<T> {
+    callers: usize,
+    flight: Arc<Flight<T>>,
 }
 
 #[derive(Debug)]
-struct Slot<T> {
+struct Flight<T> {
     arrivals: AtomicU64,
     latest: tokio::sync::Mutex<Option<Latest<T>>>,
 }
 
-/// The outcome of a look-up, and how many had come whom it serves.
+/// The outcome of a lookup, and the number of arrivals that it serves.
 #[derive(Debug)]
 struct Latest<T> {
     serves: u64,
     outcome: Result<T, TokenError>,
 }
 
-impl<T: Clone> Shared<T> {
+impl<T> Clone for SingleFlight<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Clone> SingleFlight<T> {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(HashMap::new()))
+        Self(Arc::new(Mutex::new(HashMap::new())))
     }
 
-    /// The outcome of `look_up`, this caller's or one that began after this call.
-    pub(crate) async fn get<F>(
+    /// The outcome of `look_up`: this caller's, or one that began after this call.
+    pub(crate) async fn run<F>(
         &self,
         key: &str,
         look_up: impl FnOnce() -> F,
@@ -48,17 +54,17 @@ impl<T: Clone> Shared<T> {
     where
         F: Future<Output = Result<T, TokenError>>,
     {
-        let visit = self.enter(key);
-        let slot = &visit.slot;
-        let ticket = slot.arrivals.fetch_add(1, Ordering::SeqCst);
-        let mut latest = slot.latest.lock().await;
+        let caller = self.join(key);
+        let flight = &caller.flight;
+        let ticket = flight.arrivals.fetch_add(1, Ordering::SeqCst);
+        let mut latest = flight.latest.lock().await;
         if let Some(latest) = latest.as_ref().filter(|latest| ticket < latest.serves) {
             return latest.outcome.clone();
         }
-        let before = slot.arrivals.load(Ordering::SeqCst);
+        let before = flight.arrivals.load(Ordering::SeqCst);
         let outcome = look_up().await;
         let serves = match &outcome {
-            Err(error) if error.is_ours() => slot.arrivals.load(Ordering::SeqCst),
+            Err(error) if error.is_ours() => flight.arrivals.load(Ordering::SeqCst),
             _ => before,
         };
         *latest = Some(Latest {
@@ -68,45 +74,45 @@ impl<T: Clone> Shared<T> {
         outcome
     }
 
-    fn enter<'a>(&'a self, key: &'a str) -> Visit<'a, T> {
-        let mut slots = self.slots();
-        if !slots.contains_key(key) {
-            let slot = Arc::new(Slot {
+    fn join<'a>(&'a self, key: &'a str) -> Caller<'a, T> {
+        let mut entries = self.entries();
+        if !entries.contains_key(key) {
+            let flight = Arc::new(Flight {
                 arrivals: AtomicU64::new(0),
                 latest: tokio::sync::Mutex::new(None),
             });
-            slots.insert(key.to_owned(), Visited { visitors: 0, slot });
+            entries.insert(key.to_owned(), Entry { callers: 0, flight });
         }
-        let visited = slots.get_mut(key).expect("it was just put there");
-        visited.visitors += 1;
-        Visit {
-            shared: self,
+        let entry = entries.get_mut(key).expect("it was just put there");
+        entry.callers += 1;
+        Caller {
+            lookups: self,
             key,
-            slot: Arc::clone(&visited.slot),
+            flight: Arc::clone(&entry.flight),
         }
     }
 }
 
-impl<T> Shared<T> {
-    fn slots(&self) -> MutexGuard<'_, HashMap<String, Visited<T>>> {
+impl<T> SingleFlight<T> {
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A caller at a slot; the last to leave, answered or not, takes the slot away.
-struct Visit<'a, T> {
-    shared: &'a Shared<T>,
+/// A caller of a lookup; the last one to leave, answered or not, removes the entry.
+struct Caller<'a, T> {
+    lookups: &'a SingleFlight<T>,
     key: &'a str,
-    slot: Arc<Slot<T>>,
+    flight: Arc<Flight<T>>,
 }
 
-impl<T> Drop for Visit<'_, T> {
+impl<T> Drop for Caller<'_, T> {
     fn drop(&mut self) {
-        let mut slots = self.shared.slots();
-        if let Some(visited) = slots.get_mut(self.key) {
-            visited.visitors -= 1;
-            if visited.visitors == 0 {
-                slots.remove(self.key);
+        let mut entries = self.lookups.entries();
+        if let Some(entry) = entries.get_mut(self.key) {
+            entry.callers -= 1;
+            if entry.callers == 0 {
+                entries.remove(self.key);
             }
         }
     }
@@ -122,18 +128,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_waits_shares_a_look_up_that_began_later() {
-        let shared = Arc::new(Shared::<usize>::new());
+    async fn waiting_callers_share_a_lookup_that_began_after_them() {
+        let lookups = SingleFlight::<usize>::new();
         let (count, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let ask = || {
-            let (shared, count, go) = (Arc::clone(&shared), Arc::clone(&count), Arc::clone(&go));
+            let (lookups, count, go) = (lookups.clone(), Arc::clone(&count), Arc::clone(&go));
             tokio::spawn(async move {
                 let look_up = || async {
                     let n = count.fetch_add(1, Ordering::SeqCst);
                     go.notified().await;
                     Ok(n)
                 };
-                shared.get("key", look_up).await.unwrap()
+                lookups.run("key", look_up).await.unwrap()
             })
         };
         let first = ask();
@@ -150,16 +156,16 @@ mod tests {
             1,
             "an answer from before the question will not do"
         );
-        assert_eq!(third.await.unwrap(), 1, "one look-up serves both");
-        assert!(shared.slots().is_empty(), "nothing is remembered");
+        assert_eq!(third.await.unwrap(), 1, "one lookup serves both");
+        assert!(lookups.entries().is_empty(), "nothing is remembered");
     }
 
     #[tokio::test]
-    async fn those_who_wait_share_what_this_server_could_not_do() {
-        let shared = Arc::new(Shared::<usize>::new());
+    async fn waiting_callers_share_a_failure_of_this_server() {
+        let lookups = SingleFlight::<usize>::new();
         let (count, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let ask = |fails: bool| {
-            let (shared, count, go) = (Arc::clone(&shared), Arc::clone(&count), Arc::clone(&go));
+            let (lookups, count, go) = (lookups.clone(), Arc::clone(&count), Arc::clone(&go));
             tokio::spawn(async move {
                 let look_up = || async {
                     let n = count.fetch_add(1, Ordering::SeqCst);
@@ -169,7 +175,7 @@ mod tests {
                     }
                     Ok(n)
                 };
-                shared.get("key", look_up).await
+                lookups.run("key", look_up).await
             })
         };
         let first = ask(true);
@@ -187,20 +193,20 @@ mod tests {
             1,
             "a later call tries for itself"
         );
-        assert!(shared.slots().is_empty());
+        assert!(lookups.entries().is_empty());
     }
 
     #[tokio::test]
-    async fn nothing_is_left_by_callers_who_leave_together() {
-        let shared = Arc::new(Shared::<usize>::new());
+    async fn callers_who_leave_together_leave_no_entry() {
+        let lookups = SingleFlight::<usize>::new();
         for _ in 0..2_000 {
-            let visits = [shared.enter("key"), shared.enter("key")];
+            let callers = [lookups.join("key"), lookups.join("key")];
             std::thread::scope(|scope| {
-                for visit in visits {
-                    scope.spawn(move || drop(visit));
+                for caller in callers {
+                    scope.spawn(move || drop(caller));
                 }
             });
-            assert!(shared.slots().is_empty());
+            assert!(lookups.entries().is_empty());
         }
     }
 }

@@ -1,0 +1,248 @@
+//! Delegation: what the way in which a token came about decides.
+//!
+//! Each question is one match over [`Origin`] without a wildcard, so that a new origin compiles only once every question
+//! is answered for it. The origin decides first. Where it is the user's own, the methods still may tell of a delegation:
+//! [`are_primary`] is the only reader of them, as `keystone/api/_shared/delegation.py` is in Keystone.
+
+use keystone_identity::{Holder, RoleRef};
+use keystone_token::{Origin, Scope as ScopeIds, Token};
+use keystone_types::{Error, Result};
+use serde_json::{Map, Value, json};
+
+use crate::request::RequestedScope;
+use crate::{Auth, AuthToken, Scope, Settings, TokenError};
+
+/// The method of tokens that an EC2 signature was exchanged for.
+const EC2: &str = "ec2credential";
+
+/// The delegation by which a token's bearer acts for a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delegation<'a> {
+    /// None: the user authenticated.
+    None,
+    /// A trust, by id.
+    Trust(&'a str),
+    /// An application credential, by id.
+    ApplicationCredential(&'a str),
+    /// An `OAuth1` access token, by id.
+    AccessToken(&'a str),
+    /// One that the token does not name.
+    Unnamed,
+}
+
+impl<'a> Delegation<'a> {
+    /// The delegation behind a token.
+    pub(crate) fn of(token: &'a Token, settings: &Settings) -> Self {
+        match &token.origin {
+            Origin::Trust { trust_id } => Self::Trust(trust_id),
+            Origin::ApplicationCredential { app_cred_id } => {
+                Self::ApplicationCredential(app_cred_id)
+            }
+            Origin::OAuth1 { access_token_id } => Self::AccessToken(access_token_id),
+            Origin::OAuth2Mtls { .. } => Self::Unnamed,
+            Origin::User | Origin::Federated(_) if are_primary(&token.methods, settings) => {
+                Self::None
+            }
+            Origin::User | Origin::Federated(_) => Self::Unnamed,
+        }
+    }
+}
+
+/// Whether users authenticate themselves by each of the methods. A method that nobody knows counts as delegated.
+fn are_primary(methods: &[String], settings: &Settings) -> bool {
+    const PRIMARY: [&str; 9] = [
+        "external", "kerberos", "mapped", "openid", "password", "saml2", "token", "totp", "x509",
+    ];
+    let is_primary = |method: &String| {
+        method != EC2
+            && (PRIMARY.contains(&method.as_str())
+                || settings.additional_primary_methods.contains(method))
+    };
+    // A method that is not configured leaves no bit in a token, so that no method at all may be one of those.
+    !methods.is_empty() && methods.iter().all(is_primary)
+}
+
+impl AuthToken {
+    /// The delegation by which its bearer acts.
+    pub fn delegation(&self, settings: &Settings) -> Delegation<'_> {
+        Delegation::of(&self.token, settings)
+    }
+
+    /// 403 for a token that is for other services only, as in
+    /// `keystone/server/flask/request_processing/middleware/auth_context.py`.
+    pub fn check_caller(&self) -> Result<()> {
+        if self.token.methods.iter().any(|method| method == EC2) {
+            return Err(Error::Forbidden {
+                detail: "EC2 credential tokens cannot be used for authorization.".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Refuses origins whose delegation this server cannot check yet.
+pub(crate) fn check_supported(token: &Token) -> Result<(), TokenError> {
+    let origin = match &token.origin {
+        Origin::User => return Ok(()),
+        Origin::Federated(_) => "federation",
+        Origin::Trust { .. } => "trust",
+        Origin::ApplicationCredential { .. } => "application credential",
+        Origin::OAuth1 { .. } => "OAuth1",
+        Origin::OAuth2Mtls { .. } => "OAuth2 mutual TLS",
+    };
+    tracing::warn!(
+        user.id = token.user_id,
+        token.origin = origin,
+        "tokens of this origin are not supported yet"
+    );
+    Err(TokenError::NotFound("Failed to validate token".to_owned()))
+}
+
+/// What a token can be exchanged for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Exchange {
+    /// The origin of the new token.
+    pub(crate) origin: Origin,
+    /// The audit id of the root of its chain.
+    pub(crate) chain: Option<String>,
+}
+
+/// Exchanges a token for one of another scope, or fails with the 403 of `keystone/auth/plugins/token.py`.
+pub(crate) fn exchange(
+    token: &Token,
+    requested: &RequestedScope,
+    settings: &Settings,
+) -> Result<Exchange> {
+    let refused = match &token.origin {
+        Origin::OAuth1 { .. } => Some(
+            "Using OAuth-scoped token to create another token. Create a new OAuth-scoped token instead",
+        ),
+        Origin::Trust { .. } => Some(
+            "Using trust-scoped token to create another token. Create a new trust-scoped token instead",
+        ),
+        // `keystone/auth/plugins/mapped.py` asks neither for methods nor for the scope, and begins a new chain.
+        Origin::Federated(_) => {
+            return Ok(Exchange {
+                origin: token.origin.clone(),
+                chain: None,
+            });
+        }
+        Origin::User | Origin::ApplicationCredential { .. } | Origin::OAuth2Mtls { .. } => {
+            refused_by_scope_or_methods(token, requested, settings)
+        }
+    };
+    match refused {
+        Some(action) => Err(Error::forbidden_action(action)),
+        None => Ok(Exchange {
+            origin: Origin::User,
+            chain: token.audit_ids.last().cloned(),
+        }),
+    }
+}
+
+fn refused_by_scope_or_methods(
+    token: &Token,
+    requested: &RequestedScope,
+    settings: &Settings,
+) -> Option<&'static str> {
+    if token.scope == ScopeIds::System && requested.is_project_or_domain() {
+        return Some(
+            "Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed.",
+        );
+    }
+    if Delegation::of(token, settings) != Delegation::None {
+        return Some("Using a delegated token to create another token is not allowed.");
+    }
+    let is_scoped = token.scope != ScopeIds::Unscoped;
+    (is_scoped && !settings.allow_rescope_scoped_token).then_some("rescope a scoped token")
+}
+
+/// Whether a login without a scope takes the user's default project.
+pub(crate) fn takes_default_project(origin: &Origin) -> bool {
+    match origin {
+        Origin::User => true,
+        Origin::Federated(_)
+        | Origin::Trust { .. }
+        | Origin::ApplicationCredential { .. }
+        | Origin::OAuth1 { .. }
+        | Origin::OAuth2Mtls { .. } => false,
+    }
+}
+
+impl Auth {
+    /// The roles on a scope of a token with this origin.
+    pub(crate) async fn roles(
+        &self,
+        origin: &Origin,
+        holder: &Holder,
+        scope: &Scope,
+    ) -> Result<Vec<RoleRef>> {
+        match origin {
+            Origin::User | Origin::OAuth2Mtls { .. } => self.effective_roles(holder, scope).await,
+            // The user's own are not the answer, and what the origin names is not looked up yet.
+            Origin::Federated(_)
+            | Origin::Trust { .. }
+            | Origin::ApplicationCredential { .. }
+            | Origin::OAuth1 { .. } => Ok(Vec::new()),
+        }
+    }
+}
+
+/// What a revocation event may name of a token's origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Revocable<'a> {
+    /// Nothing.
+    Never,
+    /// A trust, by id.
+    Trust(&'a str),
+    /// The consumer of an access token.
+    Consumer,
+}
+
+/// What a revocation event may name of an origin, besides what it may name of any token.
+pub(crate) fn revocable(origin: &Origin) -> Revocable<'_> {
+    match origin {
+        Origin::Trust { trust_id } => Revocable::Trust(trust_id),
+        Origin::OAuth1 { .. } => Revocable::Consumer,
+        // The deletion of an application credential or an identity provider leaves no event: their lookup fails.
+        Origin::User
+        | Origin::Federated(_)
+        | Origin::ApplicationCredential { .. }
+        | Origin::OAuth2Mtls { .. } => Revocable::Never,
+    }
+}
+
+/// Adds to the body of a token what the token itself knows of its origin, as `keystone/common/render_token.py` names it.
+/// Policy rules see the same.
+pub(crate) fn describe(origin: &Origin, body: &mut Map<String, Value>) {
+    let (name, value) = match origin {
+        Origin::User => return,
+        Origin::Federated(federation) => {
+            let groups = federation.group_ids.iter().map(|id| json!({ "id": id }));
+            let value = json!({
+                "groups": groups.collect::<Vec<_>>(),
+                "identity_provider": { "id": federation.identity_provider_id },
+                "protocol": { "id": federation.protocol_id },
+            });
+            if let Some(Value::Object(user)) = body.get_mut("user") {
+                user.shift_remove("password_expires_at");
+                user.insert("OS-FEDERATION".to_owned(), value);
+            }
+            return;
+        }
+        Origin::Trust { trust_id } => ("OS-TRUST:trust", json!({ "id": trust_id })),
+        Origin::ApplicationCredential { app_cred_id } => {
+            ("application_credential", json!({ "id": app_cred_id }))
+        }
+        Origin::OAuth1 { access_token_id } => {
+            ("OS-OAUTH1", json!({ "access_token_id": access_token_id }))
+        }
+        Origin::OAuth2Mtls { thumbprint, .. } => {
+            ("oauth2_credential", json!({ "x5t#S256": thumbprint }))
+        }
+    };
+    body.insert(name.to_owned(), value);
+}
+
+#[cfg(test)]
+mod tests;

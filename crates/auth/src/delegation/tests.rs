@@ -1,0 +1,134 @@
+use keystone_token::Federation;
+
+use super::*;
+
+fn token(origin: Origin, methods: &[&str]) -> Token {
+    Token {
+        user_id: "u".to_owned(),
+        methods: methods.iter().map(ToString::to_string).collect(),
+        scope: ScopeIds::Project("p".to_owned()),
+        origin,
+        issued_at: chrono::NaiveDateTime::default(),
+        expires_at: chrono::NaiveDateTime::default(),
+        audit_ids: vec!["own".to_owned(), "root".to_owned()],
+    }
+}
+
+fn federated() -> Origin {
+    Origin::Federated(Federation {
+        group_ids: vec!["g".to_owned()],
+        identity_provider_id: "idp".to_owned(),
+        protocol_id: "mapped".to_owned(),
+    })
+}
+
+/// Every origin that stands for a delegation, with the delegation and its member of the body.
+fn delegations() -> [(Origin, Delegation<'static>, Value); 4] {
+    let id = || "d".to_owned();
+    [
+        (
+            Origin::Trust { trust_id: id() },
+            Delegation::Trust("d"),
+            json!({ "OS-TRUST:trust": { "id": "d" } }),
+        ),
+        (
+            Origin::ApplicationCredential { app_cred_id: id() },
+            Delegation::ApplicationCredential("d"),
+            json!({ "application_credential": { "id": "d" } }),
+        ),
+        (
+            Origin::OAuth1 {
+                access_token_id: id(),
+            },
+            Delegation::AccessToken("d"),
+            json!({ "OS-OAUTH1": { "access_token_id": "d" } }),
+        ),
+        (
+            Origin::OAuth2Mtls {
+                thumbprint: id(),
+                domain_id: None,
+            },
+            Delegation::Unnamed,
+            json!({ "oauth2_credential": { "x5t#S256": "d" } }),
+        ),
+    ]
+}
+
+#[test]
+fn methods_decide_where_the_origin_is_the_users_own() {
+    let settings = Settings {
+        additional_primary_methods: vec!["sso".to_owned(), EC2.to_owned()],
+        ..Settings::default()
+    };
+    for (methods, expected) in [
+        (["password"].as_slice(), Delegation::None),
+        (&["password", "token", "totp"], Delegation::None),
+        (&["sso"], Delegation::None),
+        (&["mapped"], Delegation::None),
+        (&[], Delegation::Unnamed),
+        (&["other"], Delegation::Unnamed),
+        (&["password", "application_credential"], Delegation::Unnamed),
+        (&["oauth1", "token"], Delegation::Unnamed),
+        (&[EC2], Delegation::Unnamed),
+        (&["oauth2_credential"], Delegation::Unnamed),
+    ] {
+        for origin in [Origin::User, federated()] {
+            let token = token(origin, methods);
+            assert_eq!(Delegation::of(&token, &settings), expected, "{methods:?}");
+        }
+    }
+}
+
+#[test]
+fn the_origin_decides_whatever_the_methods_are() {
+    let settings = Settings::default();
+    for (origin, expected, _) in delegations() {
+        let token = token(origin, &["password"]);
+        assert_eq!(Delegation::of(&token, &settings), expected);
+        let exchanged = exchange(&token, &RequestedScope::Unscoped, &settings);
+        assert_eq!(exchanged.unwrap_err().status(), 403, "{expected:?}");
+        assert!(check_supported(&token).is_err());
+        assert!(!takes_default_project(&token.origin));
+    }
+}
+
+#[test]
+fn a_federated_token_is_exchanged_for_a_federated_one_whatever_its_methods_and_scope() {
+    let settings = Settings {
+        allow_rescope_scoped_token: false,
+        ..Settings::default()
+    };
+    let exchanged = exchange(
+        &token(federated(), &["other"]),
+        &RequestedScope::Unscoped,
+        &settings,
+    );
+    let expected = Exchange {
+        origin: federated(),
+        chain: None,
+    };
+    assert_eq!(exchanged.unwrap(), expected);
+    let own = exchange(
+        &token(Origin::User, &["password"]),
+        &RequestedScope::Unscoped,
+        &Settings::default(),
+    );
+    assert_eq!(own.unwrap().chain.as_deref(), Some("root"));
+}
+
+#[test]
+fn the_body_names_the_origin() {
+    for (origin, _, expected) in delegations() {
+        let mut body = Map::new();
+        describe(&origin, &mut body);
+        assert_eq!(Value::Object(body), expected);
+    }
+    let user = json!({ "id": "u", "password_expires_at": null });
+    let mut body = Map::from_iter([("user".to_owned(), user)]);
+    describe(&federated(), &mut body);
+    let federation = json!({
+        "groups": [{ "id": "g" }], "identity_provider": { "id": "idp" }, "protocol": { "id": "mapped" },
+    });
+    let user = json!({ "id": "u", "OS-FEDERATION": federation });
+    assert_eq!(Value::Object(body), json!({ "user": user }));
+}

@@ -1,0 +1,37 @@
+//! `token`: a token that the user holds, exchanged for one of another scope.
+
+use chrono::Duration;
+use keystone_types::{Error, Result};
+use serde_json::Value;
+
+use super::Verified;
+use crate::request::RequestedScope;
+use crate::{Auth, TokenError, delegation};
+
+pub(super) const NAME: &str = "token";
+
+/// The token to exchange.
+#[derive(Debug)]
+pub(crate) struct HeldToken {
+    id: String,
+}
+
+impl HeldToken {
+    pub(super) fn parse(data: &Value) -> Result<Self> {
+        let id = data.get("id").and_then(Value::as_str);
+        let id = id.ok_or_else(|| Error::expecting("id", "token"))?;
+        Ok(Self { id: id.to_owned() })
+    }
+
+    pub(super) async fn verify(self, auth: &Auth, requested: &RequestedScope) -> Result<Verified> {
+        let held = auth.validate(&self.id, Duration::zero()).await;
+        let held = held.map_err(TokenError::into_error)?;
+        let exchange = delegation::exchange(&held.token, requested, &auth.settings)?;
+        let mut verified = Verified::by(NAME, held.subject.clone());
+        verified.methods.extend(held.token.methods.iter().cloned());
+        verified.origin = exchange.origin;
+        verified.expires_at = Some(held.token.expires_at);
+        verified.chain = exchange.chain;
+        Ok(verified)
+    }
+}
