@@ -89,7 +89,7 @@ impl Replay {
                 request = request.header("content-type", "application/json");
                 fill(body, &self.ids).to_string()
             }
-            (None, raw) => self.fill_text(raw.as_deref().unwrap_or_default()),
+            (None, raw) => fill_text(raw.as_deref().unwrap_or_default(), &self.ids),
         };
         let request = request
             .body(Body::from(body))
