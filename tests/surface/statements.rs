@@ -222,11 +222,59 @@ async fn tokens_are_issued_and_validated_in_few_statements() {
     let (answer, own) = cloud.statements(admin.validate(admin.token())).await;
     answer.ok();
     for (what, statements, most) in [
-        ("a login", issued, 11),
+        ("a login", issued, 10),
         ("a validation", validated, 13),
         ("a validation of the caller's own token", own, 7),
     ] {
         let count = statements.len();
         assert!(count <= most, "{what}: {count}\n{}", statements.join("\n"));
     }
+}
+
+/// How many of the statements read a user's row.
+fn loads_of_users(statements: &[String]) -> usize {
+    let loads = statements.iter();
+    loads
+        .filter(|text| text.starts_with("SELECT u.id, u.domain_id, u.extra"))
+        .count()
+}
+
+#[tokio::test]
+async fn a_change_of_a_user_reads_the_row_to_authorise_to_change_and_to_answer() {
+    let world = World::new().await;
+    let url = format!("/v3/users/{}", world.cloud.user("dora").await);
+    let own = world
+        .admin
+        .about("HEAD", "/v3/auth/tokens?nocatalog", world.admin.token());
+    let (_, own) = world.cloud.statements(own).await;
+    for (patch, loads, total) in [
+        (json!({ "description": "a painter" }), 3, 8),
+        // What would be refused is refused before the password is hashed, which takes long.
+        (json!({ "password": "brush" }), 4, 13),
+    ] {
+        let patch = json!({ "user": patch });
+        let (answer, statements) = world
+            .cloud
+            .statements(world.admin.patch(&url, &patch))
+            .await;
+        assert_eq!(answer.status, 200);
+        let texts = statements.join("\n");
+        let caller = loads_of_users(&own);
+        assert_eq!(loads_of_users(&statements) - caller, loads, "{texts}");
+        assert_eq!(statements.len() - own.len(), total, "{texts}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_reads_the_users_row_before_and_after_hashing() {
+    let world = World::new().await;
+    world.cloud.user("dora").await;
+    let user = json!({ "name": "dora", "domain": { "id": "default" } });
+    let nobody = world.cloud.nobody();
+    let scope = json!("unscoped");
+    let login = nobody.log_in(&user, "dora", &scope);
+    let (answer, statements) = world.cloud.statements(login).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    let texts = statements.join("\n");
+    assert_eq!(loads_of_users(&statements), 2, "{texts}");
 }

@@ -102,17 +102,20 @@ impl Identity {
 
     /// Changes a domain.
     pub async fn update_domain(&self, id: &str, mut patch: Map<String, Value>) -> Result<Domain> {
-        let current = self.domain(id).await?;
-        let name = patch
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or(&current.name);
-        self.check_not_reserved(id, name)?;
         // These are attributes of projects and not of domains.
         for key in ["domain_id", "parent_id", "is_domain"] {
             patch.shift_remove(key);
         }
-        Ok(self.update_project(id, patch).await?.into())
+        transaction!(self.db, |tx| {
+            let current = as_domain(locked(tx, id).await, id)?;
+            let name = patch.get("name").and_then(Value::as_str);
+            self.check_not_reserved(id, name.unwrap_or(&current.name))?;
+            Ok(self
+                .change_project(tx, &current, patch.clone())
+                .await?
+                .into())
+        })
+        .await
     }
 
     /// Deletes a disabled domain and all that it owns.

@@ -41,10 +41,7 @@ impl Identity {
         let known = &self.settings.config_options;
         known.check(part)?;
         let rows = whitelisted(&self.db, domain_id, part).await?;
-        if rows.is_empty() {
-            return Err(not_found(domain_id, part));
-        }
-        to_config(domain_id, rows, part.option.is_some())
+        visible_config(domain_id, part, rows)
     }
 
     /// Replaces the configuration of a domain; returns too whether there was none.
@@ -83,7 +80,7 @@ impl Identity {
         let config = known.check_config(wrapped)?;
         known.check(part)?;
         check_patch(config, part)?;
-        transaction!(self.db, |tx| {
+        let rows = transaction!(self.db, |tx| {
             lock_domain(tx, domain_id).await?;
             if part.group.is_some() && first_value(tx, domain_id, part).await?.is_none() {
                 return Err(not_found(domain_id, part));
@@ -97,10 +94,11 @@ impl Identity {
                     remove(tx, domain_id, part).await?;
                 }
             }
-            self.insert(tx, domain_id, config).await
-        })
-        .await?;
-        self.domain_config(domain_id, ConfigPart::default()).await
+            self.insert(tx, domain_id, config).await?;
+            whitelisted(tx, domain_id, ConfigPart::default()).await
+        });
+        // A change of sensitive options alone is stored, and then a 404.
+        visible_config(domain_id, ConfigPart::default(), rows.await?)
     }
 
     /// Deletes the configuration of a domain, or an existing part of it.
@@ -182,6 +180,14 @@ async fn check_exists(
     } else {
         Err(not_found(domain_id, part))
     }
+}
+
+/// A part as it is shown; 404 if it has no options that are not sensitive.
+fn visible_config(domain_id: &str, part: ConfigPart<'_>, rows: Vec<Row>) -> Result<Config> {
+    if rows.is_empty() {
+        return Err(not_found(domain_id, part));
+    }
+    to_config(domain_id, rows, part.option.is_some())
 }
 
 async fn whitelisted(

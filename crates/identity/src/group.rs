@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::identity::Identity;
 use crate::project::empty_text;
 use crate::revocation::{RevocationEvent, revoke};
-use crate::shared_lock;
+use crate::{shared_lock, user};
 
 /// A group, as stored and as served.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
@@ -197,7 +197,7 @@ impl Identity {
     /// 404 unless a user is in a group.
     pub async fn check_user_in_group(&self, user_id: &str, group_id: &str) -> Result<()> {
         let group = self.group(group_id).await?;
-        self.user_row(user_id).await?;
+        user::row(&self.db, user_id).await?;
         let member: Option<(String,)> =
             sql("SELECT user_id FROM user_group_membership WHERE user_id = ? AND group_id = ?")
                 .bind(user_id)
@@ -220,7 +220,7 @@ impl Identity {
         user_id: &str,
         listing: &Listing,
     ) -> Result<Page<Membership>> {
-        self.user_row(user_id).await?;
+        user::row(&self.db, user_id).await?;
         let expiring = self.expiring_groups(user_id).await?;
         let mine = "g.id IN (SELECT m.group_id FROM user_group_membership m WHERE m.user_id = ?)";
         let select = select(GROUPS);

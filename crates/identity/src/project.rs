@@ -217,18 +217,18 @@ impl Identity {
     pub async fn update_project(&self, id: &str, patch: Map<String, Value>) -> Result<Project> {
         transaction!(self.db, |tx| {
             let current = locked(tx, id).await?;
-            check_update(&current, &patch)?;
-            self.change(tx, &current, patch.clone()).await
+            self.change_project(tx, &current, patch.clone()).await
         })
         .await
     }
 
-    async fn change(
+    pub(crate) async fn change_project(
         &self,
         tx: &mut Tx,
         current: &Project,
         mut patch: Map<String, Value>,
     ) -> Result<Project> {
+        check_update(current, &patch)?;
         // As in `keystone/resource/core.py`, a patch without `enabled` is checked like one that enables.
         let enabled = patch.get("enabled").map_or(Some(true), Value::as_bool);
         let options = match patch.shift_remove("options") {

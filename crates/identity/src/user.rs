@@ -248,28 +248,16 @@ impl Identity {
 
     /// One user.
     pub async fn user(&self, id: &str) -> Result<User> {
-        let user = self.bare_user(id).await?;
+        let row = row(&self.db, id).await?;
         Ok(User {
             federated: into_accounts(federated_rows(&self.db, id).await?),
-            ..user
+            ..row.into_user(&self.settings, self.clock.now().date())
         })
-    }
-
-    /// One user without the accounts at identity providers.
-    pub(crate) async fn bare_user(&self, id: &str) -> Result<User> {
-        Ok(self
-            .user_row(id)
-            .await?
-            .into_user(&self.settings, self.clock.now().date()))
-    }
-
-    pub(crate) async fn user_row(&self, id: &str) -> Result<UserRow> {
-        row(&self.db, id).await
     }
 
     /// One user with its domain.
     pub async fn subject(&self, id: &str) -> Result<Subject> {
-        let row = self.user_row(id).await?;
+        let row = row(&self.db, id).await?;
         Ok(row.into_subject(&self.settings, self.clock.now().date()))
     }
 
@@ -332,7 +320,7 @@ fn federated_users(listing: &Listing) -> Option<Select> {
 
 /// Reads `lt:2030-01-01T00:00:00Z`, or a time alone.
 fn expiry_condition(value: &str) -> Result<(&'static str, NaiveDateTime)> {
-    // `keystone/common/utils.py` looks for a colon in the third or fourth place.
+    // `keystone/identity/core.py` looks for a colon in the third or fourth place.
     let (operator, time) = match value.split_once(':') {
         Some((operator, time)) if (2..=3).contains(&operator.len()) => (operator, time),
         _ => ("eq", value),

@@ -214,7 +214,7 @@ impl Keystone {
             info!(user.id = user.id, "enabled the user");
         }
         match identity
-            .authenticate(&user.id, wanted.password.clone(), &Claimant::default())
+            .authenticate(&user, wanted.password.clone(), &Claimant::default())
             .await
         {
             Err(error) if error.status() == 401 => {

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use keystone_identity::NewUser;
+use keystone_identity::{NewUser, User};
 use keystone_types::{Error, Result, Secret};
 use serde_json::{Value, json};
 
@@ -80,10 +80,15 @@ async fn show(cx: Context) -> Result<Response, ApiError> {
 }
 
 async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
-    let target = target(&cx).await?;
-    let app = cx.allow_on("identity:update_user", target).await?;
+    cx.authenticated()?;
     let id = cx.path("user_id");
-    app.identity.user(id).await?;
+    let found = cx.unchecked().user(id).await;
+    let exists = found.is_ok();
+    let target = PolicyTarget::new().maybe("user", found)?;
+    let app = cx.allow_on("identity:update_user", target).await?;
+    if !exists {
+        return Err(Error::not_found::<User>(id).into());
+    }
     let patch = body.member("user")?;
     let null_id = patch.get("id") == Some(&Value::Null);
     let mut patch = same_id(patch, id)?;

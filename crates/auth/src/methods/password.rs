@@ -41,8 +41,9 @@ impl Password {
             }
             other => other?,
         };
-        let id = &subject.user.id;
-        identity.authenticate(id, self.password, &claimant).await?;
+        identity
+            .authenticate(&subject.user, self.password, &claimant)
+            .await?;
         Ok(Verified::by(NAME, subject))
     }
 }

@@ -1,6 +1,6 @@
 //! Creating, changing and deleting users.
 
-use keystone_storage::{OrConflict, Tx, sql, transaction, update};
+use keystone_storage::{Exec, OrConflict, Tx, sql, transaction, update};
 use keystone_types::{Error, Extra, Result, Secret, check_length, new_id};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 use crate::identity::Identity;
 use crate::options::{Options, Table, store_options};
 use crate::revocation::{RevocationEvent, revoke};
-use crate::shared_lock;
 use crate::user::authentication::reset_failed_attempts;
 use crate::user::federated::{
-    FederatedAccount, check_federated, federated_rows, into_accounts, remove_federated,
-    store_federated,
+    FederatedAccount, FederatedRow, check_federated, federated_rows, into_accounts,
+    remove_federated, store_federated,
 };
 use crate::user::stored_password::{Expiry, SetBy};
 use crate::user::{User, UserRow, locked, row};
+use crate::{project, shared_lock};
 
 /// Attributes that the server derives, and ignores in requests.
 const DERIVED: [&str; 4] = ["id", "password_expires_at", "links", "extra"];
@@ -92,15 +92,28 @@ impl Identity {
         for derived in DERIVED {
             user.extra.0.shift_remove(derived);
         }
-        // Checked before the password is hashed, to refuse early, and again in the transaction, where it counts.
-        self.domain(&user.domain_id).await?;
-        self.check_default_project(user.default_project_id.as_deref())
-            .await?;
-        check_federated(&self.db, &user.federated).await?;
-        let hash = self.hash(&user.password).await?;
+        let hash = match user.password.secret() {
+            Some(secret) => {
+                // To refuse early what the transaction would refuse after the password was hashed.
+                self.domain(&user.domain_id).await?;
+                check_references(
+                    &self.db,
+                    user.default_project_id.as_deref(),
+                    &user.federated,
+                )
+                .await?;
+                Some(self.hasher.hash(secret.clone()).await?)
+            }
+            None => None,
+        };
         let stored = transaction!(self.db, |tx| {
             shared_lock::domain(tx, &user.domain_id).await?;
-            check_federated(&mut *tx, &user.federated).await?;
+            check_references(
+                &mut *tx,
+                user.default_project_id.as_deref(),
+                &user.federated,
+            )
+            .await?;
             self.insert_user(tx, id, &user).await?;
             store_options(tx, Table::User, id, &user.options.0).await?;
             if user.password.is_given() {
@@ -147,26 +160,28 @@ impl Identity {
 
     /// Changes a user; a new password or disabling ends the user's tokens.
     pub async fn update_user(&self, id: &str, patch: Map<String, Value>) -> Result<User> {
-        // What would be refused is not hashed first; what decides is looked at again in the transaction.
-        let current = self.user_row(id).await?;
-        let changes = Changes::read(patch, &current)?;
-        self.check_changes(&current, &changes).await?;
-        let hash = self.hash(&changes.password).await?;
-        let stored = transaction!(self.db, |tx| {
-            let current = locked(tx, id).await?;
-            self.change_user(tx, &current, &changes, hash.as_deref())
-                .await?;
-            let links = federated_rows(&mut *tx, &current.id).await?;
-            Ok((row(tx, &current.id).await?, links))
-        });
-        let (row, links) = stored.await?;
-        let user = row.into_user(&self.settings, self.clock.now().date());
-        let federated = if changes.federated.is_empty() {
-            into_accounts(links)
-        } else {
-            changes.federated
+        let hash = match patch.get("password").and_then(Value::as_str) {
+            Some(password) => {
+                // To refuse early what the transaction would refuse after the password was hashed.
+                let current = row(&self.db, id).await?;
+                let changes = Changes::read(patch.clone(), &current)?;
+                self.check_changes(&self.db, &current, &changes).await?;
+                Some(self.hasher.hash(Secret::from(password)).await?)
+            }
+            None => None,
         };
-        Ok(User { federated, ..user })
+        transaction!(self.db, |tx| {
+            let current = locked(tx, id).await?;
+            let changes = Changes::read(patch.clone(), &current)?;
+            self.check_changes(&mut *tx, &current, &changes).await?;
+            let federated = self
+                .change_user(tx, &current, changes, hash.as_deref())
+                .await?;
+            let stored = row(tx, &current.id).await?;
+            let user = stored.into_user(&self.settings, self.clock.now().date());
+            Ok(User { federated, ..user })
+        })
+        .await
     }
 
     /// Ends every token of a user.
@@ -187,19 +202,19 @@ impl Identity {
         .await
     }
 
+    /// Stores the changes; returns the accounts at identity providers.
     async fn change_user(
         &self,
         tx: &mut Tx,
         current: &UserRow,
-        changes: &Changes,
+        changes: Changes,
         hash: Option<&str>,
-    ) -> Result<()> {
+    ) -> Result<Vec<FederatedAccount>> {
         let id = &current.id;
         let mut user = current
             .clone()
             .into_user(&self.settings, self.clock.now().date());
         let was_enabled = user.enabled;
-        check_federated(&mut *tx, &changes.federated).await?;
         user.name = changes.name.clone().or(user.name);
         user.enabled = changes.enabled.unwrap_or(user.enabled);
         if let Some(project) = &changes.default_project_id {
@@ -208,7 +223,7 @@ impl Identity {
         user.extra.0.extend(changes.extra.clone());
         user.options.apply(&changes.options);
         self.update_row(tx, current, &user).await?;
-        self.rename(tx, current, &user, changes).await?;
+        let rows = self.rename(tx, current, &user, &changes).await?;
         store_options(tx, Table::User, id, &changes.options).await?;
         if changes.password.is_given() {
             let (expiry, by) = (Expiry::of(&user.options), SetBy::Administrator);
@@ -217,23 +232,27 @@ impl Identity {
         if hash.is_some() || (was_enabled && changes.enabled == Some(false)) {
             revoke(tx, RevocationEvent::user(id), self.clock.now()).await?;
         }
-        Ok(())
+        Ok(if changes.federated.is_empty() {
+            into_accounts(rows)
+        } else {
+            changes.federated
+        })
     }
 
-    /// Stores the name and the accounts at identity providers.
+    /// Stores the name and the accounts at identity providers; returns the rows of the accounts before.
     async fn rename(
         &self,
         tx: &mut Tx,
         current: &UserRow,
         user: &User,
         changes: &Changes,
-    ) -> Result<()> {
+    ) -> Result<Vec<FederatedRow>> {
         let (id, name) = (&current.id, user.name.as_deref());
-        let links = federated_rows(&mut *tx, id).await?;
+        let rows = federated_rows(&mut *tx, id).await?;
         let mut local = changes.name.as_ref().filter(|_| current.local_id.is_some());
         if !changes.federated.is_empty() {
             remove_federated(tx, id).await?;
-        } else if let Some(first) = links.first() {
+        } else if let Some(first) = rows.first() {
             // The first account carries the name of the user.
             first.rename(tx, name).await?;
             local = None;
@@ -241,18 +260,23 @@ impl Identity {
         if let Some(name) = local {
             rename(tx, id, name).await?;
         }
-        store_federated(tx, id, name, &changes.federated).await
+        store_federated(tx, id, name, &changes.federated).await?;
+        Ok(rows)
     }
 
     /// Checks a patch before anything is stored, in Keystone's order.
-    async fn check_changes(&self, current: &UserRow, changes: &Changes) -> Result<()> {
+    async fn check_changes(
+        &self,
+        exec: impl Into<Exec<'_>>,
+        current: &UserRow,
+        changes: &Changes,
+    ) -> Result<()> {
         self.check_strength(&changes.password)?;
         if changes.other_id {
             return Err(Error::Validation("Cannot change user ID".to_owned()));
         }
         let project = changes.default_project_id.as_ref().and_then(Value::as_str);
-        self.check_default_project(project).await?;
-        check_federated(&self.db, &changes.federated).await?;
+        check_references(exec, project, &changes.federated).await?;
         if changes.password.is_given() && current.local_id.is_none() {
             return Err(Error::Validation(format!(
                 "User {} logs in elsewhere and can have no password here.",
@@ -285,26 +309,29 @@ impl Identity {
         }
         Ok(())
     }
+}
 
-    async fn hash(&self, password: &NewPassword) -> Result<Option<String>> {
-        match password.secret() {
-            Some(secret) => Ok(Some(self.hasher.hash(secret.clone()).await?)),
-            None => Ok(None),
-        }
-    }
-
-    async fn check_default_project(&self, id: Option<&str>) -> Result<()> {
-        let Some(id) = id else { return Ok(()) };
+/// Checks what a user refers to: the default project and the identity providers.
+async fn check_references(
+    exec: impl Into<Exec<'_>>,
+    default_project: Option<&str>,
+    federated: &[FederatedAccount],
+) -> Result<()> {
+    let mut exec = exec.into();
+    if let Some(id) = default_project {
         check_length("default_project_id", id, 64)?;
-        match self.project(id).await {
-            Ok(project) if project.is_domain => Err(Error::Validation(
-                "User's default project ID cannot be a domain ID: ".to_owned() + id,
-            )),
+        match project::one(exec.reborrow(), id).await {
+            Ok(project) if project.is_domain => {
+                return Err(Error::Validation(
+                    "User's default project ID cannot be a domain ID: ".to_owned() + id,
+                ));
+            }
             // Keystone accepts a project that does not exist.
-            Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error),
+            Ok(_) | Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
+    check_federated(exec, federated).await
 }
 
 /// The changes of a `PATCH`.

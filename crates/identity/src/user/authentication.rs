@@ -9,11 +9,12 @@ use keystone_storage::{Exec, sql, transaction};
 use keystone_types::{Error, Result, Secret};
 
 use crate::identity::Identity;
+use crate::options::Options;
 use crate::password::{self, Claimant};
 use crate::revocation::{RevocationEvent, revoke};
 use crate::user::account::NewPassword;
 use crate::user::stored_password::{Expiry, SetBy};
-use crate::user::{User, UserRow, locked};
+use crate::user::{User, locked, row};
 
 #[derive(Debug, sqlx::FromRow)]
 struct LocalAccount {
@@ -31,14 +32,15 @@ struct Verified {
 }
 
 impl Identity {
-    /// Verifies a password; every failure but an expired password looks the same to the client.
+    /// Verifies the password of a user who was read before; every failure but an expired password looks the same to the
+    /// client. The user that is returned was read after the password was hashed.
     pub async fn authenticate(
         &self,
-        user_id: &str,
+        user: &User,
         password: Secret,
         claimant: &Claimant,
     ) -> Result<User> {
-        let verified = self.verify(user_id, password, claimant).await?;
+        let verified = self.verify(user, password, claimant).await?;
         let Verified { user, expired, .. } = verified;
         if !expired {
             return Ok(user);
@@ -57,13 +59,7 @@ impl Identity {
         Ok(self.hasher.verify_dummy(password, claimant).await?)
     }
 
-    async fn verify(
-        &self,
-        user_id: &str,
-        password: Secret,
-        claimant: &Claimant,
-    ) -> Result<Verified> {
-        let user = self.user_row(user_id).await?;
+    async fn verify(&self, user: &User, password: Secret, claimant: &Claimant) -> Result<Verified> {
         let Some(account) = account(&self.db, &user.id).await? else {
             self.hasher.verify_dummy(password, claimant).await?;
             return Err(Error::unauthorized(format!(
@@ -71,7 +67,7 @@ impl Identity {
                 user.id
             )));
         };
-        if self.is_locked(&user, &account) {
+        if self.is_locked(&user.options, &account) {
             self.hasher.verify_dummy(password, claimant).await?;
             return Err(lockout(&user.id));
         }
@@ -88,12 +84,12 @@ impl Identity {
 
     /// Checks the current state of a user whose password was right.
     async fn admit(&self, user_id: &str, hash: Option<String>) -> Result<Verified> {
-        let row = self.user_row(user_id).await?;
+        let row = row(&self.db, user_id).await?;
         let account = account(&self.db, user_id).await?;
         let account = account.filter(|account| account.password_hash == hash);
         // Another password was set meanwhile.
         let account = account.ok_or_else(|| wrong(user_id))?;
-        if self.is_locked(&row, &account) {
+        if self.is_locked(&row.options, &account) {
             return Err(lockout(user_id));
         }
         let today = self.clock.now().date();
@@ -143,7 +139,7 @@ impl Identity {
         }
     }
 
-    fn is_locked(&self, user: &UserRow, account: &LocalAccount) -> bool {
+    fn is_locked(&self, options: &Options, account: &LocalAccount) -> bool {
         let compliance = &self.settings.compliance;
         let Some(limit) = compliance
             .lockout_failure_attempts
@@ -152,7 +148,7 @@ impl Identity {
             return false;
         };
         account.failed_auth_count.unwrap_or_default() >= limit
-            && !user.options.is_on("ignore_lockout_failure_attempts")
+            && !options.is_on("ignore_lockout_failure_attempts")
             && !self.lockout_is_over(account)
     }
 
@@ -173,7 +169,7 @@ impl Identity {
             let Some(account) = account(&mut *tx, user_id).await? else {
                 return Ok(());
             };
-            if self.is_locked(&user, &account) || account.password_hash.as_deref() != hash {
+            if self.is_locked(&user.options, &account) || account.password_hash.as_deref() != hash {
                 return Ok(());
             }
             let limit = self.settings.compliance.lockout_failure_attempts;
@@ -206,17 +202,18 @@ impl Identity {
         claimant: Claimant,
     ) -> Result<()> {
         let claimant = claimant.marked(user_id);
-        let Verified {
-            user,
-            hash: verified,
-            ..
-        } = match self.verify(user_id, original.clone(), &claimant).await {
+        let user = match row(&self.db, user_id).await {
             Err(Error::NotFound { .. }) => {
                 self.authenticate_nobody(original, &claimant).await?;
                 return Err(Error::unauthorized(format!("there is no user {user_id}")));
             }
-            verified => verified?,
+            row => row?.into_user(&self.settings, self.clock.now().date()),
         };
+        let Verified {
+            user,
+            hash: verified,
+            ..
+        } = self.verify(&user, original, &claimant).await?;
         self.check_strength(&NewPassword::Set(new.clone()))?;
         check_changeable(&user)?;
         self.check_age(&user.id).await?;
@@ -228,7 +225,7 @@ impl Identity {
             // If another password was set meanwhile, the original is no longer the current one.
             let account = account.filter(|account| account.password_hash == verified);
             let account = account.ok_or_else(|| wrong(&row.id))?;
-            if self.is_locked(&row, &account) {
+            if self.is_locked(&row.options, &account) {
                 return Err(lockout(&row.id));
             }
             let user = row.into_user(&self.settings, self.clock.now().date());

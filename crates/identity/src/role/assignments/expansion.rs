@@ -12,6 +12,7 @@ use crate::project::Project;
 use crate::role::effective_roles::GroupTargets;
 use crate::role::grant::{Actor, GrantTarget, Inheritance};
 use crate::role::implied::RoleGraph;
+use crate::user;
 
 /// Grants, with all that is needed to expand them.
 #[derive(Clone, Debug)]
@@ -58,7 +59,7 @@ impl Identity {
             query.inherited
         };
         let user = match &query.actor {
-            Some(actor) => Some(self.user_row(actor.id()).await?.id),
+            Some(actor) => Some(user::row(&self.db, actor.id()).await?.id),
             None => None,
         };
         let (targets, mut ancestors) = self.targets(query.scope.as_ref(), inherited).await?;
