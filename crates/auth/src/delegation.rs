@@ -39,11 +39,10 @@ impl<'a> Delegation<'a> {
                 Self::ApplicationCredential(app_cred_id)
             }
             Origin::OAuth1 { access_token_id } => Self::AccessToken(access_token_id),
-            Origin::OAuth2Mtls { .. } => Self::Unnamed,
             Origin::User | Origin::Federated(_) if are_primary(&token.methods, settings) => {
                 Self::None
             }
-            Origin::User | Origin::Federated(_) => Self::Unnamed,
+            Origin::User | Origin::Federated(_) | Origin::OAuth2Mtls { .. } => Self::Unnamed,
         }
     }
 }

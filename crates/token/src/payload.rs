@@ -10,89 +10,37 @@ use crate::methods::Methods;
 use crate::msgpack::{Packer, Unpacker, parse_uuid, render_uuid};
 use crate::token::{Federation, Origin, Scope, Token};
 
+const NEWEST_VERSION: u64 = 10;
 const SYSTEM: &str = "all";
 
-/// A payload version; the discriminant is its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Version {
-    Unscoped,
-    Domain,
-    Project,
-    Trust,
-    FederatedUnscoped,
-    FederatedProject,
-    FederatedDomain,
-    OAuth1,
-    System,
-    ApplicationCredential,
-    OAuth2Mtls,
-}
-
-impl Version {
-    const ALL: [Self; 11] = [
-        Self::Unscoped,
-        Self::Domain,
-        Self::Project,
-        Self::Trust,
-        Self::FederatedUnscoped,
-        Self::FederatedProject,
-        Self::FederatedDomain,
-        Self::OAuth1,
-        Self::System,
-        Self::ApplicationCredential,
-        Self::OAuth2Mtls,
-    ];
-
-    fn parse(number: u64) -> Result<Self> {
-        let place = usize::try_from(number).ok();
-        let found = place.and_then(|place| Self::ALL.get(place)).copied();
-        found.ok_or(Error::UnknownVersion(number))
-    }
-
-    /// The version that has room for this scope and origin, if one has.
-    fn of(scope: &Scope, origin: &Origin) -> Option<Self> {
-        match (origin, scope) {
-            (Origin::User, Scope::Unscoped) => Some(Self::Unscoped),
-            (Origin::User, Scope::Project(_)) => Some(Self::Project),
-            (Origin::User, Scope::Domain(_)) => Some(Self::Domain),
-            (Origin::User, Scope::System) => Some(Self::System),
-            (Origin::Federated(_), Scope::Unscoped) => Some(Self::FederatedUnscoped),
-            (Origin::Federated(_), Scope::Project(_)) => Some(Self::FederatedProject),
-            (Origin::Federated(_), Scope::Domain(_)) => Some(Self::FederatedDomain),
-            (Origin::Trust { .. }, Scope::Unscoped | Scope::Project(_)) => Some(Self::Trust),
-            (Origin::ApplicationCredential { .. }, Scope::Project(_)) => {
-                Some(Self::ApplicationCredential)
-            }
-            (Origin::OAuth1 { .. }, Scope::Project(_)) => Some(Self::OAuth1),
-            (Origin::OAuth2Mtls { .. }, Scope::Project(_))
-            | (
-                Origin::OAuth2Mtls {
-                    domain_id: None, ..
-                },
-                Scope::Unscoped | Scope::Domain(_),
-            ) => Some(Self::OAuth2Mtls),
-            (Origin::Federated(_), Scope::System)
-            | (Origin::Trust { .. }, Scope::Domain(_) | Scope::System)
-            | (
-                Origin::ApplicationCredential { .. } | Origin::OAuth1 { .. },
-                Scope::Unscoped | Scope::Domain(_) | Scope::System,
-            )
-            | (Origin::OAuth2Mtls { .. }, Scope::Unscoped | Scope::Domain(_) | Scope::System) => {
-                None
-            }
+/// The version that has room for this scope and origin, and its number of elements; none where no version has.
+fn shape(scope: &Scope, origin: &Origin) -> Option<(u64, usize)> {
+    Some(match (origin, scope) {
+        (Origin::User, Scope::Unscoped) => (0, 5),
+        (Origin::User, Scope::Domain(_)) => (1, 6),
+        (Origin::User, Scope::Project(_)) => (2, 6),
+        (Origin::Trust { .. }, Scope::Unscoped | Scope::Project(_)) => (3, 7),
+        (Origin::Federated(_), Scope::Unscoped) => (4, 8),
+        (Origin::Federated(_), Scope::Project(_)) => (5, 9),
+        (Origin::Federated(_), Scope::Domain(_)) => (6, 9),
+        (Origin::OAuth1 { .. }, Scope::Project(_)) => (7, 7),
+        (Origin::User, Scope::System) => (8, 6),
+        (Origin::ApplicationCredential { .. }, Scope::Project(_)) => (9, 7),
+        (Origin::OAuth2Mtls { .. }, Scope::Project(_)) => (10, 8),
+        (Origin::OAuth2Mtls { domain_id, .. }, Scope::Unscoped | Scope::Domain(_))
+            if domain_id.is_none() =>
+        {
+            (10, 8)
         }
-    }
-
-    /// The number of elements on the wire, the version among them.
-    fn len(self) -> usize {
-        match self {
-            Self::Unscoped => 5,
-            Self::Domain | Self::Project | Self::System => 6,
-            Self::Trust | Self::OAuth1 | Self::ApplicationCredential => 7,
-            Self::FederatedUnscoped | Self::OAuth2Mtls => 8,
-            Self::FederatedProject | Self::FederatedDomain => 9,
-        }
-    }
+        (
+            Origin::Federated(_)
+            | Origin::Trust { .. }
+            | Origin::ApplicationCredential { .. }
+            | Origin::OAuth1 { .. }
+            | Origin::OAuth2Mtls { .. },
+            Scope::Unscoped | Scope::Domain(_) | Scope::System,
+        ) => return None,
+    })
 }
 
 /// The settings that the writer and the reader of a token must share.
@@ -106,13 +54,13 @@ pub(crate) struct Encoding {
 impl Encoding {
     pub(crate) fn pack(&self, token: &Token) -> Result<Vec<u8>> {
         let Token { scope, origin, .. } = token;
-        let version = Version::of(scope, origin).ok_or_else(|| Error::NotRepresentable {
+        let (version, len) = shape(scope, origin).ok_or_else(|| Error::NotRepresentable {
             field: "scope",
             value: format!("{scope:?} of {origin:?}"),
         })?;
         let mut out = Packer::default();
-        out.array(version.len());
-        out.uint(version as u64);
+        out.array(len);
+        out.uint(version);
         out.id(&token.user_id);
         out.uint(self.methods.bits(&token.methods));
         self.pack_scope(&mut out, scope, origin)?;
@@ -170,14 +118,17 @@ impl Encoding {
     pub(crate) fn unpack(&self, payload: &[u8], issued_at: NaiveDateTime) -> Result<Token> {
         let mut input = Unpacker::new(payload);
         let len = input.array()?;
-        let version = Version::parse(input.uint()?)?;
+        let version = input.uint()?;
+        if version > NEWEST_VERSION {
+            return Err(Error::UnknownVersion(version));
+        }
         let user_id = input.id()?;
         let methods = self.methods.names(input.uint()?);
         let scope = self.unpack_scope(&mut input, version)?;
         let (origin, (expires_at, audit_ids)) = unpack_origin(&mut input, version)?;
         let (scope, origin) = with_own_domain(scope, origin);
         input.finish()?;
-        if version.len() != len {
+        if shape(&scope, &origin) != Some((version, len)) {
             return Err(Error::Malformed("number of fields"));
         }
         Ok(Token {
@@ -191,21 +142,19 @@ impl Encoding {
         })
     }
 
-    fn unpack_scope(&self, input: &mut Unpacker<'_>, version: Version) -> Result<Scope> {
+    fn unpack_scope(&self, input: &mut Unpacker<'_>, version: u64) -> Result<Scope> {
         Ok(match version {
-            Version::Unscoped | Version::FederatedUnscoped => Scope::Unscoped,
-            Version::Domain => Scope::Domain(self.unpack_domain(input)?),
-            Version::FederatedDomain => Scope::Domain(input.id()?),
-            Version::Project
-            | Version::FederatedProject
-            | Version::OAuth1
-            | Version::ApplicationCredential => Scope::Project(input.id()?),
-            Version::Trust | Version::OAuth2Mtls => {
+            0 | 4 => Scope::Unscoped,
+            1 => Scope::Domain(self.unpack_domain(input)?),
+            6 => Scope::Domain(input.id()?),
+            2 | 5 | 7 | 9 => Scope::Project(input.id()?),
+            3 | 10 => {
                 let project_id = input.optional_id()?;
                 project_id.map_or(Scope::Unscoped, Scope::Project)
             }
-            Version::System if input.text()? == SYSTEM => Scope::System,
-            Version::System => return Err(Error::Malformed("system")),
+            8 if input.text()? == SYSTEM => Scope::System,
+            8 => return Err(Error::Malformed("system")),
+            unknown => return Err(Error::UnknownVersion(unknown)),
         })
     }
 
@@ -236,30 +185,28 @@ fn pack_delegation(out: &mut Packer, origin: &Origin) -> Result<()> {
 }
 
 /// What stands after the scope: the origin, with expiry and audit ids before or after it.
-fn unpack_origin(input: &mut Unpacker<'_>, version: Version) -> Result<(Origin, Life)> {
+fn unpack_origin(input: &mut Unpacker<'_>, version: u64) -> Result<(Origin, Life)> {
     Ok(match version {
-        Version::Unscoped | Version::Domain | Version::Project | Version::System => {
-            (Origin::User, life(input)?)
-        }
-        Version::FederatedUnscoped | Version::FederatedProject | Version::FederatedDomain => {
+        0..=2 | 8 => (Origin::User, life(input)?),
+        4..=6 => {
             let federation = unpack_federation(input)?;
             (Origin::Federated(federation), life(input)?)
         }
-        Version::OAuth1 => {
+        7 => {
             let access_token_id = input.id()?;
             (Origin::OAuth1 { access_token_id }, life(input)?)
         }
-        Version::Trust => {
+        3 => {
             let life = life(input)?;
             let trust_id = render_uuid(input.bytes()?)?;
             (Origin::Trust { trust_id }, life)
         }
-        Version::ApplicationCredential => {
+        9 => {
             let life = life(input)?;
             let app_cred_id = input.id()?;
             (Origin::ApplicationCredential { app_cred_id }, life)
         }
-        Version::OAuth2Mtls => {
+        10 => {
             let (domain_id, life) = (input.optional_id()?, life(input)?);
             let origin = Origin::OAuth2Mtls {
                 thumbprint: input.id()?,
@@ -267,6 +214,7 @@ fn unpack_origin(input: &mut Unpacker<'_>, version: Version) -> Result<(Origin, 
             };
             (origin, life)
         }
+        unknown => return Err(Error::UnknownVersion(unknown)),
     })
 }
 
