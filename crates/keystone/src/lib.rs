@@ -116,7 +116,7 @@ impl Keystone {
             &self.keys,
             self.created_here,
             settings,
-            |policy| before.policy.renewed(policy),
+            |policy| before.policy.reconfigured(policy),
         )?;
         app.identity.check_tree().await?;
         app.remote_checks = before.remote_checks.clone();

@@ -41,7 +41,7 @@ impl Enforcer {
 
     /// The same for other settings, while the rules of this one are in force: what would keep them in force is an
     /// error here too.
-    pub fn renewed(&self, settings: Settings) -> Result<Self, LoadError> {
+    pub fn reconfigured(&self, settings: Settings) -> Result<Self, LoadError> {
         let mine = &self.settings;
         if mine.file == settings.file && mine.dirs == settings.dirs {
             Self::after(&self.state.load().texts, settings)
@@ -80,7 +80,7 @@ impl Enforcer {
     }
 
     /// How long another server may take to answer a rule's question.
-    pub fn patience(&self) -> Duration {
+    pub fn remote_timeout(&self) -> Duration {
         self.settings.remote.timeout
     }
 
@@ -117,7 +117,7 @@ impl Enforcer {
                     LoadError::Read { .. } => last.seen.clone(),
                     _ => seen,
                 },
-                fault: Some(last.complain(error)),
+                fault: Some(last.report(error)),
             },
         };
         self.state.store(Arc::new(next));
@@ -126,7 +126,7 @@ impl Enforcer {
 
 impl State {
     /// Tells once why the rules are kept.
-    fn complain(&self, error: LoadError) -> Arc<LoadError> {
+    fn report(&self, error: LoadError) -> Arc<LoadError> {
         let known = self.fault.as_ref();
         if let Some(known) = known.filter(|known| known.to_string() == error.to_string()) {
             return Arc::clone(known);

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::check::Check;
 use crate::rules::Rules;
-use crate::template::{Gap, Template};
+use crate::template::{RenderError, Template};
 
 /// Why a check has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +45,8 @@ impl Question<'_> {
             Check::Literal { text, wanted, .. } => self.with(wanted, |wanted| Ok(text == wanted)),
             Check::Remote(address) => match address.render(self.target) {
                 Ok(found) => self.ask(address, &found),
-                Err(Gap::Missing(key)) => Err(raised(format!("the target has no {key:?}"))),
-                Err(Gap::Bad(reason)) => Err(raised(reason)),
+                Err(RenderError::Missing(key)) => Err(raised(format!("the target has no {key:?}"))),
+                Err(RenderError::Bad(reason)) => Err(raised(reason)),
             },
             Check::Unusable { wanted, reason, .. } => {
                 self.with(wanted, |_| Err(raised(reason.clone())))
@@ -79,8 +79,8 @@ impl Question<'_> {
     ) -> Result<bool, Undecided> {
         match wanted.render(self.target) {
             Ok(wanted) => test(&wanted),
-            Err(Gap::Missing(_)) => Ok(false),
-            Err(Gap::Bad(reason)) => Err(raised(reason)),
+            Err(RenderError::Missing(_)) => Ok(false),
+            Err(RenderError::Bad(reason)) => Err(raised(reason)),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::error::Denied;
 use crate::evaluate::{Question, Undecided};
 use crate::rules::Rules;
 use crate::scope::Scope;
-use crate::template::{Gap, Template};
+use crate::template::{RenderError, Template};
 
 /// The answer to one question and the way to it; its `Display` is an indented tree.
 #[derive(Debug)]
@@ -165,8 +165,8 @@ impl Question<'_> {
         match wanted.render(self.target) {
             Ok(text) if text == wanted.to_string() => None,
             Ok(text) => Some(format!("target: {wanted} = {text:?}")),
-            Err(Gap::Missing(key)) => Some(format!("target: no {key}")),
-            Err(Gap::Bad(_)) => None,
+            Err(RenderError::Missing(key)) => Some(format!("target: no {key}")),
+            Err(RenderError::Bad(_)) => None,
         }
     }
 }

@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 
 /// Names repeat what is above them: a small body must not become a large question.
-const MOST_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 4 << 20;
 
 /// Puts what is nested on one level, as the reference's `keystone/common/utils.py` does; an object without keys leaves
 /// nothing. An attribute with dots in its name does not take the place of what the same dots lead to.
 pub(crate) fn flatten(target: &Value) -> Result<Value, String> {
-    if size(target, 0) > MOST_BYTES {
-        return Err(format!("the target takes more than {MOST_BYTES} bytes"));
+    if size(target, 0) > MAX_BYTES {
+        return Err(format!("the target takes more than {MAX_BYTES} bytes"));
     }
     let mut flat = Map::new();
     add("", target, false, &mut flat);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_dots_takes_nobody_s_place() {
+    fn a_dotted_name_does_not_replace_a_nested_one() {
         let domain = json!({ "id": "theirs" });
         for user in [
             json!({ "domain.id": "mine", "domain": domain }),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_body_does_not_become_a_large_question() {
+    fn a_target_that_grows_past_the_limit_is_refused() {
         let leaves: Map<String, Value> = (0..5000).map(|n| (n.to_string(), 1.into())).collect();
         assert!(flatten(&json!({ "x".repeat(900): leaves })).is_err());
         assert!(flatten(&json!({ "x".repeat(800): leaves })).is_ok());

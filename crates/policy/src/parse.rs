@@ -12,7 +12,7 @@ use crate::literal::{is_path, literal};
 use crate::template::Template;
 
 /// Deeper nesting than this is refused, so that no rule can exhaust the stack.
-const DEEPEST: usize = 50;
+const MAX_DEPTH: usize = 50;
 
 /// Reads a check string, or the lists of old JSON files; no value at all is the empty rule, which allows.
 pub(crate) fn parse(rule: &Value) -> (Check, Vec<Flaw>) {
@@ -243,8 +243,8 @@ impl<'a> Parser<'a> {
     }
 
     fn operand(&mut self, depth: usize) -> Result<Check, String> {
-        if depth > DEEPEST {
-            return Err(format!("nested deeper than {DEEPEST}"));
+        if depth > MAX_DEPTH {
+            return Err(format!("nested deeper than {MAX_DEPTH}"));
         }
         match self.next() {
             Some(Token::Not) => Ok(Check::Not(Box::new(self.operand(depth + 1)?))),

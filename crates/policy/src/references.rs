@@ -7,11 +7,11 @@ use crate::error::Flaw;
 use crate::rules::Rules;
 
 /// Longer chains of references are cut, so that no file can exhaust the stack.
-const LONGEST: usize = 50;
+const MAX_CHAIN: usize = 50;
 
 /// What is wrong with the references among the rules.
 #[derive(Debug, Default)]
-pub(crate) struct Findings {
+pub(crate) struct Problems {
     /// The flaws, by rule.
     pub(crate) flaws: Vec<(String, Flaw)>,
     /// References that must not be followed: from which rule, to which.
@@ -22,8 +22,8 @@ pub(crate) struct Findings {
 type References<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
 /// Looks at every reference once.
-pub(crate) fn examine(rules: &Rules) -> Findings {
-    let mut findings = Findings::default();
+pub(crate) fn examine(rules: &Rules) -> Problems {
+    let mut problems = Problems::default();
     let mut references = References::new();
     for name in rules.names() {
         let mut found = BTreeSet::new();
@@ -32,13 +32,13 @@ pub(crate) fn examine(rules: &Rules) -> Findings {
         }
         for missing in found.iter().filter(|other| rules.check(other).is_none()) {
             let flaw = Flaw::Undefined((*missing).to_owned());
-            findings.flaws.push((name.to_owned(), flaw));
+            problems.flaws.push((name.to_owned(), flaw));
         }
         references.insert(name, found);
     }
-    cut_circles(rules, &mut references, &mut findings);
-    cut_chains(rules, &mut references, &mut findings);
-    findings
+    cut_cycles(rules, &mut references, &mut problems);
+    cut_chains(rules, &mut references, &mut problems);
+    problems
 }
 
 fn collect<'a>(check: &'a Check, found: &mut BTreeSet<&'a str>) {
@@ -50,27 +50,27 @@ fn collect<'a>(check: &'a Check, found: &mut BTreeSet<&'a str>) {
     }
 }
 
-/// Within a circle nothing leads anywhere: each of its rules keeps only what it says besides.
-fn cut_circles<'a>(rules: &'a Rules, references: &mut References<'a>, findings: &mut Findings) {
-    let endless = unending(rules, references);
-    let circles: BTreeMap<&str, Vec<String>> = endless
+/// Within a cycle nothing leads anywhere: each of its rules keeps only what it says besides.
+fn cut_cycles<'a>(rules: &'a Rules, references: &mut References<'a>, problems: &mut Problems) {
+    let cyclic_rules = cyclic(rules, references);
+    let cycles: BTreeMap<&str, Vec<String>> = cyclic_rules
         .iter()
-        .filter_map(|name| Some((*name, circle(rules, references, &endless, name)?)))
+        .filter_map(|name| Some((*name, cycle(rules, references, &cyclic_rules, name)?)))
         .collect();
-    for (name, circle) in &circles {
-        let flaw = Flaw::Cycle(circle.clone());
-        findings.flaws.push(((*name).to_owned(), flaw));
+    for (name, cycle) in &cycles {
+        let flaw = Flaw::Cycle(cycle.clone());
+        problems.flaws.push(((*name).to_owned(), flaw));
     }
-    cut(references, findings, |name, other| {
-        circles.contains_key(name)
+    cut(references, problems, |name, other| {
+        cycles.contains_key(name)
             && rules
                 .resolve(other)
-                .is_some_and(|to| circles.contains_key(to))
+                .is_some_and(|to| cycles.contains_key(to))
     });
 }
 
-/// The rules that are on a circle or lead to one: what is left when all that end are taken away.
-fn unending<'a>(rules: &'a Rules, references: &References<'a>) -> BTreeSet<&'a str> {
+/// The rules that are on a cycle or lead to one: what is left when all that end are taken away.
+fn cyclic<'a>(rules: &'a Rules, references: &References<'a>) -> BTreeSet<&'a str> {
     let ending = heights(rules, references);
     let names = references.keys().copied();
     names.filter(|name| !ending.contains_key(name)).collect()
@@ -112,7 +112,7 @@ fn heights<'a>(rules: &'a Rules, references: &References<'a>) -> HashMap<&'a str
 }
 
 /// The shortest way from a rule back to itself.
-fn circle<'a>(
+fn cycle<'a>(
     rules: &'a Rules,
     references: &References<'a>,
     among: &BTreeSet<&'a str>,
@@ -124,13 +124,13 @@ fn circle<'a>(
         let targets = references.get(name).into_iter().flatten();
         for target in targets.filter_map(|other| rules.resolve(other)) {
             if target == start {
-                let (mut circle, mut at) = (vec![start], name);
+                let (mut cycle, mut at) = (vec![start], name);
                 while at != start {
-                    circle.push(at);
+                    cycle.push(at);
                     at = came_from[at];
                 }
-                circle.push(start);
-                return Some(circle.into_iter().rev().map(str::to_owned).collect());
+                cycle.push(start);
+                return Some(cycle.into_iter().rev().map(str::to_owned).collect());
             }
             if among.contains(target) && !came_from.contains_key(target) {
                 came_from.insert(target, name);
@@ -141,28 +141,31 @@ fn circle<'a>(
     None
 }
 
-fn cut_chains<'a>(rules: &'a Rules, references: &mut References<'a>, findings: &mut Findings) {
+fn cut_chains<'a>(rules: &'a Rules, references: &mut References<'a>, problems: &mut Problems) {
     let heights = heights(rules, references);
     let height = |name: &str| heights.get(name).copied().unwrap_or_default();
-    let tall = references.keys().filter(|name| height(name) > LONGEST);
-    let flaws = tall.map(|name| ((*name).to_owned(), Flaw::Depth(LONGEST)));
-    findings.flaws.extend(flaws);
-    cut(references, findings, |name, other| {
-        height(name) > LONGEST && rules.resolve(other).is_some_and(|to| height(to) >= LONGEST)
+    let tall = references.keys().filter(|name| height(name) > MAX_CHAIN);
+    let flaws = tall.map(|name| ((*name).to_owned(), Flaw::Depth(MAX_CHAIN)));
+    problems.flaws.extend(flaws);
+    cut(references, problems, |name, other| {
+        height(name) > MAX_CHAIN
+            && rules
+                .resolve(other)
+                .is_some_and(|to| height(to) >= MAX_CHAIN)
     });
 }
 
 /// Takes away the references that are `wrong`.
 fn cut(
     references: &mut References<'_>,
-    findings: &mut Findings,
+    problems: &mut Problems,
     wrong: impl Fn(&str, &str) -> bool,
 ) {
     for (name, found) in references {
         found.retain(|other| {
             let wrong = wrong(name, other);
             if wrong {
-                findings.cut.push(((*name).to_owned(), (*other).to_owned()));
+                problems.cut.push(((*name).to_owned(), (*other).to_owned()));
             }
             !wrong
         });

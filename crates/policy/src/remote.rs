@@ -30,7 +30,7 @@ impl Remote {
 }
 
 #[cfg(feature = "http")]
-mod asking {
+mod client {
     use std::fs;
     use std::path::Path;
     use std::sync::OnceLock;

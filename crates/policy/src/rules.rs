@@ -76,11 +76,11 @@ impl Rules {
         for name in overrides.names() {
             let rule = overrides
                 .get(name)
-                .map(|given| operators(name, given, &mut flaws));
+                .map(|given| from_override(name, given, &mut flaws));
             rules.extend(rule.map(|rule| (name.to_owned(), rule)));
         }
         for default in defaults {
-            let own = || effective(default, overrides, settings, &mut flaws);
+            let own = || from_default(default, overrides, settings, &mut flaws);
             let rule = rules.entry(default.name.clone()).or_insert_with(own);
             rule.scopes.clone_from(&default.scope_types);
             rule.built_in = true;
@@ -90,11 +90,11 @@ impl Rules {
             default_rule: settings.default_rule.clone(),
             remote: Remote::new(settings.remote.clone()),
         };
-        let findings = examine(&rules);
-        for (rule, flaw) in findings.flaws {
+        let problems = examine(&rules);
+        for (rule, flaw) in problems.flaws {
             flaws.entry(rule).or_default().push(flaw);
         }
-        for (name, other) in findings.cut {
+        for (name, other) in problems.cut {
             if let Some(rule) = rules.by_name.get_mut(&name) {
                 cut(&mut rule.check, &other);
             }
@@ -164,14 +164,14 @@ impl Rules {
     /// Whether all that the rule looks at in the target is if `owner` there is the credentials' `key`.
     ///
     /// Then it says the same of all things that are not the caller's.
-    pub fn asks_only_for_owner(&self, rule: &str, key: &str, owner: &str) -> bool {
-        let asks = |check| self.minds_only_owner(check, key, owner);
+    pub fn depends_only_on_owner(&self, rule: &str, key: &str, owner: &str) -> bool {
+        let asks = |check| self.check_depends_only_on_owner(check, key, owner);
         self.check(rule).is_none_or(asks)
     }
 
-    fn minds_only_owner(&self, check: &Check, key: &str, owner: &str) -> bool {
+    fn check_depends_only_on_owner(&self, check: &Check, key: &str, owner: &str) -> bool {
         match check {
-            Check::Rule(name) => self.asks_only_for_owner(name, key, owner),
+            Check::Rule(name) => self.depends_only_on_owner(name, key, owner),
             Check::Credential { path, wanted } => {
                 wanted.is_literal() || (path.as_slice() == [key] && wanted.is_key(owner))
             }
@@ -183,7 +183,7 @@ impl Rules {
             Check::Not(_) | Check::All(_) | Check::Any(_) => check
                 .parts()
                 .iter()
-                .all(|part| self.minds_only_owner(part, key, owner)),
+                .all(|part| self.check_depends_only_on_owner(part, key, owner)),
         }
     }
 
@@ -263,7 +263,7 @@ fn cut(check: &mut Check, reference: &str) {
 }
 
 /// A rule from a file.
-fn operators(name: &str, given: &Override, flaws: &mut Flaws) -> Rule {
+fn from_override(name: &str, given: &Override, flaws: &mut Flaws) -> Rule {
     let (check, found) = parse(&given.rule);
     let file = given.file.as_deref().map(PathBuf::from);
     if !found.is_empty() {
@@ -284,7 +284,7 @@ fn operators(name: &str, given: &Override, flaws: &mut Flaws) -> Rule {
 }
 
 /// A default that no file overrides, with what remains of its predecessor.
-fn effective(
+fn from_default(
     default: &DefaultRule,
     overrides: &Overrides,
     settings: &Settings,
@@ -303,7 +303,7 @@ fn effective(
         let old_check = parsed(&old.check);
         let renamed = (old.name != default.name).then(|| overrides.get(&old.name));
         if let Some(given) = renamed.flatten() {
-            let kept = operators(&old.name, given, &mut Flaws::new());
+            let kept = from_override(&old.name, given, &mut Flaws::new());
             // An override that only points to the new name is what generated samples contain.
             if kept.check != old_check && !kept.check.is_rule(&default.name) {
                 return kept;

@@ -25,7 +25,7 @@ enum Piece {
 
 /// Why a template gives no text.
 #[derive(Debug)]
-pub(crate) enum Gap<'a> {
+pub(crate) enum RenderError<'a> {
     /// The target has no such key: the check is false.
     Missing(&'a str),
     /// The template itself is wrong, which Python answers with an exception.
@@ -59,7 +59,7 @@ impl Template {
     }
 
     /// The text for this target; nothing is copied where one piece is the whole text.
-    pub(crate) fn render<'a>(&'a self, target: &'a Value) -> Result<Cow<'a, str>, Gap<'a>> {
+    pub(crate) fn render<'a>(&'a self, target: &'a Value) -> Result<Cow<'a, str>, RenderError<'a>> {
         match self.parts.as_slice() {
             [] => Ok(Cow::Borrowed("")),
             [only] => only.render(target),
@@ -81,14 +81,16 @@ impl Display for Template {
 }
 
 impl Piece {
-    fn render<'a>(&'a self, target: &'a Value) -> Result<Cow<'a, str>, Gap<'a>> {
+    fn render<'a>(&'a self, target: &'a Value) -> Result<Cow<'a, str>, RenderError<'a>> {
         match self {
             Self::Text(text) => Ok(Cow::Borrowed(text)),
             Self::Key(key) => lookup(target, key)
                 .map(python::str)
-                .ok_or(Gap::Missing(key)),
-            Self::Bad { key: Some(key) } if lookup(target, key).is_none() => Err(Gap::Missing(key)),
-            Self::Bad { .. } => Err(Gap::Bad(ONLY_KEYS)),
+                .ok_or(RenderError::Missing(key)),
+            Self::Bad { key: Some(key) } if lookup(target, key).is_none() => {
+                Err(RenderError::Missing(key))
+            }
+            Self::Bad { .. } => Err(RenderError::Bad(ONLY_KEYS)),
         }
     }
 }

@@ -6,7 +6,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Value};
 
 /// Rules are strings, lists, or lists of lists; anything deeper is a mistake.
-const DEEPEST: usize = 3;
+const MAX_DEPTH: usize = 3;
 
 /// Where a file stops being a policy file, and why.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
                 let text = || Value::String(text.into_owned());
                 (if null { Value::Null } else { text() }, anchor)
             }
-            Event::SequenceStart(anchor, _) if depth < DEEPEST => {
+            Event::SequenceStart(anchor, _) if depth < MAX_DEPTH => {
                 let mut items = Vec::new();
                 loop {
                     let (event, span) = self.next()?;

@@ -84,7 +84,7 @@ fn check_strings_parse_and_answer_alike() {
 }
 
 #[test]
-fn a_rule_about_owners_is_told_from_one_about_more() {
+fn rules_that_depend_only_on_the_owner_are_recognised() {
     let (key, owner) = ("user_id", "target.credential.user_id");
     for (rule, expected) in [
         ("", true),
@@ -112,11 +112,11 @@ fn a_rule_about_owners_is_told_from_one_about_more() {
             ),
         ]);
         let loaded = Rules::over(&[], &Overrides::from(rules), &Settings::default());
-        let found = loaded.rules.asks_only_for_owner("case", key, owner);
+        let found = loaded.rules.depends_only_on_owner("case", key, owner);
         assert_eq!(found, expected, "{rule}");
     }
     for rule in ["identity:get_credential", "identity:list_credentials"] {
-        assert!(Rules::defaults().asks_only_for_owner(rule, key, owner));
+        assert!(Rules::defaults().depends_only_on_owner(rule, key, owner));
     }
 }
 

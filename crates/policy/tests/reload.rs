@@ -52,7 +52,7 @@ fn allows(enforcer: &Enforcer, rule: &str, who: &str) -> bool {
 }
 
 #[test]
-fn a_file_may_come_and_change() {
+fn a_new_or_changed_file_is_read() {
     let site = Site::new();
     let enforcer = Enforcer::new(site.settings()).unwrap();
     assert!(allows(&enforcer, CREATE, "admin"));
@@ -74,7 +74,7 @@ fn a_file_may_come_and_change() {
 }
 
 #[test]
-fn files_of_directories_lie_over_the_policy_file_in_order() {
+fn policy_dirs_override_the_policy_file_in_order_of_names() {
     let site = Site::new();
     site.write("policy.yaml", "identity:create_region: role:one\n");
     site.write(
@@ -167,7 +167,7 @@ fn a_wrong_default_is_named_too() {
 }
 
 #[test]
-fn what_is_no_policy_file_leaves_the_running_rules() {
+fn a_file_that_does_not_parse_leaves_the_running_rules() {
     let cases = [
         (
             "mine: {a: b}\n",
@@ -187,7 +187,7 @@ fn what_is_no_policy_file_leaves_the_running_rules() {
         assert!(fault.contains(message), "{text}: {fault}");
         assert!(fault.contains("policy.yaml"), "{fault}");
         assert!(Enforcer::new(site.settings()).is_err());
-        assert!(enforcer.renewed(site.settings()).is_err());
+        assert!(enforcer.reconfigured(site.settings()).is_err());
     }
     site.write("policy.yaml", "identity:create_region: role:cartographer\n");
     assert!(allows(&enforcer, CREATE, "cartographer"));
@@ -195,7 +195,7 @@ fn what_is_no_policy_file_leaves_the_running_rules() {
 }
 
 #[test]
-fn a_file_that_is_lost_leaves_the_running_rules_with_one_complaint() {
+fn a_lost_file_leaves_the_running_rules_and_is_logged_once() {
     const GOOD: &str =
         "identity:list_regions: role:tourist\nidentity:create_region: role:geographer\n";
     type Accident = fn(&Path);
@@ -242,7 +242,7 @@ fn a_file_that_is_lost_leaves_the_running_rules_with_one_complaint() {
         assert_eq!(log.len(), 1, "{log:#?}");
         assert!(log[0].contains(message) && log[0].contains("policy.yaml"));
         assert!(enforcer.fault().unwrap().to_string().contains(message));
-        assert!(enforcer.renewed(site.settings()).is_err(), "{message}");
+        assert!(enforcer.reconfigured(site.settings()).is_err(), "{message}");
         if path.is_dir() {
             fs::remove_dir(&path).unwrap();
         }
@@ -253,7 +253,7 @@ fn a_file_that_is_lost_leaves_the_running_rules_with_one_complaint() {
 }
 
 #[test]
-fn a_directory_that_is_lost_leaves_the_running_rules() {
+fn a_lost_directory_leaves_the_running_rules() {
     let site = Site::new();
     site.write("policy.d/10-a.yaml", "identity:create_region: role:two\n");
     let enforcer = Enforcer::new(site.settings()).unwrap();
@@ -274,7 +274,7 @@ fn a_directory_that_is_lost_leaves_the_running_rules() {
 }
 
 #[test]
-fn lines_may_be_taken_off_and_a_start_needs_no_rules() {
+fn lines_can_be_removed_and_a_start_needs_no_rules() {
     let site = Site::new();
     site.write(
         "policy.yaml",
@@ -296,12 +296,12 @@ fn lines_may_be_taken_off_and_a_start_needs_no_rules() {
         file: Some(site.path("absent.yaml")),
         ..site.settings()
     };
-    let renewed = enforcer.renewed(elsewhere).unwrap();
-    assert!(allows(&renewed, CREATE, "admin"));
+    let reconfigured = enforcer.reconfigured(elsewhere).unwrap();
+    assert!(allows(&reconfigured, CREATE, "admin"));
 }
 
 #[test]
-fn a_named_file_must_be_there() {
+fn a_named_file_must_exist() {
     let missing = Overrides::from_file(Path::new("/nonexistent/policy.json"));
     assert!(matches!(missing, Err(LoadError::Read { .. })));
 }
@@ -343,7 +343,7 @@ fn lenient(text: &str) -> (Rules, Vec<String>) {
 }
 
 #[test]
-fn what_is_wrong_allows_neither_as_it_is_nor_negated() {
+fn a_wrong_check_denies_even_when_negated() {
     let (rules, faults) = lenient(
         r#"{"a": "not rule:b or role:x", "b": "rule:a", "c": "@ or rule:a", "d": "not rule:c", "e": "not rule:a",
             "f": "not rule:nowhere", "g": "not (rule:nowhere and !)", "h": "not nonsense", "i": "@ and not nonsense",
@@ -384,7 +384,7 @@ fn what_is_wrong_allows_neither_as_it_is_nor_negated() {
 }
 
 #[test]
-fn chains_and_nesting_have_an_end() {
+fn reference_chains_and_nesting_are_bounded() {
     for width in [40, 60, 5000] {
         let link = |n: usize| {
             (

@@ -76,7 +76,7 @@ fn credentials() -> Value {
 }
 
 #[test]
-fn what_is_posted_is_what_oslo_policy_posts() {
+fn the_posted_body_is_that_of_oslo_policy() {
     let fixture: Value = python_json::read(include_str!("fixtures/oslo.json")).unwrap();
     for row in fixture["remote"].as_array().unwrap() {
         let format = match row[0].as_str().unwrap() {
@@ -106,7 +106,7 @@ fn what_is_posted_is_what_oslo_policy_posts() {
 }
 
 #[test]
-fn who_does_not_answer_in_time_denies() {
+fn a_server_that_does_not_answer_in_time_denies() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let mut settings = Settings::default();
@@ -179,7 +179,7 @@ fn any_other_answer_denies() {
 }
 
 #[test]
-fn errors_deny_whatever_surrounds_them_and_are_told() {
+fn remote_errors_deny_the_whole_rule_and_are_reported() {
     let (port, serving) = server("500 Internal Server Error", "True");
     let failing = rules(&format!("http://127.0.0.1:{port}/"), RemoteFormat::Form);
     let denied = failing
@@ -215,7 +215,7 @@ fn errors_deny_whatever_surrounds_them_and_are_told() {
 }
 
 #[test]
-fn a_settled_answer_asks_nobody() {
+fn no_server_is_asked_once_the_answer_is_known() {
     let rules = rules("https://127.0.0.1:1/", RemoteFormat::Form);
     assert_eq!(rules.enforce("first", &target(), &credentials()), Ok(()));
     let explained = rules.explain("first", &target(), &credentials());

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::text::{ascii, quote};
 
 /// A wider place than this is refused: it buys nothing but memory.
-const WIDEST: usize = 255;
+const MAX_WIDTH: usize = 255;
 
 /// A piece of a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ fn number(text: &str) -> Option<(usize, &str)> {
     let digits = &text[..text.len() - rest.len()];
     let number = digits.bytes().try_fold(0, |number, digit| {
         let number = number * 10 + usize::from(digit - b'0');
-        (number <= WIDEST).then_some(number)
+        (number <= MAX_WIDTH).then_some(number)
     });
     Some((number?, rest))
 }

@@ -1,5 +1,5 @@
 //! JSON as Python reads and writes it, which is more than [`serde_json::Value`] has a place for: `NaN` and infinities,
-//! integers of any size, halves of surrogate pairs, and nesting without end.
+//! integers of any size, lone surrogates, and nesting without end.
 //!
 //! What has no place is held in a string behind U+10FFFF, a character that no text has a use for; where it is a
 //! text's own, the reader doubles it. So nothing is lost between [`read`] and [`write()`], and no other JSON of this
@@ -20,14 +20,14 @@ pub use write::{append, append_object, write};
 /// Begins what only Python has. Alone or doubled it is itself.
 const ESCAPE: char = '\u{10ffff}';
 
-/// Behind [`ESCAPE`], and above it, in place of each half of a surrogate pair.
-const HALVES: std::ops::RangeInclusive<char> = '\u{f0000}'..='\u{f07ff}';
+/// Behind [`ESCAPE`], and above it, in place of each lone surrogate.
+const SURROGATES: std::ops::RangeInclusive<char> = '\u{f0000}'..='\u{f07ff}';
 
 /// [`ESCAPE`] and the next character: the rest of the string is the JSON text of a value, not a string.
 const VERBATIM: &str = "\u{10ffff}\u{f0800}";
 
 /// The name of a member that holds a text which was to be an object and can't be read.
-pub const KEPT: &str = "\u{10ffff}\u{f0801}";
+pub const UNREADABLE: &str = "\u{10ffff}\u{f0801}";
 
 /// The JSON text of a value that stands in a string because `serde_json` has no place for it: `NaN`, `[[…]]`.
 pub fn verbatim(text: &str) -> Option<&str> {
@@ -97,8 +97,8 @@ pub fn is_finite(value: &Value) -> bool {
 pub enum Unit {
     /// A character.
     Char(char),
-    /// Half of a surrogate pair, which Python has as a character.
-    Half(u16),
+    /// A lone surrogate, which is a character in Python.
+    Surrogate(u16),
 }
 
 /// The characters of a text as Python has them.
@@ -114,17 +114,19 @@ pub fn units(text: &str) -> impl Iterator<Item = Unit> {
                 chars.next();
                 Some(Unit::Char(ESCAPE))
             }
-            Some(&half) if HALVES.contains(&half) => {
+            Some(&code) if SURROGATES.contains(&code) => {
                 chars.next();
-                let offset = u32::from(half) - u32::from(*HALVES.start());
-                Some(Unit::Half(u16::try_from(0xd800 + offset).unwrap_or(0xfffd)))
+                let offset = u32::from(code) - u32::from(*SURROGATES.start());
+                Some(Unit::Surrogate(
+                    u16::try_from(0xd800 + offset).unwrap_or(0xfffd),
+                ))
             }
             _ => Some(Unit::Char(ESCAPE)),
         }
     })
 }
 
-/// The text that is meant; none for one with half of a pair, which no encoding has, and for a value that is no text.
+/// The text that is meant; none for one with a lone surrogate, which no encoding has, and for a value that is no text.
 pub fn plain(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(ESCAPE) {
         return Some(text.into());
@@ -134,7 +136,7 @@ pub fn plain(text: &str) -> Option<Cow<'_, str>> {
     }
     let chars = units(text).map(|unit| match unit {
         Unit::Char(c) => Some(c),
-        Unit::Half(_) => None,
+        Unit::Surrogate(_) => None,
     });
     chars.collect::<Option<String>>().map(Cow::Owned)
 }

@@ -23,8 +23,8 @@ pub(crate) fn push_quoted(text: &str, out: &mut String) {
     for unit in json::units(text) {
         let character = match unit {
             Unit::Char(character) => character,
-            Unit::Half(half) => {
-                push_escape(half.into(), out);
+            Unit::Surrogate(code) => {
+                push_escape(code.into(), out);
                 continue;
             }
         };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::json::{self, KEPT};
+use crate::json::{self, UNREADABLE};
 
 /// The attributes of a resource that no column holds.
 ///
@@ -17,7 +17,7 @@ impl Extra {
     /// The text stored in the database, written as Python's `json.dumps` would; none where attributes would replace a
     /// text that could not be read.
     pub fn to_text(&self) -> Option<String> {
-        match (self.0.get(KEPT), self.0.len()) {
+        match (self.0.get(UNREADABLE), self.0.len()) {
             (None, _) => {
                 let mut out = String::new();
                 json::append_object(&self.0, &mut out);
@@ -30,7 +30,7 @@ impl Extra {
 
     /// Takes the sign of an unreadable text out of the attributes of a serialised resource; tells whether it was there.
     pub fn was_unreadable(resource: &mut Map<String, Value>) -> bool {
-        resource.shift_remove(KEPT).is_some()
+        resource.shift_remove(UNREADABLE).is_some()
     }
 }
 
@@ -42,7 +42,7 @@ impl From<Option<String>> for Extra {
         };
         match json::read(&text) {
             Ok(Value::Object(members)) => Self(members),
-            _ => Self(Map::from_iter([(KEPT.to_owned(), text.into())])),
+            _ => Self(Map::from_iter([(UNREADABLE.to_owned(), text.into())])),
         }
     }
 }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unreadable_text_stays_what_it_is() {
+    fn an_unreadable_text_is_kept() {
         for text in ["[]", "[1]", "{", "7", "\"x\"", "{\"a\": nope}", "\u{1}"] {
             let extra = Extra::from(Some(text.to_owned()));
             assert_eq!(extra.to_text().as_deref(), Some(text));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_stored_in_several_ways() {
+    fn empty_texts_mean_no_attributes() {
         for text in [None, Some(""), Some("null"), Some("{}"), Some(" { } ")] {
             let extra = Extra::from(text.map(str::to_owned));
             assert_eq!(extra, Extra::default());

@@ -110,8 +110,8 @@ impl Context {
             return self.bulk(count, move || Ok(ask())).await;
         }
         let RemoteChecks(threads) = self.app.remote_checks.clone();
-        let patience = self.app.policy.patience();
-        let Ok(thread) = timeout(patience, threads.acquire_owned()).await else {
+        let limit = self.app.policy.remote_timeout();
+        let Ok(thread) = timeout(limit, threads.acquire_owned()).await else {
             tracing::warn!(
                 rule,
                 "a policy rule is denied: {THREADS} others are waiting for the servers that they ask"
@@ -155,7 +155,7 @@ impl Context {
         let Some(token) = self.token() else {
             return Ok(None);
         };
-        if !self.rules.asks_only_for_owner(rule, "user_id", owner) {
+        if !self.rules.depends_only_on_owner(rule, "user_id", owner) {
             return Ok(None);
         }
         let refused = self.allow_on(rule, foreign).await.is_err();

@@ -30,7 +30,7 @@ pub fn decoded(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Joins pairs of surrogates; a half alone is written as if it were a character, and what is none as a byte that UTF-8
+/// Joins pairs of surrogates; a lone one is written as if it were a character, and what is none as a byte that UTF-8
 /// does not have.
 fn utf8(units: impl Iterator<Item = u32>) -> Vec<u8> {
     let mut out = Vec::new();
@@ -47,9 +47,9 @@ fn utf8(units: impl Iterator<Item = u32>) -> Vec<u8> {
         };
         match (char::from_u32(code), u16::try_from(code)) {
             (Some(c), _) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-            (None, Ok(half)) => {
+            (None, Ok(code)) => {
                 let [high, low] =
-                    [half >> 6 & 0x3f, half & 0x3f].map(|bits| 0x80 | bits.to_le_bytes()[0]);
+                    [code >> 6 & 0x3f, code & 0x3f].map(|bits| 0x80 | bits.to_le_bytes()[0]);
                 out.extend([0xed, high, low]);
             }
             (None, Err(_)) => out.push(0xff),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::{ESCAPE, HALVES, VERBATIM, write};
+use super::{ESCAPE, SURROGATES, VERBATIM, write};
 
 /// How deep lists and objects may nest: less than what Python Keystone, with its frames on the same stack, still reads.
 pub const MAX_DEPTH: usize = 900;
@@ -22,7 +22,7 @@ pub struct Unreadable {
 
 type Result<T> = std::result::Result<T, Unreadable>;
 
-/// Reads what Python's `json.loads` reads, in UTF-8 whose surrogates may be halves.
+/// Reads what Python's `json.loads` reads, in UTF-8 that may hold lone surrogates.
 pub fn read(text: impl AsRef<[u8]>) -> Result<Value> {
     let mut reader = Reader {
         bytes: text.as_ref(),
@@ -279,10 +279,10 @@ impl Reader<'_> {
             }
             match rest {
                 [] => return Ok(()),
-                // Half of a surrogate pair, which Python's codec lets pass here.
+                // A lone surrogate, which Python's codec lets pass here.
                 [0xed, high @ 0xa0..=0xbf, low @ 0x80..=0xbf, rest @ ..] => {
-                    let half = (u16::from(*high & 0x3f) << 6) | u16::from(*low & 0x3f);
-                    push_half(0xd000 | half, out);
+                    let code = (u16::from(*high & 0x3f) << 6) | u16::from(*low & 0x3f);
+                    push_surrogate(0xd000 | code, out);
                     run = rest;
                 }
                 _ => return self.fail(),
@@ -307,7 +307,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// `uXXXX`, and the second half of a pair where there is one.
+    /// `uXXXX`, and the second unit of a pair where there is one.
     fn unit(&mut self, out: &mut String) -> Result<()> {
         let first = self.hex()?;
         let before = self.at;
@@ -325,7 +325,7 @@ impl Reader<'_> {
         }
         match char::from_u32(first.into()) {
             Some(c) => out.push(c),
-            None => push_half(first, out),
+            None => push_surrogate(first, out),
         }
         Ok(())
     }
@@ -373,14 +373,14 @@ fn verbatim(text: &str) -> Value {
     Value::String(format!("{VERBATIM}{text}"))
 }
 
-fn push_half(half: u16, out: &mut String) {
-    let stand_in = u32::from(*HALVES.start()) + u32::from(half - 0xd800);
+fn push_surrogate(code: u16, out: &mut String) {
+    let stand_in = u32::from(*SURROGATES.start()) + u32::from(code - 0xd800);
     out.push(ESCAPE);
     out.extend(char::from_u32(stand_in));
 }
 
 /// A text that may be one held in place of a value, in Python's spelling; none if it is no JSON.
-pub(super) fn respelt(text: &str) -> Option<String> {
+pub(super) fn normalized(text: &str) -> Option<String> {
     let mut reader = Reader {
         bytes: text.as_bytes(),
         at: 0,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use super::{KEPT, Unit, read, units, verbatim};
+use super::{UNREADABLE, Unit, read, units, verbatim};
 use crate::value::number_text;
 
 /// Writes a value as Python's `json.dumps` does: `", "` and `": "` between items, ASCII only.
@@ -21,7 +21,7 @@ pub fn append(value: &Value, out: &mut String) {
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),
         Value::Number(number) => out.push_str(&number_text(number)),
-        Value::String(text) => match verbatim(text).and_then(read::respelt) {
+        Value::String(text) => match verbatim(text).and_then(read::normalized) {
             Some(json) => out.push_str(&json),
             None => push_string(text, out),
         },
@@ -39,10 +39,10 @@ pub fn append(value: &Value, out: &mut String) {
     }
 }
 
-/// Writes an object behind a text, without what stands under [`KEPT`].
+/// Writes an object behind a text, without what stands under [`UNREADABLE`].
 pub fn append_object(members: &Map<String, Value>, out: &mut String) {
     out.push('{');
-    let shown = members.iter().filter(|(name, _)| *name != KEPT);
+    let shown = members.iter().filter(|(name, _)| *name != UNREADABLE);
     for (i, (name, value)) in shown.enumerate() {
         if i > 0 {
             out.push_str(", ");
@@ -89,8 +89,8 @@ fn push_escaped(unit: Unit, out: &mut String) {
             }
             return;
         }
-        Unit::Half(half) => {
-            push_formatted(out, format_args!("\\u{half:04x}"));
+        Unit::Surrogate(code) => {
+            push_formatted(out, format_args!("\\u{code:04x}"));
             return;
         }
     };
