@@ -80,13 +80,8 @@ const COLUMNS: [Column; 2] = [
 impl Identity {
     /// The groups that a listing asks for.
     pub async fn groups(&self, listing: &Listing) -> Result<Page<Group>> {
-        if let Some(marker) = &listing.marker {
-            let row: Option<(String,)> = sql("SELECT id FROM `group` WHERE id = ?")
-                .bind(marker)
-                .fetch_optional(&self.db)
-                .await?;
-            row.ok_or_else(|| Error::Missing(format!("Marker {marker} could not be found.")))?;
-        }
+        let marked = sql("SELECT id FROM `group` WHERE id = ?");
+        self.check_marker(listing, marked).await?;
         let query = select(GROUPS)
             .narrow(listing, &COLUMNS)
             .page(listing, "g.id");

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use keystone_storage::{Bulk, Db};
-use keystone_types::{Clock, Result};
+use keystone_storage::{Bulk, Db, Query};
+use keystone_types::{Clock, Error, Listing, Result};
 
 use crate::password::{Algorithm, Hasher};
 use crate::settings::Settings;
@@ -31,6 +31,17 @@ impl Identity {
             hasher,
             bulk: Bulk::default(),
         })
+    }
+
+    /// 404 for a page that starts behind a row which is not there; `row` reads the one of an id.
+    pub(crate) async fn check_marker(&self, listing: &Listing, row: Query) -> Result<()> {
+        let Some(marker) = &listing.marker else {
+            return Ok(());
+        };
+        let found: Option<(String,)> = row.bind(marker).fetch_optional(&self.db).await?;
+        found
+            .map(drop)
+            .ok_or_else(|| Error::Missing(format!("Marker {marker} could not be found.")))
     }
 
     /// The bounded pool of threads for work on many rows.

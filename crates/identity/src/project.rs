@@ -124,13 +124,8 @@ pub(crate) fn projects_in(select: Select) -> Select {
 impl Identity {
     /// The projects that a listing asks for.
     pub async fn projects(&self, listing: &Listing) -> Result<Page<Project>> {
-        if let Some(marker) = &listing.marker {
-            let row: Option<(String,)> = sql("SELECT id FROM project WHERE id = ?")
-                .bind(marker)
-                .fetch_optional(&self.db)
-                .await?;
-            row.ok_or_else(|| Error::Missing(format!("Marker {marker} could not be found.")))?;
-        }
+        let marked = sql("SELECT id FROM project WHERE id = ?");
+        self.check_marker(listing, marked).await?;
         self.page_of(projects(), listing).await
     }
 

@@ -199,7 +199,8 @@ impl UserRow {
 impl Identity {
     /// The users that a listing asks for; `password_expires_at=lt:TIME` is one of its filters.
     pub async fn users(&self, listing: &Listing) -> Result<Page<User>> {
-        self.check_user_marker(listing).await?;
+        let marked = sql("SELECT id FROM user WHERE id = ?");
+        self.check_marker(listing, marked).await?;
         self.list_users(select(USERS), listing).await
     }
 
@@ -232,18 +233,6 @@ impl Identity {
         let rows: Page<UserRow> = query.fetch_page(listing, &self.db).await?;
         let today = self.clock.now().date();
         Ok(rows.map(|row| row.into_user(&self.settings, today)))
-    }
-
-    async fn check_user_marker(&self, listing: &Listing) -> Result<()> {
-        let Some(marker) = &listing.marker else {
-            return Ok(());
-        };
-        let row: Option<(String,)> = sql("SELECT id FROM user WHERE id = ?")
-            .bind(marker)
-            .fetch_optional(&self.db)
-            .await?;
-        row.map(drop)
-            .ok_or_else(|| Error::Missing(format!("Marker {marker} could not be found.")))
     }
 
     /// One user.
