@@ -37,30 +37,7 @@ impl Value {
 
     /// The text a reference to the option is replaced by: Python's `str()` of the value.
     pub(crate) fn interpolated(&self) -> String {
-        let quoted = |text: &String| format!("'{text}'");
-        let list = |items: &[String]| {
-            let items: Vec<String> = items.iter().map(quoted).collect();
-            format!("[{}]", items.join(", "))
-        };
-        let pairs = |pairs: Vec<String>| format!("{{{}}}", pairs.join(", "));
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Bool(true) => "True".to_owned(),
-            Self::Bool(false) => "False".to_owned(),
-            Self::Int(number) => number.to_string(),
-            Self::Float(number) => format!("{number:?}"),
-            Self::List(items) => list(items),
-            Self::Dict(map) => pairs(
-                map.iter()
-                    .map(|(k, v)| format!("{}: {}", quoted(k), quoted(v)))
-                    .collect(),
-            ),
-            Self::Lists(map) => pairs(
-                map.iter()
-                    .map(|(k, v)| format!("{}: {}", quoted(k), list(v)))
-                    .collect(),
-            ),
-        }
+        keystone_python::str(&self.json()).into_owned()
     }
 }
 

@@ -7,6 +7,7 @@ use axum::response::Response;
 use chrono::Duration;
 use keystone_auth::{AuthToken, TokenError};
 use keystone_identity::{Actor, Grant, GrantTarget};
+use keystone_python::bool_from_string;
 use keystone_types::{Error, Listing, Result, to_python_json};
 use serde_json::{Value, json};
 
@@ -54,7 +55,7 @@ async fn validate(cx: Context) -> Result<Response, ApiError> {
     } else {
         "identity:validate_token"
     };
-    let window = if cx.query("allow_expired").is_some_and(is_true) {
+    let window = if cx.query("allow_expired").and_then(bool_from_string) == Some(true) {
         cx.unchecked().auth_settings().allow_expired_window
     } else {
         Duration::zero()
@@ -80,7 +81,7 @@ async fn revoke(cx: Context) -> Result<Response, ApiError> {
         .allow_on("identity:revoke_token", token_target(found.as_deref())?)
         .await?;
     let token = found.ok_or_else(no_subject)?;
-    let cascade = cx.query("cascade").is_none_or(|value| !is_false(value));
+    let cascade = cx.query("cascade").and_then(bool_from_string) != Some(false);
     app.auth.revoke(&token, cascade).await?;
     Ok(no_content())
 }
@@ -199,14 +200,4 @@ fn token_response(status: StatusCode, id: &str, body: &Value) -> Result<Response
     // A revocation holds from the next request on: nothing between may remember this answer.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
-}
-
-/// True in one of the spellings of `bool_from_string` (oslo.utils).
-fn is_true(value: &str) -> bool {
-    ["1", "t", "true", "on", "y", "yes"].contains(&value.trim().to_ascii_lowercase().as_str())
-}
-
-/// False in one of the spellings of `bool_from_string` (oslo.utils).
-fn is_false(value: &str) -> bool {
-    ["0", "f", "false", "off", "n", "no"].contains(&value.trim().to_ascii_lowercase().as_str())
 }

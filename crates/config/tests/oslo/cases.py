@@ -63,6 +63,8 @@ def cases():
         text = f"[DEFAULT]\ndebug = yes\nlog_dir = /l\nexpiration = 1\n[auth]\nmethods = a,b\n[token]\nexpiration = 60\nprovider = {value}\n"
         yield f"reference: {value!r}", [text], {}, provider
     yield "a chain of references", ["[token]\nprovider = $expiration\nexpiration = $cache_time\ncache_time = 5\n"], {}, provider + [("token", "expiration")]
+    yield "a reference to a list with quotes", ["[auth]\nmethods = it's,b\\c\n[token]\nprovider = ${auth.methods}\n"], {}, provider
+    yield "a reference to a large number", ["[oslo_policy]\nremote_timeout = 1e16\n[token]\nprovider = ${oslo_policy.remote_timeout}\n"], {}, provider
     yield "a reference in a list", ["[DEFAULT]\nlog_dir = x,y\n[auth]\nmethods = a,$log_dir\n"], {}, [("auth", "methods")]
     yield "a circle", ["[token]\nprovider = $cache_time\ncache_time = $provider\n"], {}, provider
 
