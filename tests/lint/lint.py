@@ -14,8 +14,11 @@ from harness.checks import Failed
 ROOT = pathlib.Path(sys.argv[1])
 RULES = tomllib.loads((pathlib.Path(__file__).parent / "rules.toml").read_text())
 TOP_LEVEL = re.compile(
-    r"\..*|Cargo\.(toml|lock)|crates|migrations|policy|deploy|tests|README\.md|LICENSE.*|(CHANGELOG|SECURITY)\.md"
+    r"\..*|Cargo\.(toml|lock)|crates|migrations|policy|deploy|tests|README\.md|LICENSE|(CHANGELOG|CONTRIBUTING|SECURITY)\.md"
 )
+# Documents whose paths, written as `code`, must exist.
+GUIDES = ("CONTRIBUTING.md", "crates/README.md")
+PATH = re.compile(r"`((?:crates|migrations|policy|deploy|tests|\.cargo)/[\w./-]+)`")
 FORBIDDEN = {
     "an #[allow]; say #[expect] with a reason": r"#!?\[allow\(",
     "a note for later": r"\b(TODO|FIXME|XXX)\b|\btodo!\(|\bunimplemented!\(",
@@ -183,6 +186,13 @@ def files(run, workspace):
                 for number, line in enumerate(text.splitlines(), 1)
                 if re.search(pattern, line)
             )
+    with run.check("the paths that the guides name exist"):
+        none(
+            f"{guide}: {path}"
+            for guide in GUIDES
+            for path in PATH.findall((ROOT / guide).read_text())
+            if not (ROOT / path).exists()
+        )
     with run.check("each crate and module says what it is"):
         none(
             name

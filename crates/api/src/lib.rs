@@ -1,7 +1,4 @@
-//! The Identity API v3 as an axum router.
-//!
-//! Each resource has a file under `v3`, which begins with its routes. `middleware` surrounds every request; handlers
-//! work with `context`.
+#![doc = include_str!("../README.md")]
 
 mod body;
 mod context;

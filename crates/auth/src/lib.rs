@@ -1,8 +1,4 @@
-//! From credentials to a scope to a token, and back.
-//!
-//! A login ([`Auth::issue`]) reads the request, resolves the scope, lets each method verify its part, and mints. A
-//! validation ([`Auth::validate`]) opens a token and looks up what it names as it is now. What a token's origin decides
-//! (exchange, roles, revocation, body) is in one module for both: `delegation`.
+#![doc = include_str!("../README.md")]
 
 mod auth;
 mod choice;

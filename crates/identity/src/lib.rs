@@ -1,17 +1,4 @@
-//! Domains, projects, users, groups, roles and assignments: their rules and their SQL.
-//!
-//! ```no_run
-//! # async fn example(db: keystone_storage::Db) -> keystone_types::Result<()> {
-//! use keystone_identity::{Identity, Settings};
-//! use keystone_types::{Clock, Listing};
-//!
-//! let identity = Identity::new(db, Clock::system(), Settings::default())?;
-//! for domain in identity.domains(&Listing::default()).await?.items {
-//!     println!("{} {}", domain.id, domain.name);
-//! }
-//! # Ok(())
-//! # }
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod cascade;
 mod credential;

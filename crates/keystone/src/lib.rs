@@ -1,17 +1,4 @@
-//! An OpenStack Keystone as a library: typed services and an axum router in your own process.
-//!
-//! ```no_run
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use keystone::{Bootstrap, Keystone};
-//!
-//! let keystone = Keystone::builder().database("sqlite://").build().await?;
-//! keystone.bootstrap(&Bootstrap::new("secret")).await?;
-//! let app: axum::Router = axum::Router::new().nest("/identity", keystone.router());
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! Nothing is global: several live in one process and share nothing.
+#![doc = include_str!("../README.md")]
 
 mod bootstrap;
 mod builder;

@@ -1,6 +1,4 @@
-//! What every part of Keystone shares: ids, resources, unknown attributes, errors, the clock.
-//!
-//! No I/O and no database here, so that a guard in front of somebody's routes stays light.
+#![doc = include_str!("../README.md")]
 
 mod clock;
 mod error;

@@ -360,4 +360,6 @@ fn octal(digits: &str) -> Result<char, InvalidPattern> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
