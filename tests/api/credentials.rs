@@ -96,6 +96,26 @@ async fn blobs_are_sealed_at_rest_and_follow_the_keys() {
 }
 
 #[tokio::test]
+async fn credentials_under_another_key_are_migrated_to_the_primary_one() {
+    let cloud = Cloud::new().await;
+    let admin = cloud.admin().await;
+    let auth = cloud.keystone.auth();
+    let made = create(&admin, "u", "cert", "secret").await;
+    assert!(auth.credentials().are_migrated().await.unwrap());
+    let (before, primary) = stored(&cloud, &made["id"]).await;
+    sql("UPDATE credential SET key_hash = 'another'")
+        .execute(cloud.keystone.db())
+        .await
+        .unwrap();
+    assert!(!auth.credentials().are_migrated().await.unwrap());
+    assert_eq!(auth.credentials().migrate(|_, _| {}).await.unwrap(), 1);
+    assert!(auth.credentials().are_migrated().await.unwrap());
+    let (after, hash) = stored(&cloud, &made["id"]).await;
+    assert_eq!(hash, primary);
+    assert_ne!(after, before);
+}
+
+#[tokio::test]
 async fn a_blob_that_python_encoded_once_is_served_as_text() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin().await;

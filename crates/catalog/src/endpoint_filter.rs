@@ -2,7 +2,7 @@
 //!
 //! What that means for a token is in `scope`.
 
-use keystone_storage::{OrConflict, Query, Tx, sql, transaction};
+use keystone_storage::{OrConflict, Tx, sql, transaction};
 use keystone_types::{Error, Result};
 
 use crate::{
@@ -55,13 +55,6 @@ impl Catalog {
             0 => Err(no_endpoint(endpoint, project)),
             _ => Ok(()),
         }
-    }
-
-    /// The ids of the projects that an endpoint is associated with, by itself.
-    pub async fn projects_of_endpoint(&self, endpoint_id: &str) -> Result<Vec<String>> {
-        let query = sql("SELECT project_id FROM project_endpoint \
-             WHERE endpoint_id = ? ORDER BY project_id");
-        self.ids(query.bind(endpoint_id)).await
     }
 
     /// The endpoints of a project: those associated with it, and those in its endpoint groups.
@@ -129,13 +122,6 @@ impl Catalog {
         }
     }
 
-    /// The ids of the projects that an endpoint group is associated with.
-    pub async fn projects_of_endpoint_group(&self, group_id: &str) -> Result<Vec<String>> {
-        let query = sql("SELECT project_id FROM project_endpoint_group \
-             WHERE endpoint_group_id = ? ORDER BY project_id");
-        self.ids(query.bind(group_id)).await
-    }
-
     /// The endpoint groups that are associated with a project.
     pub async fn endpoint_groups_of_project(&self, project_id: &str) -> Result<Vec<EndpointGroup>> {
         let query = sql(GROUPS).bind(project_id);
@@ -148,11 +134,6 @@ impl Catalog {
         let query = sql(GROUPS).bind(project_id);
         let groups: Vec<EndpointGroup> = query.fetch_all(&self.db).await?;
         Ok(groups.into_iter().map(|group| group.filters).collect())
-    }
-
-    async fn ids(&self, query: Query) -> Result<Vec<String>> {
-        let rows: Vec<(String,)> = query.fetch_all(&self.db).await?;
-        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 }
 

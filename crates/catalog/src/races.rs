@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Association, Catalog, Endpoint, EndpointGroup, Policy, Region, Service,
-    fixture::{count, endpoint, failure, object, projects, run, two_nodes},
+    fixture::{count, endpoint, failure, object, projects, run, text, two_nodes},
 };
 
 const WRITERS: usize = 8;
@@ -371,7 +371,8 @@ async fn ids_are_stored_as_the_rows_have_them() {
     assert_eq!(one.endpoint(&id).await.unwrap(), public);
 
     one.add_endpoint_to_project(&id, "P").await.unwrap();
-    assert_eq!(one.projects_of_endpoint(&id).await.unwrap(), ["p"]);
+    let associated = "SELECT project_id FROM project_endpoint";
+    assert_eq!(text(one, associated).await, "p");
     let rules = policy(one).await;
     let region = Association::Region {
         service_id: &shout,
