@@ -42,6 +42,7 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     bad_input
     browsers
     browsers_of_all_origins
+    cast
     catalog
     catalog_listed
     cleaned_up

@@ -21,6 +21,8 @@ const STANDARD: &str = "[DEFAULT]\nmax_token_size = 255\n\
 pub(crate) struct Recording {
     /// Group, option, value.
     config: BTreeMap<String, BTreeMap<String, String>>,
+    /// The recording whose steps come first, such as the cast's.
+    after: Option<String>,
     pub(crate) steps: Vec<Step>,
     /// Those that the policy was asked with.
     #[serde(default)]
@@ -75,7 +77,13 @@ impl Recording {
     pub(crate) fn read(kind: &str, name: &str) -> Self {
         let text = fs::read_to_string(directory(kind).join(format!("{name}.json")))
             .expect("the recording is a file");
-        serde_json::from_str(&text).expect("a recording is options and steps")
+        let mut recording: Self =
+            serde_json::from_str(&text).expect("a recording is options and steps");
+        if let Some(first) = &recording.after {
+            let first = Self::read(kind, first).steps;
+            recording.steps.splice(..0, first);
+        }
+        recording
     }
 
     /// The settings that the options come to, with the rules that are built in.

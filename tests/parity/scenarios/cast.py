@@ -129,3 +129,6 @@ def cast():
         post("endpoint", "public", service_id="{images}", interface="public", region_id="north", url="http://i/$(project_id)s"),
         post("endpoint", service_id="{images}", interface="admin", url="http://i"),
     ]
+
+
+scenario(cast, on_stage=False)
