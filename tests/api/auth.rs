@@ -21,7 +21,7 @@ fn role_names(token: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_project_scoped_token_says_all_there_is_to_say() {
+async fn a_project_scoped_token_has_its_whole_body() {
     let cloud = Cloud::new().await;
     let user = json!({ "name": "admin", "domain": { "name": "Default" } });
     let answer = cloud
@@ -126,7 +126,7 @@ async fn every_reason_not_to_log_in_looks_the_same() {
 }
 
 #[tokio::test]
-async fn a_token_ends_by_time() {
+async fn a_token_expires() {
     let cloud = Cloud::new().await;
     let old = cloud.admin().await;
     cloud.advance(Duration::seconds(3600));
@@ -269,7 +269,7 @@ async fn a_new_password_a_removed_grant_and_a_disabled_project_end_tokens() {
 }
 
 #[tokio::test]
-async fn whose_token_it_is_may_ask_about_it_and_others_may_not() {
+async fn only_its_user_and_administrators_validate_a_token() {
     let cloud = Cloud::new().await;
     let (user, project) = (cloud.user("erin").await, cloud.project("p").await);
     cloud.grant(&user, &project, "reader").await;

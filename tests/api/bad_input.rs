@@ -41,7 +41,7 @@ async fn a_flag_is_true_or_false_and_no_text() {
 }
 
 #[tokio::test]
-async fn nothing_is_made_from_nothing() {
+async fn a_body_without_the_resource_is_400() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin().await;
     let services = admin.get("/v3/services").await.ok();
@@ -61,7 +61,7 @@ async fn nothing_is_made_from_nothing() {
 }
 
 #[tokio::test]
-async fn a_body_is_read_though_nobody_wants_it() {
+async fn a_body_that_no_handler_reads_is_still_checked() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin().await;
     let project = cloud.project("p").await;
@@ -93,7 +93,7 @@ async fn a_body_is_read_though_nobody_wants_it() {
 }
 
 #[tokio::test]
-async fn links_and_extra_are_no_attributes() {
+async fn links_and_extra_are_not_stored() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin().await;
     for (kind, fields) in [
@@ -148,7 +148,7 @@ async fn a_password_too_long_to_be_hashed_is_refused() {
 }
 
 #[tokio::test]
-async fn what_mariadb_cannot_store_is_the_clients_mistake() {
+async fn a_value_that_mariadb_cannot_store_is_400() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin().await;
     // The reference's tables hold three bytes a character there; SQLite holds anything.

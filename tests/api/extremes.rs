@@ -85,7 +85,7 @@ fn encoded(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn no_time_or_number_of_a_query_is_a_failure() {
+async fn no_time_or_number_in_a_query_is_a_500() {
     let cloud = Cloud::new().await;
     let (admin, user) = (cloud.admin().await, cloud.user("erin").await);
     let group = json!({ "group": { "name": "g" } });
@@ -140,7 +140,7 @@ async fn no_time_or_number_of_a_query_is_a_failure() {
 }
 
 #[tokio::test]
-async fn no_number_of_a_body_is_a_failure() {
+async fn no_number_in_a_body_is_a_500() {
     let cloud = Cloud::new().await;
     let (admin, project) = (cloud.admin().await, cloud.project("p").await);
     let made = async |path: &str, body: Value, id: &str| {

@@ -57,7 +57,7 @@ async fn a_role_implies_another_from_put_to_delete() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_implied() {
+async fn a_prohibited_or_domain_role_cannot_be_implied() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin().await;
     let (member, admin_role) = (cloud.role("member").await, cloud.role("admin").await);
@@ -78,7 +78,7 @@ async fn what_may_not_be_implied() {
 }
 
 #[tokio::test]
-async fn all_inferences_at_once() {
+async fn role_inferences_list_every_prior_role() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin().await;
     let body = admin.get("/v3/role_inferences").await.ok();
@@ -112,7 +112,7 @@ async fn all_inferences_at_once() {
 }
 
 #[tokio::test]
-async fn roles_that_are_not_there_come_before_the_rule() {
+async fn a_missing_role_is_404_before_the_policy_is_asked() {
     let cloud = Cloud::new().await;
     let (user, project) = (cloud.user("erin").await, cloud.project("p").await);
     cloud.grant(&user, &project, "member").await;

@@ -9,7 +9,7 @@ use keystone_testkit::Cloud;
 use serde_json::Value;
 
 #[tokio::test]
-async fn two_in_one_process_share_nothing() {
+async fn two_services_in_one_process_share_nothing() {
     let (one, other) = (Cloud::new().await, Cloud::new().await);
     one.user("erin").await;
     let (here, there) = (one.admin().await, other.admin().await);

@@ -27,7 +27,7 @@ async fn service(admin: &Session) -> Value {
 }
 
 #[tokio::test]
-async fn pages_lead_through_all() {
+async fn pages_lead_through_the_whole_collection() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin().await;
     let service = service(&admin).await;

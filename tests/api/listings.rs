@@ -93,7 +93,7 @@ async fn next_leads_through_the_whole_collection() {
 }
 
 #[tokio::test]
-async fn a_limit_that_is_no_number_is_the_clients_mistake() {
+async fn a_limit_that_is_not_a_number_is_400() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin().await;
     // Regions know no such parameter.
@@ -140,7 +140,7 @@ async fn flags_are_not_compared_like_text() {
 }
 
 #[tokio::test]
-async fn the_operators_limit_wins_for_users_and_groups_only() {
+async fn list_limit_overrides_the_client_for_users_and_groups_only() {
     let cloud = with_list_limit(2).await;
     for name in ["a", "b", "c"] {
         cloud.user(name).await;
@@ -173,7 +173,7 @@ async fn the_operators_limit_wins_for_users_and_groups_only() {
 }
 
 #[tokio::test]
-async fn no_page_is_larger_than_the_operator_lets_it_be() {
+async fn max_db_limit_caps_every_page() {
     let mut settings = Settings::default();
     settings.api.max_db_limit = Some(2);
     let cloud = Cloud::with(settings).await;
@@ -216,7 +216,7 @@ async fn no_page_is_larger_than_the_operator_lets_it_be() {
 }
 
 #[tokio::test]
-async fn without_a_limit_a_bare_list_answers_everything() {
+async fn a_list_without_a_limit_is_whole() {
     let cloud = Cloud::new().await;
     // One more than Python Keystone gives without saying that there are more.
     let insert = "INSERT INTO region (id, description, extra) VALUES (?, '', '{}')";
@@ -243,7 +243,7 @@ async fn without_a_limit_a_bare_list_answers_everything() {
 }
 
 #[tokio::test]
-async fn sections_have_limits_of_their_own() {
+async fn each_section_has_its_own_list_limit() {
     let mut settings = Settings::default();
     settings.api.list_limit = Some(1);
     settings.api.list_limits.identity = Some(2);
@@ -278,7 +278,7 @@ async fn sections_have_limits_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_page_of_nothing_is_everything_and_more_to_come() {
+async fn limit_zero_lists_everything() {
     let cloud = Cloud::new().await;
     cloud.project("a").await;
     let admin = cloud.admin().await;

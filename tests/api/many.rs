@@ -10,7 +10,7 @@ fn count(list: &Value) -> usize {
 
 /// The only thread for what blocks is taken: a listing made on the async thread would not mind.
 #[test]
-fn many_assignments_in_effect_keep_nobody_waiting() {
+fn many_effective_assignments_do_not_block_other_requests() {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().max_blocking_threads(1).build();
     runtime.expect("a runtime").block_on(async {
@@ -55,7 +55,7 @@ fn many_assignments_in_effect_keep_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn as_many_tags_as_a_url_holds() {
+async fn tags_filters_fill_a_whole_url() {
     let cloud = Cloud::new().await;
     let (admin, top) = (cloud.admin().await, cloud.project("top").await);
     let tagged = format!("/v3/projects/{top}/tags/t9999");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const EVENTS: &str = "/v3/OS-REVOKE/events";
 
 #[tokio::test]
-async fn what_ended_tokens_is_told_from_a_time_on() {
+async fn revocation_events_are_listed_since_a_time() {
     let cloud = Cloud::new().await;
     let user = cloud.user("erin").await;
     cloud.advance(Duration::seconds(1));
@@ -85,7 +85,7 @@ async fn a_revoked_token_stays_so_as_long_as_it_may_be_asked_about() {
 }
 
 #[tokio::test]
-async fn only_services_and_administrators_are_told() {
+async fn only_services_and_administrators_list_revocation_events() {
     let cloud = Cloud::new().await;
     let (user, project) = (cloud.user("erin").await, cloud.project("p").await);
     cloud.grant(&user, &project, "member").await;

@@ -112,7 +112,7 @@ fn url(path: &str) -> String {
 }
 
 #[tokio::test]
-async fn grants_as_they_were_made() {
+async fn every_grant_is_listed_with_its_links() {
     let world = World::new().await;
     let World {
         domain,
@@ -175,7 +175,7 @@ async fn grants_as_they_were_made() {
 }
 
 #[tokio::test]
-async fn names_of_everything_and_of_what_is_gone() {
+async fn assignments_have_names_also_where_the_resource_is_gone() {
     let world = World::new().await;
     let World {
         domain,
@@ -212,7 +212,7 @@ async fn names_of_everything_and_of_what_is_gone() {
 }
 
 #[tokio::test]
-async fn a_domain_sees_its_own() {
+async fn a_domain_token_lists_the_assignments_of_its_domain() {
     let world = World::new().await;
     let World {
         domain,
@@ -260,7 +260,7 @@ async fn a_domain_sees_its_own() {
 }
 
 #[tokio::test]
-async fn questions_without_an_answer() {
+async fn contradictory_filters_are_400() {
     let world = World::new().await;
     for (query, message) in [
         (

@@ -131,7 +131,7 @@ fn of_list<'a>(list: &'a Value, path: &str, id: &str) -> Option<&'a Value> {
 }
 
 #[tokio::test]
-async fn what_python_writes_is_read_served_and_kept() {
+async fn json_that_python_writes_is_read_served_and_kept() {
     let cloud = Cloud::new().await;
     let (admin, db) = (cloud.admin().await, cloud.keystone.db());
     let value = python();
@@ -189,7 +189,7 @@ async fn bodies_are_read_as_python_reads_them() {
 }
 
 #[tokio::test]
-async fn what_python_refuses_and_what_nests_too_deeply_is_no_json() {
+async fn json_that_python_refuses_or_that_nests_too_deeply_is_400() {
     let cloud = Cloud::new().await;
     let nobody = cloud.nobody();
     let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
@@ -221,7 +221,7 @@ async fn what_python_refuses_and_what_nests_too_deeply_is_no_json() {
 }
 
 #[tokio::test]
-async fn what_is_no_text_is_no_name() {
+async fn a_value_that_is_not_text_is_400() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin().await;
     let user = |name: &str, more: &str| {

@@ -4,7 +4,7 @@ use keystone_testkit::{ADMIN_PASSWORD, Cloud};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn scopes() {
+async fn tokens_are_scoped_to_the_system_a_domain_or_nothing() {
     let cloud = Cloud::new().await;
     let system = cloud.system_admin().await;
     let body = system.validate(system.token()).await.ok();
@@ -76,7 +76,7 @@ async fn a_default_project_is_the_scope_when_none_is_asked_for() {
 }
 
 #[tokio::test]
-async fn where_a_token_could_be_scoped_to() {
+async fn auth_lists_name_every_possible_scope() {
     let cloud = Cloud::new().await;
     let (user, project) = (cloud.user("erin").await, cloud.project("p").await);
     cloud.grant(&user, &project, "reader").await;

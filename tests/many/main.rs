@@ -64,7 +64,7 @@ async fn heir(cloud: &Cloud, admin: &Session) -> (String, Session) {
 }
 
 #[tokio::test]
-async fn many_projects_are_reached_and_shown() {
+async fn many_projects_are_listed() {
     let (cloud, admin, top) = cloud().await;
     let (_, heir) = heir(&cloud, &admin).await;
     projects(&cloud, &top).await;
@@ -113,7 +113,7 @@ async fn a_project_above_many_is_disabled_after_them() {
 }
 
 #[tokio::test]
-async fn many_assignments_in_effect() {
+async fn many_effective_assignments_are_listed() {
     let (cloud, admin, top) = cloud().await;
     let (user, _) = heir(&cloud, &admin).await;
     projects(&cloud, &top).await;
@@ -129,7 +129,7 @@ async fn many_assignments_in_effect() {
 }
 
 #[tokio::test]
-async fn somebody_in_many_groups_logs_in_and_sees_them() {
+async fn a_member_of_many_groups_logs_in_and_lists_them() {
     let (cloud, admin, top) = cloud().await;
     let user = cloud.user("joiner").await;
     let role = cloud.role("reader").await;
@@ -165,7 +165,7 @@ async fn somebody_in_many_groups_logs_in_and_sees_them() {
 }
 
 #[tokio::test]
-async fn an_endpoint_and_many_projects() {
+async fn an_endpoint_lists_and_leaves_many_projects() {
     let (cloud, admin, top) = cloud().await;
     projects(&cloud, &top).await;
     let services = admin.get("/v3/services").await.ok();

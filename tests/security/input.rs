@@ -85,7 +85,7 @@ async fn sec_32_an_endpoints_url_takes_ids_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_arrive_is_given_up() {
+async fn a_body_that_does_not_arrive_times_out() {
     let mut settings = Settings::default();
     settings.api.body_arrival = Duration::from_millis(100);
     let world = World::with(settings).await;

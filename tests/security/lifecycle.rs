@@ -82,11 +82,11 @@ async fn play(warm: bool) {
 }
 
 #[tokio::test]
-async fn tokens_that_nobody_asked_about() {
+async fn tokens_end_as_in_keystone_without_a_validation_before() {
     play(false).await;
 }
 
 #[tokio::test]
-async fn tokens_that_both_nodes_were_asked_about() {
+async fn tokens_end_as_in_keystone_after_both_nodes_validated_them() {
     play(true).await;
 }

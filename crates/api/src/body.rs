@@ -33,9 +33,8 @@ pub(crate) struct Body(Map<String, Value>);
 #[derive(Clone, Debug)]
 struct Parsed(Arc<Value>);
 
-/// Reads the body of every request: what is no JSON object is refused where no handler wants it
-/// too. Its size and time have their limits here rather than in the server, so that a router in
-/// somebody's own process has them as well.
+/// Reads the body of every request, and refuses one that is not a JSON object even where no handler reads it. The limits
+/// of its size and time are here rather than in the server, so that they hold for an embedded router too.
 ///
 /// `renaming` has the keys of the routes that rename attributes.
 pub(crate) async fn read(
@@ -54,7 +53,7 @@ pub(crate) async fn read(
     let bytes = bytes.map_err(|_| Error::TooSlow)?;
     let bytes = bytes.map_err(|_| Error::TooLarge)?;
     let renamed = renaming.contains(&route(&parts));
-    let body = one_reading(parse(&bytes)?, renamed)?;
+    let body = normalized(parse(&bytes)?, renamed)?;
     parts.extensions.insert(Parsed(Arc::new(body.into())));
     let request = Request::from_parts(parts, axum::body::Body::empty());
     Ok(next.run(request).await)
@@ -88,23 +87,23 @@ fn route(parts: &Parts) -> String {
     route_key(&parts.method, matched)
 }
 
-/// Settles the names of the attributes of each resource in a body.
-fn one_reading(mut body: Map<String, Value>, renamed: bool) -> Result<Map<String, Value>> {
+/// Normalizes the names of the attributes of each resource in a body.
+fn normalized(mut body: Map<String, Value>, renamed: bool) -> Result<Map<String, Value>> {
     let members = body.iter_mut().flat_map(|(_, value)| match value {
         Value::Array(items) => items.as_mut_slice(),
         value => std::slice::from_mut(value),
     });
     for member in members {
         if let Value::Object(attributes) = member {
-            *attributes = settled(std::mem::take(attributes), renamed)?;
+            *attributes = normalized_names(std::mem::take(attributes), renamed)?;
         }
     }
     Ok(body)
 }
 
-fn settled(attributes: Map<String, Value>, renamed: bool) -> Result<Map<String, Value>> {
+fn normalized_names(attributes: Map<String, Value>, renamed: bool) -> Result<Map<String, Value>> {
     let mut names: HashMap<String, String> = HashMap::with_capacity(attributes.len());
-    let mut settled = Map::with_capacity(attributes.len());
+    let mut normalized = Map::with_capacity(attributes.len());
     for (sent, value) in attributes {
         let name = sent.replace([':', '-'], "_");
         if let Some(other) = names.insert(name.clone(), sent.clone()) {
@@ -112,9 +111,9 @@ fn settled(attributes: Map<String, Value>, renamed: bool) -> Result<Map<String, 
                 "Invalid input: '{other}' and '{sent}' name the same attribute."
             )));
         }
-        settled.insert(if renamed { name } else { sent }, value);
+        normalized.insert(if renamed { name } else { sent }, value);
     }
-    Ok(settled)
+    Ok(normalized)
 }
 
 fn check_type(headers: &HeaderMap) -> Result<()> {

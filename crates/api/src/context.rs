@@ -1,4 +1,4 @@
-//! What a handler works with: who calls, what was asked, and the services behind the policy.
+//! The context of a handler: the caller, the request, and the services behind the policy.
 
 mod collection;
 mod question;
@@ -177,8 +177,8 @@ impl Context {
         self
     }
 
-    /// What tells the client from others who want to log in. A client can make up the address that
-    /// a proxy is to tell, but not the one that its connection comes from.
+    /// The addresses that tell this client from others at a login. A client can make up the one in a proxy's header, but
+    /// not the one that its connection comes from.
     pub(crate) fn claimant(&self) -> Claimant {
         let peer = self.connection.map(|connection| connection.remote.ip());
         let forwarded = Forwarded::read(&self.headers, self.app.settings.proxy_headers);

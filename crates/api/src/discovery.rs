@@ -58,7 +58,7 @@ fn version(base: &str) -> String {
     )
 }
 
-/// Plain JSON wins ties and serves whoever accepts neither.
+/// Plain JSON wins ties, and is for clients that accept neither.
 fn wants_json_home(accept: Option<&str>) -> bool {
     let accept = Accept::parse(accept.unwrap_or_default());
     let home = accept.preference("application", "json-home");

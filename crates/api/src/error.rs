@@ -33,7 +33,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Which part of the reference would have answered: their bodies differ in spelling.
+/// Which part of Keystone would have answered: their bodies differ in spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// A resource.
@@ -135,8 +135,8 @@ pub(crate) fn clipped(text: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
-/// One line for the operator about a failure that is not the client's; why somebody was refused is
-/// told in the line about the answer.
+/// Writes one line for the operator about an error that is not the client's. The reason of a refusal goes into the line
+/// about the answer.
 pub(crate) fn log(error: &Error) {
     match error {
         Error::Internal(_) => {
@@ -171,7 +171,7 @@ fn chain(error: &Error) -> String {
     text
 }
 
-/// `value` with a line end, as the reference ends its JSON bodies.
+/// `value` with a line end, as Keystone ends its JSON bodies.
 pub(crate) fn json_line(status: StatusCode, value: &Value) -> Response {
     json_response(status, to_python_json(value) + "\n")
 }

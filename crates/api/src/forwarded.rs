@@ -1,6 +1,6 @@
 //! What proxies in front of this server say about a request, and the URL that follows from it.
 //!
-//! As in the reference, the nearest proxy's `X-Forwarded-Proto` and `X-Forwarded-For` always count
+//! As in Keystone, the nearest proxy's `X-Forwarded-Proto` and `X-Forwarded-For` always count
 //! (werkzeug's `ProxyFix` in `keystone/server/flask/core.py`). The host, the prefix and the header
 //! `Forwarded` count with `[oslo_middleware] enable_proxy_headers_parsing` only, and then the first
 //! proxy's word goes before the nearest one's (oslo.middleware's `http_proxy_to_wsgi`).
@@ -16,7 +16,7 @@ use crate::App;
 use crate::middleware::header_text;
 use crate::path::Mounted;
 
-/// What the headers of a request say about the one who made it.
+/// What the headers of a request say about its client.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Forwarded {
     scheme: Option<&'static str>,

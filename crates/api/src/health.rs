@@ -133,7 +133,7 @@ fn report(found: &[Finding], detailed: bool) -> Value {
     })
 }
 
-/// Every check's, in the reference.
+/// The class of every check in Keystone.
 const CLASS: &str = "HealthcheckResult";
 
 const VERSION: &str = concat!("none: keystone ", env!("CARGO_PKG_VERSION"), " in Rust");

@@ -74,7 +74,7 @@ pub(crate) fn options(allow: &str) -> Response {
 /// 413, before any routing, in the one of three formats that the client likes best.
 pub(crate) fn too_large(accept: Option<&str>, found: TooLarge) -> Response {
     let reason = match found {
-        // Clients of the reference see this placeholder; it never fills it in.
+        // Keystone never fills in this placeholder (`oslo_middleware/sizelimit.py`).
         TooLarge::Announced => {
             "Request is too large. Larger than max_request_body_size (%s).".to_owned()
         }

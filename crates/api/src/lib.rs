@@ -48,7 +48,7 @@ pub struct App {
     pub catalog: Catalog,
     /// Tokens.
     pub auth: Auth,
-    /// Who may do what.
+    /// The rules that decide what a caller may do.
     pub policy: Arc<Enforcer>,
     /// Where rules ask other servers.
     pub remote_checks: RemoteChecks,

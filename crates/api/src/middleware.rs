@@ -22,10 +22,10 @@ use crate::forwarded::base_url;
 use crate::html::{self, TooLarge};
 use crate::{App, Live};
 
-/// Who makes a request.
+/// The caller of a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
-    /// No token, or one that is no good.
+    /// No token, or an invalid one.
     Nobody,
     /// `[DEFAULT] admin_token`.
     AdminToken,
@@ -156,7 +156,7 @@ async fn serve(app: &App, mut request: Request, next: Next, base: &str) -> Respo
     response
 }
 
-/// The router's own answers, as the reference's framework words them.
+/// The router's own answers, as Flask words them for Keystone.
 fn as_framework(method: &Method, path: &str, response: Response) -> Response {
     let allow = response
         .headers()

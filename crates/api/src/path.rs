@@ -68,7 +68,7 @@ fn merged(path: &str) -> Option<String> {
     path.contains("//").then(|| format!("/{}", parts.join("/")))
 }
 
-/// Sends who wrote several slashes in a row to the route that was meant, if there is one.
+/// Redirects a path with several slashes in a row to the route without them, if there is one.
 pub(crate) async fn redirect(
     State(routes): State<Router>,
     request: Request,

@@ -55,7 +55,7 @@ pub struct Bootstrapped {
 }
 
 impl Bootstrap {
-    /// The reference's defaults, without a region and URLs.
+    /// Keystone's defaults, without a region and URLs.
     pub fn new(password: impl Into<Secret>) -> Self {
         Self {
             username: "admin".to_owned(),
@@ -200,7 +200,7 @@ impl Keystone {
                     info!(user.id = user.id, name, "created the user");
                     return Ok(user.id);
                 }
-                // Another bootstrap was faster.
+                // Another bootstrap has created it meanwhile.
                 identity
                     .subject_by_name(&wanted.username, domain_id)
                     .await?

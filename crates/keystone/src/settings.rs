@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use keystone_storage::PoolOptions;
 use keystone_token::{Credentials, KeyRepository};
 
-/// The settings of every part; the defaults are the reference's.
+/// The settings of every part; the defaults are Keystone's.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Where the data is.

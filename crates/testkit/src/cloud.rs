@@ -28,7 +28,7 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// A cloud with the reference's settings.
+    /// A cloud with Keystone's default settings.
     pub async fn new() -> Self {
         Self::with(Settings::default()).await
     }

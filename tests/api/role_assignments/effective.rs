@@ -40,7 +40,7 @@ fn shown(world: &World, project: &str) -> [Value; 2] {
 }
 
 #[tokio::test]
-async fn what_grants_come_to() {
+async fn effective_assignments_follow_groups_inheritance_and_implied_roles() {
     let world = World::new().await;
     let World {
         domain,
@@ -96,7 +96,7 @@ async fn what_grants_come_to() {
 }
 
 #[tokio::test]
-async fn whom_and_what_there_must_be() {
+async fn effective_assignments_of_a_missing_user_or_project_are_404() {
     let world = World::new().await;
     let answer = world
         .admin

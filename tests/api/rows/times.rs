@@ -11,7 +11,7 @@ use super::run;
 const SPELLINGS: [&str; 2] = ["", ".000000"];
 
 #[tokio::test]
-async fn users_by_the_end_of_their_passwords() {
+async fn users_are_filtered_by_password_expiry() {
     let cloud = Cloud::new().await;
     let (admin, db) = (cloud.admin().await, cloud.keystone.db());
     for (name, decimals) in ["old", "python"].into_iter().zip(SPELLINGS) {
@@ -70,7 +70,7 @@ async fn revocation_events_end_the_tokens_of_their_second() {
 }
 
 #[tokio::test]
-async fn a_lock_ends_with_its_second() {
+async fn a_lockout_ends_with_its_second() {
     let mut settings = Settings::default();
     settings.identity.compliance.lockout_failure_attempts = Some(2);
     settings.identity.compliance.lockout_duration = Some(Duration::seconds(60));

@@ -250,7 +250,7 @@ async fn a_domains_option_that_cant_be_read_is_left_out() {
 }
 
 #[tokio::test]
-async fn a_time_that_is_none_hides_no_more_than_one_user() {
+async fn an_invalid_time_hides_only_its_user() {
     let cloud = Cloud::new().await;
     let (admin, db) = (cloud.admin().await, cloud.keystone.db());
     let user = cloud.user("erin").await;

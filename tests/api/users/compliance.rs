@@ -31,7 +31,7 @@ async fn change(cloud: &Cloud, id: &str, original: &str, new: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn who_is_idle_for_too_long_is_disabled() {
+async fn an_inactive_user_is_disabled() {
     let cloud = with(Compliance {
         disable_after_days_inactive: Some(3),
         ..Compliance::default()
@@ -102,7 +102,7 @@ async fn passwords_expire_and_can_still_be_changed() {
 }
 
 #[tokio::test]
-async fn a_password_of_no_use_yet_needs_no_change() {
+async fn a_user_without_a_password_has_none_to_change() {
     let cloud = with(Compliance {
         change_password_upon_first_use: true,
         ..Compliance::default()
@@ -136,7 +136,7 @@ async fn over_long_passwords_are_refused_without_being_read() {
 }
 
 #[tokio::test]
-async fn strictness_is_for_new_passwords_and_tells_nobody_who_is_there() {
+async fn a_strict_length_holds_for_new_passwords_only() {
     let mut settings = Settings::default();
     settings.identity.password_algorithm = Some(Algorithm::Bcrypt);
     settings.identity.passwords.rounds = Some(4);
@@ -154,7 +154,7 @@ async fn strictness_is_for_new_passwords_and_tells_nobody_who_is_there() {
 }
 
 #[tokio::test]
-async fn a_locked_account_is_like_a_wrong_password_and_like_nobody() {
+async fn a_locked_account_answers_like_a_wrong_password_and_an_unknown_user() {
     let cloud = with(Compliance {
         lockout_failure_attempts: Some(2),
         lockout_duration: Some(Duration::seconds(5)),

@@ -66,7 +66,7 @@ async fn names(admin: &Session, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn accounts_are_kept_and_replaced_as_a_whole() {
+async fn federated_accounts_are_replaced_as_a_whole() {
     let (_cloud, admin) = federating().await;
     let first = [
         account("one", &[("saml2", "a")]),
@@ -102,7 +102,7 @@ async fn accounts_are_kept_and_replaced_as_a_whole() {
 }
 
 #[tokio::test]
-async fn what_is_refused_leaves_nothing_behind() {
+async fn a_refused_federated_account_changes_nothing() {
     let (_cloud, admin) = federating().await;
     let id = created(&admin, "ann", &[account("one", &[("saml2", "a")])]).await;
     let taken = [account("one", &[("openid", "b"), ("saml2", "a")])];
@@ -198,7 +198,7 @@ async fn shadow(cloud: &Cloud, id: &str, name: &str) {
 }
 
 #[tokio::test]
-async fn users_of_federation_have_names_and_no_passwords() {
+async fn federated_users_have_names_and_no_passwords() {
     let (cloud, admin) = federating().await;
     shadow(&cloud, "fed", "fay").await;
     assert_eq!(names(&admin, "name=fay").await, ["fay"]);

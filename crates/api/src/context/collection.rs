@@ -1,5 +1,5 @@
-//! Collections as answers. What is made of many rows is made away from the async threads, a row at
-//! a time: nothing is held twice.
+//! Collections as answers. Long ones are rendered away from the async threads, row by row, so that no row is held
+//! twice.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -10,7 +10,7 @@ use super::{Context, linked};
 use crate::error::{ApiError, json_response};
 use crate::listing::ListLimit;
 
-/// The text of an object that has one long list in it, with the spaces that the reference's has.
+/// The text of an object that has one long list in it, with the spaces that Python's `json.dumps` writes.
 #[derive(Debug)]
 pub(crate) struct JsonList {
     text: String,
@@ -49,7 +49,7 @@ impl JsonList {
 }
 
 impl Context {
-    /// Does work on so many rows where it keeps nobody waiting.
+    /// Does work on so many rows, away from the async threads where they are many.
     pub(crate) async fn bulk<T: Send + 'static>(
         &self,
         rows: usize,

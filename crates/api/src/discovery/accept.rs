@@ -1,4 +1,4 @@
-//! The `Accept` header, read as leniently as the reference's framework reads it.
+//! The `Accept` header, read as leniently as werkzeug reads it for Keystone.
 
 /// The media ranges that a client accepts.
 #[derive(Debug, Default)]

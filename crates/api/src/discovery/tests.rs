@@ -1,4 +1,4 @@
-//! Compared with answers recorded from the reference.
+//! Compared with answers recorded from Keystone.
 
 use std::collections::BTreeMap;
 

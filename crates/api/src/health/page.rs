@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{CLASS, Finding, VERSION, now, platform};
 
-/// The page; the blank lines are the reference's.
+/// The page; the blank lines are Keystone's.
 pub(super) fn render(found: &[Finding], detailed: bool) -> String {
     let (server, heads) = if detailed {
         (

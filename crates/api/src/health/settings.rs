@@ -1,4 +1,4 @@
-//! `[healthcheck]`: what is looked at, and who is answered.
+//! `[healthcheck]`: what is checked, and which clients get an answer.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub struct Health {
     pub checks: Vec<Check>,
     /// From where it may be asked; from everywhere where there is none.
     pub allowed_source_ranges: Vec<Network>,
-    /// Whether who asks through a proxy gets no answer.
+    /// Whether requests through a proxy get no answer.
     pub ignore_proxied_requests: bool,
 }
 
@@ -83,7 +83,7 @@ fn missing(path: &Path) -> Finding {
 }
 
 impl Health {
-    /// Whether who asks, from this address, is to be answered.
+    /// Whether a client at this address gets an answer.
     pub(super) fn answers(&self, client: Option<IpAddr>, headers: &HeaderMap) -> bool {
         const PROXIED: [&str; 5] = [
             "x-forwarded",

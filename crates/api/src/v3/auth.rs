@@ -197,7 +197,7 @@ fn token_response(status: StatusCode, id: &str, body: &Value) -> Result<Response
     let id = HeaderValue::from_str(id).map_err(Error::internal)?;
     let headers = response.headers_mut();
     headers.insert("x-subject-token", id);
-    // A revocation holds from the next request on: nothing between may remember this answer.
+    // The next validation must see a revocation: no cache in between may keep this answer.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }

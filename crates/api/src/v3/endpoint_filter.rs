@@ -212,7 +212,7 @@ async fn endpoint_and_project<'a>(cx: &'a Context, app: &App) -> Result<(&'a str
     Ok((endpoint, project))
 }
 
-/// The only resource whose link is not a URL, in the reference too.
+/// As in `keystone/api/os_ep_filter.py`, the only resource whose link is not a URL.
 fn association(group: &str, project: &str) -> Value {
     json!({ "project_endpoint_group": {
         "endpoint_group_id": group,

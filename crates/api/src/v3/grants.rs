@@ -50,7 +50,7 @@ struct Action {
     rule: &'static str,
     system_user: &'static str,
     system_group: &'static str,
-    /// Whether an actor who is gone can be named: what it held can still be taken back.
+    /// Whether the actor may be missing: its roles can still be revoked.
     for_missing_actor: bool,
 }
 
@@ -141,7 +141,7 @@ fn grant(cx: &Context) -> Grant {
 async fn allow<'a>(cx: &'a Context, grant: &Grant, action: &Action) -> Result<&'a App> {
     cx.authenticated()?;
     let found = cx.unchecked();
-    // Below OS-INHERIT the reference asks the rule even about what does not exist.
+    // Below OS-INHERIT Keystone asks the rule even where a resource is missing (`keystone/api/os_inherit.py`).
     let lenient = matches!(
         grant.target,
         GrantTarget::Project(_, Inheritance::Inherited)

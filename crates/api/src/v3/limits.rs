@@ -84,8 +84,8 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
     Ok(no_content())
 }
 
-/// What the caller may see: all with the system or one of two roles, else what belongs to the
-/// domain or the project in scope. That is no matter of the policy in the reference.
+/// The limits that the caller may see: all with the system in scope or with one of two roles, else those of the domain
+/// or the project in scope. No rule decides this in `keystone/api/limits.py` either.
 async fn visible(cx: &Context, app: &App, listing: &Listing) -> Result<Page<Limit>> {
     let Some(token) = cx.token() else {
         return app.identity.limits(listing).await;
@@ -128,7 +128,7 @@ async fn target(cx: &Context) -> Result<PolicyTarget> {
     PolicyTarget::new().with("limit", &about)
 }
 
-/// Null for an owner who is gone: it is nobody's attribute then.
+/// The owner as an attribute of the limit; null where it is gone.
 fn found(owner: Result<impl Serialize>) -> Result<Value> {
     match owner {
         Ok(owner) => Ok(json!(owner)),

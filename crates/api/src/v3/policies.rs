@@ -67,8 +67,8 @@ fn checked(body: Body, route: &str, label: &str) -> Result<Map<String, Value>> {
     Ok(attributes(policy))
 }
 
-// One class serves both paths in the reference: each has the methods of the other, of which it
-// says that they cannot be called, in Python's words, to everybody.
+// In `keystone/api/policy.py` one class serves both paths. Each path therefore has the methods of the other too, and
+// answers them with Python's error about the arguments, before it looks at the token.
 
 async fn no_id_to_patch() -> ApiError {
     mismatch("PolicyResource.patch() missing 1 required positional argument: 'policy_id'")

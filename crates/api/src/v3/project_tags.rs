@@ -100,7 +100,7 @@ fn answer(cx: &Context, tags: &[String]) -> Response {
     json_line(StatusCode::OK, &body)
 }
 
-/// An empty page, and where the tag would be if the reference had not left out a part of the path.
+/// An empty page with the location of the tag, in which `keystone/api/projects.py` leaves out `projects/`.
 fn created(url: &str) -> Result<Response, ApiError> {
     let location = HeaderValue::from_str(&ascii(url)).map_err(Error::internal)?;
     let mut response = StatusCode::CREATED.into_response();

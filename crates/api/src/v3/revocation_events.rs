@@ -29,7 +29,7 @@ fn since(cx: &Context) -> Result<Option<NaiveDateTime>> {
     let Some(since) = cx.query("since").filter(|since| !since.is_empty()) else {
         return Ok(None);
     };
-    // The odd verb is the reference's.
+    // The odd verb is Keystone's (`keystone/api/os_revoke.py`).
     parse_isotime(since)
         .map(Some)
         .ok_or_else(|| Error::Validation(format!("invalidate date format {since}")))

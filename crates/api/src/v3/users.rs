@@ -93,7 +93,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let null_id = patch.get("id") == Some(&Value::Null);
     let mut patch = same_id(patch, id)?;
     if null_id {
-        // Here the reference takes it for another id.
+        // Here Keystone takes null for another id (`keystone/api/users.py`).
         patch.insert("id".to_owned(), Value::Null);
     }
     let user = app.identity.update_user(id, patch).await?;
@@ -147,7 +147,7 @@ async fn revoke_tokens(cx: Context) -> Result<Response, ApiError> {
     Ok(no_content())
 }
 
-/// A password can't be asked for; of the methods there are, the reference names one.
+/// A password can't be asked for; Keystone names only one of the methods.
 async fn no_password() -> Response {
     html::method_not_allowed_json("POST")
 }

@@ -59,7 +59,7 @@ fn links(base: &str, item: &Assignment) -> Value {
         format!("{base}{assignment}").into(),
     );
     if let Some(prior) = &source.prior_role_id {
-        // The ids stand the wrong way round, and the path leads nowhere: so it does in the reference.
+        // As in `keystone/api/role_assignments.py`, the ids are the wrong way round and the path leads nowhere.
         let url = format!("{base}prior_role/{}/implies/{prior}", item.role_id);
         links.insert("prior_role".to_owned(), url.into());
     }
@@ -85,7 +85,7 @@ fn scope(item: &Assignment, names: Option<&Names>) -> Value {
     scope
 }
 
-/// What is in a domain; what is gone has empty names.
+/// An id with the names of the resource and of its domain, which are empty where the resource is gone.
 fn named(id: &str, known: Option<&HashMap<String, Named>>) -> Value {
     let Some(known) = known else {
         return json!({ "id": id });
