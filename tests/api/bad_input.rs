@@ -1,4 +1,4 @@
-//! Mistakes on which the reference stumbles over an exception of its own: here they are told.
+//! Mistakes on which Keystone stumbles over an exception of its own: here they are told.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -151,7 +151,7 @@ async fn a_password_too_long_to_be_hashed_is_refused() {
 async fn a_value_that_mariadb_cannot_store_is_400() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin().await;
-    // The reference's tables hold three bytes a character there; SQLite holds anything.
+    // Keystone's tables hold three bytes a character there; SQLite holds anything.
     for (kind, name) in [
         ("project", "description"),
         ("user", "name"),

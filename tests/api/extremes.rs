@@ -4,7 +4,7 @@
 use keystone_testkit::Cloud;
 use serde_json::{Value, json};
 
-/// Whether the reference reads it is the concern of parity; here nothing may fail.
+/// Whether Keystone reads it is the concern of parity; here nothing may fail.
 const TIMES: [&str; 24] = [
     "0000-01-01T00:00:00+05:00",
     "0000-01-01T00:00:00Z",

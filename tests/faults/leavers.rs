@@ -22,7 +22,7 @@ const REQUESTS: usize = 200;
 /// Far more than anything takes that does not hang.
 const LONG: Duration = Duration::from_secs(20);
 
-/// A route of the reference.
+/// A route of Keystone.
 #[derive(Deserialize)]
 struct Route {
     path: String,

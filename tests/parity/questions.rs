@@ -15,7 +15,7 @@ use crate::hide;
 use crate::recording::{Recording, Step};
 use crate::replay::Replay;
 
-/// What the reference shows a policy and this server does not: secrets that are sealed where they lie, and a token in a
+/// What Keystone shows a policy and this server does not: secrets that are sealed where they lie, and a token in a
 /// header of a request that is not about tokens.
 const WITHHELD: [&str; 3] = [
     "target.credential.blob",

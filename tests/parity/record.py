@@ -38,7 +38,7 @@ class Recorder:
         self.oracle, self.credentials = oracle, []
 
     def record(self, step):
-        """The step with its answer; where the reference drops the connection, with word of that."""
+        """The step with its answer; where Keystone drops the connection, with word of that."""
         if "wait" in step:
             time.sleep(step["wait"] + 0.1)
             return step

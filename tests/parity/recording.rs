@@ -1,4 +1,4 @@
-//! What a recording holds: options of `keystone.conf`, and questions with the reference's answers.
+//! What a recording holds: options of `keystone.conf`, and questions with Keystone's answers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::questions::Asked;
 
-/// Beside what the scenario sets: what the reference was recorded with.
+/// Beside what the scenario sets: what Keystone was recorded with.
 const STANDARD: &str = "[DEFAULT]\nmax_token_size = 255\n\
     [database]\nconnection = sqlite://\n\
     [token]\nallow_rescope_scoped_token = true\n\
@@ -49,7 +49,7 @@ pub(crate) struct Step {
     /// Only the lengths of lists are the same.
     #[serde(default)]
     pub(crate) count: bool,
-    /// The reference drops the connection; here there is an answer.
+    /// Keystone drops the connection; here there is an answer.
     #[serde(default)]
     pub(crate) dropped: bool,
     #[serde(default)]

@@ -117,11 +117,11 @@ impl Replay {
         }
     }
 
-    /// What the reference answered and what came, where that is not the same.
+    /// What Keystone answered and what came, where that is not the same.
     fn difference(&self, step: &Step, answer: &Answer) -> Option<String> {
         if step.dropped {
             let fails = answer.status >= 500;
-            return fails.then(|| format!("  the reference drops the connection, ours {answer:?}"));
+            return fails.then(|| format!("  Keystone drops the connection, ours {answer:?}"));
         }
         let mut wanted = json!({ "status": step.status });
         let mut found = json!({ "status": answer.status });

@@ -1,16 +1,16 @@
-//! Where the generated suites differ from the reference on purpose.
+//! Where the generated suites differ from Keystone on purpose.
 
 use crate::suites::Question;
 
 /// Whether this answer may differ.
 pub(crate) fn allows(_question: &Question, _holder: &str, wanted: &str, found: &str) -> bool {
-    // The reference fails without an answer.
+    // Keystone fails without an answer.
     wanted == "dropped" && found.starts_with('4')
 }
 
 /// Whether a token's end may differ.
 pub(crate) fn outlives(event: &str, holder: &str, wanted: &str, found: &str) -> bool {
-    // The reference lets tokens for a domain outlive that it is disabled.
+    // Keystone lets tokens for a domain outlive that it is disabled.
     let disabled = [
         ("domains land: disable", "land by "),
         ("domains isle: disable", "isle by "),

@@ -1,4 +1,4 @@
-//! Everything that happens to what tokens stand for, and which tokens outlive it: as the reference
+//! Everything that happens to what tokens stand for, and which tokens outlive it: as Keystone
 //! has it, at the node that did it and at another, asked before or not.
 
 use serde::Deserialize;

@@ -1,5 +1,5 @@
 //! Every route and method but HEAD with every kind of token, about one's own things, another project's and
-//! another user's: the statuses are the reference's, and so are the lengths of the lists.
+//! another user's: the statuses are Keystone's, and so are the lengths of the lists.
 
 use keystone_testkit::Answer;
 use serde::Deserialize;

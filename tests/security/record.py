@@ -14,7 +14,7 @@ HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "parity"), str(HERE.parent / "swap")]
 import record as parity  # noqa: E402
 
-# Nothing is kept from one request to the next: the database is put back behind the reference's back.
+# Nothing is kept from one request to the next: the database is put back behind Keystone's back.
 OPTIONS = {
     "cache": {"enabled": "true", "backend": "dogpile.cache.null"},
     "identity": {"password_hash_rounds": 4},
@@ -103,7 +103,7 @@ class Cloud:
         self.forget()
 
     def forget(self):
-        """Until it has accepted a token, the reference's thread still knows what its previous request has read."""
+        """Until it has accepted a token, Keystone's thread still knows what its previous request has read."""
         self.client().get("/v3/regions")
 
     def outcome(self, who, question):

@@ -1,4 +1,4 @@
-"""Asks the reference's oslo.policy about every rule over a grid of callers and targets, and writes decisions.json.
+"""Asks Keystone's oslo.policy about every rule over a grid of callers and targets, and writes decisions.json.
 
 A rule's answers are a number in hexadecimal, one bit for each pair, callers outside, targets inside, the first pair
 first; 1 is yes. A wrong scope is a no.

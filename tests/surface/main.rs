@@ -18,7 +18,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A route of the reference.
+/// A route of Keystone.
 #[derive(Debug, Deserialize)]
 struct Route {
     path: String,
@@ -36,7 +36,7 @@ const LATER: [&str; 6] = [
     "trusts",
 ];
 
-/// What the reference is yet to be asked with a well-formed body.
+/// What Keystone is yet to be asked with a well-formed body.
 const UNRECORDED: [&str; 1] = ["POST /v3/credentials"];
 
 /// An id that nothing has.
@@ -49,7 +49,7 @@ static ROUTES: LazyLock<Vec<Route>> =
 static BODIES: LazyLock<BTreeMap<String, Value>> =
     LazyLock::new(|| serde_json::from_str(include_str!("bodies.json")).unwrap());
 
-/// What the reference answers nobody without a body, nobody with a well-formed one, and the
+/// What Keystone answers nobody without a body, nobody with a well-formed one, and the
 /// administrator with it, where the path's ids are unknown; 0 where it drops the connection.
 static STATUSES: LazyLock<BTreeMap<String, [u16; 3]>> =
     LazyLock::new(|| serde_json::from_str(include_str!("statuses.json")).unwrap());
@@ -79,7 +79,7 @@ impl Call {
         format!("{} {}", self.method, self.path)
     }
 
-    /// The reference's statuses, where it was asked.
+    /// Keystone's statuses, where it was asked.
     fn recorded(self) -> Option<[u16; 3]> {
         let key = self.key();
         let found = STATUSES.get(&key).copied();

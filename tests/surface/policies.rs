@@ -1,4 +1,4 @@
-//! Every rule is enforced, every rule enforced exists, and each decides as the reference's does.
+//! Every rule is enforced, every rule enforced exists, and each decides as Keystone's does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,4 @@
-//! Every route and every method of the reference is served, and no other.
+//! Every route and every method of Keystone is served, and no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,10 @@ use keystone_testkit::{Answer, Cloud};
 
 use crate::{Call, LATER, ROUTES, filled, unknown};
 
-/// Where the administrator's answer differs from the reference's, and why.
+/// Where the administrator's answer differs from Keystone's, and why.
 const DIFFERENT: [(&str, u16, &str); 0] = [];
 
-/// The page that the reference's framework answers where it has no route.
+/// The page that Keystone's framework answers where it has no route.
 fn is_unrouted(answer: &Answer) -> bool {
     answer.status == 404
         && answer
@@ -31,7 +31,7 @@ fn the_table_of_routes_is_the_reference_s() {
     let wanted = ROUTES
         .iter()
         .filter(|route| route.path.starts_with("/v3/") && !LATER.contains(&route.family.as_str()))
-        // A path of its own in the reference, here one of a limit's (`crates/api/src/v3/limits.rs`).
+        // A path of its own in Keystone, here one of a limit's (`crates/api/src/v3/limits.rs`).
         .filter(|route| route.path != "/v3/limits/model")
         .map(|route| (route.path.as_str(), route.methods.iter().cloned().collect()));
     assert_eq!(served, wanted.collect());
@@ -70,7 +70,7 @@ async fn the_administrator_gets_the_status_that_the_reference_gives() {
         };
         let ours = DIFFERENT.iter().find(|(key, ..)| *key == call.key());
         let expected = ours.map_or(theirs, |(_, status, _)| *status);
-        // Where the reference drops the connection, an error that says why is better.
+        // Where Keystone drops the connection, an error that says why is better.
         let good = if expected == 0 {
             400..500
         } else {
@@ -98,7 +98,7 @@ async fn every_path_allows_the_reference_s_methods_and_no_other() {
         let allow = answer.header("allow").unwrap_or_default();
         let mut allowed: Vec<_> = allow.split(", ").collect();
         allowed.sort_unstable();
-        // `/v3/limits/model` is a limit's path too, and the reference tells the methods of both.
+        // `/v3/limits/model` is a limit's path too, and Keystone tells the methods of both.
         let alike = ROUTES
             .iter()
             .filter(|other| covers(&other.path, &route.path));

@@ -1,4 +1,4 @@
-"""Asks the reference every route and method, and writes each status to statuses.json.
+"""Asks Keystone every route and method, and writes each status to statuses.json.
 
 A row tells what nobody gets without a body, what nobody gets with a well-formed one (`bodies.json`), and what the
 administrator gets with it; ids in the paths are of nothing that exists. Arguments such as `POST /v3/users` ask

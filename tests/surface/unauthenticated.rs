@@ -64,7 +64,7 @@ async fn sec_06_nobody_gets_the_status_that_the_reference_gives() {
         };
         for (body, expected) in [(None, bare), (call.body(), formed)] {
             let answer = nobody.request(call.method, &call.url(unknown), body).await;
-            // Where the reference drops the connection, an error that says why is better.
+            // Where Keystone drops the connection, an error that says why is better.
             let good = if expected == 0 {
                 400..500
             } else {

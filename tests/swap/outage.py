@@ -35,9 +35,9 @@ def tell(run, both):
         status, log = refused_start(keystone)
         equal(status, 1, f"the exit status\n{log}")
         contains(log, "db_sync")
-    with run.check("migrated but not bootstrapped: serves as the reference does, and says what to run"):
+    with run.check("migrated but not bootstrapped: serves as Keystone does, and says what to run"):
         not_bootstrapped(both)
-    with run.check("without keys: serves, answers as the reference whose keys were taken away, and says what to run"):
+    with run.check("without keys: serves, answers as Keystone whose keys were taken away, and says what to run"):
         without_keys(both)
 
 

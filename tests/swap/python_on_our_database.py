@@ -38,7 +38,7 @@ def tell(run, both):
     for what, query in BOOTSTRAPPED.items():
         with run.check(f"bootstrap makes the same {what}"):
             made, wanted = (both.mariadb.sql(query, name) for name in ("ours", "theirs"))
-            expect(wanted, "the reference has none")
+            expect(wanted, "Keystone has none")
             equal(made, wanted, f"the {what}")
     with run.check("this server at work on it", needed=True):
         ours.serve()

@@ -41,7 +41,7 @@ def ask(side, token, method, path, options):
 
 def better(ours):
     """Where Python Keystone fails with an exception, this server must answer with a 4xx in Keystone's format."""
-    expect(ours is not None, "our server drops the connection as the reference does")
+    expect(ours is not None, "our server drops the connection as Keystone does")
     expect(400 <= ours["status"] < 500, f"the status is {ours['status']}")
     equal(sorted(ours["body"]["error"]), ["code", "message", "title"], "the keys of the error")
     equal(ours["body"]["error"]["code"], ours["status"], "the code in the body")

@@ -28,7 +28,7 @@ def arguments():
     parser.add_argument("names", nargs="*", help="modules, classes or tests to run instead of all")
     parser.add_argument("--workers", type=int, default=3, help="processes that ask at once (default: 3)")
     parser.add_argument("--later", action="store_true", help="run what is left to later, too")
-    parser.add_argument("--record", action="store_true", help="write down what the reference has and skips")
+    parser.add_argument("--record", action="store_true", help="write down what Keystone has and skips")
     return parser.parse_args()
 
 
@@ -91,7 +91,7 @@ def verify_lists(run, classes, selection, whole):
     with run.check("every name of skipped-by-reference.txt is that of a test"):
         every = {test for tests in classes.values() for test in tests}
         checks.equal([name for name in names("skipped-by-reference.txt") if name not in every], [], "the rest")
-    with run.check("the suites are as large as on the reference"):
+    with run.check("the suites are as large as on Keystone"):
         for line in names("counts.txt"):
             suite, count = line.split()
             found = sum(len(tests) for name, tests in classes.items() if suites.covers(suite, name))
@@ -106,12 +106,12 @@ def judge(run, outcomes, selection):
     counts = Counter(status for status, _ in outcomes.values())
     run.passed += counts["passed"]
     run.failed += counts["failed"]
-    with run.check("nothing is skipped that the reference runs"):
+    with run.check("nothing is skipped that Keystone runs"):
         extra = sorted(name for name, (status, _) in outcomes.items() if status == "skipped" and name not in allowed)
         checks.expect(not extra, "\n".join(f"{name}: {outcomes[name][1]}" for name in extra))
     with run.check("every test has an outcome"):
         checks.equal(len(outcomes), selection.count, "the number of outcomes")
-    print(f"\n{counts['skipped']} skip themselves, as on the reference; {len(selection.later)} are left to later")
+    print(f"\n{counts['skipped']} skip themselves, as on Keystone; {len(selection.later)} are left to later")
 
 
 def main(run):

@@ -70,7 +70,7 @@ pub(crate) fn filter(attributes: &[&str], key: &str, value: &str) -> Result<Opti
         Some("istartswith") => Comparison::StartsWith(Case::Insensitive),
         Some("endswith") => Comparison::EndsWith(Case::Sensitive),
         Some("iendswith") => Comparison::EndsWith(Case::Insensitive),
-        // The reference takes no notice of others.
+        // Keystone takes no notice of others.
         Some(_) => return Ok(None),
     };
     Ok(Some(Filter {

@@ -1,4 +1,4 @@
-//! Validates request bodies and query strings against the reference's JSON schemas, with its messages.
+//! Validates request bodies and query strings against Keystone's JSON schemas, with its messages.
 //!
 //! The schemas are data, `schemas/v3.json`: each is parsed when a request first needs it.
 
@@ -120,7 +120,7 @@ fn find(route: &str, kind: &str) -> Option<&'static Schema> {
     Some(schema.get_or_init(|| Schema::parse(text)))
 }
 
-/// The query as the reference prints it whole: all values of a key together.
+/// The query as Keystone prints it whole: all values of a key together.
 fn show_query(pairs: &[(String, String)]) -> String {
     let mut order = HashMap::new();
     for (index, (key, _)) in pairs.iter().enumerate() {

@@ -38,8 +38,8 @@ pub(crate) fn serialize<S: Serializer>(
     map.end()
 }
 
-/// Drops what a client may send and nobody stores: the API adds `links` itself, and the
-/// reference overwrites an attribute called `extra`.
+/// Drops what a client may send and nobody stores: the API adds `links` itself, and
+/// Keystone overwrites an attribute called `extra`.
 pub(crate) fn drop_unstored(extra: &mut Extra) {
     for name in ["links", "extra"] {
         extra.0.shift_remove(name);
@@ -56,7 +56,7 @@ pub(crate) fn passes(extra: &Extra, filter: &Filter) -> bool {
     }
 }
 
-/// Whether a text passes a filter as the reference compares, which is not how databases do.
+/// Whether a text passes a filter as Keystone compares, which is not how databases do.
 pub(crate) fn text_passes(text: &str, filter: &Filter) -> bool {
     let case = match filter.comparison {
         Comparison::Equals => return text == filter.value,

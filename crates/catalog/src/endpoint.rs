@@ -201,7 +201,7 @@ impl Catalog {
         });
         let endpoint = updated.await?;
         if url::check(&endpoint.url).is_err() {
-            // As in the reference, the template is checked only when an endpoint is created.
+            // As in Keystone, the template is checked only when an endpoint is created.
             tracing::warn!(
                 endpoint.id = endpoint.id,
                 "no token will carry this endpoint: its URL cannot be filled"

@@ -185,7 +185,7 @@ fn no_filters() -> Error {
     Error::Validation("filters field is required and cannot be empty".to_owned())
 }
 
-/// The reference calls it so in this text alone.
+/// Keystone calls it so in this text alone.
 fn missing(id: &str) -> Error {
     Error::NotFound {
         kind: "Endpoint Group",

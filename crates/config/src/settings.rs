@@ -374,7 +374,7 @@ fn span(seconds: i64) -> Option<StdDuration> {
     Some(StdDuration::from_secs(seconds))
 }
 
-/// `sql`, and the names that it had: a class of the reference, and a driver that is part of it now.
+/// `sql`, and the names that it had: a class of Keystone, and a driver that is part of it now.
 fn is_sql(driver: &str) -> bool {
     let part = driver.rsplit('.').next();
     part == Some("sql") || driver.contains(".backends.sql.")

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 /// Names repeat what is above them: a small body must not become a large question.
 const MAX_BYTES: usize = 4 << 20;
 
-/// Puts what is nested on one level, as the reference's `keystone/common/utils.py` does; an object without keys leaves
+/// Puts what is nested on one level, as Keystone's `keystone/common/utils.py` does; an object without keys leaves
 /// nothing. An attribute with dots in its name does not take the place of what the same dots lead to.
 pub(crate) fn flatten(target: &Value) -> Result<Value, String> {
     if size(target, 0) > MAX_BYTES {

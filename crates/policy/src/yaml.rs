@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
             };
             let (event, span) = self.next()?;
             let rule = self.value(event, span, &format!("rule {name:?}"), 0)?;
-            // As in JSON and in the reference, the last of several rules of one name counts.
+            // As in JSON and in Keystone, the last of several rules of one name counts.
             rules.insert(name, rule);
         }
     }

@@ -286,7 +286,7 @@ fn lines_can_be_removed_and_a_start_needs_no_rules() {
     assert!(allows(&enforcer, LIST, "anybody"));
     site.write("policy.yaml", "");
     assert!(allows(&enforcer, CREATE, "geographer"));
-    // As the reference starts; and other settings start anew.
+    // As Keystone starts; and other settings start anew.
     assert!(allows(
         &Enforcer::new(site.settings()).unwrap(),
         CREATE,

@@ -51,7 +51,7 @@ pub fn render_time(time: NaiveDateTime) -> String {
     time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
-/// Renders a time without its zone, as the reference does where it leaves that to its JSON library.
+/// Renders a time without its zone, as Keystone does where it leaves that to its JSON library.
 pub fn render_zoneless_time(time: NaiveDateTime) -> String {
     time.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }

@@ -1,7 +1,7 @@
 //! What a client sees when something fails, and what the log learns beside it.
 //!
-//! One variant for each way in which the answers differ; the reference's hundred exception
-//! classes mostly differ in a noun. Texts that the reference masks (`SecurityError`) carry the
+//! One variant for each way in which the answers differ; Keystone's hundred exception
+//! classes mostly differ in a noun. Texts that Keystone masks (`SecurityError`) carry the
 //! real reason in `detail`: it is logged, and shown only with `[DEFAULT] insecure_debug`.
 
 use std::sync::Arc;

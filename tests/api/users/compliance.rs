@@ -1,4 +1,4 @@
-//! `[security_compliance]`, where time passes in days; and what is better than in the reference.
+//! `[security_compliance]`, where time passes in days; and what is better than in Keystone.
 
 use chrono::Duration;
 use keystone::Settings;

@@ -11,7 +11,7 @@ def bad_input():
         path = f"{kind}s"
         for who in ("admin", None):
             for raw in ("", "{", "[]", '"x"', "5", "null", "{}", " \n ", "{'a':1}", '{"%s":{}} x' % kind):
-                # The reference answers this one with a text of the interpreter.
+                # Keystone answers this one with a text of the interpreter.
                 if (kind, who) == ("endpoint", "admin") and raw in ("", "{}"):
                     continue
                 steps.append(ask("POST", path, who=who, raw=raw, headers=JSON))

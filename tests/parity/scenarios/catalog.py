@@ -72,7 +72,7 @@ def catalog_listed():
         *get(*(f"services?{query}" for query in services)),
         *inexact("services", "name", "gl", "GL", "ce", "%25", "_"),
         *limits("services"),
-        # The reference takes no notice of the marker here, so that only full pages are alike.
+        # Keystone takes no notice of the marker here, so that only full pages are alike.
         *pages("services", 2, 2),
         *pages("services?type=image", 2),
         *get(f"services?marker={NOTHING}", "services?marker="),

@@ -46,7 +46,7 @@ PROXIES = (
 def through(proxies):
     paths = ("/v3", "/", "/v3/users", "/v3//users")
     asked = [(path, said) for said in proxies for path in paths]
-    # Where the prefix has the version too, a redirect of the reference leads nowhere.
+    # Where the prefix has the version too, a redirect of Keystone leads nowhere.
     asked.remove(("/v3//users", {"X-Forwarded-Prefix": "/identity/v3"}))
     return [ask("GET", path, who=None, headers=said) for path, said in asked]
 

@@ -137,7 +137,7 @@ def limit_lists():
         create(*(limit(name, project_id="{demo}") for name in ("cores", "ram", "Random"))),
         create(limit("cores", domain_id="{acme}"), limit("cores", project_id="{works}"), limit("ports", project_id="{works}", region_id="north")),
     ]
-    # Not `__contains` of what may be null: the reference answers that with the interpreter's words.
+    # Not `__contains` of what may be null: Keystone answers that with the interpreter's words.
     queries = [
         "service_id={images}", "service_id={compute}", "service_id=x", "service_id=", "region_id=north", "region_id=NORTH", "region_id=nowhere",
         "region_id=", f"region_id={'x' * 65}", f"region_id={'x' * 256}", "resource_name=cores", "resource_name=CORES", "resource_name=", "resource_name=no",

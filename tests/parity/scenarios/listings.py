@@ -5,7 +5,7 @@ from harness import wire
 from .cast import CALLERS, NOTHING, ask, get, head, post, scenario
 
 SUFFIXES = ("contains", "icontains", "startswith", "istartswith", "endswith", "iendswith", "equals", "in", "")
-# What the reference makes of a negative one is chance, or no answer at all.
+# What Keystone makes of a negative one is chance, or no answer at all.
 LIMITS = ("0", "1", "2", "1000", "99999999999999999999", "abc", "", "1.5", " 1", "%2B1")
 
 

@@ -28,7 +28,7 @@ def stage():
 def role_assignments():
     ways = ("", "effective", "include_names", "effective&include_names")
     plain = [asked(*parts) for parts in itertools.product(ACTORS, SCOPES, ("", "effective"))]
-    # Two things are missing at once: the reference tells of the project, this server of the user.
+    # Two things are missing at once: Keystone tells of the project, this server of the user.
     plain.remove(asked(f"user.id={NOTHING}", f"scope.project.id={NOTHING}", "effective"))
     named = [asked(*parts) for parts in itertools.product(ACTORS[:3], SCOPES[:5:2], ways[2:])]
     return [*stage(), *get(*plain, *named)]

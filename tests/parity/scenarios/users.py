@@ -79,7 +79,7 @@ def federated(*accounts):
 
 @scenario
 def user_attributes():
-    """Ids, default projects, links to identity providers, and names that the reference hides."""
+    """Ids, default projects, links to identity providers, and names that Keystone hides."""
     ids = ({"id": None}, {"id": ""}, {"id": None, "domain_id": "{acme}"}, {"id": "x", "domain_id": "{acme}"}, {"id": None, "password": 5})
     homes = tuple({"default_project_id": value} for value in ("", "{demo}", "{closed}", "{acme}", NOTHING, None, 5, "x" * 65, "default"))
     links = ([], None, "x", [5], [{}], [{"idp_id": "a"}], federated(("a", [])), federated(("nowhere", [("saml2", "u")])))

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 const WIDTH: usize = 72;
 
-/// The value as the reference prints schemas and instances into a message, members in their own order.
+/// The value as Keystone prints schemas and instances into a message, members in their own order.
 pub(super) fn pretty(value: &Value) -> String {
     let mut printer = Printer { out: String::new() };
     printer.value(

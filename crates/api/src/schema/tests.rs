@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{SCHEMAS, Schema, body, inline, keys, pprint, query};
 
-/// Messages of the reference, made by `tests/schema/generate.py`.
+/// Messages of Keystone, made by `tests/schema/generate.py`.
 const CASES: &str = include_str!("../../tests/schema/cases.json");
 
 #[derive(Deserialize)]
@@ -171,7 +171,7 @@ fn schemas_use_known_keywords_only() {
         "minimum",
         "maximum",
     ];
-    // `then` belongs to `if`; the last one is a typing error in the reference and without effect there.
+    // `then` belongs to `if`; the last one is a typing error in Keystone and without effect there.
     let silent = [
         "then",
         "definitions",
@@ -205,7 +205,7 @@ fn schemas_refuse_early_what_is_not_evaluated() {
         place(first).is_some() && place(first) < place(second)
     };
     visit_all(|keywords| {
-        // The reference also compares numbers written as text.
+        // Keystone also compares numbers written as text.
         for bound in ["minimum", "maximum"] {
             if keywords.contains_key(bound) {
                 assert!(before(keywords, "type", bound), "{keywords:?}");

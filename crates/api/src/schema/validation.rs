@@ -224,7 +224,7 @@ impl<'a> Run<'a> {
                 format!("{value} is not valid under any of the given schemas")
             });
         }
-        // The reference names the first match last.
+        // Keystone names the first match last.
         valid.rotate_left(1);
         self.require(valid.len() == 1, site, |value| {
             let valid: Vec<_> = valid.into_iter().map(python::repr).collect();

@@ -45,7 +45,7 @@ async fn policy(cx: Context) -> Result<Response, ApiError> {
         .policy_for_endpoint(cx.path("endpoint_id"))
         .await?;
     let mut body = cx.linked(&policy)?;
-    // The reference links to an endpoint with the policy's id.
+    // Keystone links to an endpoint with the policy's id.
     body["links"] = cx.links::<Endpoint>(policy.id());
     Ok(json_line(StatusCode::OK, &json!({ "policy": body })))
 }

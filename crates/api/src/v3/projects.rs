@@ -139,7 +139,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
         .update_project(id, body.patch("project", id)?)
         .await?;
     let mut member = cx.linked(&project)?;
-    // The reference repeats what no column holds.
+    // Keystone repeats what no column holds.
     member["extra"] = json!(project.extra);
     Ok(json_line(StatusCode::OK, &json!({ "project": member })))
 }

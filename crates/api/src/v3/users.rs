@@ -98,7 +98,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     }
     let user = app.identity.update_user(id, patch).await?;
     let mut member = cx.linked(&user)?;
-    // The reference repeats what no column holds.
+    // Keystone repeats what no column holds.
     let mut extra = user.extra;
     extra.0.shift_remove("tenants");
     member["extra"] = json!(extra);

@@ -1,4 +1,4 @@
-"""Records in accept.json how the reference's libraries answer Accept headers.
+"""Records in accept.json how Keystone's libraries answer Accept headers.
 
 Each entry: the header; whether discovery answers JSON-home; the type of the 413 answer.
 What only the strict parser behind 413 refuses or reads otherwise has null there, and no range is

@@ -1,4 +1,4 @@
-"""The options of the reference's keystone.conf, as the installed packages declare them."""
+"""The options of Keystone's keystone.conf, as the installed packages declare them."""
 
 import importlib.metadata
 import warnings

@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
             return GO_ON;
         };
         self.bounds(site, given, || {
-            // The reference turns the number into an integer before it compares; -0.0 is 0 there.
+            // Keystone turns the number into an integer before it compares; -0.0 is 0 there.
             if number.is_f64() {
                 format!("{:.0}", given.trunc() + 0.0)
             } else {
