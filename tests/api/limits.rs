@@ -73,7 +73,7 @@ async fn a_list_takes_one_statement() {
     let db = db.observed(Arc::new(move |_: &str| {
         counted.fetch_add(1, Ordering::Relaxed);
     }));
-    let identity = Identity::new(db, Clock::system(), Settings::default()).unwrap();
+    let identity = Identity::new(db, Clock::system(), Settings::default(), []).unwrap();
     let all = Listing::default();
     assert_eq!(identity.limits(&all).await.unwrap().items.len(), 4);
     assert_eq!(count.swap(0, Ordering::Relaxed), 1);

@@ -2,6 +2,7 @@
 
 mod auth;
 mod bad_input;
+mod cascade;
 mod credentials;
 mod domain_config;
 mod extremes;
@@ -11,7 +12,7 @@ mod library;
 mod limits;
 mod listings;
 mod many;
-mod removal;
+
 mod revocation_events;
 mod role_assignments;
 mod rows;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod auth;
+mod cascade;
 mod choice;
 mod credential;
 mod delegation;
@@ -18,6 +19,7 @@ mod token;
 mod validate;
 
 pub use auth::{Auth, Keys};
+pub use cascade::CASCADE;
 pub use credential::{Credentials, OpenCredential};
 pub use delegation::Delegation;
 pub use scope::Scope;

@@ -2,7 +2,7 @@
 //!
 //! What that means for a token is in `scope`.
 
-use keystone_storage::{OrConflict, Tx, sql, transaction};
+use keystone_storage::{Cascade, Cleanup, OrConflict, Tx, sql, transaction};
 use keystone_types::{Error, Result};
 
 use crate::{
@@ -21,6 +21,15 @@ const GROUPS: &str = "\
     SELECT endpoint_group.id, name, description, filters FROM endpoint_group \
     JOIN project_endpoint_group ON project_endpoint_group.endpoint_group_id = endpoint_group.id \
     WHERE project_endpoint_group.project_id = ? ORDER BY endpoint_group.id";
+
+/// The associations of deleted projects.
+pub const CASCADE: Cascade = Cascade {
+    projects: &[
+        Cleanup::new("DELETE FROM project_endpoint WHERE project_id IN (?)"),
+        Cleanup::new("DELETE FROM project_endpoint_group WHERE project_id IN (?)"),
+    ],
+    ..Cascade::NONE
+};
 
 impl Catalog {
     /// Associates an endpoint with a project.

@@ -18,6 +18,7 @@ mod url;
 
 pub use catalog::{Catalog, Settings};
 pub use endpoint::Endpoint;
+pub use endpoint_filter::CASCADE;
 pub use endpoint_group::{EndpointGroup, Filters};
 pub use endpoint_policy::{Association, PolicyEndpoint};
 pub use policy::{Blob, Policy};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keystone_storage::{Bulk, Db, Query};
+use keystone_storage::{Bulk, Cascade, Db, Query};
 use keystone_types::{Clock, Error, Listing, Result};
 
 use crate::password::{Algorithm, Hasher};
@@ -16,11 +16,18 @@ pub struct Identity {
     pub(crate) settings: Arc<Settings>,
     pub(crate) hasher: Hasher,
     pub(crate) bulk: Bulk,
+    pub(crate) cascades: Arc<[Cascade]>,
 }
 
 impl Identity {
-    /// Identity over a database whose schema is current.
-    pub fn new(db: Db, clock: Clock, settings: Settings) -> Result<Self> {
+    /// Identity over a database whose schema is current. The `cascades` are those of all crates that refer to users, groups,
+    /// projects or roles in tables of their own.
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        settings: Settings,
+        cascades: impl Into<Arc<[Cascade]>>,
+    ) -> Result<Self> {
         // Python Keystone can read bcrypt, which is why it is the default.
         let algorithm = settings.password_algorithm.unwrap_or(Algorithm::Bcrypt);
         let hasher = Hasher::new(algorithm, &settings.passwords)?;
@@ -30,6 +37,7 @@ impl Identity {
             settings: settings.into(),
             hasher,
             bulk: Bulk::default(),
+            cascades: cascades.into(),
         })
     }
 

@@ -13,7 +13,7 @@ use keystone_catalog::Catalog;
 use keystone_identity::Identity;
 use keystone_identity::password::Algorithm;
 use keystone_policy::{Enforcer, LoadError};
-use keystone_storage::Db;
+use keystone_storage::{Cascade, Db};
 use keystone_types::Clock;
 
 pub use bootstrap::{Bootstrap, Bootstrapped};
@@ -27,6 +27,9 @@ pub use keystone_storage as storage;
 pub use keystone_token as token;
 pub use keystone_types as types;
 pub use settings::{Database, Keys, Settings};
+
+/// What other crates delete with users, groups, projects and roles.
+const CASCADES: [Cascade; 2] = [keystone_catalog::CASCADE, keystone_auth::CASCADE];
 
 /// How long housekeeping waits for its next turn.
 const HOUSEKEEPING: std::time::Duration = std::time::Duration::from_mins(10);
@@ -137,7 +140,7 @@ fn services(
         Algorithm::Bcrypt
     };
     identity.password_algorithm.get_or_insert(fitting);
-    let identity = Identity::new(db.clone(), clock.clone(), identity)?;
+    let identity = Identity::new(db.clone(), clock.clone(), identity, CASCADES)?;
     let catalog = Catalog::new(db.clone(), catalog);
     let auth = Auth::new(
         db.clone(),

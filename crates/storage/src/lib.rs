@@ -2,6 +2,7 @@
 
 mod arg;
 mod bulk;
+mod cascade;
 mod connect;
 mod db;
 mod error;
@@ -18,6 +19,7 @@ mod url;
 
 pub use arg::Arg;
 pub use bulk::Bulk;
+pub use cascade::{Cascade, Cleanup};
 pub use connect::PoolOptions;
 pub use db::{Attempts, Db, Dialect, Exec, Observer, Tx};
 pub use error::{Error, OrConflict, Result};

@@ -53,7 +53,7 @@ async fn open(configuration: &Configuration) -> Result<Credentials> {
     let settings = &configuration.settings;
     let db = serve::connect(&settings.database).await?;
     readiness::check_schema(&schema::state(&db).await?)?;
-    let identity = Identity::new(db, Clock::system(), settings.identity.clone())?;
+    let identity = Identity::new(db, Clock::system(), settings.identity.clone(), [])?;
     let keys = KeyRing::new(settings.keys.credentials.clone());
     Ok(Credentials::new(identity, Arc::new(keys)))
 }
