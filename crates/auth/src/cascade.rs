@@ -1,4 +1,4 @@
-//! What this crate deletes with projects, users and roles: trusts, application credentials and OAuth1 tokens.
+//! What this crate deletes with projects, users and roles: trusts, application credentials and `OAuth1` tokens.
 
 use keystone_storage::{Cascade, Cleanup};
 

@@ -1,7 +1,5 @@
 //! Properties of database URLs: no text makes parsing panic, every part is read back, and no password is shown.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
-
 use keystone_storage::DatabaseUrl;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
