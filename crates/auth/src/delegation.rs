@@ -5,7 +5,7 @@
 //! [`are_primary`] is the only reader of them, as `keystone/api/_shared/delegation.py` is in Keystone.
 
 use keystone_identity::{Holder, RoleRef};
-use keystone_token::{Origin, Scope as ScopeIds, Token};
+use keystone_token::{Origin, ScopeIds, Token};
 use keystone_types::{Error, Result};
 use serde_json::{Map, Value, json};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keystone_identity::{DomainRef, Holder, ProjectRef, RoleRef, Subject};
-use keystone_token::{Scope as ScopeIds, Token};
+use keystone_token::{ScopeIds, Token};
 use keystone_types::{Error, Result};
 use serde_json::Value;
 

@@ -30,9 +30,10 @@ pub(crate) async fn project(tx: &mut Tx, id: &str) -> Result<String> {
     found.ok_or_else(|| Error::not_found::<Project>(id))
 }
 
-/// Checks that a domain exists; its id must be spelt as it is stored.
+/// Checks that a domain exists; its id must be spelt as it is stored. The hidden root of all domains, which is its own
+/// domain, is none.
 pub(crate) async fn domain(tx: &mut Tx, id: &str) -> Result<()> {
-    let text = "SELECT id FROM project WHERE id = ? AND is_domain = 1";
+    let text = "SELECT id FROM project WHERE id = ? AND is_domain = 1 AND id <> domain_id";
     let found = lock(tx, text, id).await?;
     match found {
         Some(found) if found == id => Ok(()),

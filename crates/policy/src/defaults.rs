@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::scope::Scope;
+use crate::scope::ScopeType;
 
 const KEYSTONE: &str = include_str!("../../../policy/defaults.json");
 
@@ -17,7 +17,7 @@ pub struct DefaultRule {
     pub check: String,
     /// The scopes of tokens that the rule is for; none means any.
     #[serde(default)]
-    pub scope_types: Vec<Scope>,
+    pub scope_types: Vec<ScopeType>,
     /// The requests that ask for the rule, as `METHOD path`.
     #[serde(default)]
     pub operations: Vec<String>,

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
-use crate::scope::Scope;
+use crate::scope::ScopeType;
 
 /// Why a request is not allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,9 +20,9 @@ pub enum Denied {
         /// The rule that was asked for.
         rule: String,
         /// The scopes it is for.
-        allowed: Vec<Scope>,
+        allowed: Vec<ScopeType>,
         /// The scope of the credentials.
-        scope: Scope,
+        scope: ScopeType,
     },
     /// The check string came to false.
     #[error("{rule} is disallowed by policy")]
@@ -53,7 +53,7 @@ impl Denied {
     }
 }
 
-fn listed(scopes: &[Scope]) -> String {
+fn listed(scopes: &[ScopeType]) -> String {
     let names: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
     names.join(" or ")
 }

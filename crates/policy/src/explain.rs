@@ -8,7 +8,7 @@ use crate::check::Check;
 use crate::error::Denied;
 use crate::evaluate::{Question, Undecided};
 use crate::rules::Rules;
-use crate::scope::Scope;
+use crate::scope::ScopeType;
 use crate::template::{RenderError, Template};
 
 /// The answer to one question and the way to it; its `Display` is an indented tree.
@@ -17,7 +17,7 @@ pub struct Explanation {
     /// The rule that was asked for.
     pub rule: String,
     /// The scope of the credentials.
-    pub scope: Scope,
+    pub scope: ScopeType,
     /// The answer.
     pub answer: Result<(), Denied>,
     /// The tree, if the name has one.
@@ -77,7 +77,7 @@ impl Rules {
         });
         Explanation {
             rule: rule.to_owned(),
-            scope: Scope::of(credentials),
+            scope: ScopeType::of(credentials),
             answer,
             tree,
         }

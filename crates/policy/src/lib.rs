@@ -26,5 +26,5 @@ pub use error::{Denied, Fault, Flaw, LoadError, Loss};
 pub use explain::{Explanation, Outcome, Part};
 pub use overrides::Overrides;
 pub use rules::{Loaded, Rules};
-pub use scope::Scope;
+pub use scope::ScopeType;
 pub use settings::{RemoteFormat, RemoteSettings, Settings};

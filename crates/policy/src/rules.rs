@@ -14,7 +14,7 @@ use crate::overrides::{Override, Overrides};
 use crate::parse::parse;
 use crate::references::examine;
 use crate::remote::Remote;
-use crate::scope::Scope;
+use crate::scope::ScopeType;
 use crate::settings::Settings;
 
 /// Parsed rules by name; they never change.
@@ -29,7 +29,7 @@ pub struct Rules {
 pub(crate) struct Rule {
     pub(crate) text: String,
     pub(crate) check: Check,
-    pub(crate) scopes: Vec<Scope>,
+    pub(crate) scopes: Vec<ScopeType>,
     file: Option<PathBuf>,
     built_in: bool,
 }
@@ -208,7 +208,7 @@ impl Rules {
                 rule: name.to_owned(),
             });
         };
-        let scope = Scope::of(credentials);
+        let scope = ScopeType::of(credentials);
         // A rule that answers for others does not impose its own scopes on them.
         let own = self.by_name.contains_key(name);
         if own && !rule.scopes.is_empty() && !rule.scopes.contains(&scope) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// The scope that a rule allows or that credentials have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Scope {
+pub enum ScopeType {
     /// The whole deployment.
     System,
     /// One domain.
@@ -18,7 +18,7 @@ pub enum Scope {
     Project,
 }
 
-impl Scope {
+impl ScopeType {
     /// The scope of a dictionary of credentials, by the keys that oslo.policy looks at.
     pub fn of(credentials: &Value) -> Self {
         let has = |key| credentials.get(key).is_some_and(python::is_true);
@@ -41,7 +41,7 @@ impl Scope {
     }
 }
 
-impl Display for Scope {
+impl Display for ScopeType {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -23,4 +23,4 @@ pub use receipts::{Receipt, Receipts};
 pub use replacement::Replacement;
 pub use repository::{KeyRepository, Owner};
 pub use ring::KeyRing;
-pub use token::{Federation, Origin, Scope, Token, new_audit_id};
+pub use token::{Federation, Origin, ScopeIds, Token, new_audit_id};

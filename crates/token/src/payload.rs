@@ -8,26 +8,26 @@ use chrono::NaiveDateTime;
 use crate::error::{Error, Result};
 use crate::methods::Methods;
 use crate::msgpack::{Packer, Unpacker, parse_uuid, render_uuid};
-use crate::token::{Federation, Origin, Scope, Token};
+use crate::token::{Federation, Origin, ScopeIds, Token};
 
 const NEWEST_VERSION: u64 = 10;
 const SYSTEM: &str = "all";
 
 /// The version that has room for this scope and origin, and its number of elements; none where no version has.
-fn shape(scope: &Scope, origin: &Origin) -> Option<(u64, usize)> {
+fn shape(scope: &ScopeIds, origin: &Origin) -> Option<(u64, usize)> {
     Some(match (origin, scope) {
-        (Origin::User, Scope::Unscoped) => (0, 5),
-        (Origin::User, Scope::Domain(_)) => (1, 6),
-        (Origin::User, Scope::Project(_)) => (2, 6),
-        (Origin::Trust { .. }, Scope::Unscoped | Scope::Project(_)) => (3, 7),
-        (Origin::Federated(_), Scope::Unscoped) => (4, 8),
-        (Origin::Federated(_), Scope::Project(_)) => (5, 9),
-        (Origin::Federated(_), Scope::Domain(_)) => (6, 9),
-        (Origin::OAuth1 { .. }, Scope::Project(_)) => (7, 7),
-        (Origin::User, Scope::System) => (8, 6),
-        (Origin::ApplicationCredential { .. }, Scope::Project(_)) => (9, 7),
-        (Origin::OAuth2Mtls { .. }, Scope::Project(_)) => (10, 8),
-        (Origin::OAuth2Mtls { domain_id, .. }, Scope::Unscoped | Scope::Domain(_))
+        (Origin::User, ScopeIds::Unscoped) => (0, 5),
+        (Origin::User, ScopeIds::Domain(_)) => (1, 6),
+        (Origin::User, ScopeIds::Project(_)) => (2, 6),
+        (Origin::Trust { .. }, ScopeIds::Unscoped | ScopeIds::Project(_)) => (3, 7),
+        (Origin::Federated(_), ScopeIds::Unscoped) => (4, 8),
+        (Origin::Federated(_), ScopeIds::Project(_)) => (5, 9),
+        (Origin::Federated(_), ScopeIds::Domain(_)) => (6, 9),
+        (Origin::OAuth1 { .. }, ScopeIds::Project(_)) => (7, 7),
+        (Origin::User, ScopeIds::System) => (8, 6),
+        (Origin::ApplicationCredential { .. }, ScopeIds::Project(_)) => (9, 7),
+        (Origin::OAuth2Mtls { .. }, ScopeIds::Project(_)) => (10, 8),
+        (Origin::OAuth2Mtls { domain_id, .. }, ScopeIds::Unscoped | ScopeIds::Domain(_))
             if domain_id.is_none() =>
         {
             (10, 8)
@@ -38,7 +38,7 @@ fn shape(scope: &Scope, origin: &Origin) -> Option<(u64, usize)> {
             | Origin::ApplicationCredential { .. }
             | Origin::OAuth1 { .. }
             | Origin::OAuth2Mtls { .. },
-            Scope::Unscoped | Scope::Domain(_) | Scope::System,
+            ScopeIds::Unscoped | ScopeIds::Domain(_) | ScopeIds::System,
         ) => return None,
     })
 }
@@ -71,13 +71,13 @@ impl Encoding {
     }
 
     /// What stands between the methods and the expiry.
-    fn pack_scope(&self, out: &mut Packer, scope: &Scope, origin: &Origin) -> Result<()> {
+    fn pack_scope(&self, out: &mut Packer, scope: &ScopeIds, origin: &Origin) -> Result<()> {
         match origin {
             Origin::User => match scope {
-                Scope::Unscoped => {}
-                Scope::Project(id) => out.id(id),
-                Scope::Domain(id) => self.pack_domain(out, id)?,
-                Scope::System => out.text(SYSTEM),
+                ScopeIds::Unscoped => {}
+                ScopeIds::Project(id) => out.id(id),
+                ScopeIds::Domain(id) => self.pack_domain(out, id)?,
+                ScopeIds::System => out.text(SYSTEM),
             },
             Origin::Federated(federation) => {
                 if let Some(id) = scope.project_id().or(scope.domain_id()) {
@@ -142,17 +142,17 @@ impl Encoding {
         })
     }
 
-    fn unpack_scope(&self, input: &mut Unpacker<'_>, version: u64) -> Result<Scope> {
+    fn unpack_scope(&self, input: &mut Unpacker<'_>, version: u64) -> Result<ScopeIds> {
         Ok(match version {
-            0 | 4 => Scope::Unscoped,
-            1 => Scope::Domain(self.unpack_domain(input)?),
-            6 => Scope::Domain(input.id()?),
-            2 | 5 | 7 | 9 => Scope::Project(input.id()?),
+            0 | 4 => ScopeIds::Unscoped,
+            1 => ScopeIds::Domain(self.unpack_domain(input)?),
+            6 => ScopeIds::Domain(input.id()?),
+            2 | 5 | 7 | 9 => ScopeIds::Project(input.id()?),
             3 | 10 => {
                 let project_id = input.optional_id()?;
-                project_id.map_or(Scope::Unscoped, Scope::Project)
+                project_id.map_or(ScopeIds::Unscoped, ScopeIds::Project)
             }
-            8 if input.text()? == SYSTEM => Scope::System,
+            8 if input.text()? == SYSTEM => ScopeIds::System,
             8 => return Err(Error::Malformed("system")),
             unknown => return Err(Error::UnknownVersion(unknown)),
         })
@@ -219,10 +219,10 @@ fn unpack_origin(input: &mut Unpacker<'_>, version: u64) -> Result<(Origin, Life
 }
 
 /// A domain without a project beside it is the scope itself.
-fn with_own_domain(scope: Scope, origin: Origin) -> (Scope, Origin) {
+fn with_own_domain(scope: ScopeIds, origin: Origin) -> (ScopeIds, Origin) {
     match (scope, origin) {
         (
-            Scope::Unscoped,
+            ScopeIds::Unscoped,
             Origin::OAuth2Mtls {
                 thumbprint,
                 domain_id: Some(domain_id),
@@ -232,7 +232,7 @@ fn with_own_domain(scope: Scope, origin: Origin) -> (Scope, Origin) {
                 thumbprint,
                 domain_id: None,
             };
-            (Scope::Domain(domain_id), origin)
+            (ScopeIds::Domain(domain_id), origin)
         }
         other => other,
     }

@@ -12,7 +12,7 @@ pub struct Token {
     /// The methods that the user authenticated with, as far as `[auth] methods` names them.
     pub methods: Vec<String>,
     /// Where the token holds.
-    pub scope: Scope,
+    pub scope: ScopeIds,
     /// How the token came about.
     pub origin: Origin,
     /// When the token was made, in whole seconds.
@@ -25,7 +25,7 @@ pub struct Token {
 
 /// Where a token holds, by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum ScopeIds {
     /// Nowhere.
     Unscoped,
     /// On a project.
@@ -37,7 +37,7 @@ pub enum Scope {
 }
 
 /// How a token came about. It says nothing about where the token holds; some combinations with a
-/// [`Scope`] have no format, and sealing refuses them.
+/// [`ScopeIds`] have no format, and sealing refuses them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The user authenticated.
@@ -79,7 +79,7 @@ pub struct Federation {
     pub protocol_id: String,
 }
 
-impl Scope {
+impl ScopeIds {
     /// The project, if it is one.
     pub fn project_id(&self) -> Option<&str> {
         match self {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::NaiveDateTime;
 use fernet::Fernet as Container;
 use keystone_token::{
-    Error, Federation, Fernet, KeyRing, KeySet, Origin, Receipts, Scope, Token, new_audit_id,
+    Error, Federation, Fernet, KeyRing, KeySet, Origin, Receipts, ScopeIds, Token, new_audit_id,
 };
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -25,7 +25,7 @@ fn tokens() -> Fernet {
     )
 }
 
-fn token(scope: Scope) -> Token {
+fn token(scope: ScopeIds) -> Token {
     Token {
         user_id: ID.into(),
         methods: vec!["password".into()],
@@ -52,15 +52,15 @@ fn opened_expiry(seconds: f64) -> Result<NaiveDateTime, Error> {
         .map(|token| token.expires_at)
 }
 
-fn domain(domain_id: &str) -> Scope {
-    Scope::Domain(domain_id.into())
+fn domain(domain_id: &str) -> ScopeIds {
+    ScopeIds::Domain(domain_id.into())
 }
 
-fn project() -> Scope {
-    Scope::Project(ID.into())
+fn project() -> ScopeIds {
+    ScopeIds::Project(ID.into())
 }
 
-fn of(origin: &Origin, scope: Scope) -> Token {
+fn of(origin: &Origin, scope: ScopeIds) -> Token {
     Token {
         origin: origin.clone(),
         ..token(scope)
@@ -91,7 +91,7 @@ fn ids_in_every_spelling_of_a_uuid_come_back_in_one() {
     ] {
         let sealed = tokens().seal(&Token {
             user_id: spelling.into(),
-            ..token(Scope::System)
+            ..token(ScopeIds::System)
         });
         assert_eq!(
             tokens().open(&sealed.unwrap()).unwrap().user_id,
@@ -108,7 +108,7 @@ fn ids_in_every_spelling_of_a_uuid_come_back_in_one() {
     ] {
         let sealed = tokens().seal(&Token {
             user_id: other.into(),
-            ..token(Scope::System)
+            ..token(ScopeIds::System)
         });
         assert_eq!(tokens().open(&sealed.unwrap()).unwrap().user_id, other);
     }
@@ -117,9 +117,9 @@ fn ids_in_every_spelling_of_a_uuid_come_back_in_one() {
 #[test]
 fn optional_scopes_come_back_as_they_were() {
     for token in [
-        of(&trust(ID), Scope::Unscoped),
+        of(&trust(ID), ScopeIds::Unscoped),
         of(&trust(ID), project()),
-        of(&mtls(None), Scope::Unscoped),
+        of(&mtls(None), ScopeIds::Unscoped),
         of(&mtls(None), project()),
         of(&mtls(None), domain(ID)),
         of(&mtls(Some(ID)), project()),
@@ -142,7 +142,7 @@ fn a_scope_that_no_version_has_for_an_origin_is_refused() {
     let oauth1 = Origin::OAuth1 {
         access_token_id: ID.into(),
     };
-    let (unscoped, system) = (Scope::Unscoped, Scope::System);
+    let (unscoped, system) = (ScopeIds::Unscoped, ScopeIds::System);
     for (origin, scopes) in [
         (federated, vec![system.clone()]),
         (trust(ID), vec![domain(ID), system.clone()]),
@@ -166,15 +166,15 @@ fn a_scope_that_no_version_has_for_an_origin_is_refused() {
 fn values_without_room_in_the_format_are_refused() {
     let bad_audit = Token {
         audit_ids: vec!["not base64!".into()],
-        ..token(Scope::System)
+        ..token(ScopeIds::System)
     };
     let too_early = Token {
         issued_at: "1969-12-31T23:59:59".parse().unwrap(),
-        ..token(Scope::System)
+        ..token(ScopeIds::System)
     };
     for (token, at) in [
         (token(domain("other")), "domain id"),
-        (of(&trust("mine"), Scope::Unscoped), "trust id"),
+        (of(&trust("mine"), ScopeIds::Unscoped), "trust id"),
         (bad_audit, "audit id"),
         (too_early, "issued at"),
     ] {
@@ -234,7 +234,7 @@ fn times_are_rounded_as_python_rounds_them() {
 fn a_token_from_the_future_opens() {
     let later = Token {
         issued_at: "2199-01-01T00:00:00".parse().unwrap(),
-        ..token(Scope::System)
+        ..token(ScopeIds::System)
     };
     let sealed = tokens().seal(&later).unwrap();
     assert_eq!(tokens().open(&sealed).unwrap().issued_at, later.issued_at);
@@ -249,7 +249,7 @@ fn a_token_from_the_future_opens() {
 
 #[test]
 fn text_that_is_no_token_is_refused() {
-    let sealed = tokens().seal(&token(Scope::Unscoped)).unwrap();
+    let sealed = tokens().seal(&token(ScopeIds::Unscoped)).unwrap();
     for end in 0..sealed.len() {
         assert!(
             matches!(tokens().open(&sealed[..end]), Err(Error::Unrecognized)),
@@ -339,7 +339,7 @@ fn audit_ids_differ() {
     assert_ne!(id, new_audit_id());
     let sealed = tokens().seal(&Token {
         audit_ids: vec![id.clone()],
-        ..token(Scope::System)
+        ..token(ScopeIds::System)
     });
     assert_eq!(tokens().open(&sealed.unwrap()).unwrap().audit_ids, [id]);
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime};
 use keystone_token::{
-    Error, Federation, Fernet, KeyRing, KeySet, Origin, Receipt, Receipts, Scope, Token,
+    Error, Federation, Fernet, KeyRing, KeySet, Origin, Receipt, Receipts, ScopeIds, Token,
 };
 use serde_json::Value;
 
@@ -54,16 +54,16 @@ fn time(value: &Value) -> NaiveDateTime {
         .naive_utc()
 }
 
-fn scope(said: &Value) -> Scope {
+fn scope(said: &Value) -> ScopeIds {
     match (
         optional(&said["project_id"]),
         optional(&said["domain_id"]),
         said["system"].as_str(),
     ) {
-        (Some(project_id), _, None) => Scope::Project(project_id),
-        (None, Some(domain_id), None) => Scope::Domain(domain_id),
-        (None, None, Some("all")) => Scope::System,
-        (None, None, None) => Scope::Unscoped,
+        (Some(project_id), _, None) => ScopeIds::Project(project_id),
+        (None, Some(domain_id), None) => ScopeIds::Domain(domain_id),
+        (None, None, Some("all")) => ScopeIds::System,
+        (None, None, None) => ScopeIds::Unscoped,
         other => panic!("no scope {other:?}"),
     }
 }

@@ -160,20 +160,21 @@ impl Identity {
 
     /// Changes a user; a new password or disabling ends the user's tokens.
     pub async fn update_user(&self, id: &str, patch: Map<String, Value>) -> Result<User> {
-        let hash = match patch.get("password").and_then(Value::as_str) {
-            Some(password) => {
-                // To refuse early what the transaction would refuse after the password was hashed.
-                let current = row(&self.db, id).await?;
-                let changes = Changes::read(patch.clone(), &current)?;
-                self.check_changes(&self.db, &current, &changes).await?;
-                Some(self.hasher.hash(Secret::from(password)).await?)
+        let mut hash = None;
+        if patch.contains_key("password") {
+            // To refuse early what the transaction would refuse after the password was hashed.
+            let current = row(&self.db, id).await?;
+            let changes = Changes::read(patch.clone(), &current)?;
+            self.check_strength(&changes.password)?;
+            check_changes(&self.db, &current, &changes).await?;
+            if let Some(password) = changes.password.secret() {
+                hash = Some(self.hasher.hash(password.clone()).await?);
             }
-            None => None,
-        };
+        }
         transaction!(self.db, |tx| {
             let current = locked(tx, id).await?;
             let changes = Changes::read(patch.clone(), &current)?;
-            self.check_changes(&mut *tx, &current, &changes).await?;
+            check_changes(&mut *tx, &current, &changes).await?;
             let federated = self
                 .change_user(tx, &current, changes, hash.as_deref())
                 .await?;
@@ -264,28 +265,6 @@ impl Identity {
         Ok(rows)
     }
 
-    /// Checks a patch before anything is stored, in Keystone's order.
-    async fn check_changes(
-        &self,
-        exec: impl Into<Exec<'_>>,
-        current: &UserRow,
-        changes: &Changes,
-    ) -> Result<()> {
-        self.check_strength(&changes.password)?;
-        if changes.other_id {
-            return Err(Error::Validation("Cannot change user ID".to_owned()));
-        }
-        let project = changes.default_project_id.as_ref().and_then(Value::as_str);
-        check_references(exec, project, &changes.federated).await?;
-        if changes.password.is_given() && current.local_id.is_none() {
-            return Err(Error::Validation(format!(
-                "User {} logs in elsewhere and can have no password here.",
-                current.id
-            )));
-        }
-        Ok(())
-    }
-
     /// As in `keystone/identity/backends/sql_model.py`, any change of an enabled user resets failed attempts and inactivity,
     /// and any change of a user who was inactive for too long stores that the user is disabled.
     async fn update_row(&self, tx: &mut Tx, current: &UserRow, user: &User) -> Result<()> {
@@ -309,6 +288,26 @@ impl Identity {
         }
         Ok(())
     }
+}
+
+/// Checks a patch, apart from the strength of its password, before anything is stored, in Keystone's order.
+async fn check_changes(
+    exec: impl Into<Exec<'_>>,
+    current: &UserRow,
+    changes: &Changes,
+) -> Result<()> {
+    if changes.other_id {
+        return Err(Error::Validation("Cannot change user ID".to_owned()));
+    }
+    let project = changes.default_project_id.as_ref().and_then(Value::as_str);
+    check_references(exec, project, &changes.federated).await?;
+    if changes.password.is_given() && current.local_id.is_none() {
+        return Err(Error::Validation(format!(
+            "User {} logs in elsewhere and can have no password here.",
+            current.id
+        )));
+    }
+    Ok(())
 }
 
 /// Checks what a user refers to: the default project and the identity providers.

@@ -75,11 +75,17 @@ impl Identity {
         let matches = self
             .matches(&user.id, password, hash.clone(), claimant)
             .await?;
-        if !matches {
-            self.record_failure(&user.id, hash.as_deref()).await?;
-            return Err(wrong(&user.id));
-        }
-        self.admit(&user.id, hash).await
+        let verified = if matches {
+            self.admit(&user.id, hash).await
+        } else {
+            let recorded = self.record_failure(&user.id, hash.as_deref()).await;
+            recorded.and(Err(wrong(&user.id)))
+        };
+        // A user who was deleted meanwhile looks like a wrong password.
+        verified.map_err(|error| match error {
+            Error::NotFound { .. } => wrong(&user.id),
+            other => other,
+        })
     }
 
     /// Checks the current state of a user whose password was right.
