@@ -4,9 +4,10 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use axum::response::Response;
+use keystone::identity::{Group, NewUser};
 use keystone::{Bootstrap, Keystone};
 use keystone_testkit::Cloud;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn two_services_in_one_process_share_nothing() {
@@ -46,4 +47,18 @@ async fn below_a_prefix_links_lead_back_below_it() {
         body["version"]["links"][0]["href"],
         "http://cloud.test/identity/v3/"
     );
+}
+
+#[tokio::test]
+async fn nothing_is_created_in_the_hidden_root_of_all_domains() {
+    let cloud = Cloud::new().await;
+    let identity = cloud.keystone.identity();
+    let inside = |name: &str| json!({ "name": name, "domain_id": "<<keystone.domain.root>>" });
+    let user: NewUser = serde_json::from_value(inside("u")).unwrap();
+    let group: Group = serde_json::from_value(inside("g")).unwrap();
+    let refused = [
+        identity.create_user(user).await.unwrap_err(),
+        identity.create_group(group).await.unwrap_err(),
+    ];
+    assert_eq!(refused.map(|error| error.status()), [404, 404]);
 }

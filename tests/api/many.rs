@@ -8,7 +8,7 @@ fn count(list: &Value) -> usize {
     list.as_array().map_or(0, Vec::len)
 }
 
-/// The only thread for what blocks is taken: a listing made on the async thread would not mind.
+/// The one blocking thread is busy, so that a listing that runs on it has to wait.
 #[test]
 fn many_effective_assignments_do_not_block_other_requests() {
     let mut runtime = tokio::runtime::Builder::new_current_thread();

@@ -204,7 +204,7 @@ fn filled(method: &str, segment: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_leave_take_nothing_with_them() {
+async fn disconnecting_clients_leave_no_connection_in_use() {
     let cloud = Cloud::new().await;
     let db = cloud.keystone.db().clone();
     fill(&db).await;

@@ -1,4 +1,4 @@
-//! What is done to a running server from outside, and must leave nothing behind in it.
+//! Faults from outside, such as disconnecting clients, which must leak nothing in a running server.
 #![expect(
     clippy::unwrap_used,
     reason = "a test may panic, also in what its cases share"

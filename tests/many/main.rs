@@ -98,7 +98,7 @@ async fn many_projects_are_listed_with_their_limits() {
 }
 
 #[tokio::test]
-async fn a_project_above_many_is_disabled_after_them() {
+async fn a_project_is_disabled_only_after_its_subtree() {
     let (cloud, admin, top) = cloud().await;
     projects(&cloud, &top).await;
     let url = format!("/v3/projects/{top}");

@@ -72,7 +72,7 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     health
     immutable_domains
     implied_roles
-    leftovers
+    removed_routes
     limit_clean_up
     limit_input
     limit_lists

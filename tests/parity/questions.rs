@@ -51,7 +51,7 @@ pub(crate) async fn replay(name: &str) {
             let hidden = |value| hide::body(value, &replay.names);
             json!([kind, rule, hidden(target), hidden(credentials)])
         });
-        // Which member of a list is asked about first is chance: they come by their ids.
+        // Questions about the members of a list come in the order of random ids.
         let sorted = |mut questions: Vec<Value>| {
             questions.sort_by_cached_key(Value::to_string);
             json!(questions)
@@ -153,7 +153,7 @@ impl Oracle {
     }
 }
 
-/// Keeps the question before the answer lets the one who asks go on.
+/// Stores the question before it answers, so that the test sees it.
 fn answer(stream: TcpStream, kept: &Mutex<Vec<Asked>>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let (mut kind, mut length) = (String::new(), 0);

@@ -53,7 +53,7 @@ async fn a_projects_tags_take_every_put() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn labels_are_added_together() {
+async fn concurrent_additions_of_tags_all_succeed() {
     let nodes = Box::pin(Nodes::new()).await;
     let id = nodes.cloud.project("p").await;
     let requests = (0..16).map(|n| {
@@ -68,7 +68,7 @@ async fn labels_are_added_together() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_those_who_create_one_name_one_does() {
+async fn one_of_concurrent_creations_of_a_name_succeeds() {
     let nodes = Box::pin(Nodes::new()).await;
     for (collection, member) in [
         ("groups", "group"),
@@ -87,7 +87,7 @@ async fn of_those_who_create_one_name_one_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_those_who_delete_one_thing_one_does() {
+async fn one_of_concurrent_deletions_succeeds() {
     let nodes = Box::pin(Nodes::new()).await;
     for (collection, member) in [
         ("groups", "group"),
@@ -108,7 +108,7 @@ async fn of_those_who_delete_one_thing_one_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everybody_can_log_out_among_old_events() {
+async fn concurrent_revocations_succeed_among_old_events() {
     let nodes = Box::pin(Nodes::new()).await;
     let db = nodes.cloud.keystone.db();
     let many = "INSERT INTO revocation_event (audit_id, issued_before, revoked_at) \

@@ -124,7 +124,7 @@ async fn a_project_disabled_while_it_is_renamed_is_disabled() {
         });
         let answers = at_once(requests).await;
         let found = nodes.one.get(&path).await.ok();
-        // A change that does not mention it counts as enabling, which is refused to nobody here.
+        // A patch without `enabled` counts as enabling, which is allowed here.
         assert_eq!(answers[0].status, 200, "{}", answers[0].body);
         assert_eq!(answers[1].status, 200, "{}", answers[1].body);
         assert_eq!(found["project"]["enabled"], false, "{found}");

@@ -1,4 +1,4 @@
-//! Credentials: whose they are, and that they stay whose they are.
+//! Credentials: only their owner reads them, and the owner cannot be changed.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Roles: who has which, and who may say so.
+//! Grants: which roles a user has, and which callers can grant them.
 
 use keystone::storage::sql;
 use keystone_testkit::Session;

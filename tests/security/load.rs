@@ -97,7 +97,7 @@ async fn sec_71_no_connection_is_lost_by_any_request_or_client_that_leaves() {
             .count();
         assert!(left > 0 && left <= 34, "{left} left");
     }
-    // What those who left had is given back.
+    // The connections of disconnected clients are released.
     let db = world.cloud.keystone.db();
     let free = async {
         while db.connections_in_use() > 0 {

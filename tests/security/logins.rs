@@ -29,7 +29,7 @@ async fn sec_01_a_very_long_password_is_a_wrong_one() {
         .created();
 }
 
-/// One password at a time, and nobody waits: who comes second to the hasher is turned away.
+/// A world whose server hashes one password at a time and rejects further ones.
 async fn one_at_a_time() -> World {
     let mut settings = Settings::default();
     settings.identity.passwords.threads = 1;
@@ -62,7 +62,7 @@ async fn sec_01_a_password_over_the_limit_is_never_hashed() {
     }
 }
 
-/// Most are turned away, whoever they claim to be, and nobody else is.
+/// Most requests of that client are rejected, whatever user they name; those of others are not.
 #[tokio::test]
 async fn a_client_with_many_connections_keeps_nobody_else_out() {
     let mut settings = Settings::default();

@@ -126,7 +126,7 @@ fn long_logins(x: &str) -> Vec<Value> {
     let user = |user: Value| json!({ "methods": ["password"], "password": { "user": user } });
     let default = json!({ "id": "default" });
     let admin = user(json!({ "name": "admin", "domain": default, "password": "000000" }));
-    let strangers = [
+    let unknown_users = [
         json!({ "name": x, "domain": default, "password": "x" }),
         json!({ "id": x, "password": "x" }),
         json!({ "name": "admin", "domain": { "name": x }, "password": "x" }),
@@ -145,10 +145,10 @@ fn long_logins(x: &str) -> Vec<Value> {
         json!({ "methods": x }),
         json!({ "methods": ["token"], "token": { "id": x } }),
     ];
-    let strangers = strangers.map(|stranger| json!({ "identity": user(stranger) }));
+    let unknown_users = unknown_users.map(|name| json!({ "identity": user(name) }));
     let scopes = scopes.map(|scope| json!({ "identity": admin, "scope": scope }));
     let identities = identities.map(|identity| json!({ "identity": identity }));
-    let all = strangers.into_iter().chain(scopes).chain(identities);
+    let all = unknown_users.into_iter().chain(scopes).chain(identities);
     all.map(|auth| json!({ "auth": auth })).collect()
 }
 

@@ -101,7 +101,7 @@ macro_rules! holders {
         )*
 
         #[test]
-        fn every_holder_is_played() {
+        fn every_recorded_holder_has_a_test() {
             let recording = recording();
             let asked = recording.rows[0].answers.split(' ').count();
             let names = recording.holders[..asked].iter().map(|holder| holder.name.as_str());

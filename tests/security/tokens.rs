@@ -74,7 +74,7 @@ async fn sec_18_expiry_is_final_and_does_not_undo_a_revocation() {
     let ask = async |token: &str| world.admin.about("GET", late, token).await.status;
     assert_eq!(ask(revoked.token()).await, 404);
     assert_eq!(ask(kept.token()).await, 200);
-    // The window is for who asks about the token, not for who holds it.
+    // The window applies to validating the token, not to using it.
     let used = kept.about("GET", late, kept.token()).await;
     used.refused(401);
     assert_eq!(

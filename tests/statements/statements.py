@@ -38,8 +38,11 @@ def unescaped(text):
     return re.sub(r"\\(.)", lambda found: ESCAPES.get(found[1], found[0]), text)
 
 
-def literals(source):
-    """The SQL texts of a source, each with whether it stands in `sql(…)`."""
+def literals(path, source):
+    """The SQL texts of a source, each with whether it stands in `sql(…)`. A file of SQL is one text."""
+    if path.suffix == ".sql":
+        yield source, False
+        return
     source = source.partition("#[cfg(test)]\nmod tests {")[0]
     for found in TOKEN.finditer(source):
         text = found["raw"] if found["raw"] is not None else found["text"]
@@ -53,7 +56,8 @@ def literals(source):
 def sources():
     """The files of the crates that are compiled outside of tests."""
     crates = [crate for crate in (ROOT / "crates").iterdir() if crate.name not in ELSEWHERE]
-    texts = {path: path.read_text() for crate in crates for path in (crate / "src").rglob("*.rs")}
+    paths = [path for crate in crates for path in (crate / "src").rglob("*") if path.suffix in (".rs", ".sql")]
+    texts = {path: path.read_text() for path in paths}
     tests = set()
     for path, text in texts.items():
         folder = path.parent if path.stem in ("lib", "main", "mod") else path.with_suffix("")
@@ -76,7 +80,7 @@ def ran():
 def statements(run):
     run.section("Statements")
     lists = ran()
-    texts = [(path.relative_to(ROOT), *found) for path, text in sources().items() for found in literals(text)]
+    texts = [(path.relative_to(ROOT), *found) for path, text in sources().items() for found in literals(path, text)]
     with run.check("there are texts to look for"):
         if len(texts) < 150:
             raise Failed(f"only {len(texts)} SQL texts were found in the sources")

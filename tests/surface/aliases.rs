@@ -163,7 +163,7 @@ async fn a_rule_sees_the_attribute_that_is_stored() {
 }
 
 #[tokio::test]
-async fn a_credential_belongs_to_whom_the_rule_was_asked_about() {
+async fn two_spellings_of_a_credentials_owner_are_refused() {
     let world = World::new().await;
     let (eve, admin) = (&world.eve, world.cloud.admin().await);
     let before = admin.get("/v3/credentials").await.ok();

@@ -147,7 +147,7 @@ fn bodies(world: &World, formed: Option<&Value>) -> Vec<Value> {
         nest(&mut nested, &name, value);
         for (_, member) in &mut inside {
             if let Value::Object(member) = member {
-                // What the resource says of itself is what a rule may be asked about.
+                // Attributes of the resource itself are a legitimate target of a rule.
                 member.entry(name.clone()).or_insert(value.into());
             }
         }

@@ -36,10 +36,10 @@ const LATER: [&str; 6] = [
     "trusts",
 ];
 
-/// What Keystone is yet to be asked with a well-formed body.
+/// Calls with a well-formed body that are not recorded yet.
 const UNRECORDED: [&str; 1] = ["POST /v3/credentials"];
 
-/// An id that nothing has.
+/// An id that no resource has.
 const UNKNOWN: &str = "11111111111111111111111111111111";
 
 static ROUTES: LazyLock<Vec<Route>> =
@@ -49,7 +49,7 @@ static ROUTES: LazyLock<Vec<Route>> =
 static BODIES: LazyLock<BTreeMap<String, Value>> =
     LazyLock::new(|| serde_json::from_str(include_str!("bodies.json")).unwrap());
 
-/// What Keystone answers nobody without a body, nobody with a well-formed one, and the
+/// Keystone's statuses for no token and no body, for no token and a well-formed body, and for the
 /// administrator with it, where the path's ids are unknown; 0 where it drops the connection.
 static STATUSES: LazyLock<BTreeMap<String, [u16; 3]>> =
     LazyLock::new(|| serde_json::from_str(include_str!("statuses.json")).unwrap());
@@ -107,7 +107,7 @@ fn filled(template: &str, value: impl Fn(&str) -> String) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// Ids of nothing, and what is no id.
+/// A value for a path parameter that names no existing resource.
 fn unknown(parameter: &str) -> String {
     let value = match parameter {
         "group" => "identity",

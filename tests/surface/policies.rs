@@ -76,7 +76,7 @@ fn every_rule_is_enforced() {
 }
 
 #[test]
-fn sec_73_every_rule_decides_as_the_reference_s() {
+fn sec_73_every_rule_decides_as_in_keystone() {
     let grid: Grid = serde_json::from_str(include_str!("decisions.json")).unwrap();
     let rules = Rules::defaults();
     assert!(rules.names().eq(grid.decisions.keys()));

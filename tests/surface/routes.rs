@@ -19,7 +19,7 @@ fn is_unrouted(answer: &Answer) -> bool {
 }
 
 #[test]
-fn the_table_of_routes_is_the_reference_s() {
+fn the_route_table_is_that_of_keystone() {
     let mut served: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for route in api::routes() {
         let mut methods: BTreeSet<_> = route.methods.iter().map(ToString::to_string).collect();
@@ -57,7 +57,7 @@ async fn every_route_and_method_is_served() {
 }
 
 #[tokio::test]
-async fn the_administrator_gets_the_status_that_the_reference_gives() {
+async fn the_administrator_gets_the_status_of_keystone() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin().await;
     let mut wrong = Vec::new();
@@ -84,7 +84,7 @@ async fn the_administrator_gets_the_status_that_the_reference_gives() {
 }
 
 #[tokio::test]
-async fn every_path_allows_the_reference_s_methods_and_no_other() {
+async fn every_path_allows_exactly_the_methods_of_keystone() {
     let cloud = Cloud::new().await;
     let nobody = cloud.nobody();
     let mut wrong = Vec::new();

@@ -162,7 +162,7 @@ async fn more_rows_take_no_more_statements() {
 async fn names_of_role_assignments_take_four_statements() {
     let mut world = World::new().await;
     world.grow("x0").await;
-    // Validating one's own token takes nothing but looking at the caller.
+    // Validating the caller's own token takes only the statements that validate the caller.
     let own = world
         .admin
         .about("HEAD", "/v3/auth/tokens?nocatalog", world.admin.token());
@@ -176,7 +176,7 @@ async fn names_of_role_assignments_take_four_statements() {
         let url = world.url(&format!("/v3/role_assignments?include_names{query}"));
         let (_, statements) = cost(&world, &world.admin, &url).await;
         let count = statements.len() - own.len();
-        // What takes effect needs the groups' members, what lies below what, and the roles' tree too.
+        // Effective assignments also read group members, the project tree and implied roles.
         let most = if query == "&effective" { 5 } else { 4 };
         assert!(count <= most, "{url}: {count}\n{}", statements.join("\n"));
     }

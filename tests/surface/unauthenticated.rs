@@ -1,4 +1,4 @@
-//! What somebody without a token is told.
+//! Answers to requests without a token.
 
 use keystone_testkit::Cloud;
 
@@ -54,7 +54,7 @@ async fn sec_06_a_well_formed_call_without_a_token_is_401() {
 }
 
 #[tokio::test]
-async fn sec_06_nobody_gets_the_status_that_the_reference_gives() {
+async fn sec_06_a_call_without_a_token_gets_the_status_of_keystone() {
     let cloud = Cloud::new().await;
     let nobody = cloud.nobody();
     let mut wrong = Vec::new();

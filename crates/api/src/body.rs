@@ -157,7 +157,7 @@ impl Body {
         Ok(member)
     }
 
-    /// The same where the schema does not insist on it, though nothing can be made without.
+    /// The same for a member that the schema does not require but the handler does.
     pub(crate) fn required(self, name: &str) -> Result<Map<String, Value>> {
         if self.0.get(name).is_none_or(|member| !member.is_object()) {
             return Err(Error::Validation(format!(

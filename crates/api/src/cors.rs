@@ -44,7 +44,7 @@ pub struct Cors {
     pub headers: Vec<String>,
     /// `expose_headers`
     pub exposed: Vec<String>,
-    /// `max_age`, in seconds; 0 is not told.
+    /// `max_age`, in seconds; 0 sends no header.
     pub max_age: i64,
 }
 

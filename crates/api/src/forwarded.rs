@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn with_parsing_the_first_proxy_s_word_counts() {
+    fn with_header_parsing_the_first_proxy_wins() {
         let sent = [
             ("x-forwarded-proto", "https, http"),
             ("x-forwarded-for", "10.0.0.1, 10.0.0.2"),

@@ -29,7 +29,7 @@ pub use settings::{Check, Health, Network};
 
 /// What a check found.
 #[derive(Debug)]
-struct Finding {
+struct CheckResult {
     available: bool,
     reason: &'static str,
     details: String,
@@ -52,10 +52,10 @@ pub(crate) async fn show(
     let port = connection.map(|connection| connection.local.port());
     let checks = health.checks.clone();
     let look = move || checks.iter().map(|check| check.look(port)).collect();
-    let found: Vec<Finding> = tokio::task::spawn_blocking(look)
+    let found: Vec<CheckResult> = tokio::task::spawn_blocking(look)
         .await
         .map_err(Error::internal)?;
-    let available = found.iter().all(|finding| finding.available);
+    let available = found.iter().all(|result| result.available);
     let status = match (available, method == Method::HEAD) {
         (false, _) => StatusCode::SERVICE_UNAVAILABLE,
         (true, true) => StatusCode::NO_CONTENT,
@@ -107,19 +107,19 @@ fn preferred(accept: Option<&str>) -> &'static str {
     best.map_or(PLAIN, |(media, _)| media)
 }
 
-fn plain(found: &[Finding]) -> String {
-    let reasons: Vec<_> = found.iter().map(|finding| finding.reason).collect();
+fn plain(found: &[CheckResult]) -> String {
+    let reasons: Vec<_> = found.iter().map(|result| result.reason).collect();
     reasons.join("\n")
 }
 
-fn report(found: &[Finding], detailed: bool) -> Value {
+fn report(found: &[CheckResult], detailed: bool) -> Value {
     if !detailed {
-        let reasons: Vec<_> = found.iter().map(|finding| finding.reason).collect();
+        let reasons: Vec<_> = found.iter().map(|result| result.reason).collect();
         return json!({ "detailed": false, "reasons": reasons });
     }
     let reasons: Vec<_> = found
         .iter()
-        .map(|finding| json!({ "class": CLASS, "details": finding.details, "reason": finding.reason }))
+        .map(|result| json!({ "class": CLASS, "details": result.details, "reason": result.reason }))
         .collect();
     json!({
         "detailed": true,

@@ -1,4 +1,4 @@
-//! What authentication works with.
+//! The authentication service and the parts that it uses.
 
 use std::sync::Arc;
 
@@ -9,8 +9,10 @@ use keystone_token::{Fernet, KeyRing, Receipts};
 use keystone_types::Clock;
 use serde_json::Value;
 
+use crate::credential::Credentials;
+use crate::settings::Settings;
 use crate::single_flight::SingleFlight;
-use crate::{AuthToken, Credentials, Settings};
+use crate::token::AuthToken;
 
 /// Issues, validates and revokes tokens; clones share all.
 #[derive(Clone, Debug)]
@@ -68,7 +70,7 @@ impl Auth {
         }
     }
 
-    /// What the operator decided.
+    /// The operator's settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }

@@ -5,7 +5,7 @@ use keystone_identity::{DomainRef, Subject};
 use keystone_types::{Error, Result};
 use serde_json::{Map, Value};
 
-use crate::Auth;
+use crate::auth::Auth;
 
 /// A user, by id or by name.
 #[derive(Debug, Hash)]

@@ -13,7 +13,7 @@ use keystone_types::{Error, Resource, Result, json, to_python_json};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::Delegation;
+use crate::delegation::Delegation;
 use crate::ec2::Ec2Blob;
 
 /// The credentials of a deployment; clones share all.

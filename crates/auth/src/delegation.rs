@@ -2,15 +2,20 @@
 //!
 //! Each question is one match over [`Origin`] without a wildcard, so that a new origin compiles only once every question
 //! is answered for it. The origin decides first. Where it is the user's own, the methods still may tell of a delegation:
-//! [`are_primary`] is the only reader of them, as `keystone/api/_shared/delegation.py` is in Keystone.
+//! [`are_primary`] and [`AuthToken::check_caller`] are the only readers of them, as `keystone/api/_shared/delegation.py` is
+//! in Keystone. What a delegated token may create is decided where it is created, by a match over [`Delegation`].
 
 use keystone_identity::{Holder, RoleRef};
 use keystone_token::{Origin, ScopeIds, Token};
 use keystone_types::{Error, Result};
 use serde_json::{Map, Value, json};
 
+use crate::auth::Auth;
 use crate::request::RequestedScope;
-use crate::{Auth, AuthToken, Scope, Settings, TokenError};
+use crate::scope::Scope;
+use crate::settings::Settings;
+use crate::token::AuthToken;
+use crate::validate::TokenError;
 
 /// The method of tokens that an EC2 signature was exchanged for.
 const EC2: &str = "ec2credential";

@@ -5,7 +5,7 @@ use keystone_types::{Error, Result, json, to_python_json};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::Delegation;
+use crate::delegation::Delegation;
 
 /// What ties a credential to a delegation; it stays as it was made.
 const TIES: [&str; 4] = ["trust_id", "app_cred_id", "access_token_id", "access_id"];

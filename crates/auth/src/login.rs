@@ -4,9 +4,11 @@ use keystone_identity::password::Claimant;
 use keystone_types::{Error, Result};
 use serde_json::Value;
 
+use crate::auth::Auth;
+use crate::delegation;
 use crate::methods::Verified;
 use crate::request::{Request, RequestedScope};
-use crate::{Auth, AuthToken, delegation};
+use crate::token::AuthToken;
 
 impl Auth {
     /// Issues a token for the `auth` object of a request whose schema was checked. `client` tells

@@ -13,8 +13,9 @@ use keystone_token::Origin;
 use keystone_types::{Error, Result};
 use serde_json::Value;
 
+use crate::auth::Auth;
 use crate::request::RequestedScope;
-use crate::{Auth, Scope};
+use crate::scope::Scope;
 
 use password::Password;
 use token::HeldToken;

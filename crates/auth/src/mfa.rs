@@ -7,7 +7,7 @@ use keystone_token::Receipt;
 use keystone_types::{Error, Result, render_time};
 use serde_json::{Value, json};
 
-use crate::Auth;
+use crate::auth::Auth;
 
 impl Auth {
     /// Checks that the methods satisfy one of the user's rules; otherwise fails with a receipt for them.

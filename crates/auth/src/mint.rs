@@ -3,8 +3,10 @@
 use keystone_token::{Token, new_audit_id};
 use keystone_types::{Error, Result};
 
+use crate::auth::Auth;
 use crate::methods::Verified;
-use crate::{Auth, AuthToken, Scope};
+use crate::scope::Scope;
+use crate::token::AuthToken;
 
 impl Auth {
     /// Makes a token of what was verified, on a scope; 401 without a role there.

@@ -10,8 +10,9 @@ use keystone_storage::sql;
 use keystone_token::Token;
 use keystone_types::same_id;
 
+use crate::auth::Auth;
 use crate::delegation::{Revocable, revocable};
-use crate::{Auth, TokenError};
+use crate::validate::TokenError;
 
 #[derive(Debug, sqlx::FromRow)]
 struct Event {

@@ -7,9 +7,11 @@ use keystone_token::{ScopeIds, Token};
 use keystone_types::{Error, Result};
 use serde_json::Value;
 
+use crate::auth::Auth;
 use crate::choice::{DomainChoice, masked};
 use crate::request::RequestedScope;
-use crate::{Auth, AuthToken, TokenError};
+use crate::token::AuthToken;
+use crate::validate::TokenError;
 
 /// Where a token holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

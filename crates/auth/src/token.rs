@@ -7,7 +7,9 @@ use keystone_token::Token;
 use keystone_types::{render_time, render_zoneless_time};
 use serde_json::{Map, Value, json};
 
-use crate::{Scope, Settings, delegation};
+use crate::delegation;
+use crate::scope::Scope;
+use crate::settings::Settings;
 
 /// A token with its user, scope and roles as they are now.
 #[derive(Clone, Debug)]

@@ -13,8 +13,11 @@ use keystone_token::Token;
 use keystone_types::{Error, Result};
 use serde_json::Value;
 
+use crate::auth::Auth;
+use crate::delegation;
+use crate::scope::Scope;
 use crate::scope::disabled;
-use crate::{Auth, AuthToken, Scope, delegation};
+use crate::token::AuthToken;
 
 /// Why a token can't be used.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// The value of a column.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(untagged)]
-pub(crate) enum Column<'a> {
+pub(crate) enum Attribute<'a> {
     Text(&'a str),
     Nullable(Option<&'a str>),
     Flag(bool),
@@ -20,7 +20,7 @@ pub(crate) enum Column<'a> {
 /// Serialises `columns` laid over `extra`.
 pub(crate) fn serialize<S: Serializer>(
     extra: &Extra,
-    columns: &[(&'static str, Column<'_>)],
+    columns: &[(&'static str, Attribute<'_>)],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(None)?;
@@ -88,8 +88,8 @@ mod tests {
     impl Serialize for Row {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             let columns = [
-                ("id", Column::Text("x")),
-                ("region", Column::Nullable(None)),
+                ("id", Attribute::Text("x")),
+                ("region", Attribute::Nullable(None)),
             ];
             serialize(&self.0, &columns, serializer)
         }

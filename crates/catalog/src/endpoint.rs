@@ -1,13 +1,13 @@
 //! Endpoints: the URLs of a service.
 
-use keystone_storage::{Column as FilterColumn, Query, Tx, select, sql, transaction, update};
+use keystone_storage::{Column, Query, Tx, select, sql, transaction, update};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::{
     Catalog,
-    attributes::{Column, drop_unstored, serialize},
+    attributes::{Attribute, drop_unstored, serialize},
     catalog::held,
     region, service, url,
 };
@@ -75,14 +75,14 @@ impl Serialize for Endpoint {
 }
 
 impl Endpoint {
-    fn columns(&self) -> [(&'static str, Column<'_>); 6] {
+    fn columns(&self) -> [(&'static str, Attribute<'_>); 6] {
         [
-            ("id", Column::Text(&self.id)),
-            ("interface", Column::Text(&self.interface)),
-            ("region_id", Column::Nullable(self.region_id.as_deref())),
-            ("service_id", Column::Text(&self.service_id)),
-            ("url", Column::Text(&self.url)),
-            ("enabled", Column::Flag(self.enabled)),
+            ("id", Attribute::Text(&self.id)),
+            ("interface", Attribute::Text(&self.interface)),
+            ("region_id", Attribute::Nullable(self.region_id.as_deref())),
+            ("service_id", Attribute::Text(&self.service_id)),
+            ("url", Attribute::Text(&self.url)),
+            ("enabled", Attribute::Flag(self.enabled)),
         ]
     }
 
@@ -95,12 +95,12 @@ impl Endpoint {
 const ENDPOINTS: &str =
     "SELECT id, interface, region_id, service_id, url, enabled, extra FROM endpoint";
 
-const FILTERS: [FilterColumn; 5] = [
-    FilterColumn::text("id", "id", 64),
-    FilterColumn::text("interface", "interface", 8),
-    FilterColumn::text("region_id", "region_id", 255),
-    FilterColumn::text("service_id", "service_id", 64),
-    FilterColumn::flag("enabled", "enabled"),
+const FILTERS: [Column; 5] = [
+    Column::text("id", "id", 64),
+    Column::text("interface", "interface", 8),
+    Column::text("region_id", "region_id", 255),
+    Column::text("service_id", "service_id", 64),
+    Column::flag("enabled", "enabled"),
 ];
 
 impl Catalog {
@@ -147,11 +147,11 @@ impl Catalog {
     }
 
     /// Gives the endpoint of a service with this interface, in this region where one is named, this URL, or creates it:
-    /// once, whoever else is about to.
+    /// concurrent calls create one.
     pub async fn ensure_endpoint(&self, mut endpoint: Endpoint) -> Result<Endpoint> {
         endpoint.id = new_id();
         let ensured = transaction!(self.db, |tx| {
-            // Those who hold the service follow each other.
+            // The lock on the service serialises concurrent calls.
             let mut endpoint = endpoint.clone();
             endpoint.service_id = service_of(&endpoint.service_id, tx).await?;
             let query = select(ENDPOINTS)

@@ -1,6 +1,6 @@
 //! Endpoint groups: endpoints chosen by what they are like.
 
-use keystone_storage::{Column as FilterColumn, Query, Tx, select, sql, transaction, update};
+use keystone_storage::{Column, Query, Tx, select, sql, transaction, update};
 use keystone_types::{
     Error, Listing, Page, Resource, Result, json, new_id, overlay, to_python_json,
 };
@@ -99,7 +99,7 @@ impl Filters {
 
 const GROUPS: &str = "SELECT id, name, description, filters FROM endpoint_group";
 
-const FILTERS: [FilterColumn; 1] = [FilterColumn::text("name", "name", 255)];
+const FILTERS: [Column; 1] = [Column::text("name", "name", 255)];
 
 impl Catalog {
     /// The endpoint groups; filter: `name`.

@@ -119,7 +119,7 @@ impl Catalog {
     pub async fn associate_policy(&self, policy_id: &str, with: Association<'_>) -> Result<()> {
         let associated = transaction!(self.db, |tx| {
             let policy = policy::hold(policy_id, tx).await?;
-            // Who associates another policy in the same way waits for one of these rows.
+            // The locks serialise concurrent associations of the same endpoint, service or region.
             let [endpoint, service, region] = with.held(tx).await?;
             check_length("region_id", region.as_deref().unwrap_or_default(), 64)?;
             let before = with.of("DELETE FROM policy_association").then("");
@@ -184,7 +184,7 @@ impl Catalog {
         let placed = select(PLACED).filter("endpoint.id = ?", Some(endpoint_id));
         let placed: Option<Placed> = placed.then("").fetch_optional(&self.db).await?;
         let placed = placed.ok_or_else(|| Error::not_found::<Endpoint>(endpoint_id))?;
-        // What points at a policy that is no more says nothing.
+        // Associations with a deleted policy are ignored.
         let rows = associations()
             .filter_all(
                 "policy_association.endpoint_id = ? OR policy_association.service_id = ?",
@@ -215,7 +215,7 @@ impl Catalog {
     }
 }
 
-/// The associations; one with a region that is no more is none.
+/// The associations; those with a deleted region are left out.
 fn associations() -> Select {
     let all = "SELECT policy_id, endpoint.id AS endpoint_id, service.id AS service_id, region.id AS region_id \
          FROM policy_association \

@@ -1,6 +1,6 @@
 //! Policies: texts that other services may ask for. Keystone keeps them and does not read them.
 
-use keystone_storage::{Column as FilterColumn, Query, Tx, select, sql, transaction, update};
+use keystone_storage::{Column, Query, Tx, select, sql, transaction, update};
 use keystone_types::{
     Error, Extra, Listing, Page, Resource, Result, json, new_id, overlay, to_python_json,
 };
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Catalog,
-    attributes::{Column, drop_unstored, serialize, text_passes},
+    attributes::{Attribute, drop_unstored, serialize, text_passes},
     catalog::held,
 };
 
@@ -63,9 +63,9 @@ impl Resource for Policy {
 impl Serialize for Policy {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let columns = [
-            ("id", Column::Text(&self.id)),
-            ("blob", Column::Json(&self.blob.0)),
-            ("type", Column::Text(&self.policy_type)),
+            ("id", Attribute::Text(&self.id)),
+            ("blob", Attribute::Json(&self.blob.0)),
+            ("type", Attribute::Text(&self.policy_type)),
         ];
         serialize(&self.extra, &columns, serializer)
     }
@@ -73,7 +73,7 @@ impl Serialize for Policy {
 
 const POLICIES: &str = "SELECT id, type, `blob`, extra FROM policy";
 
-const FILTERS: [FilterColumn; 1] = [FilterColumn::text("type", "type", 255)];
+const FILTERS: [Column; 1] = [Column::text("type", "type", 255)];
 
 impl Catalog {
     /// The policies; filter: `type`, in which upper and lower case differ.

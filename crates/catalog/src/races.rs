@@ -137,7 +137,7 @@ async fn a_change_puts_no_other_column_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_unique_is_made_once() {
+async fn concurrent_creations_of_a_unique_resource_create_one() {
     let (nodes, _folder) = two_nodes().await;
     let [one, _] = &nodes;
     projects(one, &["p"]).await;
@@ -206,7 +206,7 @@ async fn one_policy_remains_of_many_associated_in_the_same_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_region_goes_away_with_what_is_created_in_it_meanwhile() {
+async fn deleting_a_region_deletes_regions_created_in_it_concurrently() {
     let (nodes, _folder) = two_nodes().await;
     let [one, other] = &nodes;
     for _ in 0..ROUNDS {
@@ -241,7 +241,7 @@ async fn a_region_goes_away_with_what_is_created_in_it_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_moves_make_no_circle() {
+async fn concurrent_region_moves_create_no_cycle() {
     let (nodes, _folder) = two_nodes().await;
     let [one, other] = &nodes;
     for id in ["a", "b", "c"] {
@@ -265,7 +265,7 @@ async fn two_moves_make_no_circle() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_left_of_what_was_deleted_meanwhile() {
+async fn concurrent_deletion_leaves_no_dangling_association() {
     let (nodes, _folder) = two_nodes().await;
     let [one, other] = &nodes;
     projects(one, &["p"]).await;
@@ -321,7 +321,7 @@ async fn nothing_is_left_of_what_was_deleted_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_endpoint_is_never_in_a_region_that_is_no_more() {
+async fn an_endpoint_is_never_created_in_a_deleted_region() {
     let (nodes, _folder) = two_nodes().await;
     let [one, other] = &nodes;
     let nova = service(one).await;

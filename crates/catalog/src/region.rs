@@ -3,8 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use keystone_storage::{
-    Column as FilterColumn, Error as StorageError, Exec, OrConflict, Tx, select, sql, transaction,
-    update,
+    Column, Error as StorageError, Exec, OrConflict, Tx, select, sql, transaction, update,
 };
 use keystone_types::{
     Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
@@ -14,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Catalog,
-    attributes::{Column, drop_unstored, serialize},
+    attributes::{Attribute, drop_unstored, serialize},
     catalog::held,
 };
 
@@ -60,11 +59,11 @@ impl Resource for Region {
 impl Serialize for Region {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let columns = [
-            ("id", Column::Text(&self.id)),
-            ("description", Column::Text(&self.description)),
+            ("id", Attribute::Text(&self.id)),
+            ("description", Attribute::Text(&self.description)),
             (
                 "parent_region_id",
-                Column::Nullable(self.parent_region_id.as_deref()),
+                Attribute::Nullable(self.parent_region_id.as_deref()),
             ),
         ];
         serialize(&self.extra, &columns, serializer)
@@ -77,10 +76,10 @@ const REGION: &str = "SELECT id FROM region WHERE id = ?";
 /// How many ids a statement names.
 const AT_ONCE: usize = 500;
 
-const FILTERS: [FilterColumn; 3] = [
-    FilterColumn::text("id", "id", 255),
-    FilterColumn::text("description", "description", 255),
-    FilterColumn::text("parent_region_id", "parent_region_id", 255),
+const FILTERS: [Column; 3] = [
+    Column::text("id", "id", 255),
+    Column::text("description", "description", 255),
+    Column::text("parent_region_id", "parent_region_id", 255),
 ];
 
 impl Catalog {
@@ -111,7 +110,7 @@ impl Catalog {
             if let Some(parent) = &named {
                 region.parent_region_id = held(REGION, parent, tx).await?;
             }
-            // An id that is taken is told before a parent that does not exist.
+            // A duplicate id is reported before a missing parent, as in Keystone.
             insert(&region, tx).await.or_conflict(|| {
                 Error::conflict::<Region>(format!("Duplicate ID, {}.", region.id))
             })?;
@@ -130,7 +129,7 @@ impl Catalog {
         patch.shift_remove("id");
         let updated = transaction!(self.db, |tx| {
             let mut patch = patch.clone();
-            // A parent that does not exist is told before a region that does not.
+            // A missing parent is reported before a missing region, as in Keystone.
             if let Some(Value::String(parent)) = patch.get_mut("parent_region_id") {
                 *parent = hold(parent, tx).await?;
             }
@@ -254,13 +253,13 @@ async fn subtree(root: &str, tx: &mut Tx) -> Result<Vec<String>> {
     let mut found = vec![root];
     let mut next = 0;
     while let Some(id) = found.get(next) {
-        // What was taken out is not found again, where Python Keystone has stored a circle.
+        // Each region is visited once, also in a cycle that Python Keystone has stored.
         let mut below = children.remove(id).unwrap_or_default();
         below.retain(|id| *id != found[0]);
         found.append(&mut below);
         next += 1;
     }
-    // One by one too, which is how those meet on Galera who put a region below one of them.
+    // Each one is locked too: on Galera this conflicts with a transaction that creates a region below it.
     for id in &found[1..] {
         hold(id, tx).await?;
     }

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     Catalog,
-    attributes::{Column, serialize},
+    attributes::{Attribute, serialize},
     endpoint_group::Filters,
     service,
     url::{Hole, Substitutions, render},
@@ -46,12 +46,12 @@ pub struct CatalogEndpoint {
 
 impl Serialize for CatalogEndpoint {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let region = Column::Nullable(self.region_id.as_deref());
+        let region = Attribute::Nullable(self.region_id.as_deref());
         let columns = [
-            ("id", Column::Text(&self.id)),
-            ("interface", Column::Text(&self.interface)),
+            ("id", Attribute::Text(&self.id)),
+            ("interface", Attribute::Text(&self.interface)),
             ("region_id", region),
-            ("url", Column::Text(&self.url)),
+            ("url", Attribute::Text(&self.url)),
             ("region", region),
         ];
         serialize(&self.extra, &columns, serializer)

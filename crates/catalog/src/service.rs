@@ -1,13 +1,13 @@
 //! Services: what a cloud offers, by type.
 
-use keystone_storage::{Column as FilterColumn, Exec, Tx, select, sql, transaction, update};
+use keystone_storage::{Column, Exec, Tx, select, sql, transaction, update};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::{
     Catalog,
-    attributes::{Column, drop_unstored, passes, serialize},
+    attributes::{Attribute, drop_unstored, passes, serialize},
     catalog::held,
 };
 
@@ -60,9 +60,9 @@ impl Resource for Service {
 impl Serialize for Service {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let columns = [
-            ("id", Column::Text(&self.id)),
-            ("type", Column::Nullable(self.service_type.as_deref())),
-            ("enabled", Column::Flag(self.enabled)),
+            ("id", Attribute::Text(&self.id)),
+            ("type", Attribute::Nullable(self.service_type.as_deref())),
+            ("enabled", Attribute::Flag(self.enabled)),
         ];
         serialize(&self.extra, &columns, serializer)
     }
@@ -70,10 +70,10 @@ impl Serialize for Service {
 
 const SERVICES: &str = "SELECT id, type, enabled, extra FROM service";
 
-const FILTERS: [FilterColumn; 3] = [
-    FilterColumn::text("id", "id", 64),
-    FilterColumn::text("type", "type", 255),
-    FilterColumn::flag("enabled", "enabled"),
+const FILTERS: [Column; 3] = [
+    Column::text("id", "id", 64),
+    Column::text("type", "type", 255),
+    Column::flag("enabled", "enabled"),
 ];
 
 impl Catalog {
@@ -118,12 +118,12 @@ impl Catalog {
         Ok(service)
     }
 
-    /// Finds the first service of a type, or creates it: once, whoever else is about to.
+    /// Finds the first service of a type, or creates it; concurrent calls create one.
     pub async fn ensure_service(&self, service: Service) -> Result<Service> {
         let service = new(service);
         let ensured = transaction!(self.db, |tx| {
-            // Nothing makes a type unique. The row above all domains is there in every database: those who hold it follow
-            // each other.
+            // No constraint makes a type unique. Every database has the root project: its lock serialises concurrent
+            // calls.
             held(
                 "SELECT id FROM project WHERE id = ?",
                 "<<keystone.domain.root>>",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::convert::Value;
-use crate::diagnostic::{Diagnostic, Origin, Problems};
+use crate::diagnostic::{Diagnostic, Location, Problems};
 use crate::resolve::{Entry, Resolver, environment_value};
 use crate::sources::{File, Sources};
 use crate::table::{Definition, Kind, Table, table};
@@ -116,7 +116,7 @@ impl Config {
     }
 
     /// Where the option was set, if it was.
-    pub fn origin(&self, group: &str, name: &str) -> Option<&Origin> {
+    pub fn origin(&self, group: &str, name: &str) -> Option<&Location> {
         self.entries[position(group, name)].origin.as_ref()
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Where a value or a mistake is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum Location {
     /// A line of a configuration file.
     Line(PathBuf, usize),
     /// A file or directory as a whole.
@@ -14,7 +14,7 @@ pub enum Origin {
     Environment(String),
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(path, line) => write!(f, "{}:{line}", path.display()),
@@ -28,7 +28,7 @@ impl fmt::Display for Origin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The origin, unless it is about the sources as a whole.
-    pub origin: Option<Origin>,
+    pub origin: Option<Location>,
     /// The group it is about.
     pub group: Option<String>,
     /// The option it is about.
@@ -38,7 +38,7 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(crate) fn at(origin: Origin, text: impl Into<String>) -> Self {
+    pub(crate) fn at(origin: Location, text: impl Into<String>) -> Self {
         Self {
             origin: Some(origin),
             group: None,

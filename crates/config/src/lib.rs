@@ -14,5 +14,5 @@ mod unknown_options;
 mod uri;
 
 pub use config::{Change, Config};
-pub use diagnostic::{Diagnostic, Origin, Problems};
+pub use diagnostic::{Diagnostic, Location, Problems};
 pub use sources::{ConfigSource, Program, Sources};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::convert::{self, Value};
-use crate::diagnostic::{Diagnostic, Origin};
+use crate::diagnostic::{Diagnostic, Location};
 use crate::interpolate::interpolate;
 use crate::sources::{File, Sources};
 use crate::table::{Definition, Kind, Table};
@@ -13,7 +13,7 @@ use crate::table::{Definition, Kind, Table};
 pub(crate) struct Entry {
     pub(crate) value: Option<Value>,
     /// Where it was set, if it was.
-    pub(crate) origin: Option<Origin>,
+    pub(crate) origin: Option<Location>,
     /// Whether it is secret, or refers to a secret option.
     pub(crate) secret: bool,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Entry {
 #[derive(Clone)]
 struct RawValue {
     text: String,
-    origin: Origin,
+    origin: Location,
 }
 
 enum State {
@@ -76,7 +76,7 @@ impl<'a> Resolver<'a> {
         group: &str,
         name: &str,
         text: &str,
-        at: &Origin,
+        at: &Location,
     ) -> Entry {
         let mut secret = false;
         let value = match self.interpolated(group, text, &mut secret) {
@@ -161,7 +161,7 @@ impl<'a> Resolver<'a> {
         &mut self,
         definition: &Definition,
         text: &str,
-        origin: &Origin,
+        origin: &Location,
         secret: &mut bool,
     ) -> Result<Option<Value>, Reported> {
         let Definition { group, name, .. } = definition;
@@ -225,7 +225,7 @@ impl<'a> Resolver<'a> {
         &mut self,
         broken: &BadReference,
         secret: bool,
-        at: &Origin,
+        at: &Location,
         group: &str,
         name: &str,
     ) {
@@ -280,7 +280,7 @@ fn from_files(files: &[Indexed<'_>], definition: &Definition) -> Vec<RawValue> {
                     let assignment = &file.document.assignments[*index];
                     RawValue {
                         text: assignment.value.clone(),
-                        origin: Origin::Line(file.path.clone(), assignment.line),
+                        origin: Location::Line(file.path.clone(), assignment.line),
                     }
                 })
                 .collect();
@@ -305,8 +305,8 @@ pub(crate) fn environment_value(
     sources: &Sources,
     group: &str,
     name: &str,
-) -> Option<(String, Origin)> {
+) -> Option<(String, Location)> {
     let variable = format!("OS_{}__{}", group.to_uppercase(), name.to_uppercase());
     let text = sources.variable(&variable)?.to_owned();
-    Some((text, Origin::Environment(variable)))
+    Some((text, Location::Environment(variable)))
 }

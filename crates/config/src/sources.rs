@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::{Diagnostic, Origin};
+use crate::diagnostic::{Diagnostic, Location};
 use crate::ini::{self, Document};
 
 /// One file, directory or text of a configuration.
@@ -270,7 +270,7 @@ fn read_file(path: &Path, problems: &mut Vec<Diagnostic>) -> Option<File> {
             Err(error) => {
                 let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
                 let line = String::from_utf8_lossy(before).matches('\n').count() + 1;
-                let origin = Origin::Line(path.to_owned(), line);
+                let origin = Location::Line(path.to_owned(), line);
                 Diagnostic::at(origin, "the line is not UTF-8")
             }
         },
@@ -301,14 +301,14 @@ fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
         io::ErrorKind::PermissionDenied => "no permission to read the configuration".to_owned(),
         _ => format!("the configuration can't be read: {error}"),
     };
-    Diagnostic::at(Origin::Path(path.to_owned()), text)
+    Diagnostic::at(Location::Path(path.to_owned()), text)
 }
 
 fn parse(path: &Path, text: &str, problems: &mut Vec<Diagnostic>) -> File {
     let document = ini::parse(text);
     for (line, mistake) in &document.mistakes {
         problems.push(Diagnostic::at(
-            Origin::Line(path.to_owned(), *line),
+            Location::Line(path.to_owned(), *line),
             *mistake,
         ));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use strsim::levenshtein;
 
-use crate::diagnostic::{Diagnostic, Origin};
+use crate::diagnostic::{Diagnostic, Location};
 use crate::ini::{Assignment, normalized};
 use crate::sources::File;
 use crate::table::Table;
@@ -17,7 +17,7 @@ pub(crate) struct PluginOption {
     pub(crate) group: String,
     pub(crate) name: String,
     pub(crate) text: String,
-    pub(crate) origin: Origin,
+    pub(crate) origin: Location,
 }
 
 /// The kind of one assignment's name.
@@ -61,7 +61,7 @@ impl<'a> UnknownOptions<'a> {
     pub(crate) fn examine(&mut self, file: &File) {
         for section in &file.document.sections {
             if !self.knows_group(&section.group) {
-                let origin = Origin::Line(file.path.clone(), section.line);
+                let origin = Location::Line(file.path.clone(), section.line);
                 self.warn(origin, &section.group, None, |it| {
                     it.no_group(&section.group)
                 });
@@ -69,13 +69,13 @@ impl<'a> UnknownOptions<'a> {
         }
         for assignment in &file.document.assignments {
             if self.knows_group(&assignment.group) {
-                let origin = Origin::Line(file.path.clone(), assignment.line);
+                let origin = Location::Line(file.path.clone(), assignment.line);
                 self.name(assignment, origin);
             }
         }
     }
 
-    fn name(&mut self, assignment: &Assignment, origin: Origin) {
+    fn name(&mut self, assignment: &Assignment, origin: Location) {
         let Assignment { group, name, .. } = assignment;
         match self.classify(group, name) {
             Name::Known(index) if self.table.definitions[index].deprecated_for_removal => {
@@ -131,7 +131,7 @@ impl<'a> UnknownOptions<'a> {
 
     fn warn(
         &mut self,
-        origin: Origin,
+        origin: Location,
         group: &str,
         name: Option<&str>,
         text: impl FnOnce(&Self) -> String,

@@ -84,6 +84,9 @@ const OWN: Cascade = Cascade {
     ],
 };
 
+/// Picks the statements for one kind of resource.
+pub(crate) type Kind = fn(&Cascade) -> &'static [Cleanup];
+
 impl Identity {
     /// Deletes projects without children, and everything that refers to them.
     pub(crate) async fn remove_projects(&self, tx: &mut Tx, ids: &[String]) -> Result<()> {
@@ -105,12 +108,8 @@ impl Identity {
         self.remove(tx, ids, |cascade| cascade.roles).await
     }
 
-    async fn remove(
-        &self,
-        tx: &mut Tx,
-        ids: &[String],
-        of_kind: impl Fn(&Cascade) -> &'static [Cleanup],
-    ) -> Result<()> {
+    /// Deletes resources of a kind and everything that refers to them.
+    pub(crate) async fn remove(&self, tx: &mut Tx, ids: &[String], of_kind: Kind) -> Result<()> {
         let cascades = self.cascades.iter().chain([&OWN]);
         let cleanups: Vec<Cleanup> = cascades.flat_map(of_kind).copied().collect();
         Cleanup::run_all(&cleanups, tx, self.clock.now(), ids).await

@@ -21,7 +21,7 @@ pub struct Credential {
     /// Random, but for EC2: the SHA-256 of the access key.
     #[serde(default = "new_id")]
     pub id: String,
-    /// Whose it is; nobody looks whether there is such a user.
+    /// The owner; the user need not exist.
     pub user_id: String,
     /// Where it holds, for EC2.
     #[serde(default)]

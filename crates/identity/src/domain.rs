@@ -5,6 +5,7 @@ use keystone_types::{Error, Extra, Listing, Page, Resource, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::cascade::Kind;
 use crate::identity::Identity;
 use crate::options::{Options, immutable_error};
 use crate::project::tags::Tags;
@@ -69,6 +70,27 @@ impl From<Project> for Domain {
         }
     }
 }
+
+/// What a domain owns, in the order of its deletion. Keystone leaves the roles of a deleted domain behind, where nothing
+/// can use them.
+const OWNED: [(&str, Kind); 4] = [
+    (
+        "SELECT id FROM project WHERE domain_id = ? ORDER BY id",
+        |cascade| cascade.projects,
+    ),
+    (
+        "SELECT id FROM `group` WHERE domain_id = ? ORDER BY id",
+        |cascade| cascade.groups,
+    ),
+    (
+        "SELECT id FROM user WHERE domain_id = ? ORDER BY id",
+        |cascade| cascade.users,
+    ),
+    (
+        "SELECT id FROM role WHERE domain_id = ? ORDER BY id",
+        |cascade| cascade.roles,
+    ),
+];
 
 impl Identity {
     /// The domains that a listing asks for.
@@ -142,35 +164,10 @@ impl Identity {
             .bind(id)
             .execute(&mut *tx)
             .await?;
-        let projects = ids(
-            &mut *tx,
-            "SELECT id FROM project WHERE domain_id = ? ORDER BY id",
-            id,
-        )
-        .await?;
-        self.remove_projects(&mut *tx, &projects).await?;
-        let groups = ids(
-            &mut *tx,
-            "SELECT id FROM `group` WHERE domain_id = ? ORDER BY id",
-            id,
-        )
-        .await?;
-        self.remove_groups(&mut *tx, &groups).await?;
-        let users = ids(
-            &mut *tx,
-            "SELECT id FROM user WHERE domain_id = ? ORDER BY id",
-            id,
-        )
-        .await?;
-        self.remove_users(&mut *tx, &users).await?;
-        // Python Keystone leaves the roles of a deleted domain behind, where nothing can use them.
-        let roles = ids(
-            &mut *tx,
-            "SELECT id FROM role WHERE domain_id = ? ORDER BY id",
-            id,
-        )
-        .await?;
-        self.remove_roles(&mut *tx, &roles).await?;
+        for (query, of_kind) in OWNED {
+            let ids = ids(&mut *tx, query, id).await?;
+            self.remove(&mut *tx, &ids, of_kind).await?;
+        }
         for statement in [
             "DELETE FROM whitelisted_config WHERE domain_id = ?",
             "DELETE FROM sensitive_config WHERE domain_id = ?",
@@ -180,7 +177,7 @@ impl Identity {
         ] {
             sql(statement).bind(id).execute(&mut *tx).await?;
         }
-        // By the key: whoever reads the whole table waits for the locks of everybody on Galera, which are rows of it.
+        // By key: a scan of the table would wait for the marker rows of all locks, which are in it on Galera.
         let registered = sql("SELECT type FROM config_register WHERE domain_id = ? ORDER BY type");
         let registered: Vec<(String,)> = registered.bind(id).fetch_all(&mut *tx).await?;
         for (kind,) in registered {

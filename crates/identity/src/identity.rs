@@ -62,7 +62,7 @@ impl Identity {
         &self.hasher
     }
 
-    /// What the operator decided.
+    /// The operator's settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }

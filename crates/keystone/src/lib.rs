@@ -80,8 +80,8 @@ impl Keystone {
         Arc::clone(&self.live.app().policy)
     }
 
-    /// Drops what nobody can need any more, every ten minutes, until it is dropped itself. `keystone serve` runs it; an
-    /// embedder who writes to a lasting database does too.
+    /// Deletes expired revocation events every ten minutes, until the future is dropped. `keystone serve` runs it; an
+    /// embedder with a persistent database should run it too.
     pub async fn housekeeping(&self) {
         loop {
             match self.identity().prune_revocations().await {

@@ -46,7 +46,7 @@ pub enum Check {
         /// What is wrong.
         reason: String,
     },
-    /// A check that parses but never comes to an answer; whoever reaches it is denied.
+    /// A check that parses but can never be evaluated; a request that reaches it is denied.
     Unusable {
         /// The part before the colon.
         kind: String,

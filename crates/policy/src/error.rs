@@ -94,7 +94,7 @@ pub enum LoadError {
     Rules(Vec<Fault>),
 }
 
-/// What becomes of a file that rules are in force from.
+/// Why a policy file that was loaded before can't be used any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// It is not there any more.

@@ -26,7 +26,7 @@ pub(crate) fn parse(rule: &Value) -> (Check, Vec<Flaw>) {
     (check, flaws)
 }
 
-/// What stands in the tree for what can't be read.
+/// The node for a part that does not parse.
 fn flawed(flaw: Flaw, flaws: &mut Vec<Flaw>) -> Check {
     let reason = flaw.to_string();
     flaws.push(flaw);

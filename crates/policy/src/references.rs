@@ -50,7 +50,7 @@ fn collect<'a>(check: &'a Check, found: &mut BTreeSet<&'a str>) {
     }
 }
 
-/// Within a cycle nothing leads anywhere: each of its rules keeps only what it says besides.
+/// Removes the references within each cycle; the rules keep their other references.
 fn cut_cycles<'a>(rules: &'a Rules, references: &mut References<'a>, problems: &mut Problems) {
     let cyclic_rules = cyclic(rules, references);
     let cycles: BTreeMap<&str, Vec<String>> = cyclic_rules
@@ -95,7 +95,7 @@ fn heights<'a>(rules: &'a Rules, references: &References<'a>) -> HashMap<&'a str
         }
     }
     let mut heights = HashMap::new();
-    // Those that wait for nothing come in the order of their heights: the last that one waits for is its highest.
+    // Rules leave the queue in ascending order of height, so that the last reference of a rule is its highest.
     while let Some((name, height)) = ready.pop_front() {
         heights.insert(name, height);
         for user in users.get(name).into_iter().flatten() {

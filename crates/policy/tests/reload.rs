@@ -368,7 +368,7 @@ fn a_wrong_check_denies_even_when_negated() {
             assert_eq!(explained.answer, answer, "{explained}");
             answer
         };
-        // What another part settles is settled.
+        // These rules are decided before the unusable part is reached.
         let settled = ["c", "g"].contains(&rule);
         let denied = Err(Denied::Check {
             rule: rule.to_owned(),

@@ -106,7 +106,7 @@ fn only_a_key_and_an_s_make_a_plain_place() {
 }
 
 #[test]
-fn what_is_malformed_ends_a_format_and_tells_its_key() {
+fn a_malformed_placeholder_ends_a_format_and_names_its_key() {
     for (format, key) in [
         ("a%(b)d%(c)s", Some("b")),
         ("a%", None),
@@ -124,7 +124,7 @@ fn what_is_malformed_ends_a_format_and_tells_its_key() {
 }
 
 #[test]
-fn yes_and_no_are_told_alike() {
+fn bool_from_string_answers_as_oslo_utils() {
     compare("words", |text| python::bool_from_string(text).into());
 }
 

@@ -39,7 +39,7 @@ impl<T> Record for T where
 
 /// A statement and its arguments, not yet tied to a driver.
 ///
-/// What runs it is boxed: callers put many of these into one future.
+/// The future that runs it is boxed, because callers join many of them in one future.
 #[derive(Clone, Debug)]
 pub struct Query {
     text: Cow<'static, str>,

@@ -85,7 +85,7 @@ async fn a_recursive_query_follows_every_row() {
 }
 
 #[tokio::test]
-async fn statements_on_a_server() {
+async fn every_statement_works_on_mariadb() {
     let fresh = fresh!("statements");
     let db = fresh.db().await;
     schema::sync(&db, Phase::All, |_| {}).await.unwrap();

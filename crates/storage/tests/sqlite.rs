@@ -17,7 +17,7 @@ async fn current() -> Db {
 }
 
 #[tokio::test]
-async fn statements_in_memory() {
+async fn every_statement_works_in_memory() {
     statements::all(&current().await).await;
 }
 

@@ -163,7 +163,7 @@ impl Cloud {
     }
 }
 
-/// Fills an empty cloud; what is asked of passwords is asked of nobody yet.
+/// Bootstraps an empty cloud, without the password rules of its settings.
 async fn bootstrap(mut settings: Settings, db: Db, now: &Arc<Mutex<NaiveDateTime>>, key: &str) {
     settings.identity.compliance = Compliance::default();
     let wanted = Bootstrap {

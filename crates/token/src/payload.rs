@@ -70,7 +70,7 @@ impl Encoding {
         Ok(out.into_bytes())
     }
 
-    /// What stands between the methods and the expiry.
+    /// Packs the fields between the methods and the expiry.
     fn pack_scope(&self, out: &mut Packer, scope: &ScopeIds, origin: &Origin) -> Result<()> {
         match origin {
             Origin::User => match scope {
@@ -167,7 +167,7 @@ impl Encoding {
     }
 }
 
-/// What of the origin stands after the audit ids.
+/// Packs the fields of the origin that follow the audit ids.
 fn pack_delegation(out: &mut Packer, origin: &Origin) -> Result<()> {
     match origin {
         Origin::Trust { trust_id } => {
@@ -184,7 +184,7 @@ fn pack_delegation(out: &mut Packer, origin: &Origin) -> Result<()> {
     Ok(())
 }
 
-/// What stands after the scope: the origin, with expiry and audit ids before or after it.
+/// Unpacks the fields after the scope: the origin, with expiry and audit ids before or after it.
 fn unpack_origin(input: &mut Unpacker<'_>, version: u64) -> Result<(Origin, Life)> {
     Ok(match version {
         0..=2 | 8 => (Origin::User, life(input)?),

@@ -19,10 +19,10 @@ const QUIET: Duration = Duration::from_secs(2);
 /// A set is accepted whole or not at all. The last good set stays while a file is not a key or can't
 /// be read, and while the directory looks half copied and still changes.
 #[derive(Debug)]
-pub struct KeyRing(Source);
+pub struct KeyRing(Keys);
 
 #[derive(Debug)]
-enum Source {
+enum Keys {
     Fixed(Arc<KeySet>),
     Directory(Box<Watch>),
 }
@@ -30,19 +30,19 @@ enum Source {
 impl KeyRing {
     /// The keys of a repository, which need not exist yet.
     pub fn new(repository: KeyRepository) -> Self {
-        Self(Source::Directory(Box::new(Watch::new(repository, QUIET))))
+        Self(Keys::Directory(Box::new(Watch::new(repository, QUIET))))
     }
 
     /// Keys that never change.
     pub fn fixed(keys: KeySet) -> Self {
-        Self(Source::Fixed(Arc::new(keys)))
+        Self(Keys::Fixed(Arc::new(keys)))
     }
 
     /// The current keys: the same `Arc` for as long as they stay the same.
     pub fn keys(&self) -> Result<Arc<KeySet>> {
         match &self.0 {
-            Source::Fixed(keys) => Ok(Arc::clone(keys)),
-            Source::Directory(watch) => watch.keys(),
+            Keys::Fixed(keys) => Ok(Arc::clone(keys)),
+            Keys::Directory(watch) => watch.keys(),
         }
     }
 }

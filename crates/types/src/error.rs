@@ -14,7 +14,7 @@ use crate::Resource;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A cause, shared by all to whom the failure happens.
-type Source = Arc<dyn std::error::Error + Send + Sync>;
+type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
 /// A failure, named after what the client sees.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -108,12 +108,12 @@ pub enum Error {
         /// Seconds after which to try again.
         retry_after: u32,
         /// What is away, for the log.
-        source: Source,
+        source: Cause,
     },
 
     /// 500; the text is the same for all.
     #[error("An unexpected error prevented the server from fulfilling your request.")]
-    Internal(#[source] Source),
+    Internal(#[source] Cause),
 }
 
 /// 400 for a text that is longer than its column: not every schema of the API knows the lengths.

@@ -80,10 +80,10 @@ def pages(*origins):
 
 @scenario(on_stage=False, config={"cors": {"allowed_origin": [DASHBOARD, "https://other.test:8443"]}})
 def browsers():
-    strangers = ("http://horizon.test", "https://horizon.test:443", "https://Horizon.test", "https://horizon.test.evil.test", "null", "*")
+    foreign_origins = ("http://horizon.test", "https://horizon.test:443", "https://Horizon.test", "https://horizon.test.evil.test", "null", "*")
     return [
-        *pages(DASHBOARD, "https://other.test:8443", strangers[0]),
-        *(ask(method, "/v3/users", who=None, headers={"Origin": origin}) for origin in strangers for method in ("GET", "OPTIONS")),
+        *pages(DASHBOARD, "https://other.test:8443", foreign_origins[0]),
+        *(ask(method, "/v3/users", who=None, headers={"Origin": origin}) for origin in foreign_origins for method in ("GET", "OPTIONS")),
         *(ask(method, "/v3/users", who=None) for method in METHODS),
     ]
 
@@ -123,7 +123,7 @@ def health():
 
 
 @scenario
-def leftovers():
+def removed_routes():
     """Routes that are there and only refuse, and the pages of no route."""
     gone = ("OS-SIMPLE-CERT/ca", "OS-SIMPLE-CERT/certificates", "auth/tokens/OS-PKI/revoked", "/static/x", "/static/x/y", "/static/", "/static")
     gone += ("users/{alice}/password", "OS-SIMPLE-CERT", "OS-SIMPLE-CERT/nothing", "auth/tokens/OS-PKI", "OS-REVOKE", "certificates")

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{CLASS, Finding, VERSION, now, platform};
+use super::{CLASS, CheckResult, VERSION, now, platform};
 
 /// The page; the blank lines are Keystone's.
-pub(super) fn render(found: &[Finding], detailed: bool) -> String {
+pub(super) fn render(found: &[CheckResult], detailed: bool) -> String {
     let (server, heads) = if detailed {
         (
             server(),
@@ -14,7 +14,7 @@ pub(super) fn render(found: &[Finding], detailed: bool) -> String {
     } else {
         (String::new(), "\n<TH>\nReason\n</TH>")
     };
-    let rows: String = found.iter().map(|finding| row(finding, detailed)).collect();
+    let rows: String = found.iter().map(|result| row(result, detailed)).collect();
     let end = if detailed { "\n" } else { "" };
     format!(
         "<HTML>\n<HEAD><TITLE>Healthcheck Status</TITLE></HEAD>\n<BODY>\n{server}\n\
@@ -35,12 +35,12 @@ fn server() -> String {
     )
 }
 
-fn row(finding: &Finding, detailed: bool) -> String {
-    let reason = finding.reason;
+fn row(result: &CheckResult, detailed: bool) -> String {
+    let reason = result.reason;
     if !detailed {
         return format!("<TR>\n\n    <TD>{reason}</TD>\n\n</TR>");
     }
-    let details = escape(&finding.details);
+    let details = escape(&result.details);
     format!("<TR>\n<TD>{CLASS}</TD>\n    <TD>{reason}</TD>\n<TD>{details}</TD>\n</TR>")
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use axum::http::HeaderMap;
 
-use super::Finding;
+use super::CheckResult;
 
 /// Options of `[healthcheck]`.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ pub enum Check {
 }
 
 impl Check {
-    pub(super) fn look(&self, port: Option<u16>) -> Finding {
+    pub(super) fn look(&self, port: Option<u16>) -> CheckResult {
         match self {
             Self::DisableByFile(None) => {
                 fine("No 'disable_by_file_path' configuration value specified".to_owned())
@@ -58,24 +58,24 @@ impl Check {
     }
 }
 
-fn fine(details: String) -> Finding {
-    Finding {
+fn fine(details: String) -> CheckResult {
+    CheckResult {
         available: true,
         reason: "OK",
         details,
     }
 }
 
-fn disabled(details: String) -> Finding {
-    Finding {
+fn disabled(details: String) -> CheckResult {
+    CheckResult {
         available: false,
         reason: "DISABLED BY FILE",
         details,
     }
 }
 
-fn missing(path: &Path) -> Finding {
-    Finding {
+fn missing(path: &Path) -> CheckResult {
+    CheckResult {
         available: false,
         reason: "FILE PATH MISSING",
         details: format!("File path {} is missing", path.display()),

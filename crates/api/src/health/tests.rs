@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use axum::http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
-use super::{Check, Finding, Health, Network, page, pretty, report};
+use super::{Check, CheckResult, Health, Network, page, pretty, report};
 
 fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
 fn found(check: &Check, port: u16) -> (bool, &'static str, String) {
-    let Finding {
+    let CheckResult {
         available,
         reason,
         details,
@@ -20,7 +20,7 @@ fn found(check: &Check, port: u16) -> (bool, &'static str, String) {
 }
 
 #[test]
-fn a_file_says_for_which_port_it_is() {
+fn file_checks_disable_and_enable_the_server() {
     let (here, nowhere) = (PathBuf::from("/"), PathBuf::from("/nowhere/at/all"));
     let check = Check::DisableByFilesPorts(vec![(5000, here.clone()), (35357, nowhere.clone())]);
     assert_eq!(
@@ -66,7 +66,7 @@ fn a_file_says_for_which_port_it_is() {
 }
 
 #[test]
-fn who_is_outside_of_the_ranges_is_not_answered() {
+fn clients_outside_the_allowed_ranges_are_not_answered() {
     let health = Health {
         allowed_source_ranges: ["10.0.0.0/8", "::1", "192.168.7.0/24"]
             .map(|range| Network::parse(range).unwrap())
@@ -99,7 +99,7 @@ fn who_is_outside_of_the_ranges_is_not_answered() {
 }
 
 #[test]
-fn who_asks_through_a_proxy_may_be_ignored() {
+fn proxied_requests_can_be_ignored() {
     let mut headers = HeaderMap::new();
     headers.insert("x-forwarded-for", HeaderValue::from_static("10.0.0.1"));
     assert!(Health::default().answers(None, &headers));
@@ -112,7 +112,7 @@ fn who_asks_through_a_proxy_may_be_ignored() {
 }
 
 #[test]
-fn details_have_the_keys_of_the_reference() {
+fn details_have_the_keys_of_keystone() {
     let found = [Check::DisableByFile(Some("/nowhere/<'x'>".into())).look(None)];
     let mut report = report(&found, true);
     for varying in ["now", "platform", "python_version"] {
@@ -152,7 +152,7 @@ fn details_have_the_keys_of_the_reference() {
 }
 
 #[test]
-fn a_page_has_the_lines_of_the_reference() {
+fn the_page_has_the_lines_of_keystone() {
     let found = [
         Check::DisableByFile(None).look(None),
         Check::EnableByFiles(vec![]).look(None),

@@ -10,7 +10,7 @@ async fn check(response: Response, status: u16, headers: Value, body: &str) {
 }
 
 #[tokio::test]
-async fn an_unrouted_path() {
+async fn an_unrouted_path_is_an_html_404() {
     let headers = json!({
         "Content-Type": "text/html; charset=utf-8",
         "Content-Length": "207",
@@ -21,7 +21,7 @@ async fn an_unrouted_path() {
 }
 
 #[tokio::test]
-async fn a_method_that_discovery_does_not_have() {
+async fn an_unknown_method_of_discovery_is_an_html_405() {
     let headers = json!({
         "Content-Type": "text/html; charset=utf-8",
         "Allow": "HEAD, OPTIONS, GET",
@@ -33,7 +33,7 @@ async fn a_method_that_discovery_does_not_have() {
 }
 
 #[tokio::test]
-async fn a_method_that_a_resource_does_not_have() {
+async fn an_unknown_method_of_a_resource_is_a_json_405() {
     for allow in ["HEAD, POST, OPTIONS, GET", "POST"] {
         let headers = json!({
             "Content-Type": "application/json",

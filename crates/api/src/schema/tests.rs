@@ -31,7 +31,7 @@ fn answer(key: &str, value: &Value) -> Result<(), String> {
 }
 
 #[test]
-fn messages_are_those_of_the_reference() {
+fn messages_are_those_of_keystone() {
     let mut count = 0;
     let mut wrong = Vec::new();
     for (key, cases) in &cases().messages {

@@ -51,7 +51,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let target = PolicyTarget::new().with("credential", &attributes)?;
     let app = cx.allow_on("identity:create_credential", target).await?;
     let blob = blob.as_ref().and_then(Value::as_str).unwrap_or_default();
-    // What the columns of this name hold is not the client's to say.
+    // Clients cannot set these columns.
     for column in ["encrypted_blob", "key_hash"] {
         attributes.shift_remove(column);
     }
@@ -111,7 +111,7 @@ async fn visible(cx: &Context, app: &App, listing: &Listing) -> Result<Vec<Seale
     if access == Access::Nothing {
         return Ok(Vec::new());
     }
-    // A caller who may see only the own ones does not make the server read everybody's.
+    // For a caller who may see only the own credentials, only those are read.
     let mut narrowed = listing.clone();
     narrowed.limit = None;
     let owner = "target.credential.user_id";

@@ -225,13 +225,13 @@ async fn as_ids(
     cx.bulk(count, render).await
 }
 
-/// `{"…": {"…": null}}` of what each is to hold, in linear time and however deep it is.
+/// Renders a tree of ids as `{"…": {"…": null}}`, in linear time and without recursion.
 fn nested(top: String, mut within: HashMap<String, Vec<String>>) -> String {
     let mut text = String::new();
     let mut open: Vec<std::vec::IntoIter<String>> = Vec::new();
     let mut id = top;
     loop {
-        // Taken out, so that a circle in corrupt rows comes to an end.
+        // Removed, so that a cycle in corrupt rows ends.
         match within.remove(&id) {
             Some(inner) => {
                 text.push('{');

@@ -5,7 +5,7 @@ use keystone_types::{Error, Result, Secret};
 use serde_json::Value;
 
 use super::Verified;
-use crate::Auth;
+use crate::auth::Auth;
 use crate::choice::{UserChoice, text};
 
 pub(super) const NAME: &str = "password";

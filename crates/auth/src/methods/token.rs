@@ -5,8 +5,10 @@ use keystone_types::{Error, Result};
 use serde_json::Value;
 
 use super::Verified;
+use crate::auth::Auth;
+use crate::delegation;
 use crate::request::RequestedScope;
-use crate::{Auth, TokenError, delegation};
+use crate::validate::TokenError;
 
 pub(super) const NAME: &str = "token";
 

@@ -56,7 +56,7 @@ async fn a_region_named_the_old_way_is_created() {
 }
 
 #[tokio::test]
-async fn an_endpoint_of_nothing_or_nowhere_is_refused() {
+async fn an_endpoint_without_existing_service_or_region_is_refused() {
     let (catalog, nova) = with_nova().await;
     let tail = "The server could not comply with the request since it is either malformed or \
                 otherwise incorrect. The client is assumed to be in error.";
@@ -88,7 +88,7 @@ async fn an_endpoint_of_nothing_or_nowhere_is_refused() {
 }
 
 #[tokio::test]
-async fn endpoints_are_found_by_what_they_are() {
+async fn endpoints_are_filtered_by_their_attributes() {
     let (catalog, nova) = with_nova().await;
     let public = endpoint(&catalog, &nova, "public", "http://public").await;
     let admin = Endpoint::new(&nova.id, "admin", None, "http://admin");

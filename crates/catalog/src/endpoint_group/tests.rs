@@ -13,7 +13,7 @@ async fn group(catalog: &Catalog, name: &str, filters: Value) -> EndpointGroup {
 }
 
 #[tokio::test]
-async fn a_group_lives_as_the_reference_stores_it() {
+async fn an_endpoint_group_is_stored_changed_and_deleted_as_in_keystone() {
     let catalog = catalog().await;
     let west = group(
         &catalog,

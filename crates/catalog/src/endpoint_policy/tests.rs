@@ -63,7 +63,7 @@ async fn the_nearest_policy_counts() {
 }
 
 #[tokio::test]
-async fn what_is_elsewhere_does_not_count() {
+async fn policies_of_other_services_and_regions_do_not_apply() {
     let (catalog, nova, endpoint) = cloud().await;
     catalog.create_region(Region::new("sea")).await.unwrap();
     let glance = catalog
@@ -169,7 +169,7 @@ async fn one_association_takes_the_place_of_another() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_takes_its_associations_with_it() {
+async fn deleting_an_endpoint_service_or_region_deletes_its_associations() {
     let (catalog, nova, endpoint) = cloud().await;
     let policy = policy(&catalog, "p").await.id;
     let region = Association::Region {

@@ -15,7 +15,7 @@ async fn policy(catalog: &Catalog, policy_type: &str) -> Policy {
 }
 
 #[tokio::test]
-async fn a_policy_lives_as_the_reference_stores_it() {
+async fn a_policy_is_stored_changed_and_deleted_as_in_keystone() {
     let catalog = catalog().await;
     let first = policy(&catalog, "application/json").await;
     assert_eq!(catalog.policy(&first.id).await.unwrap(), first);
@@ -56,7 +56,7 @@ async fn a_policy_lives_as_the_reference_stores_it() {
 }
 
 #[tokio::test]
-async fn what_an_older_client_stored_need_not_be_a_text() {
+async fn a_stored_blob_that_is_a_json_object_is_read() {
     let catalog = catalog().await;
     let insert = "INSERT INTO policy (id, type, `blob`, extra) VALUES ('p', 't', ?, NULL)";
     run(&catalog, insert, &[r#"{"default": false}"#]).await;

@@ -43,7 +43,7 @@ async fn a_region_is_served_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn a_region_that_exists_or_lies_nowhere_is_refused() {
+async fn a_duplicate_region_or_a_missing_parent_is_refused() {
     let catalog = catalog().await;
     create(&catalog, json!({"id": "west", "description": "West"}))
         .await
@@ -133,7 +133,7 @@ async fn a_region_is_not_moved_into_its_descendants() {
 }
 
 #[tokio::test]
-async fn a_region_goes_away_with_everything_in_it() {
+async fn deleting_a_region_deletes_its_descendants() {
     let catalog = catalog().await;
     for (id, parent) in [("a", None), ("b", Some("a")), ("c", Some("b")), ("d", None)] {
         create(&catalog, json!({"id": id, "parent_region_id": parent}))

@@ -68,7 +68,7 @@ fn a_template_that_python_refuses_is_refused() {
 }
 
 #[test]
-fn some_templates_are_valid_and_never_filled() {
+fn valid_templates_that_cannot_be_rendered_are_malformed() {
     for url in [
         "%s",
         "% s|",
@@ -81,7 +81,7 @@ fn some_templates_are_valid_and_never_filled() {
 }
 
 #[test]
-fn a_project_is_missed_only_where_it_is_named() {
+fn only_a_url_that_names_the_project_needs_one() {
     let unscoped = Substitutions {
         project_id: None,
         ..TOKEN

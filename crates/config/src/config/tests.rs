@@ -242,7 +242,7 @@ fn later_files_and_directories_win() {
     assert_eq!(config.optional_int("token", "cache_time"), Some(10));
     assert_eq!(
         config.origin("token", "provider"),
-        Some(&Origin::Line(path("conf.d/20.conf"), 2))
+        Some(&Location::Line(path("conf.d/20.conf"), 2))
     );
     let sources = Sources::new().dir(path("conf.d")).file(path("a.conf"));
     let (config, _) = Config::load(&sources).unwrap();

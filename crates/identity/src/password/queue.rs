@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 
-/// Who asks for a hash: a list of marks, which requests of the same client or for the same account share.
+/// The origin of a request for a hash: marks, which requests of the same client or for the same account share.
 #[derive(Clone, Debug, Default)]
 pub struct Claimant(Vec<u64>);
 

@@ -349,7 +349,7 @@ async fn a_full_queue_turns_callers_away_and_recovers() {
     assert!(matches!(error, Error::Busy { .. }));
     assert_eq!(keystone_types::Error::from(error).status(), 503);
 
-    // Who hangs up while the thread works still counts; who hangs up while waiting does not.
+    // A caller cancelled while its hash runs keeps its place; one cancelled while it waits frees it.
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     assert!(hasher.run(&Claimant::default(), || ()).await.is_err());

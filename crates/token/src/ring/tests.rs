@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{KeyRing, Source, Watch};
+use super::{KeyRing, Keys, Watch};
 use crate::keys::new_key;
 use crate::{Error, KeyRepository, Owner};
 
@@ -26,7 +26,7 @@ fn cloud(quiet: Duration) -> Cloud {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("fernet-keys");
     let repository = KeyRepository::new(&path, 5);
-    let ring = KeyRing(Source::Directory(Box::new(Watch::new(
+    let ring = KeyRing(Keys::Directory(Box::new(Watch::new(
         repository.clone(),
         quiet,
     ))));
@@ -127,7 +127,7 @@ fn stamps_of_a_recent_change_are_not_trusted() {
     let cloud = cloud(Duration::ZERO);
     cloud.repository.setup(Owner::default()).unwrap();
     cloud.ring.keys().unwrap();
-    let Source::Directory(watch) = &cloud.ring.0 else {
+    let Keys::Directory(watch) = &cloud.ring.0 else {
         unreachable!()
     };
     assert!(!watch.state.load().settled);
