@@ -178,7 +178,7 @@ impl Body {
         serde_json::from_value(members).map_err(|error| Error::Validation(error.to_string()))
     }
 
-    /// What stands under a name.
+    /// The value of a name.
     pub(crate) fn value(mut self, name: &str) -> Option<Value> {
         self.0.shift_remove(name)
     }

@@ -80,7 +80,7 @@ impl FromRequestParts<Live> for Context {
     }
 }
 
-/// What the middleware has added to a request.
+/// The extensions that the middleware has added to a request.
 pub(crate) fn extension<T: Clone + Send + Sync + 'static>(parts: &Parts, what: &str) -> Result<T> {
     let found = parts.extensions.get::<T>().cloned();
     found.ok_or_else(|| Error::internal(format!("the middleware did not add {what}")))
@@ -228,7 +228,7 @@ impl Context {
         &self.query
     }
 
-    /// What the operator decided about HTTP.
+    /// The operator's settings for HTTP.
     pub(crate) fn settings(&self) -> &Settings {
         &self.app.settings
     }

@@ -19,7 +19,7 @@ use axum::response::Response;
 
 use crate::forwarded::joined;
 
-/// What may be asked for by anybody.
+/// The headers that every origin may send.
 const SIMPLE: [&str; 8] = [
     "Accept",
     "Accept-Language",
@@ -78,7 +78,7 @@ impl Default for Cors {
     }
 }
 
-/// What a request says of the page that makes it.
+/// The CORS headers of a request.
 #[derive(Debug)]
 pub(crate) struct CorsRequest {
     preflight: bool,

@@ -87,7 +87,7 @@ pub(crate) fn render(error: &Error, style: Style, base: &str, insecure_debug: bo
         }
     }
     if matches!(error, Error::TooSlow) {
-        // What is left of the body is not waited for.
+        // The rest of the body is not awaited.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
@@ -109,7 +109,7 @@ pub(crate) fn json_response(status: StatusCode, text: String) -> Response {
     response
 }
 
-/// What the client reads; `[DEFAULT] insecure_debug` lifts the mask.
+/// The message for the client; with `[DEFAULT] insecure_debug` it has the details.
 fn message(error: &Error, insecure_debug: bool) -> String {
     const NOTE: &str = "(Disable insecure_debug mode to suppress these details.)";
     match error {

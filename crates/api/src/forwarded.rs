@@ -1,4 +1,4 @@
-//! What proxies in front of this server say about a request, and the URL that follows from it.
+//! The headers of proxies in front of this server, and the base URL of links that follows from them.
 //!
 //! As in Keystone, the nearest proxy's `X-Forwarded-Proto` and `X-Forwarded-For` always count
 //! (werkzeug's `ProxyFix` in `keystone/server/flask/core.py`). The host, the prefix and the header
@@ -16,7 +16,7 @@ use crate::App;
 use crate::middleware::header_text;
 use crate::path::Mounted;
 
-/// What the headers of a request say about its client.
+/// The client as the headers of a request describe it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Forwarded {
     scheme: Option<&'static str>,
@@ -129,14 +129,14 @@ pub(crate) fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
     (!joined.is_empty()).then_some(joined)
 }
 
-/// What the nearest of the proxies has added to a list.
+/// The last element of a list, which the nearest proxy has added.
 fn last(headers: &HeaderMap, name: &str) -> Option<String> {
     let list = joined(headers, name)?;
     let mut items = list.split(',').filter_map(|item| unquoted(item.trim()));
     items.next_back()
 }
 
-/// What the first of the proxies has said.
+/// The first element of a list, from the proxy nearest to the client.
 fn first(headers: &HeaderMap, name: &str) -> Option<String> {
     unquoted(first_of(&joined(headers, name)?))
 }

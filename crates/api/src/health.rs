@@ -27,7 +27,7 @@ use crate::{App, html};
 
 pub use settings::{Check, Health, Network};
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug)]
 struct CheckResult {
     available: bool,

@@ -52,7 +52,7 @@ pub struct App {
     pub policy: Arc<Enforcer>,
     /// Where rules ask other servers.
     pub remote_checks: RemoteChecks,
-    /// What the operator decided about HTTP.
+    /// The operator's settings for HTTP.
     pub settings: Arc<Settings>,
 }
 

@@ -1,4 +1,4 @@
-//! What a request asks of a collection, and the most that the operator lets it have.
+//! Filters and pages of a request for a collection, and the operator's limits for them.
 
 use keystone_auth::Scope;
 use keystone_types::{Error, Listing, Result};
@@ -42,7 +42,7 @@ pub(crate) enum ListLimit {
 }
 
 impl Context {
-    /// What the query asks of a collection that can be filtered by these attributes.
+    /// Parses the query of a collection that can be filtered by these attributes.
     pub(crate) fn listing(&self, limited: ListLimit, attributes: &[&str]) -> Result<Listing> {
         let pairs = self.query_pairs().iter();
         let filters = pairs

@@ -1,4 +1,4 @@
-//! What happens around every request: its id, its caller, its failure, its log line.
+//! Middleware of every request: request id, caller, errors and the log line.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -178,7 +178,7 @@ fn as_framework(method: &Method, path: &str, response: Response) -> Response {
     }
 }
 
-/// What `GET` would answer, announced only.
+/// The answer of `GET` without its body.
 fn without_body(mut response: Response) -> Response {
     if let Some(length) = response
         .body()

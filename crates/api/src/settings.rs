@@ -1,4 +1,4 @@
-//! What an operator decides about HTTP.
+//! The operator's settings for HTTP.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What this crate deletes with projects, users and roles: trusts, application credentials and `OAuth1` tokens.
+//! The cascade of this crate: trusts, application credentials and `OAuth1` tokens of projects, users and roles.
 
 use keystone_storage::{Cascade, Cleanup};
 

@@ -102,7 +102,7 @@ pub(crate) fn check_supported(token: &Token) -> Result<(), TokenError> {
     Err(TokenError::NotFound("Failed to validate token".to_owned()))
 }
 
-/// What a token can be exchanged for.
+/// The result of exchanging a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Exchange {
     /// The origin of the new token.
@@ -192,7 +192,7 @@ impl Auth {
     }
 }
 
-/// What a revocation event may name of a token's origin.
+/// The part of a token's origin that a revocation event can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Revocable<'a> {
     /// Nothing.
@@ -203,7 +203,7 @@ pub(crate) enum Revocable<'a> {
     Consumer,
 }
 
-/// What a revocation event may name of an origin, besides what it may name of any token.
+/// Finds the part of an origin that a revocation event can name, beside those of every token.
 pub(crate) fn revocable(origin: &Origin) -> Revocable<'_> {
     match origin {
         Origin::Trust { trust_id } => Revocable::Trust(trust_id),

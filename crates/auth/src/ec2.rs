@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::delegation::Delegation;
 
-/// What ties a credential to a delegation; it stays as it was made.
+/// The keys of a credential's blob that tie it to a delegation; updates keep them.
 const TIES: [&str; 4] = ["trust_id", "app_cred_id", "access_token_id", "access_id"];
 
 /// A blob that was checked.

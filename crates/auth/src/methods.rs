@@ -27,7 +27,7 @@ pub(crate) enum Method {
     Token(HeldToken),
 }
 
-/// What one method, or several together, have verified.
+/// The result of one method, or of several together.
 #[derive(Debug)]
 pub(crate) struct Verified {
     pub(crate) subject: Subject,
@@ -79,7 +79,7 @@ pub(crate) fn unsupported(configured: &[String]) -> Error {
 }
 
 impl Verified {
-    /// What a user has verified by this method, and nothing more.
+    /// The result of a method that limits nothing.
     fn by(method: &str, subject: Subject) -> Self {
         Self {
             subject,

@@ -1,4 +1,4 @@
-//! What a client asks for when it authenticates.
+//! The parsed request of an authentication.
 
 use keystone_types::{Error, Result};
 use serde_json::Value;

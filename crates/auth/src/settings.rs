@@ -1,4 +1,4 @@
-//! What an operator decides about tokens.
+//! The operator's settings for tokens.
 
 use chrono::Duration;
 use keystone_identity::ProjectRef;

@@ -16,7 +16,7 @@ use crate::settings::Settings;
 pub struct AuthToken {
     /// The token as the client holds it.
     pub id: String,
-    /// What it carries.
+    /// The decoded token.
     pub token: Token,
     /// Whose it is.
     pub subject: Subject,

@@ -10,7 +10,7 @@ pub struct Catalog {
     pub(crate) settings: Settings,
 }
 
-/// What `keystone.conf` says about the catalog.
+/// The catalog's options in `keystone.conf`.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `[endpoint_filter] return_all_endpoints_if_no_filter`.

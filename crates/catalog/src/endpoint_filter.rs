@@ -137,7 +137,7 @@ impl Catalog {
         Ok(query.fetch_readable(&self.db).await?)
     }
 
-    /// What the endpoint groups of a project choose by.
+    /// The filters of a project's endpoint groups.
     pub(crate) async fn filters_of_project(&self, project_id: &str) -> Result<Vec<Filters>> {
         // One less would show a project less, none at all everything: each must be readable.
         let query = sql(GROUPS).bind(project_id);

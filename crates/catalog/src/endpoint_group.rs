@@ -17,7 +17,7 @@ pub struct EndpointGroup {
     pub id: String,
     /// Need not be unique.
     pub name: String,
-    /// What it is for.
+    /// A description for people.
     #[serde(default)]
     pub description: Option<String>,
     /// Which endpoints are in it.
@@ -180,7 +180,7 @@ impl Catalog {
     }
 }
 
-/// What a group is created without.
+/// The error for a group without filters.
 fn no_filters() -> Error {
     Error::Validation("filters field is required and cannot be empty".to_owned())
 }

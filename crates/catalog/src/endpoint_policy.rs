@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{Catalog, Endpoint, Policy, endpoint, policy, region, service};
 
-/// What a policy is associated with, by ids.
+/// The target of a policy association, by ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Association<'a> {
     /// One endpoint.

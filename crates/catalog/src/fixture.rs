@@ -1,4 +1,4 @@
-//! What the tests of this crate start from.
+//! The fixture of this crate's tests.
 
 use std::sync::{
     Arc,

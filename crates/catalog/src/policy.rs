@@ -19,7 +19,7 @@ pub struct Policy {
     /// Random.
     #[serde(default)]
     pub id: String,
-    /// What it says: a text, whatever its type.
+    /// The policy itself: a string, whatever `type` says.
     #[sqlx(try_from = "String")]
     pub blob: Blob,
     /// A media type.
@@ -32,7 +32,7 @@ pub struct Policy {
     pub extra: Extra,
 }
 
-/// What a policy says; old ones may hold more than a text.
+/// The blob of a policy; old rows may hold JSON that is not a string.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Blob(pub Value);

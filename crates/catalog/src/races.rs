@@ -1,4 +1,4 @@
-//! What happens when two nodes write at the same moment.
+//! Concurrent writes of two nodes.
 
 use std::future::Future;
 

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use keystone_python::format::{self, Piece};
 use keystone_types::{Error, Result};
 
-/// What a template is filled from.
+/// The values that fill a template.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Substitutions<'a> {
     pub(crate) user_id: &'a str,

@@ -39,7 +39,7 @@ enum Context {
     BadHeader,
 }
 
-/// What an indented line continues.
+/// The element that an indented line continues.
 enum Continues {
     Nothing,
     Assignment,

@@ -43,7 +43,7 @@ pub enum Program {
     Manage,
 }
 
-/// What to read, in order: later sources win, and the environment wins over all of them.
+/// The sources in order: later ones win, and the environment wins over all of them.
 #[derive(Clone, Default)]
 pub struct Sources {
     given: Vec<ConfigSource>,

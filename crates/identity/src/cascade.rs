@@ -1,4 +1,4 @@
-//! What is deleted with projects, groups, users and roles. The database has foreign keys for a part of it only.
+//! Cascades of projects, groups, users and roles. The database has foreign keys for a part of them only.
 //!
 //! The statements of other crates run first, in the same transaction. Each deletion takes many ids at once, so that
 //! deleting a domain costs the same number of statements whatever it owns.

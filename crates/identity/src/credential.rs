@@ -14,7 +14,7 @@ use crate::project::ROOT;
 /// A credential without its blob: what a policy rule may know of it.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Credential {
-    /// What no column holds.
+    /// The attributes without a column.
     #[serde(flatten)]
     #[sqlx(try_from = "Option<String>")]
     pub extra: Extra,

@@ -21,7 +21,7 @@ pub struct Domain {
     pub id: String,
     /// Unique among domains.
     pub name: String,
-    /// What it is for.
+    /// A description for people.
     pub description: Option<String>,
     /// Whether it is enabled; what a disabled domain owns is disabled too.
     pub enabled: Option<bool>,
@@ -71,8 +71,8 @@ impl From<Project> for Domain {
     }
 }
 
-/// What a domain owns, in the order of its deletion. Keystone leaves the roles of a deleted domain behind, where nothing
-/// can use them.
+/// The resources of a domain, in the order of their deletion. Keystone leaves the roles of a deleted domain behind, where
+/// nothing can use them.
 const OWNED: [(&str, Kind); 4] = [
     (
         "SELECT id FROM project WHERE domain_id = ? ORDER BY id",

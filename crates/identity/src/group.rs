@@ -30,7 +30,7 @@ pub struct Group {
     pub name: String,
     /// The owning domain.
     pub domain_id: String,
-    /// What it is for.
+    /// A description for people.
     #[serde(default = "empty_text")]
     pub description: Option<String>,
 }

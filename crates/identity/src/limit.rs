@@ -28,7 +28,7 @@ pub struct Limit {
     /// The limit; -1 for none.
     #[serde(deserialize_with = "whole")]
     pub resource_limit: i64,
-    /// What it is for.
+    /// A description for people.
     #[serde(default)]
     pub description: Option<String>,
     /// The service that has the resource.

@@ -93,7 +93,7 @@ impl FromStr for Algorithm {
     }
 }
 
-/// What `[identity]` says about hashing; `None` and zero stand for the algorithm's own default.
+/// The options of `[identity]` for hashing; `None` and zero stand for the algorithm's own default.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// `password_hash_rounds`; like Python Keystone's, scrypt takes no notice of it.
@@ -151,7 +151,7 @@ pub enum Error {
     Option {
         /// Its name.
         option: &'static str,
-        /// What it may be.
+        /// The accepted values.
         allowed: String,
     },
     /// The system gave no random bytes, or the work was lost.

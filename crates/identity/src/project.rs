@@ -23,7 +23,7 @@ pub(crate) const ROOT: &str = "<<keystone.domain.root>>";
 /// A project or a domain, as served.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Project {
-    /// What no column holds.
+    /// The attributes without a column.
     #[serde(flatten)]
     #[sqlx(try_from = "Option<String>")]
     pub extra: Extra,
@@ -35,7 +35,7 @@ pub struct Project {
     /// The owning domain; none for a domain.
     #[serde(default)]
     pub domain_id: Option<String>,
-    /// What it is for.
+    /// A description for people.
     #[serde(default = "empty_text")]
     pub description: Option<String>,
     /// Whether it is enabled; NULL in the database counts as disabled.

@@ -23,7 +23,7 @@ pub(crate) const GLOBAL: &str = "<<null>>";
 /// A role, as stored and as served.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Role {
-    /// What no column holds.
+    /// The attributes without a column.
     #[serde(flatten)]
     #[sqlx(try_from = "Option<String>")]
     pub extra: Extra,
@@ -35,7 +35,7 @@ pub struct Role {
     /// The domain of a domain-specific role.
     #[serde(default)]
     pub domain_id: Option<String>,
-    /// What it is for.
+    /// A description for people.
     #[serde(default)]
     pub description: Option<String>,
     /// `immutable`.

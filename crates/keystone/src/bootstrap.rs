@@ -16,7 +16,7 @@ use tracing::{info, warn};
 
 use crate::Keystone;
 
-/// What to make sure of; the names are those of `keystone-manage bootstrap`.
+/// The resources to create unless they exist; the names are those of `keystone-manage bootstrap`.
 #[derive(Clone, Debug)]
 pub struct Bootstrap {
     /// The administrator.
@@ -41,7 +41,7 @@ pub struct Bootstrap {
     pub immutable_roles: bool,
 }
 
-/// What is there afterwards.
+/// The resources that exist afterwards.
 #[derive(Clone, Debug)]
 pub struct Bootstrapped {
     /// The domain.

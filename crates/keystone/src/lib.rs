@@ -28,7 +28,7 @@ pub use keystone_token as token;
 pub use keystone_types as types;
 pub use settings::{Database, Keys, Settings};
 
-/// What other crates delete with users, groups, projects and roles.
+/// The cascades of other crates when users, groups, projects and roles are deleted.
 const CASCADES: [Cascade; 2] = [keystone_catalog::CASCADE, keystone_auth::CASCADE];
 
 /// How long housekeeping waits for its next turn.

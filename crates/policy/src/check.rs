@@ -25,7 +25,7 @@ pub enum Check {
     Credential {
         /// The keys that lead to the value.
         path: Vec<String>,
-        /// What the value must be.
+        /// The expected value.
         wanted: Template,
     },
     /// `'literal':MATCH`.
@@ -34,7 +34,7 @@ pub enum Check {
         source: String,
         /// The literal as Python's `str()` gives it.
         text: String,
-        /// What the literal must be.
+        /// The expected literal.
         wanted: Template,
     },
     /// `http:…` and `https:…`, with the address to ask.
@@ -43,7 +43,7 @@ pub enum Check {
     Flawed {
         /// How oslo.policy spells what it makes of it.
         shown: String,
-        /// What is wrong.
+        /// The flaw.
         reason: String,
     },
     /// A check that parses but can never be evaluated; a request that reaches it is denied.

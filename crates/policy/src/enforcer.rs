@@ -22,11 +22,11 @@ pub struct Enforcer {
     reloading: Mutex<()>,
 }
 
-/// What the last look at the files led to.
+/// The result of the last check of the files.
 #[derive(Debug)]
 struct State {
     rules: Arc<Rules>,
-    /// What the rules were read from.
+    /// The files that the rules were read from.
     texts: Arc<Texts>,
     seen: Snapshot,
     /// Why the rules are not those of the files.
@@ -112,7 +112,7 @@ impl Enforcer {
             Err(error) => State {
                 rules: Arc::clone(&last.rules),
                 texts: Arc::clone(&last.texts),
-                // What could not be read may be read the next time, without another change.
+                // A file that could not be read may be readable the next time, without another change.
                 seen: match error {
                     LoadError::Read { .. } => last.seen.clone(),
                     _ => seen,
@@ -148,7 +148,7 @@ fn load(settings: &Settings, before: &Texts) -> Result<(Rules, Texts), LoadError
     Ok((rules, texts))
 }
 
-/// What the files looked like when they were read.
+/// The state of the files when they were read.
 #[derive(Clone, Debug)]
 struct Snapshot(Vec<(PathBuf, Option<Stamp>)>);
 

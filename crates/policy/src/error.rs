@@ -1,4 +1,4 @@
-//! What a rule file can do wrong, and why a request is denied.
+//! The flaws of policy files, and the reasons for denying a request.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ pub enum Denied {
     Undecided {
         /// The rule that was asked for.
         rule: String,
-        /// What stood in the way.
+        /// The reason.
         reason: String,
     },
 }
@@ -66,7 +66,7 @@ pub enum LoadError {
     Read {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The file is neither JSON nor YAML, or no map of rules.
@@ -78,7 +78,7 @@ pub enum LoadError {
         line: usize,
         /// The column, from 1.
         column: usize,
-        /// What is wrong there.
+        /// The fault.
         reason: String,
     },
     /// The file of the rules in force has been taken from under them.
@@ -86,7 +86,7 @@ pub enum LoadError {
     Lost {
         /// The file or directory.
         path: PathBuf,
-        /// What has become of it.
+        /// The consequence.
         how: Loss,
     },
     /// Rules are wrong; every one of them is named.
@@ -127,7 +127,7 @@ pub struct Fault {
     pub rule: String,
     /// The file that says so; none for a rule that was handed over or built in.
     pub file: Option<PathBuf>,
-    /// What is wrong.
+    /// The flaw.
     pub flaws: Vec<Flaw>,
 }
 
@@ -141,7 +141,7 @@ impl Display for Fault {
     }
 }
 
-/// What is wrong with a rule.
+/// A flaw of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     /// It is neither a check string nor a list of checks.
@@ -152,7 +152,7 @@ pub enum Flaw {
     Syntax {
         /// The part in question.
         text: String,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// It refers to a rule that is not there.

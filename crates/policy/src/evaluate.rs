@@ -1,4 +1,4 @@
-//! What a tree comes to for one target and one set of credentials.
+//! Evaluates a tree of checks for one target and one set of credentials.
 
 use keystone_python as python;
 use serde_json::Value;

@@ -29,15 +29,15 @@ pub struct Explanation {
 pub struct Part {
     /// The check; `and`, `or` and `not` stand for the parts below them.
     pub check: String,
-    /// What it came to.
+    /// The result.
     pub outcome: Outcome,
-    /// What was compared.
+    /// The compared values.
     pub note: Option<String>,
     /// The nodes below.
     pub parts: Vec<Part>,
 }
 
-/// What a part came to.
+/// The result of a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It holds.

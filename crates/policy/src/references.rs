@@ -9,7 +9,7 @@ use crate::rules::Rules;
 /// Longer chains of references are cut, so that no file can exhaust the stack.
 const MAX_CHAIN: usize = 50;
 
-/// What is wrong with the references among the rules.
+/// The flaws of references between rules.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     /// The flaws, by rule.

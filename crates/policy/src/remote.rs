@@ -47,7 +47,7 @@ mod client {
     use crate::flatten::flatten;
     use crate::settings::{RemoteFormat, RemoteSettings};
 
-    /// What has no place in an address as it is.
+    /// The characters that a URL must escape.
     const ILLEGAL: &AsciiSet = &CONTROLS
         .add(b' ')
         .add(b'"')

@@ -246,7 +246,7 @@ impl Rules {
     }
 }
 
-/// What is wrong with which rule.
+/// Flaws by rule.
 type Flaws = BTreeMap<String, Vec<Flaw>>;
 
 /// Puts what never allows in the place of a reference that must not be followed.

@@ -1,4 +1,4 @@
-//! What a token is good for, as policy sees it.
+//! The scope of a token, as policy sees it.
 
 use std::fmt::{self, Display, Formatter};
 

@@ -53,7 +53,7 @@ impl Template {
         matches!(self.parts.as_slice(), [Piece::Key(key)] if key == name)
     }
 
-    /// What is wrong with the template, if anything.
+    /// The flaw of the template, if it has one.
     pub(crate) fn flaw(&self) -> Option<&'static str> {
         matches!(self.parts.last(), Some(Piece::Bad { .. })).then_some(ONLY_KEYS)
     }

@@ -306,7 +306,7 @@ fn a_named_file_must_exist() {
     assert!(matches!(missing, Err(LoadError::Read { .. })));
 }
 
-/// What `work` gives, and the ERROR lines that it writes.
+/// The result of `work`, and the ERROR lines that it writes.
 fn logged<T>(work: impl FnOnce() -> T) -> (T, Vec<String>) {
     let lines = Lines::default();
     let writer = lines.clone();

@@ -19,7 +19,7 @@ pub enum Piece<'a> {
 /// `%(key)s` and its kin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
-    /// What stands in the parentheses; without it the place is for the mapping itself.
+    /// The key in parentheses; without a key the place is for the mapping itself.
     pub key: Option<&'a str>,
     /// Whether the conversion follows at once.
     bare: bool,

@@ -1,7 +1,7 @@
 //! JSON as Python reads and writes it, which is more than [`serde_json::Value`] has a place for: `NaN` and infinities,
 //! integers of any size, lone surrogates, and nesting without end.
 //!
-//! What has no place is held in a string behind U+10FFFF, a character that no text has a use for; where it is a
+//! A value without a place is kept in a string behind U+10FFFF, a character that no text uses; where it is a
 //! text's own, the reader doubles it. So nothing is lost between [`read`] and [`write()`], and no other JSON of this
 //! process is changed, as it would be by a feature of `serde_json`.
 
@@ -34,7 +34,7 @@ pub fn verbatim(text: &str) -> Option<&str> {
     text.strip_prefix(VERBATIM)
 }
 
-/// What a value is in JSON, also where it stands in a string.
+/// The JSON type of a value, also of one that is kept in a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `null`

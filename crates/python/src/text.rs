@@ -1,4 +1,4 @@
-//! What Python and oslo.utils make of texts.
+//! Functions of Python and oslo.utils on texts.
 
 use std::fmt::Write as _;
 

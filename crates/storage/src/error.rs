@@ -8,7 +8,7 @@ use crate::{arg::Unstorable, row::Undecodable};
 /// The result of a statement.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a statement can fail with.
+/// The errors of a statement.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -30,7 +30,7 @@ pub enum Error {
         row: String,
         /// The column, as the driver names it.
         column: String,
-        /// What the driver says.
+        /// The message of the driver.
         source: sqlx::Error,
     },
     /// The first connection could not be made.
@@ -38,7 +38,7 @@ pub enum Error {
     Connect {
         /// The database, without its password.
         target: String,
-        /// What the driver says.
+        /// The message of the driver.
         source: sqlx::Error,
     },
     /// A database URL or a connection option that cannot be used.

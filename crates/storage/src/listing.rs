@@ -14,11 +14,11 @@ pub struct Column {
     pub name: &'static str,
     /// The column behind it.
     pub sql: &'static str,
-    /// What it holds.
+    /// Its type.
     pub kind: ColumnKind,
 }
 
-/// What a filtered column holds.
+/// The type of a filtered column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnKind {
     /// Text of at most so many characters; a longer value matches nothing.

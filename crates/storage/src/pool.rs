@@ -59,7 +59,7 @@ const FULL_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// How long closing the idle connections may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What becomes of a connection whose statement was cancelled.
+/// The treatment of a connection whose statement was cancelled.
 pub(crate) trait Recover: Connection + Sized + 'static {
     /// Makes the connection usable again; `None` closes it.
     fn recover(self) -> Option<BoxFuture<Option<Self>>>;
@@ -118,7 +118,7 @@ pub(crate) struct Lease<C: Recover> {
     state: State,
 }
 
-/// What runs on a connection in use.
+/// The state of a connection in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Nothing.

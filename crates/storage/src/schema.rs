@@ -13,7 +13,7 @@ use crate::{Db, Dialect, Exec, Result, select, sql};
 pub use revisions::{CONTRACT_HEAD, EXPAND_HEAD, Revisions};
 pub use sync::{Phase, Progress, sync};
 
-/// What a database holds.
+/// The contents of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SchemaState {
     /// No table of Keystone's.

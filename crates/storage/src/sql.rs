@@ -48,7 +48,7 @@ pub struct Query {
     lock: Option<Lock>,
 }
 
-/// What a statement read, each row decoded or not.
+/// The rows that a statement read, each decoded or with its error.
 struct Rows<T> {
     text: Cow<'static, str>,
     rows: Vec<sqlx::Result<T>>,

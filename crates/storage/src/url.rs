@@ -154,7 +154,7 @@ impl fmt::Display for DatabaseUrl {
 }
 
 impl Server {
-    /// What the driver needs to connect.
+    /// The driver's options for connecting.
     pub(crate) fn options(&self) -> Result<MySqlConnectOptions> {
         let mut options = MySqlConnectOptions::new()
             .host(&self.host)

@@ -1,4 +1,4 @@
-//! What came back, and short ways to insist on it.
+//! Answers, with assertions about them.
 
 use axum::http::HeaderMap;
 use serde_json::Value;

@@ -52,7 +52,7 @@ impl Cloud {
         }
     }
 
-    /// What `work` is done with, and the SQL that it took.
+    /// The result of `work`, and the SQL that it ran.
     pub async fn statements<T>(&self, work: impl Future<Output = T>) -> (T, Vec<String>) {
         self.statements.during(work).await
     }

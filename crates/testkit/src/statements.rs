@@ -1,4 +1,4 @@
-//! What a cloud asks of its database: the statements of a test, and a list of all that ever ran.
+//! SQL statements of a cloud: those of a test, and a list of all that ran.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -25,7 +25,7 @@ impl Statements {
         }))
     }
 
-    /// What runs on the database while `work` is done.
+    /// The statements that run during `work`.
     pub(crate) async fn during<T>(&self, work: impl Future<Output = T>) -> (T, Vec<String>) {
         let set = |now| {
             let mut heard = self.0.lock().expect("nobody panics while it is locked");

@@ -1,4 +1,4 @@
-//! What can go wrong with tokens and their keys.
+//! Errors of tokens and their keys.
 
 use std::{io, path::Path, path::PathBuf, sync::Arc};
 
@@ -25,7 +25,7 @@ pub enum Error {
     NotRepresentable {
         /// The token's field.
         field: &'static str,
-        /// What it held.
+        /// Its value.
         value: String,
     },
 
@@ -48,7 +48,7 @@ pub enum Error {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: Arc<io::Error>,
     },
 

@@ -215,7 +215,7 @@ pub(crate) fn render_uuid(bytes: &[u8]) -> Result<String> {
     Ok(uuid.simple().to_string())
 }
 
-/// What Python's `uuid.UUID()` takes for one.
+/// Parses a UUID as leniently as Python's `uuid.UUID()`.
 pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
     uuid_digits(text).and_then(|digits| Uuid::try_parse(&digits).ok())
 }

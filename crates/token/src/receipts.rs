@@ -10,7 +10,7 @@ use crate::methods::Methods;
 use crate::msgpack::{Packer, Unpacker};
 use crate::ring::KeyRing;
 
-/// What a receipt carries; times are UTC.
+/// A decoded receipt; times are UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The user who authenticates.

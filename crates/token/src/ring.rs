@@ -64,11 +64,11 @@ struct State {
     settled: bool,
     /// When a set other than `keys` appeared.
     held_since: Option<Instant>,
-    /// What was logged about it.
+    /// The last logged message.
     complaints: Vec<String>,
 }
 
-/// What to do with a set of keys that was found.
+/// The decision about a set of keys that was found.
 enum Verdict {
     Take(Result<Arc<KeySet>>),
     /// Stay with the last good set, for this reason.

@@ -1,10 +1,10 @@
-//! What a token says.
+//! The decoded token: scope, origin, methods, times.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::NaiveDateTime;
 use uuid::Uuid;
 
-/// What a Fernet token carries; times are UTC.
+/// A decoded Fernet token; times are UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     /// The user who authenticated; for a trust, the trustee.
@@ -68,7 +68,7 @@ pub enum Origin {
     },
 }
 
-/// What an identity provider said about a user.
+/// The attributes of a user that an identity provider vouched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Federation {
     /// The groups that the mapping gave.

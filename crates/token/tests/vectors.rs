@@ -98,7 +98,7 @@ fn origin(version: &Value, said: &Value) -> Origin {
     }
 }
 
-/// What is sealed, as hexadecimal digits, and the container's timestamp.
+/// The sealed payload in hexadecimal digits, and the container's timestamp.
 fn unseal(sealed: &str, vectors: &Value) -> (String, u64) {
     let key = fernet::Fernet::new(vectors["keys"]["primary"].as_str().unwrap()).unwrap();
     let payload = key.decrypt_at_time(sealed, None, 0x7fff_ffff).unwrap();

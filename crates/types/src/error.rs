@@ -1,4 +1,4 @@
-//! What a client sees when something fails, and what the log learns beside it.
+//! Errors: the client's answer, and the cause for the log.
 //!
 //! One variant for each way in which the answers differ; Keystone's hundred exception
 //! classes mostly differ in a noun. Texts that Keystone masks (`SecurityError`) carry the
@@ -88,7 +88,7 @@ pub enum Error {
     Conflict {
         /// `project`, `user` …
         kind: &'static str,
-        /// What it collides with.
+        /// The existing resource.
         detail: String,
     },
 
@@ -107,7 +107,7 @@ pub enum Error {
     Unavailable {
         /// Seconds after which to try again.
         retry_after: u32,
-        /// What is away, for the log.
+        /// The unavailable service, for the log.
         source: Cause,
     },
 

@@ -1,6 +1,6 @@
 //! How a collection is narrowed and paged.
 
-/// What a client asked of a collection: filters on named attributes, and which page.
+/// The query of a collection: filters on named attributes, and the page.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
     /// All must hold.

@@ -1,4 +1,4 @@
-//! What `PATCH` means.
+//! The semantics of `PATCH`.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! What a rule is asked, in the words of `keystone/common/rbac_enforcer/enforcer.py`.
+//! The question that a rule is asked, with the names of `keystone/common/rbac_enforcer/enforcer.py`.
 
 use std::sync::Arc;
 

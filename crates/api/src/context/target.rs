@@ -4,7 +4,7 @@ use keystone_types::{Error, Result};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// What a rule sees as `target`, besides the ids in the path. Built by code, never copied from a request as it is.
+/// The `target` of a rule, besides the ids in the path. Built by code, never copied from a request as it is.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyTarget(pub(super) Map<String, Value>);
 

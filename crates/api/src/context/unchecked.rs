@@ -1,4 +1,4 @@
-//! What can be read before a rule is asked.
+//! Reads that are allowed before a rule is asked.
 
 use std::sync::Arc;
 

@@ -14,7 +14,7 @@ const EXCHANGES: &str = include_str!("../../tests/discovery/exchanges.json");
 const HOMES: &str = include_str!("../../tests/discovery/json-home.json");
 pub(crate) const ACCEPTS: &str = include_str!("../../tests/discovery/accept.json");
 
-/// What a client sees: status, headers (with the length that the server adds) and body.
+/// An answer as a client sees it: status, headers (with the length that the server adds) and body.
 pub(crate) async fn seen(response: Response) -> (u16, BTreeMap<String, String>, String) {
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();

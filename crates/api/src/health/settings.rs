@@ -20,7 +20,7 @@ pub struct Health {
     pub ignore_proxied_requests: bool,
 }
 
-/// What the answer depends on.
+/// The checks that decide about the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Check {
     /// `disable_by_file`: unavailable while the file is there.

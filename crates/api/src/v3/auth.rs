@@ -182,7 +182,7 @@ fn caller_id(cx: &Context) -> &str {
         .unwrap_or_default()
 }
 
-/// What the rules about tokens may look at.
+/// The policy target of rules about tokens.
 fn token_target(token: Option<&AuthToken>) -> Result<PolicyTarget> {
     let Some(token) = token else {
         return Ok(PolicyTarget::new());

@@ -45,7 +45,7 @@ pub(crate) fn routes() -> Routes {
     })
 }
 
-/// What is done to a grant, and the rules for it on the system.
+/// An action on grants: its rule, and those for the system.
 struct Action {
     rule: &'static str,
     system_user: &'static str,

@@ -158,7 +158,7 @@ async fn one_association_takes_the_place_of_another() {
         failure(catalog.check_policy_association(&other, elsewhere).await),
         missing
     );
-    // What is not there needs no end.
+    // Deleting an association that does not exist succeeds.
     catalog.dissociate_policy(&one, with).await.unwrap();
     catalog
         .check_policy_association(&other, with)

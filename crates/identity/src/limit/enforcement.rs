@@ -26,7 +26,7 @@ impl EnforcementModel {
         }
     }
 
-    /// What clients are told about it.
+    /// The description that clients see.
     pub fn description(self) -> &'static str {
         match self {
             Self::Flat => {

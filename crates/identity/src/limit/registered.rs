@@ -25,7 +25,7 @@ pub struct RegisteredLimit {
     /// The limit; -1 for none.
     #[serde(deserialize_with = "whole")]
     pub default_limit: i64,
-    /// What it is for.
+    /// A description for people.
     #[serde(default)]
     pub description: Option<String>,
 }

@@ -172,7 +172,7 @@ impl<'a> Translation<'a> {
         Ok(())
     }
 
-    /// What follows a backslash, inside and outside of a class.
+    /// Parses an escape after its backslash, inside or outside of a class.
     fn escaped(&mut self) -> Result<Item, InvalidPattern> {
         let Some(c) = self.next() else {
             return Err(InvalidPattern("a backslash ends the pattern".to_owned()));
@@ -302,7 +302,7 @@ impl<'a> Translation<'a> {
         self.flags(at_start)
     }
 
-    /// What stands before the next `end`.
+    /// Takes the text before the next `end`.
     fn until(&mut self, end: char) -> Result<&'a str, InvalidPattern> {
         let parts = self.rest.split_once(end);
         let (before, after) = parts.ok_or_else(|| InvalidPattern(format!("a {end} is missing")))?;
@@ -326,7 +326,7 @@ impl<'a> Translation<'a> {
             return Err(InvalidPattern(text.to_owned()));
         }
         self.multiline |= flags.contains('m');
-        // What `u` asks for is so anyway.
+        // The flag `u` is the default.
         let flags = flags.replace('u', "");
         if end == ':' || !flags.is_empty() {
             self.out.extend(["(?", &flags]);

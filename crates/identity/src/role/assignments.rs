@@ -39,7 +39,7 @@ pub struct AssignmentQuery {
     pub names: bool,
 }
 
-/// What the listed assignments are on.
+/// The scope of the listed assignments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AssignmentScope {
     /// A project.

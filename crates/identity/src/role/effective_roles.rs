@@ -32,7 +32,7 @@ const APPLIES: &str = "\
 /// A `WITH` that names the assignments of a user as `assigned`, and the projects on which these take effect as `reached`.
 const REACHABLE_PROJECTS: &str = include_str!("effective_roles/reachable_projects.sql");
 
-/// What the effective roles of a user are computed from: the user, the groups, and the implied roles.
+/// A user with everything that effective roles are computed from: groups and implied roles.
 #[derive(Debug)]
 pub struct Holder {
     actors: Actors,

@@ -18,7 +18,7 @@ pub enum Actor {
     Group(String),
 }
 
-/// What the role is granted on.
+/// The target of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum GrantTarget {
     /// A project, or its descendants.
@@ -136,7 +136,7 @@ impl Grant {
 impl Identity {
     /// Grants a role; a grant that exists stays.
     ///
-    /// What it refers to is locked, because `assignment` has no foreign keys to users, groups, projects and domains.
+    /// The rows that it refers to are locked: `assignment` has no foreign keys to users, groups, projects and domains.
     pub async fn create_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
         transaction!(self.db, |tx| {
             let role = shared_lock::role(tx, role_id).await?;

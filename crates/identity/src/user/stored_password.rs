@@ -14,7 +14,7 @@ pub(crate) enum SetBy {
     User,
 }
 
-/// What a user's options say about a new password.
+/// Whether a new password expires, by the options of its user.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Expiry {
     /// `ignore_password_expiry`

@@ -20,7 +20,7 @@ pub(crate) struct Sandbox {
     dir: TempDir,
 }
 
-/// What a command did.
+/// The output of a command.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) status: i32,

@@ -44,7 +44,7 @@ const fn revision(
     }
 }
 
-/// What is created before anything else in an empty database.
+/// The statements that come first in an empty database.
 pub(super) const NATIVE: (&str, &str) = migration!("0000_native.sql");
 
 /// Every revision, in the order in which they run on an empty database.
