@@ -2,7 +2,7 @@
 //!
 //! Each question is one match over [`Origin`] without a wildcard, so that a new origin compiles only once every question
 //! is answered for it. The origin decides first. Where it is the user's own, the methods still may tell of a delegation:
-//! [`are_primary`] and [`AuthToken::check_caller`] are the only readers of them, as `keystone/api/_shared/delegation.py` is
+//! [`are_primary`] and [`check_caller`] are the only readers of them, as `keystone/api/_shared/delegation.py` is
 //! in Keystone. What a delegated token may create is decided where it is created, by a match over [`Delegation`].
 
 use keystone_identity::{Holder, RoleRef};
@@ -11,11 +11,9 @@ use keystone_types::{Error, Result};
 use serde_json::{Map, Value, json};
 
 use crate::auth::Auth;
-use crate::request::RequestedScope;
-use crate::scope::Scope;
+use crate::error::TokenError;
+use crate::scope::{RequestedScope, Scope};
 use crate::settings::Settings;
-use crate::token::AuthToken;
-use crate::validate::TokenError;
 
 /// The method of tokens that an EC2 signature was exchanged for.
 const EC2: &str = "ec2credential";
@@ -66,22 +64,15 @@ fn are_primary(methods: &[String], settings: &Settings) -> bool {
     !methods.is_empty() && methods.iter().all(is_primary)
 }
 
-impl AuthToken {
-    /// The delegation by which its bearer acts.
-    pub fn delegation(&self, settings: &Settings) -> Delegation<'_> {
-        Delegation::of(&self.token, settings)
+/// 403 for the token of a caller that is for other services only, as in
+/// `keystone/server/flask/request_processing/middleware/auth_context.py`.
+pub(crate) fn check_caller(token: &Token) -> Result<()> {
+    if token.methods.iter().any(|method| method == EC2) {
+        return Err(Error::Forbidden {
+            detail: "EC2 credential tokens cannot be used for authorization.".to_owned(),
+        });
     }
-
-    /// 403 for a token that is for other services only, as in
-    /// `keystone/server/flask/request_processing/middleware/auth_context.py`.
-    pub fn check_caller(&self) -> Result<()> {
-        if self.token.methods.iter().any(|method| method == EC2) {
-            return Err(Error::Forbidden {
-                detail: "EC2 credential tokens cannot be used for authorization.".to_owned(),
-            });
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// Refuses origins whose delegation this server cannot check yet.

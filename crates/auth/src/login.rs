@@ -7,7 +7,8 @@ use serde_json::Value;
 use crate::auth::Auth;
 use crate::delegation;
 use crate::methods::Verified;
-use crate::request::{Request, RequestedScope};
+use crate::request::Request;
+use crate::scope::RequestedScope;
 use crate::token::AuthToken;
 
 impl Auth {

@@ -14,8 +14,7 @@ use keystone_types::{Error, Result};
 use serde_json::Value;
 
 use crate::auth::Auth;
-use crate::request::RequestedScope;
-use crate::scope::Scope;
+use crate::scope::{RequestedScope, Scope};
 
 use password::Password;
 use token::HeldToken;

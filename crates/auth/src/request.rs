@@ -3,27 +3,14 @@
 use keystone_types::{Error, Result};
 use serde_json::Value;
 
-use crate::choice::DomainChoice;
 use crate::methods::{Method, unsupported};
+use crate::scope::RequestedScope;
 
 /// The `auth` object of `POST /v3/auth/tokens`, after its schema was checked.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) methods: Vec<Method>,
     pub(crate) scope: RequestedScope,
-}
-
-/// The scope as asked for.
-#[derive(Debug)]
-pub(crate) enum RequestedScope {
-    /// Nothing was said: the user's default project, or none.
-    Default,
-    Unscoped,
-    System,
-    Domain(DomainChoice),
-    ProjectId(String),
-    ProjectName(String, DomainChoice),
-    Trust,
 }
 
 impl Request {
@@ -68,79 +55,6 @@ fn method_names(identity: &Value) -> Vec<&str> {
         }
     }
     names
-}
-
-impl RequestedScope {
-    pub(crate) fn is_project_or_domain(&self) -> bool {
-        matches!(
-            self,
-            Self::Domain(_) | Self::ProjectId(_) | Self::ProjectName(..)
-        )
-    }
-
-    fn parse(scope: Option<&Value>) -> Result<Self> {
-        const KINDS: [&str; 5] = ["project", "domain", "unscoped", "system", "OS-TRUST:trust"];
-        let Some(scope) = scope else {
-            return Ok(Self::Default);
-        };
-        let named: Vec<&str> = match scope {
-            Value::Object(scope) => KINDS
-                .into_iter()
-                .filter(|kind| scope.contains_key(*kind))
-                .collect(),
-            // `in` of Python finds the word in the text (`keystone/auth/core.py`).
-            Value::String(text) => KINDS
-                .into_iter()
-                .filter(|kind| text.contains(kind))
-                .collect(),
-            _ => Vec::new(),
-        };
-        let [kind] = named[..] else {
-            return Err(Error::expecting(
-                "system, project, domain, OS-TRUST:trust or unscoped",
-                "scope",
-            ));
-        };
-        let content = scope.get(kind);
-        match (kind, content) {
-            ("system", _) => Ok(Self::System),
-            ("unscoped", _) => Ok(Self::Unscoped),
-            ("domain", Some(domain)) => Ok(Self::Domain(DomainChoice::parse(domain))),
-            ("project", Some(project)) => Self::project(project),
-            ("OS-TRUST:trust", Some(trust)) => match trust.get("id").and_then(Value::as_str) {
-                Some(id) if !id.is_empty() => Ok(Self::Trust),
-                _ => Err(Error::expecting("trust_id", "trust")),
-            },
-            _ => Err(Error::Validation(
-                "string indices must be integers, not 'str'".to_owned(),
-            )),
-        }
-    }
-
-    fn project(project: &Value) -> Result<Self> {
-        match project
-            .get("name")
-            .and_then(Value::as_str)
-            .filter(|name| !name.is_empty())
-        {
-            Some(name) => {
-                let domain = project
-                    .get("domain")
-                    .ok_or_else(|| Error::expecting("domain", "project"))?;
-                Ok(Self::ProjectName(
-                    name.to_owned(),
-                    DomainChoice::parse(domain),
-                ))
-            }
-            None => Ok(Self::ProjectId(
-                project
-                    .get("id")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned(),
-            )),
-        }
-    }
 }
 
 /// 400 for an object that has neither an id nor a name.

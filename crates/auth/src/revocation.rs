@@ -12,7 +12,7 @@ use keystone_types::same_id;
 
 use crate::auth::Auth;
 use crate::delegation::{Revocable, revocable};
-use crate::validate::TokenError;
+use crate::error::TokenError;
 
 #[derive(Debug, sqlx::FromRow)]
 struct Event {

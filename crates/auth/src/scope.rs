@@ -9,9 +9,7 @@ use serde_json::Value;
 
 use crate::auth::Auth;
 use crate::choice::{DomainChoice, masked};
-use crate::request::RequestedScope;
-use crate::token::AuthToken;
-use crate::validate::TokenError;
+use crate::error::{TokenError, disabled};
 
 /// Where a token holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +24,19 @@ pub enum Scope {
     System,
 }
 
+/// The scope as asked for.
+#[derive(Debug)]
+pub(crate) enum RequestedScope {
+    /// Nothing was said: the user's default project, or none.
+    Default,
+    Unscoped,
+    System,
+    Domain(DomainChoice),
+    ProjectId(String),
+    ProjectName(String, DomainChoice),
+    Trust,
+}
+
 impl Scope {
     /// The scope as a token carries it.
     pub(crate) fn ids(&self) -> ScopeIds {
@@ -34,6 +45,79 @@ impl Scope {
             Self::Project(project) => ScopeIds::Project(project.id.clone()),
             Self::Domain(domain) => ScopeIds::Domain(domain.id.clone()),
             Self::System => ScopeIds::System,
+        }
+    }
+}
+
+impl RequestedScope {
+    pub(crate) fn is_project_or_domain(&self) -> bool {
+        matches!(
+            self,
+            Self::Domain(_) | Self::ProjectId(_) | Self::ProjectName(..)
+        )
+    }
+
+    pub(crate) fn parse(scope: Option<&Value>) -> Result<Self> {
+        const KINDS: [&str; 5] = ["project", "domain", "unscoped", "system", "OS-TRUST:trust"];
+        let Some(scope) = scope else {
+            return Ok(Self::Default);
+        };
+        let named: Vec<&str> = match scope {
+            Value::Object(scope) => KINDS
+                .into_iter()
+                .filter(|kind| scope.contains_key(*kind))
+                .collect(),
+            // `in` of Python finds the word in the text (`keystone/auth/core.py`).
+            Value::String(text) => KINDS
+                .into_iter()
+                .filter(|kind| text.contains(kind))
+                .collect(),
+            _ => Vec::new(),
+        };
+        let [kind] = named[..] else {
+            return Err(Error::expecting(
+                "system, project, domain, OS-TRUST:trust or unscoped",
+                "scope",
+            ));
+        };
+        let content = scope.get(kind);
+        match (kind, content) {
+            ("system", _) => Ok(Self::System),
+            ("unscoped", _) => Ok(Self::Unscoped),
+            ("domain", Some(domain)) => Ok(Self::Domain(DomainChoice::parse(domain))),
+            ("project", Some(project)) => Self::project(project),
+            ("OS-TRUST:trust", Some(trust)) => match trust.get("id").and_then(Value::as_str) {
+                Some(id) if !id.is_empty() => Ok(Self::Trust),
+                _ => Err(Error::expecting("trust_id", "trust")),
+            },
+            _ => Err(Error::Validation(
+                "string indices must be integers, not 'str'".to_owned(),
+            )),
+        }
+    }
+
+    fn project(project: &Value) -> Result<Self> {
+        match project
+            .get("name")
+            .and_then(Value::as_str)
+            .filter(|name| !name.is_empty())
+        {
+            Some(name) => {
+                let domain = project
+                    .get("domain")
+                    .ok_or_else(|| Error::expecting("domain", "project"))?;
+                Ok(Self::ProjectName(
+                    name.to_owned(),
+                    DomainChoice::parse(domain),
+                ))
+            }
+            None => Ok(Self::ProjectId(
+                project
+                    .get("id")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned(),
+            )),
         }
     }
 }
@@ -143,10 +227,6 @@ impl Auth {
     }
 
     /// The catalog of a token's scope, rendered; none for an unscoped token.
-    pub async fn catalog_of(&self, token: &AuthToken) -> Result<Option<Arc<Value>>> {
-        self.catalog_for(&token.token).await
-    }
-
     pub(crate) async fn catalog_for(&self, token: &Token) -> Result<Option<Arc<Value>>> {
         if token.scope == ScopeIds::Unscoped {
             return Ok(None);
@@ -171,11 +251,5 @@ fn usable(project: ProjectRef) -> Result<ProjectRef> {
     Err(Error::unauthorized(format!(
         "project {} or its domain is disabled",
         project.id
-    )))
-}
-
-pub(crate) fn disabled(kind: &str, id: &str) -> TokenError {
-    TokenError::Failed(Error::Missing(format!(
-        "Unable to validate token because {kind} {id} is disabled"
     )))
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::validate::TokenError;
+use crate::error::TokenError;
 
 /// Lookups by key; clones share them. A caller arriving during a lookup joins the next one, which begins when the running
 /// one ends and serves all who joined: no answer is older than its question.

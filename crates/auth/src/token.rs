@@ -4,10 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use keystone_identity::{DomainRef, ProjectRef, RoleRef, Subject};
 use keystone_token::Token;
-use keystone_types::{render_time, render_zoneless_time};
+use keystone_types::{Result, render_time, render_zoneless_time};
 use serde_json::{Map, Value, json};
 
-use crate::delegation;
+use crate::delegation::{self, Delegation};
 use crate::scope::Scope;
 use crate::settings::Settings;
 
@@ -51,6 +51,16 @@ impl AuthToken {
             Scope::Project(project) => Some(project),
             Scope::Unscoped | Scope::Domain(_) | Scope::System => None,
         }
+    }
+
+    /// The delegation by which its bearer acts.
+    pub fn delegation(&self, settings: &Settings) -> Delegation<'_> {
+        Delegation::of(&self.token, settings)
+    }
+
+    /// 403 for a token that a caller must not use for requests.
+    pub fn check_caller(&self) -> Result<()> {
+        delegation::check_caller(&self.token)
     }
 
     /// The dictionary that policy rules call credentials: what oslo.context's `to_policy_values` has, and the token as

@@ -15,39 +15,9 @@ use serde_json::Value;
 
 use crate::auth::Auth;
 use crate::delegation;
+use crate::error::{TokenError, disabled};
 use crate::scope::Scope;
-use crate::scope::disabled;
 use crate::token::AuthToken;
-
-/// Why a token can't be used.
-#[derive(Clone, Debug)]
-pub enum TokenError {
-    /// The token itself is invalid: 404 for a subject token, as if absent for a caller's.
-    NotFound(String),
-    /// Something that it names is gone or refused, or this server failed.
-    Failed(Error),
-}
-
-impl TokenError {
-    /// The answer to somebody who asks about the token.
-    pub fn into_error(self) -> Error {
-        match self {
-            Self::NotFound(text) => Error::Missing(text),
-            Self::Failed(error) => error,
-        }
-    }
-
-    /// Whether this server failed, whatever the token is.
-    pub(crate) fn is_ours(&self) -> bool {
-        matches!(self, Self::Failed(error) if error.status() >= 500)
-    }
-}
-
-impl From<Error> for TokenError {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
 
 impl Auth {
     /// Validates a token; it may have expired up to `window` ago.
@@ -67,6 +37,11 @@ impl Auth {
             self.catalog_for(&opened),
         );
         Ok((token?, catalog?))
+    }
+
+    /// The catalog of a token's scope, rendered; none for an unscoped token.
+    pub async fn catalog_of(&self, token: &AuthToken) -> Result<Option<Arc<Value>>> {
+        self.catalog_for(&token.token).await
     }
 
     async fn validate_opened(

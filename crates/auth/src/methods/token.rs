@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::Verified;
 use crate::auth::Auth;
 use crate::delegation;
-use crate::request::RequestedScope;
-use crate::validate::TokenError;
+use crate::error::TokenError;
+use crate::scope::RequestedScope;
 
 pub(super) const NAME: &str = "token";
 

@@ -1,0 +1,39 @@
+//! The errors of tokens that are opened or validated.
+
+use keystone_types::Error;
+
+/// Why a token can't be used.
+#[derive(Clone, Debug)]
+pub enum TokenError {
+    /// The token itself is invalid: 404 for a subject token, as if absent for a caller's.
+    NotFound(String),
+    /// Something that it names is gone or refused, or this server failed.
+    Failed(Error),
+}
+
+impl TokenError {
+    /// The answer to somebody who asks about the token.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::NotFound(text) => Error::Missing(text),
+            Self::Failed(error) => error,
+        }
+    }
+
+    /// Whether this server failed, whatever the token is.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.status() >= 500)
+    }
+}
+
+impl From<Error> for TokenError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+pub(crate) fn disabled(kind: &str, id: &str) -> TokenError {
+    TokenError::Failed(Error::Missing(format!(
+        "Unable to validate token because {kind} {id} is disabled"
+    )))
+}
