@@ -1,7 +1,7 @@
 //! Domain configuration: options of `keystone.conf` that a domain overrides. Sensitive ones are stored in a table of their
 //! own and never shown.
 
-mod rules;
+pub(crate) mod rules;
 
 use keystone_storage::{Exec, Query, Tx, sql, transaction};
 use keystone_types::{Error, Result, json, to_python_json};
@@ -10,23 +10,10 @@ use serde_json::{Map, Value};
 use crate::identity::Identity;
 use crate::{domain, project};
 
-pub use rules::ConfigOptions;
-use rules::{check_patch, invalid, not_found};
+use rules::{Config, ConfigPart, check_patch, invalid, not_found};
 
 /// Stored values that are false in Python.
 const FALSE: [&str; 7] = ["null", "false", "0", "0.0", "\"\"", "[]", "{}"];
-
-/// Groups of options with their values.
-pub type Config = Map<String, Value>;
-
-/// Which part of a configuration: all of it, a group, or an option in one.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ConfigPart<'a> {
-    /// The group.
-    pub group: Option<&'a str>,
-    /// The option; only in a group.
-    pub option: Option<&'a str>,
-}
 
 #[derive(Debug, sqlx::FromRow)]
 struct Row {

@@ -2,8 +2,7 @@
 
 use chrono::Duration;
 
-use crate::domain_config::ConfigOptions;
-use crate::limit::enforcement::EnforcementModel;
+use crate::domain_config::rules::ConfigOptions;
 use crate::password::{Algorithm, Options, PasswordRegex};
 
 /// Options of `[identity]`, `[resource]`, `[security_compliance]`, `[token]` and `[revoke]` that
@@ -114,6 +113,46 @@ impl Default for Settings {
             enforcement_model: EnforcementModel::default(),
             compliance: Compliance::default(),
             config_options: ConfigOptions::default(),
+        }
+    }
+}
+
+/// `[unified_limit] enforcement_model`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EnforcementModel {
+    /// Limits do not constrain each other.
+    #[default]
+    Flat,
+    /// No limit of a project is greater than that of its domain.
+    StrictTwoLevel,
+}
+
+impl EnforcementModel {
+    /// Its name in `keystone.conf` and on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flat => "flat",
+            Self::StrictTwoLevel => "strict_two_level",
+        }
+    }
+
+    /// The description that clients see.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Flat => {
+                "Limit enforcement and validation does not take project hierarchy into consideration."
+            }
+            Self::StrictTwoLevel => {
+                "This model requires project hierarchy never exceeds a depth of two"
+            }
+        }
+    }
+
+    /// How deep the project tree may be.
+    pub fn max_project_tree_depth(self) -> Option<usize> {
+        match self {
+            Self::Flat => None,
+            Self::StrictTwoLevel => Some(2),
         }
     }
 }

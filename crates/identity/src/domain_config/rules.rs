@@ -5,7 +5,17 @@ use std::collections::BTreeMap;
 use keystone_types::{Error, Result};
 use serde_json::{Map, Value};
 
-use super::{Config, ConfigPart};
+/// Groups of options with their values.
+pub type Config = Map<String, Value>;
+
+/// Which part of a configuration: all of it, a group, or an option in one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConfigPart<'a> {
+    /// The group.
+    pub group: Option<&'a str>,
+    /// The option; only in a group.
+    pub option: Option<&'a str>,
+}
 
 /// The options that a domain may override, with their values in `keystone.conf`.
 #[derive(Clone, Debug)]

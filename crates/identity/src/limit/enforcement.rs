@@ -6,46 +6,7 @@ use keystone_types::{Error, Result};
 use crate::identity::Identity;
 use crate::limit::Limit;
 use crate::limit::registered::{RegisteredLimit, registered_for};
-
-/// `[unified_limit] enforcement_model`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EnforcementModel {
-    /// Limits do not constrain each other.
-    #[default]
-    Flat,
-    /// No limit of a project is greater than that of its domain.
-    StrictTwoLevel,
-}
-
-impl EnforcementModel {
-    /// Its name in `keystone.conf` and on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Flat => "flat",
-            Self::StrictTwoLevel => "strict_two_level",
-        }
-    }
-
-    /// The description that clients see.
-    pub fn description(self) -> &'static str {
-        match self {
-            Self::Flat => {
-                "Limit enforcement and validation does not take project hierarchy into consideration."
-            }
-            Self::StrictTwoLevel => {
-                "This model requires project hierarchy never exceeds a depth of two"
-            }
-        }
-    }
-
-    /// How deep the project tree may be.
-    pub fn max_project_tree_depth(self) -> Option<usize> {
-        match self {
-            Self::Flat => None,
-            Self::StrictTwoLevel => Some(2),
-        }
-    }
-}
+use crate::settings::EnforcementModel;
 
 impl Identity {
     /// Refuses a project tree that is deeper than the enforcement model allows; Keystone does not start with one
