@@ -1,4 +1,4 @@
-//! Credentials: what is in the database, and who reaches which.
+//! Credentials: the stored rows, and which callers reach which.
 
 use std::path::PathBuf;
 use std::sync::Arc;

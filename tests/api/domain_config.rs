@@ -1,4 +1,4 @@
-//! Domain configuration: what is sensitive is kept apart, and never comes back.
+//! Domain configuration: sensitive options are stored apart and never returned.
 
 use keystone::storage::sql;
 use keystone_testkit::Cloud;

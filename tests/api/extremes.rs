@@ -1,5 +1,5 @@
-//! Times and numbers at the edge of what types and columns hold: each is read or told to be wrong,
-//! on every route that takes one.
+//! Times and numbers at the limits of types and columns: every route that takes one reads it, or refuses it with a
+//! message.
 
 use keystone_testkit::Cloud;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Rows that another writer made: what Python's `json` can say, what nobody can read, and times in both spellings.
+//! Rows of other writers: all that Python's `json` can write, unreadable rows, and times in both spellings.
 
 mod times;
 mod unreadable;

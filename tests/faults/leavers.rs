@@ -1,4 +1,4 @@
-//! Clients that leave in the middle: of sending a request, of waiting for its answer, of reading it.
+//! Clients that disconnect while they send a request, wait for its answer, or read it.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! Answers without what chance and time made of them; `record.py` hides the same.
+//! Removes ids and times from answers, as `record.py` does.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

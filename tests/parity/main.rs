@@ -1,5 +1,5 @@
-//! Asks what Python Keystone was asked, and insists on its answers: `record` made the recordings
-//! from `scenarios/`.
+//! Replays recorded requests and compares the answers with those of Python Keystone: `record` made the recordings from
+//! `scenarios/`.
 
 mod hide;
 mod questions;

@@ -1,4 +1,4 @@
-//! Writers of one thing at the same time: each is answered, none with a conflict that is none.
+//! Concurrent writers of one resource: each is answered, and none with a false conflict.
 
 use keystone::storage::sql;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What is checked before a row is written holds after it too.
+//! What is checked before a row is written still holds when the transaction commits.
 
 use keystone::Settings;
 use keystone::storage::sql;

@@ -1,5 +1,5 @@
-//! Many writers at once, at two nodes of one database: nothing that was answered with success is lost, nobody is told of
-//! a conflict that is none, and what is checked before a write still holds after it.
+//! Many concurrent writers at two nodes of one database: no write that was answered with success is lost, no conflict is
+//! false, and what is checked before a write still holds after it.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 

@@ -1,4 +1,4 @@
-//! Passwords take long to hash, and everything can change meanwhile.
+//! Changes of an account while its password is hashed, which takes long.
 
 use keystone::Settings;
 use keystone_testkit::Cloud;

@@ -1,4 +1,4 @@
-//! Ids in another spelling than the row's: the database finds the row, and what is done about it is done about the row.
+//! Ids in another spelling than the row's: the database finds the row, and everything that follows uses the stored id.
 
 use keystone::storage::Dialect;
 use keystone_testkit::{Cloud, Session};

@@ -1,4 +1,4 @@
-//! What ends the tokens of a user: every event of the identity, on both nodes.
+//! Everything that ends the tokens of a user, on both nodes.
 
 use chrono::Duration;
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! Everything that happens to what tokens stand for, and which tokens outlive it: as Keystone
-//! has it, at the node that did it and at another, asked before or not.
+//! Every change to what tokens depend on, and which tokens outlive it, as in Keystone: at the node that made the change
+//! and at another, with and without an earlier validation.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! Many at the same time: nobody gets another's identity, and nothing is used up.
+//! Concurrent requests: no caller gets another's identity, and no resource is exhausted.
 
 use std::time::Duration;
 

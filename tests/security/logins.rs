@@ -1,4 +1,4 @@
-//! Logins: what they cost, what they tell, and what they insist on.
+//! Logins: their cost, their messages, and their checks.
 
 use keystone::Settings;
 use keystone::storage::sql;

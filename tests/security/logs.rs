@@ -1,4 +1,4 @@
-//! What is written to the log, and what never is.
+//! The log: which facts it has, and that it has no secrets.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};

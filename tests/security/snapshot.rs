@@ -1,4 +1,4 @@
-//! A database as it was at one moment, to go back to.
+//! A snapshot of a database, to restore it.
 
 use keystone::storage::{Db, Dialect, Tx, sql, transaction};
 

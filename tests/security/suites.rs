@@ -1,4 +1,4 @@
-//! What the generated suites share: the recorded cloud, its holders of tokens, and the questions.
+//! Shared by the generated suites: the recorded cloud, its holders of tokens, and the questions.
 
 use std::collections::HashMap;
 

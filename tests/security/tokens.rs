@@ -1,4 +1,4 @@
-//! How long tokens last, and what is left of them.
+//! The lifetime of tokens.
 
 use chrono::Duration;
 use keystone::Settings;

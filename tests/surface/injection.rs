@@ -1,4 +1,4 @@
-//! Nothing that a request says gets into what a rule is asked about.
+//! No part of a request can replace the target or the credentials of a rule.
 
 use std::collections::BTreeSet;
 

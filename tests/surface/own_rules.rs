@@ -1,4 +1,4 @@
-//! What an operator's own rules can decide by.
+//! Rules of operators: which targets and attributes they can use.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};

@@ -194,7 +194,7 @@ fn without_body(mut response: Response) -> Response {
     response.map(|_| Body::empty())
 }
 
-/// A token that is no good counts as none; one whose user or project is gone is a failure.
+/// An invalid token counts as none; a token whose user or project does not exist is an error.
 async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Error> {
     let Some(token) = header_text(headers, "x-auth-token").filter(|token| !token.is_empty()) else {
         return Ok(Caller::Nobody);

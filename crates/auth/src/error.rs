@@ -12,7 +12,7 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// The answer to somebody who asks about the token.
+    /// The answer to a request about the token.
     pub fn into_error(self) -> Error {
         match self {
             Self::NotFound(text) => Error::Missing(text),

@@ -1,4 +1,4 @@
-//! A token that was found valid, with everything it stands for at this moment.
+//! A validated token with its current user, scope and roles.
 
 use std::sync::{Arc, OnceLock};
 

@@ -38,7 +38,7 @@ pub(crate) fn serialize<S: Serializer>(
     map.end()
 }
 
-/// Drops what a client may send and nobody stores: the API adds `links` itself, and
+/// Drops attributes that clients may send but that are not stored: the API adds `links` itself, and
 /// Keystone overwrites an attribute called `extra`.
 pub(crate) fn drop_unstored(extra: &mut Extra) {
     for name in ["links", "extra"] {

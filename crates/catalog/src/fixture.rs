@@ -46,7 +46,7 @@ fn server() -> Option<String> {
 
 async fn on_server(url: &str) -> String {
     let name = format!("test_{}", new_id());
-    // The name is made here, so that it can stand in the text.
+    // The name is generated, so it is safe in the text.
     let create: &'static str = Box::leak(format!("CREATE DATABASE {name}").into_boxed_str());
     sql(create).execute(&open(url).await).await.unwrap();
     let (base, _) = url.rsplit_once('/').unwrap();

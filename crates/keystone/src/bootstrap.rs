@@ -242,7 +242,7 @@ impl Keystone {
                 info!(prior, implied, "created the implied role");
             }
         }
-        // From the time before there was a manager in between.
+        // Before Keystone had the role `manager`, `admin` implied `member` directly.
         sql("DELETE FROM implied_role WHERE prior_role_id = ? AND implied_role_id = ?")
             .bind(&admin)
             .bind(&member)

@@ -1,7 +1,7 @@
 //! Cascades: what a crate deletes of its own tables when another crate deletes projects, users, groups or roles.
 //!
-//! The tables have few foreign keys. A crate therefore declares statements as data, and whoever deletes the resources runs
-//! them in the transaction of the deletion. Neither crate needs to know the other.
+//! The tables have few foreign keys. A crate therefore declares statements as data, and the crate that deletes the
+//! resources runs them in the transaction of the deletion. Neither crate needs to know the other.
 
 use chrono::NaiveDateTime;
 use keystone_types::Result;

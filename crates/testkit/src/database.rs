@@ -42,7 +42,7 @@ fn variable(name: &str) -> Option<String> {
 async fn on_server(url: &str) -> Db {
     let name = format!("test_{}", keystone::types::new_id());
     let admin = open(url).await;
-    // The name is made here, so that it can stand in the text.
+    // The name is generated, so it is safe in the text.
     let create: &'static str = Box::leak(format!("CREATE DATABASE {name}").into_boxed_str());
     sql(create)
         .execute(&admin)

@@ -13,7 +13,7 @@ use crate::Resource;
 /// A result whose error a client can be shown.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A cause, shared by all to whom the failure happens.
+/// A cause, which all clones of its error share.
 type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
 /// A failure, named after what the client sees.

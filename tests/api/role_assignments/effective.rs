@@ -1,4 +1,4 @@
-//! `?effective`: what grants come to.
+//! `?effective`: grants expanded to users, projects and roles.
 
 use std::collections::BTreeSet;
 

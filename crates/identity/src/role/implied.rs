@@ -1,4 +1,4 @@
-//! Implied roles: whoever holds the prior role holds the implied one too.
+//! Implied roles: a user with the prior role has the implied one too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
