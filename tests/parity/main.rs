@@ -72,7 +72,6 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     health
     immutable_domains
     implied_roles
-    removed_routes
     limit_clean_up
     limit_input
     limit_lists
@@ -95,6 +94,7 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     proxies_parsed
     registered_limit_conflicts
     registered_limits
+    removed_routes
     revoked_by_event
     role_assignments
     role_assignments_narrowed
