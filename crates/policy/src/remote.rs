@@ -33,10 +33,11 @@ impl Remote {
 mod client {
     use std::fs;
     use std::path::Path;
-    use std::sync::OnceLock;
+    use std::sync::{Arc, OnceLock};
 
     use keystone_python::{self as python, json};
     use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+    use rustls::crypto::aws_lc_rs::default_provider;
     use serde_json::{Value, json};
     use ureq::tls::{
         Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem,
@@ -127,7 +128,9 @@ mod client {
     }
 
     fn tls(settings: &RemoteSettings) -> Result<TlsConfig, String> {
-        let mut tls = TlsConfig::builder().disable_verification(!settings.verify);
+        let mut tls = TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(Arc::new(default_provider()))
+            .disable_verification(!settings.verify);
         if let Some(path) = &settings.ca_file {
             tls = tls.root_certs(RootCerts::new_with_certs(&certificates(path)?));
         }
