@@ -1,19 +1,22 @@
 //! Delegation: what the way in which a token came about decides.
 //!
-//! Each question is one match over [`Origin`] without a wildcard, so that a new origin compiles only once every question
-//! is answered for it. The origin decides first. Where it is the user's own, the methods still may tell of a delegation:
+//! Each question is one match over [`Origin`], or over [`Backing`], the record that it names, without a wildcard, so that a
+//! new origin compiles only once every question is answered for it. The origin decides first. Where it is the user's own, the methods still may tell of a delegation:
 //! [`are_primary`] and [`check_caller`] are the only readers of them, as `keystone/api/_shared/delegation.py` is
 //! in Keystone. What a delegated token may create is decided where it is created, by a match over [`Delegation`].
 
 use keystone_identity::{Holder, RoleRef};
-use keystone_token::{Origin, ScopeIds, Token};
+use keystone_token::{Federation, Origin, ScopeIds, Token};
 use keystone_types::{Error, Result};
 use serde_json::{Map, Value, json};
 
+use crate::application_credential::ApplicationCredential;
 use crate::auth::Auth;
 use crate::error::TokenError;
+use crate::oauth1::AccessToken;
 use crate::scope::{RequestedScope, Scope};
 use crate::settings::Settings;
+use crate::trust::Trust;
 
 /// The method of tokens that an EC2 signature was exchanged for.
 const EC2: &str = "ec2credential";
@@ -75,29 +78,54 @@ pub(crate) fn check_caller(token: &Token) -> Result<()> {
     Ok(())
 }
 
-/// Refuses origins whose delegation this server cannot check yet.
-pub(crate) fn check_supported(token: &Token) -> Result<(), TokenError> {
-    let origin = match &token.origin {
-        Origin::User => return Ok(()),
-        Origin::Federated(_) => "federation",
-        Origin::Trust { .. } => "trust",
-        Origin::ApplicationCredential { .. } => "application credential",
-        Origin::OAuth1 { .. } => "OAuth1",
-        Origin::OAuth2Mtls { .. } => "OAuth2 mutual TLS",
-    };
-    tracing::warn!(
-        user.id = token.user_id,
-        token.origin = origin,
-        "tokens of this origin are not supported yet"
-    );
-    Err(TokenError::NotFound("Failed to validate token".to_owned()))
+/// The record that the origin of a token names, as it is now.
+#[derive(Clone, Debug)]
+pub(crate) enum Backing {
+    /// None: the user authenticated.
+    User,
+    /// What an identity provider vouched for.
+    Federated(Federation),
+    Trust(Box<Trust>),
+    ApplicationCredential(Box<ApplicationCredential>),
+    AccessToken(Box<AccessToken>),
+    /// The client's certificate.
+    Certificate {
+        thumbprint: String,
+        domain_id: Option<String>,
+    },
+}
+
+impl Backing {
+    /// The origin that names the record.
+    pub(crate) fn origin(&self) -> Origin {
+        match self {
+            Self::User => Origin::User,
+            Self::Federated(federation) => Origin::Federated(federation.clone()),
+            Self::Trust(trust) => Origin::Trust {
+                trust_id: trust.id.clone(),
+            },
+            Self::ApplicationCredential(credential) => Origin::ApplicationCredential {
+                app_cred_id: credential.id.clone(),
+            },
+            Self::AccessToken(access) => Origin::OAuth1 {
+                access_token_id: access.id.clone(),
+            },
+            Self::Certificate {
+                thumbprint,
+                domain_id,
+            } => Origin::OAuth2Mtls {
+                thumbprint: thumbprint.clone(),
+                domain_id: domain_id.clone(),
+            },
+        }
+    }
 }
 
 /// The result of exchanging a token.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Exchange {
-    /// The origin of the new token.
-    pub(crate) origin: Origin,
+    /// The record behind the new token.
+    pub(crate) backing: Backing,
     /// The audit id of the root of its chain.
     pub(crate) chain: Option<String>,
 }
@@ -116,9 +144,9 @@ pub(crate) fn exchange(
             "Using trust-scoped token to create another token. Create a new trust-scoped token instead",
         ),
         // `keystone/auth/plugins/mapped.py` asks neither for methods nor for the scope, and begins a new chain.
-        Origin::Federated(_) => {
+        Origin::Federated(federation) => {
             return Ok(Exchange {
-                origin: token.origin.clone(),
+                backing: Backing::Federated(federation.clone()),
                 chain: None,
             });
         }
@@ -129,7 +157,7 @@ pub(crate) fn exchange(
     match refused {
         Some(action) => Err(Error::forbidden_action(action)),
         None => Ok(Exchange {
-            origin: Origin::User,
+            backing: Backing::User,
             chain: token.audit_ids.last().cloned(),
         }),
     }
@@ -153,32 +181,63 @@ fn refused_by_scope_or_methods(
 }
 
 /// Whether a login without a scope takes the user's default project.
-pub(crate) fn takes_default_project(origin: &Origin) -> bool {
-    match origin {
-        Origin::User => true,
-        Origin::Federated(_)
-        | Origin::Trust { .. }
-        | Origin::ApplicationCredential { .. }
-        | Origin::OAuth1 { .. }
-        | Origin::OAuth2Mtls { .. } => false,
+pub(crate) fn takes_default_project(backing: &Backing) -> bool {
+    match backing {
+        Backing::User => true,
+        Backing::Federated(_)
+        | Backing::Trust(_)
+        | Backing::ApplicationCredential(_)
+        | Backing::AccessToken(_)
+        | Backing::Certificate { .. } => false,
     }
 }
 
 impl Auth {
-    /// The roles on a scope of a token with this origin.
+    /// Loads the record that a token's origin names.
+    pub(crate) async fn backing(&self, token: &Token) -> Result<Backing, TokenError> {
+        Ok(match &token.origin {
+            Origin::User => Backing::User,
+            Origin::Federated(_) => {
+                tracing::warn!(
+                    user.id = token.user_id,
+                    "federated tokens are not supported yet"
+                );
+                return Err(TokenError::NotFound("Failed to validate token".to_owned()));
+            }
+            Origin::Trust { trust_id } => Backing::Trust(self.trust(trust_id).await?.into()),
+            Origin::ApplicationCredential { app_cred_id } => {
+                let credential = self.application_credential(app_cred_id).await?;
+                Backing::ApplicationCredential(credential.into())
+            }
+            Origin::OAuth1 { access_token_id } => {
+                Backing::AccessToken(self.access_token(access_token_id).await?.into())
+            }
+            Origin::OAuth2Mtls {
+                thumbprint,
+                domain_id,
+            } => Backing::Certificate {
+                thumbprint: thumbprint.clone(),
+                domain_id: domain_id.clone(),
+            },
+        })
+    }
+
+    /// The roles on a scope of a token with this record behind it.
     pub(crate) async fn roles(
         &self,
-        origin: &Origin,
+        backing: &Backing,
         holder: &Holder,
         scope: &Scope,
     ) -> Result<Vec<RoleRef>> {
-        match origin {
-            Origin::User | Origin::OAuth2Mtls { .. } => self.effective_roles(holder, scope).await,
-            // The user's own are not the answer, and what the origin names is not looked up yet.
-            Origin::Federated(_)
-            | Origin::Trust { .. }
-            | Origin::ApplicationCredential { .. }
-            | Origin::OAuth1 { .. } => Ok(Vec::new()),
+        match backing {
+            Backing::User | Backing::Certificate { .. } => {
+                self.effective_roles(holder, scope).await
+            }
+            // The user's own are not the answer.
+            Backing::Federated(_)
+            | Backing::Trust(_)
+            | Backing::ApplicationCredential(_)
+            | Backing::AccessToken(_) => Ok(Vec::new()),
         }
     }
 }
@@ -207,12 +266,12 @@ pub(crate) fn revocable(origin: &Origin) -> Revocable<'_> {
     }
 }
 
-/// Adds to the body of a token what the token itself knows of its origin, as `keystone/common/render_token.py` names it.
+/// Adds to the body of a token what it tells of the record behind it, as `keystone/common/render_token.py` names it.
 /// Policy rules see the same.
-pub(crate) fn describe(origin: &Origin, body: &mut Map<String, Value>) {
-    let (name, value) = match origin {
-        Origin::User => return,
-        Origin::Federated(federation) => {
+pub(crate) fn describe(backing: &Backing, body: &mut Map<String, Value>) {
+    let (name, value) = match backing {
+        Backing::User => return,
+        Backing::Federated(federation) => {
             let groups = federation.group_ids.iter().map(|id| json!({ "id": id }));
             let value = json!({
                 "groups": groups.collect::<Vec<_>>(),
@@ -225,14 +284,28 @@ pub(crate) fn describe(origin: &Origin, body: &mut Map<String, Value>) {
             }
             return;
         }
-        Origin::Trust { trust_id } => ("OS-TRUST:trust", json!({ "id": trust_id })),
-        Origin::ApplicationCredential { app_cred_id } => {
-            ("application_credential", json!({ "id": app_cred_id }))
-        }
-        Origin::OAuth1 { access_token_id } => {
-            ("OS-OAUTH1", json!({ "access_token_id": access_token_id }))
-        }
-        Origin::OAuth2Mtls { thumbprint, .. } => {
+        Backing::Trust(trust) => (
+            "OS-TRUST:trust",
+            json!({
+                "id": trust.id,
+                "impersonation": trust.impersonation,
+                "trustee_user": { "id": trust.trustee_user_id },
+                "trustor_user": { "id": trust.trustor_user_id },
+            }),
+        ),
+        Backing::ApplicationCredential(credential) => (
+            "application_credential",
+            json!({
+                "id": credential.id,
+                "name": credential.name,
+                "restricted": !credential.unrestricted,
+            }),
+        ),
+        Backing::AccessToken(access) => (
+            "OS-OAUTH1",
+            json!({ "access_token_id": access.id, "consumer_id": access.consumer_id }),
+        ),
+        Backing::Certificate { thumbprint, .. } => {
             ("oauth2_credential", json!({ "x5t#S256": thumbprint }))
         }
     };

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod application_credential;
 mod auth;
 mod cascade;
 mod choice;
@@ -11,12 +12,14 @@ mod login;
 mod methods;
 mod mfa;
 mod mint;
+mod oauth1;
 mod request;
 mod revocation;
 mod scope;
 mod settings;
 mod single_flight;
 mod token;
+mod trust;
 mod validate;
 
 pub use auth::{Auth, Keys};

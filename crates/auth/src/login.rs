@@ -35,7 +35,7 @@ impl Auth {
         let scope = match (verified.fixed_scope.take(), scope) {
             (Some(fixed), _) => fixed,
             (None, RequestedScope::Default)
-                if delegation::takes_default_project(&verified.origin) =>
+                if delegation::takes_default_project(&verified.backing) =>
             {
                 self.default_scope(&verified.subject).await?
             }

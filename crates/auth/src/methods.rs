@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use chrono::NaiveDateTime;
 use keystone_identity::Subject;
 use keystone_identity::password::Claimant;
-use keystone_token::Origin;
 use keystone_types::{Error, Result};
 use serde_json::Value;
 
 use crate::auth::Auth;
+use crate::delegation::Backing;
 use crate::scope::{RequestedScope, Scope};
 
 use password::Password;
@@ -31,7 +31,8 @@ pub(crate) enum Method {
 pub(crate) struct Verified {
     pub(crate) subject: Subject,
     pub(crate) methods: BTreeSet<String>,
-    pub(crate) origin: Origin,
+    /// The record behind the token.
+    pub(crate) backing: Backing,
     /// The scope that the method dictates, whatever the request asks for.
     pub(crate) fixed_scope: Option<Scope>,
     /// The latest end of the token.
@@ -83,7 +84,7 @@ impl Verified {
         Self {
             subject,
             methods: BTreeSet::from([method.to_owned()]),
-            origin: Origin::User,
+            backing: Backing::User,
             fixed_scope: None,
             expires_at: None,
             chain: None,
@@ -97,9 +98,9 @@ impl Verified {
                 "the methods of the request name different users",
             ));
         }
-        let origin = match (self.origin, other.origin) {
-            (Origin::User, origin) | (origin, Origin::User) => origin,
-            (one, other) if one == other => one,
+        let backing = match (self.backing, other.backing) {
+            (Backing::User, backing) | (backing, Backing::User) => backing,
+            (one, other) if one.origin() == other.origin() => one,
             _ => {
                 return Err(Error::unauthorized(
                     "the methods of the request name different delegations",
@@ -109,7 +110,7 @@ impl Verified {
         Ok(Self {
             subject: other.subject,
             methods: self.methods.into_iter().chain(other.methods).collect(),
-            origin,
+            backing,
             fixed_scope: other.fixed_scope.or(self.fixed_scope),
             expires_at: [self.expires_at, other.expires_at]
                 .into_iter()

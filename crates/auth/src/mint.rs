@@ -14,13 +14,13 @@ impl Auth {
         let Verified {
             subject,
             methods,
-            origin,
+            backing,
             expires_at,
             chain,
             fixed_scope: _,
         } = verified;
         let holder = self.identity.holder(&subject.user.id).await?;
-        let roles = self.roles(&origin, &holder, &scope).await?;
+        let roles = self.roles(&backing, &holder, &scope).await?;
         if roles.is_empty() && scope != Scope::Unscoped {
             return Err(Error::unauthorized(format!(
                 "user {} has no role on the scope it asks for",
@@ -32,12 +32,12 @@ impl Auth {
             user_id: subject.user.id.clone(),
             methods: methods.into_iter().collect(),
             scope: scope.ids(),
-            origin,
+            origin: backing.origin(),
             issued_at: now,
             expires_at: expires_at.unwrap_or(now + self.settings.expiration),
             audit_ids: [new_audit_id()].into_iter().chain(chain).collect(),
         };
         let id = self.tokens.seal(&token).map_err(Error::internal)?;
-        Ok(AuthToken::new(id, token, subject, scope, roles))
+        Ok(AuthToken::new(id, token, backing, subject, scope, roles))
     }
 }

@@ -7,7 +7,7 @@ use keystone_token::Token;
 use keystone_types::{Result, render_time, render_zoneless_time};
 use serde_json::{Map, Value, json};
 
-use crate::delegation::{self, Delegation};
+use crate::delegation::{self, Backing, Delegation};
 use crate::scope::Scope;
 use crate::settings::Settings;
 
@@ -18,6 +18,7 @@ pub struct AuthToken {
     pub id: String,
     /// The decoded token.
     pub token: Token,
+    pub(crate) backing: Backing,
     /// Whose it is.
     pub subject: Subject,
     /// Where it holds.
@@ -31,6 +32,7 @@ impl AuthToken {
     pub(crate) fn new(
         id: String,
         token: Token,
+        backing: Backing,
         subject: Subject,
         scope: Scope,
         roles: Vec<RoleRef>,
@@ -38,6 +40,7 @@ impl AuthToken {
         Self {
             id,
             token,
+            backing,
             subject,
             scope,
             roles,
@@ -160,7 +163,7 @@ impl AuthToken {
         if let Some(catalog) = catalog {
             token.insert("catalog".to_owned(), catalog);
         }
-        delegation::describe(&self.token.origin, &mut token);
+        delegation::describe(&self.backing, &mut token);
         json!({ "token": token })
     }
 }

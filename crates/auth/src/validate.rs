@@ -14,7 +14,6 @@ use keystone_types::{Error, Result};
 use serde_json::Value;
 
 use crate::auth::Auth;
-use crate::delegation;
 use crate::error::{TokenError, disabled};
 use crate::scope::Scope;
 use crate::token::AuthToken;
@@ -81,33 +80,35 @@ impl Auth {
     /// Finds what a token names.
     async fn look_up(&self, id: &str, token: Token) -> Result<Arc<AuthToken>, TokenError> {
         // All of them to the end: a statement that is cut off costs its connection.
-        let (scope, subject, holder, events) = tokio::join!(
+        let (scope, backing, subject, holder, events) = tokio::join!(
             self.current_scope(&token.scope),
+            self.backing(&token),
             self.identity.subject(&token.user_id),
             self.identity.holder(&token.user_id),
             self.revocation_events(&token),
         );
-        let (scope, subject, holder, events) = (scope?, subject?, holder?, events?);
+        let (scope, backing, subject) = (scope?, backing?, subject?);
+        let (holder, events) = (holder?, events?);
         if !subject.domain.enabled {
             return Err(disabled("domain", &subject.domain.id));
         }
-        let roles = self.roles(&token.origin, &holder, &scope).await?;
+        let roles = self.roles(&backing, &holder, &scope).await?;
         if roles.is_empty() && scope != Scope::Unscoped {
             return Err(TokenError::NotFound(format!("Could not find token: {id}.")));
         }
         if events.revoke(&token, &subject, &roles) {
             return Err(TokenError::NotFound("Failed to validate token".to_owned()));
         }
-        let token = AuthToken::new(id.to_owned(), token, subject, scope, roles);
+        let token = AuthToken::new(id.to_owned(), token, backing, subject, scope, roles);
         Ok(Arc::new(token))
     }
 
-    /// Opens a token whose origin this server can check.
+    /// Opens a token.
     fn open(&self, id: &str) -> Result<Token, TokenError> {
         if id.is_empty() {
             return Err(TokenError::NotFound("No token in the request".to_owned()));
         }
-        let opened = self.tokens.open(id).map_err(|error| match error {
+        self.tokens.open(id).map_err(|error| match error {
             keystone_token::Error::NoKeys { .. } => TokenError::Failed(Error::internal(error)),
             keystone_token::Error::Unrecognized => {
                 TokenError::NotFound("Could not recognize Fernet token".to_owned())
@@ -116,9 +117,7 @@ impl Auth {
                 tracing::warn!(error = %other, "a token sealed with one of our keys can't be read");
                 TokenError::NotFound("Could not recognize Fernet token".to_owned())
             }
-        })?;
-        delegation::check_supported(&opened)?;
-        Ok(opened)
+        })
     }
 
     /// Checks the expiry, and that the user is enabled: a user disabled by inactivity loses all tokens for good.

@@ -31,7 +31,7 @@ impl HeldToken {
         let exchange = delegation::exchange(&held.token, requested, &auth.settings)?;
         let mut verified = Verified::by(NAME, held.subject.clone());
         verified.methods.extend(held.token.methods.iter().cloned());
-        verified.origin = exchange.origin;
+        verified.backing = exchange.backing;
         verified.expires_at = Some(held.token.expires_at);
         verified.chain = exchange.chain;
         Ok(verified)
