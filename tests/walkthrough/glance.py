@@ -4,10 +4,11 @@ import shutil
 import socket
 
 import guide
-from guide import HOST, fields, is_id, rows
+from guide import HOST
 from harness import processes, wire
 from harness.checks import contains, equal, expect
 from harness.keystones import VENVS
+from harness.shell import fields, is_id, rows
 
 GLANCE_PASSWORD = "GLANCE_PASS"
 

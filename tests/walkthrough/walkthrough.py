@@ -8,9 +8,10 @@ import stat
 
 import glance
 import guide
-from guide import HOST, fields, is_id, rows
+from guide import HOST
 from harness import checks, keystones, processes, services, wire
 from harness.checks import Skipped, contains, equal, expect
+from harness.shell import Shell, fields, is_id, rows
 
 CONF = """\
 [DEFAULT]
@@ -68,7 +69,7 @@ class Cloud:
     def shell(self, user, project, password, url=None):
         text = OPENRC.format(user=user, project=project, password=password, url=url or self.admin_url)
         variables = dict(line[len("export "):].split("=", 1) for line in text.splitlines())
-        return guide.Shell(self.directory, variables)
+        return Shell(self.directory, variables)
 
     def openrc(self, name, user, project, password):
         path = self.directory / name
@@ -213,7 +214,7 @@ def tokens(run, cloud):
         names = ("--os-project-domain-name", "Default", "--os-user-domain-name", "Default")
         with run.check(f"openstack --os-username {user} … token issue, the password asked for"):
             check_token(
-                guide.Shell(cloud.directory, {"OS_IDENTITY_API_VERSION": "3"}).openstack_at_terminal(
+                Shell(cloud.directory, {"OS_IDENTITY_API_VERSION": "3"}).openstack_at_terminal(
                     *("--os-auth-url", url, *names),
                     *("--os-project-name", project, "--os-username", user, "token", "issue"),
                     answers=[("Password:", password)],
@@ -223,7 +224,7 @@ def tokens(run, cloud):
             check_token(cloud.shell(user, project, password, url).openstack("token", "issue"))
         with run.check(f"openstack token issue as {user}, from a sourced script"):
             script = cloud.openrc(f"{user}-openrc", user, project, password)
-            done = guide.Shell(cloud.directory, {}).script(f". {script}; openstack token issue")
+            done = Shell(cloud.directory, {}).script(f". {script}; openstack token issue")
             equal(done.returncode, 0, f"the exit status ({done.stderr})")
             check_token(done.stdout)
     with run.check("a wrong password is refused"):
