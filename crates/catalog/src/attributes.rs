@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_wins_and_stays_where_its_namesake_stood() {
+    fn a_column_replaces_a_free_attribute_of_its_name_in_place() {
         for (extra, expected) in [
             (json!({}), r#"{"id":"x","region":null}"#),
             (json!({"a": 1}), r#"{"a":1,"id":"x","region":null}"#),

@@ -35,8 +35,8 @@ impl Catalog {
     }
 }
 
-/// The id that a row has, however the request spells it. The row stays as it is until the transaction ends.
-pub(crate) async fn held(text: &'static str, id: &str, tx: &mut Tx) -> Result<Option<String>> {
+/// Locks a row until the transaction ends; returns its id, which a request may have spelt differently.
+pub(crate) async fn lock_id(text: &'static str, id: &str, tx: &mut Tx) -> Result<Option<String>> {
     let row: Option<(String,)> = sql(text).bind(id).locking().fetch_optional(tx).await?;
     Ok(row.map(|(id,)| id))
 }

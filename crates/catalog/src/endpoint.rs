@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     Catalog,
     attributes::{Attribute, drop_unstored, serialize},
-    catalog::held,
+    catalog::lock_id,
     region, service, url,
 };
 
@@ -112,7 +112,7 @@ impl Catalog {
         Ok(query.fetch_page(listing, &self.db).await?)
     }
 
-    /// All of them that can be read, whatever the limits.
+    /// All endpoints that can be read, without a limit.
     pub(crate) async fn every_endpoint(&self) -> Result<Vec<Endpoint>> {
         let query = select(ENDPOINTS).then(" ORDER BY id");
         Ok(query.fetch_readable(&self.db).await?)
@@ -120,8 +120,7 @@ impl Catalog {
 
     /// One endpoint.
     pub async fn endpoint(&self, id: &str) -> Result<Endpoint> {
-        let endpoint = one(id).fetch_optional(&self.db).await?;
-        endpoint.ok_or_else(|| Error::not_found::<Endpoint>(id))
+        one(id).fetch_resource(&self.db, id).await
     }
 
     /// Creates an endpoint under a new id.
@@ -131,7 +130,7 @@ impl Catalog {
     pub async fn create_endpoint(&self, mut endpoint: Endpoint) -> Result<Endpoint> {
         url::check(&endpoint.url)?;
         endpoint.id = new_id();
-        let named = tidy(&mut endpoint.extra);
+        let named = take_legacy_region(&mut endpoint.extra);
         let created = transaction!(self.db, |tx| {
             let mut endpoint = endpoint.clone();
             endpoint.region_id = match (&endpoint.region_id, &named) {
@@ -146,8 +145,8 @@ impl Catalog {
         created.await
     }
 
-    /// Gives the endpoint of a service with this interface, in this region where one is named, this URL, or creates it:
-    /// concurrent calls create one.
+    /// Creates the endpoint of a service with this interface, and this region where one is named, or gives the existing one
+    /// this URL. Concurrent calls create one.
     pub async fn ensure_endpoint(&self, mut endpoint: Endpoint) -> Result<Endpoint> {
         endpoint.id = new_id();
         let ensured = transaction!(self.db, |tx| {
@@ -173,7 +172,7 @@ impl Catalog {
         ensured.await
     }
 
-    /// Changes an endpoint; `region` means what it does to [`Catalog::create_endpoint`].
+    /// Changes an endpoint; `region` is read as in [`Catalog::create_endpoint`].
     pub async fn update_endpoint(
         &self,
         id: &str,
@@ -183,11 +182,10 @@ impl Catalog {
         let named = patch.shift_remove("region");
         let updated = transaction!(self.db, |tx| {
             let mut patch = patch.clone();
-            settle(&mut patch, named.as_ref(), tx).await?;
-            let stored: Option<Endpoint> = one(id).locking().fetch_optional(&mut *tx).await?;
-            let stored = stored.ok_or_else(|| Error::not_found::<Endpoint>(id))?;
+            resolve_references(&mut patch, named.as_ref(), tx).await?;
+            let stored: Endpoint = one(id).locking().fetch_resource(&mut *tx, id).await?;
             let mut endpoint = overlay(&stored, patch)?;
-            tidy(&mut endpoint.extra);
+            take_legacy_region(&mut endpoint.extra);
             update("endpoint")
                 .set("interface", &stored.interface, &endpoint.interface)
                 .set("region_id", &stored.region_id, &endpoint.region_id)
@@ -213,7 +211,7 @@ impl Catalog {
     /// Deletes an endpoint and what was associated with it.
     pub async fn delete_endpoint(&self, id: &str) -> Result<()> {
         let deleted = transaction!(self.db, |tx| {
-            let id = hold(id, tx).await?;
+            let id = lock(id, tx).await?;
             for text in [
                 "DELETE FROM project_endpoint WHERE endpoint_id = ?",
                 "DELETE FROM policy_association WHERE endpoint_id = ?",
@@ -248,14 +246,18 @@ fn one(id: &str) -> Query {
     select(ENDPOINTS).filter("id = ?", Some(id)).then("")
 }
 
-/// The id of an endpoint that exists until the transaction ends.
-pub(crate) async fn hold(id: &str, tx: &mut Tx) -> Result<String> {
-    let held = held("SELECT id FROM endpoint WHERE id = ?", id, tx).await?;
-    held.ok_or_else(|| Error::not_found::<Endpoint>(id))
+/// Locks an endpoint until the transaction ends; returns its id.
+pub(crate) async fn lock(id: &str, tx: &mut Tx) -> Result<String> {
+    let locked = lock_id("SELECT id FROM endpoint WHERE id = ?", id, tx).await?;
+    locked.ok_or_else(|| Error::not_found::<Endpoint>(id))
 }
 
-/// Puts the ids that the rows have in place of those that a patch names.
-async fn settle(patch: &mut Map<String, Value>, named: Option<&Value>, tx: &mut Tx) -> Result<()> {
+/// Replaces the ids in a patch by those that the rows have.
+async fn resolve_references(
+    patch: &mut Map<String, Value>,
+    named: Option<&Value>,
+    tx: &mut Tx,
+) -> Result<()> {
     match (patch.get_mut("region_id"), named) {
         (Some(Value::String(id)), _) => *id = region_of(id, tx).await?,
         (None | Some(Value::Null), Some(Value::String(named))) => {
@@ -271,24 +273,24 @@ async fn settle(patch: &mut Map<String, Value>, named: Option<&Value>, tx: &mut 
 }
 
 async fn region_of(id: &str, tx: &mut Tx) -> Result<String> {
-    let held = region::hold(id, tx).await;
-    unless_missing(held, "endpoint region_id", "region table")
+    let id = region::lock(id, tx).await;
+    unless_missing(id, "endpoint region_id", "region table")
 }
 
 async fn service_of(id: &str, tx: &mut Tx) -> Result<String> {
-    let held = service::hold(id, tx).await;
-    unless_missing(held, "endpoint service_id", "service table")
+    let id = service::lock(id, tx).await;
+    unless_missing(id, "endpoint service_id", "service table")
 }
 
-fn unless_missing(held: Result<String>, attribute: &str, table: &str) -> Result<String> {
-    held.map_err(|error| match error {
+fn unless_missing(id: Result<String>, attribute: &str, table: &str) -> Result<String> {
+    id.map_err(|error| match error {
         Error::NotFound { .. } => Error::expecting(attribute, table),
         other => other,
     })
 }
 
-/// Removes what is no free attribute, and yields the region that was named the old way.
-fn tidy(extra: &mut Extra) -> Option<String> {
+/// Removes what is not a free attribute; returns the region that the attribute `region` of the v2 API names.
+fn take_legacy_region(extra: &mut Extra) -> Option<String> {
     drop_unstored(extra);
     extra.0.shift_remove("legacy_endpoint_id");
     match extra.0.shift_remove("region") {

@@ -1,13 +1,13 @@
 //! Endpoint filters: which endpoints and endpoint groups are associated with which projects.
 //!
-//! What that means for a token is in `scope`.
+//! `scope` applies them to the catalog of a token.
 
 use keystone_storage::{Cascade, Cleanup, OrConflict, Tx, sql, transaction};
 use keystone_types::{Error, Result};
 
 use crate::{
     Catalog, Endpoint, EndpointGroup,
-    catalog::held,
+    catalog::lock_id,
     endpoint,
     endpoint_group::{self, Filters},
 };
@@ -35,35 +35,36 @@ impl Catalog {
     /// Associates an endpoint with a project.
     pub async fn add_endpoint_to_project(&self, endpoint_id: &str, project_id: &str) -> Result<()> {
         let added = transaction!(self.db, |tx| {
-            let endpoint = endpoint::hold(endpoint_id, tx).await?;
-            let project = hold_project(project_id, tx).await?;
+            let endpoint = endpoint::lock(endpoint_id, tx).await?;
+            let project = lock_project(project_id, tx).await?;
             sql("INSERT INTO project_endpoint (endpoint_id, project_id) VALUES (?, ?)")
                 .bind(endpoint)
                 .bind(project)
                 .execute(tx)
                 .await
-                .or_conflict(|| twice("project_endpoint"))?;
+                .or_conflict(|| already_associated("project_endpoint"))?;
             Ok(())
         });
         added.await
     }
 
-    /// 404 unless an endpoint is associated with a project, by itself.
+    /// 404 unless an endpoint itself, and not only a group with it, is associated with a project.
     pub async fn check_endpoint_in_project(&self, endpoint: &str, project: &str) -> Result<()> {
         let query = sql("SELECT endpoint_id FROM project_endpoint \
              WHERE endpoint_id = ? AND project_id = ?");
         let query = query.bind(endpoint).bind(project);
-        let row: Option<(String,)> = query.fetch_optional(&self.db).await?;
-        row.map(drop).ok_or_else(|| no_endpoint(endpoint, project))
+        if query.exists(&self.db).await? {
+            return Ok(());
+        }
+        Err(no_endpoint(endpoint, project))
     }
 
     /// Ends the association of an endpoint with a project.
     pub async fn remove_endpoint_from_project(&self, endpoint: &str, project: &str) -> Result<()> {
         let query = sql("DELETE FROM project_endpoint WHERE endpoint_id = ? AND project_id = ?");
-        match query.bind(endpoint).bind(project).execute(&self.db).await? {
-            0 => Err(no_endpoint(endpoint, project)),
-            _ => Ok(()),
-        }
+        let missing = || no_endpoint(endpoint, project);
+        let query = query.bind(endpoint).bind(project);
+        query.execute_or(&self.db, missing).await
     }
 
     /// The endpoints of a project: those associated with it, and those in its endpoint groups.
@@ -75,7 +76,7 @@ impl Catalog {
             return Ok(found);
         }
         let chosen = |endpoint: &Endpoint| {
-            groups.iter().any(|group| group.hold(endpoint))
+            groups.iter().any(|group| group.matches_endpoint(endpoint))
                 || found.iter().any(|found| found.id == endpoint.id)
         };
         let every = self.every_endpoint().await?;
@@ -90,14 +91,14 @@ impl Catalog {
         project_id: &str,
     ) -> Result<()> {
         let added = transaction!(self.db, |tx| {
-            let project = hold_project(project_id, tx).await?;
-            let group = endpoint_group::hold(group_id, tx).await?;
+            let project = lock_project(project_id, tx).await?;
+            let group = endpoint_group::lock(group_id, tx).await?;
             sql("INSERT INTO project_endpoint_group (endpoint_group_id, project_id) VALUES (?, ?)")
                 .bind(group)
                 .bind(project)
                 .execute(tx)
                 .await
-                .or_conflict(|| twice("project_endpoint_group"))?;
+                .or_conflict(|| already_associated("project_endpoint_group"))?;
             Ok(())
         });
         added.await
@@ -114,7 +115,7 @@ impl Catalog {
              WHERE endpoint_group_id = ? AND project_id = ?",
         );
         let query = query.bind(group_id).bind(project_id);
-        query.fetch_optional(&self.db).await?.ok_or_else(no_group)
+        query.fetch_or(&self.db, no_group).await
     }
 
     /// Ends the association of an endpoint group with a project.
@@ -125,10 +126,8 @@ impl Catalog {
     ) -> Result<()> {
         let query = sql("DELETE FROM project_endpoint_group \
              WHERE endpoint_group_id = ? AND project_id = ?");
-        match query.bind(group).bind(project).execute(&self.db).await? {
-            0 => Err(no_group()),
-            _ => Ok(()),
-        }
+        let query = query.bind(group).bind(project);
+        query.execute_or(&self.db, no_group).await
     }
 
     /// The endpoint groups that are associated with a project.
@@ -139,23 +138,24 @@ impl Catalog {
 
     /// The filters of a project's endpoint groups.
     pub(crate) async fn filters_of_project(&self, project_id: &str) -> Result<Vec<Filters>> {
-        // One less would show a project less, none at all everything: each must be readable.
+        // Without one of its filters a project would see too little, and without any it would see everything: each must be
+        // readable.
         let query = sql(GROUPS).bind(project_id);
         let groups: Vec<EndpointGroup> = query.fetch_all(&self.db).await?;
         Ok(groups.into_iter().map(|group| group.filters).collect())
     }
 }
 
-/// The id of a project that exists until the transaction ends.
-async fn hold_project(id: &str, tx: &mut Tx) -> Result<String> {
-    let held = held("SELECT id FROM project WHERE id = ?", id, tx).await?;
-    held.ok_or_else(|| Error::NotFound {
+/// Locks a project until the transaction ends; returns its id.
+async fn lock_project(id: &str, tx: &mut Tx) -> Result<String> {
+    let locked = lock_id("SELECT id FROM project WHERE id = ?", id, tx).await?;
+    locked.ok_or_else(|| Error::NotFound {
         kind: "project",
         id: id.to_owned(),
     })
 }
 
-fn twice(kind: &'static str) -> Error {
+fn already_associated(kind: &'static str) -> Error {
     Error::Conflict {
         kind,
         detail: "Duplicate entry".to_owned(),

@@ -1,4 +1,4 @@
-//! Endpoint groups: endpoints chosen by what they are like.
+//! Endpoint groups: sets of endpoints, chosen by their attributes.
 
 use keystone_storage::{Column, Query, Tx, select, sql, transaction, update};
 use keystone_types::{
@@ -7,7 +7,7 @@ use keystone_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Catalog, Endpoint, catalog::held};
+use crate::{Catalog, Endpoint, catalog::lock_id};
 
 /// An endpoint group, as stored and as served.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
@@ -60,7 +60,7 @@ impl Filters {
     const ATTRIBUTES: [&'static str; 3] = ["service_id", "region_id", "interface"];
 
     /// Whether an endpoint with these attributes is in the group.
-    pub(crate) fn select(&self, service: &str, region: Option<&str>, interface: &str) -> bool {
+    pub(crate) fn matches(&self, service: &str, region: Option<&str>, interface: &str) -> bool {
         self.0.iter().all(|(name, wanted)| match name.as_str() {
             "service_id" => wanted.as_str() == Some(service),
             "interface" => wanted.as_str() == Some(interface),
@@ -73,9 +73,9 @@ impl Filters {
     }
 
     /// Whether the endpoint is in the group.
-    pub(crate) fn hold(&self, endpoint: &Endpoint) -> bool {
+    pub(crate) fn matches_endpoint(&self, endpoint: &Endpoint) -> bool {
         let region = endpoint.region_id.as_deref();
-        self.select(&endpoint.service_id, region, &endpoint.interface)
+        self.matches(&endpoint.service_id, region, &endpoint.interface)
     }
 
     fn check(&self) -> Result<()> {
@@ -110,8 +110,7 @@ impl Catalog {
 
     /// One endpoint group.
     pub async fn endpoint_group(&self, id: &str) -> Result<EndpointGroup> {
-        let group = one(id).fetch_optional(&self.db).await?;
-        group.ok_or_else(|| missing(id))
+        one(id).fetch_or(&self.db, || missing(id)).await
     }
 
     /// Creates an endpoint group under a new id.
@@ -142,8 +141,8 @@ impl Catalog {
             Filters(filters.clone()).check()?;
         }
         let updated = transaction!(self.db, |tx| {
-            let stored: Option<EndpointGroup> = one(id).locking().fetch_optional(&mut *tx).await?;
-            let stored = stored.ok_or_else(|| missing(id))?;
+            let stored = one(id).locking().fetch_or(&mut *tx, || missing(id));
+            let stored: EndpointGroup = stored.await?;
             let group = overlay(&stored, patch.clone())?;
             update("endpoint_group")
                 .set("name", &stored.name, &group.name)
@@ -156,10 +155,10 @@ impl Catalog {
         updated.await
     }
 
-    /// Deletes an endpoint group; the projects that it was for see no less than before.
+    /// Deletes an endpoint group and its associations with projects.
     pub async fn delete_endpoint_group(&self, id: &str) -> Result<()> {
         let deleted = transaction!(self.db, |tx| {
-            let id = hold(id, tx).await?;
+            let id = lock(id, tx).await?;
             for text in [
                 "DELETE FROM project_endpoint_group WHERE endpoint_group_id = ?",
                 "DELETE FROM endpoint_group WHERE id = ?",
@@ -175,7 +174,7 @@ impl Catalog {
     pub async fn endpoints_in_group(&self, id: &str) -> Result<Vec<Endpoint>> {
         let group = self.endpoint_group(id).await?;
         let mut endpoints = self.every_endpoint().await?;
-        endpoints.retain(|endpoint| group.filters.hold(endpoint));
+        endpoints.retain(|endpoint| group.filters.matches_endpoint(endpoint));
         Ok(endpoints)
     }
 }
@@ -185,7 +184,7 @@ fn no_filters() -> Error {
     Error::Validation("filters field is required and cannot be empty".to_owned())
 }
 
-/// Keystone calls it so in this text alone.
+/// Keystone spells the name in this way in this text only.
 fn missing(id: &str) -> Error {
     Error::NotFound {
         kind: "Endpoint Group",
@@ -197,10 +196,10 @@ fn one(id: &str) -> Query {
     select(GROUPS).filter("id = ?", Some(id)).then("")
 }
 
-/// The id of an endpoint group that exists until the transaction ends.
-pub(crate) async fn hold(id: &str, tx: &mut Tx) -> Result<String> {
-    let held = held("SELECT id FROM endpoint_group WHERE id = ?", id, tx).await?;
-    held.ok_or_else(|| missing(id))
+/// Locks an endpoint group until the transaction ends; returns its id.
+pub(crate) async fn lock(id: &str, tx: &mut Tx) -> Result<String> {
+    let locked = lock_id("SELECT id FROM endpoint_group WHERE id = ?", id, tx).await?;
+    locked.ok_or_else(|| missing(id))
 }
 
 #[cfg(test)]

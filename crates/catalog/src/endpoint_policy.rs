@@ -1,7 +1,7 @@
-//! Endpoint policies: which policy is for which endpoint.
+//! Endpoint policies: which policy applies to which endpoint.
 //!
 //! A policy is associated with an endpoint, with a service, or with a service in a region and in
-//! everything that lies in it. The nearest one counts for an endpoint: its own, then that of its
+//! everything that lies in it. The nearest one applies to an endpoint: its own, then that of its
 //! service in its region, then in each region around that, then that of its service anywhere.
 
 use std::collections::HashMap;
@@ -79,7 +79,7 @@ const PLACED: &str = "\
 const BY_ID: &str = " ORDER BY policy_association.id";
 
 impl Association<'_> {
-    /// The rows that say this.
+    /// Narrows a statement to the rows of this association.
     fn of(self, statement: &'static str) -> Select {
         match self {
             Self::Endpoint(id) => select(statement)
@@ -97,17 +97,17 @@ impl Association<'_> {
         }
     }
 
-    /// The values of `endpoint_id`, `service_id` and `region_id`, of rows that exist until the transaction ends.
-    async fn held(self, tx: &mut Tx) -> Result<[Option<String>; 3]> {
+    /// Locks what it names until the transaction ends; returns the values of `endpoint_id`, `service_id` and `region_id`.
+    async fn lock(self, tx: &mut Tx) -> Result<[Option<String>; 3]> {
         Ok(match self {
-            Self::Endpoint(id) => [Some(endpoint::hold(id, tx).await?), None, None],
-            Self::Service(id) => [None, Some(service::hold(id, tx).await?), None],
+            Self::Endpoint(id) => [Some(endpoint::lock(id, tx).await?), None, None],
+            Self::Service(id) => [None, Some(service::lock(id, tx).await?), None],
             Self::Region {
                 service_id,
                 region_id,
             } => {
-                let service = service::hold(service_id, tx).await?;
-                let region = region::hold(region_id, tx).await?;
+                let service = service::lock(service_id, tx).await?;
+                let region = region::lock(region_id, tx).await?;
                 [None, Some(service), Some(region)]
             }
         })
@@ -118,9 +118,9 @@ impl Catalog {
     /// Associates a policy, in place of any other that was associated in the same way.
     pub async fn associate_policy(&self, policy_id: &str, with: Association<'_>) -> Result<()> {
         let associated = transaction!(self.db, |tx| {
-            let policy = policy::hold(policy_id, tx).await?;
+            let policy = policy::lock(policy_id, tx).await?;
             // The locks serialise concurrent associations of the same endpoint, service or region.
-            let [endpoint, service, region] = with.held(tx).await?;
+            let [endpoint, service, region] = with.lock(tx).await?;
             check_length("region_id", region.as_deref().unwrap_or_default(), 64)?;
             let before = with.of("DELETE FROM policy_association").then("");
             before.execute(&mut *tx).await?;
@@ -149,9 +149,12 @@ impl Catalog {
         let query = with
             .of("SELECT policy_id FROM policy_association")
             .filter("policy_id = ?", Some(policy));
-        let row: Option<(String,)> = query.then(" ORDER BY id").fetch_optional(&self.db).await?;
-        let missing = || Error::Missing("Could not find policy association.".to_owned());
-        row.map(drop).ok_or_else(missing)
+        if query.then(" ORDER BY id").exists(&self.db).await? {
+            return Ok(());
+        }
+        Err(Error::Missing(
+            "Could not find policy association.".to_owned(),
+        ))
     }
 
     /// Ends an association, if there is one.
@@ -163,27 +166,27 @@ impl Catalog {
         Ok(())
     }
 
-    /// The endpoints that a policy is associated with, as often as it is.
+    /// The endpoints that a policy is associated with. One that several associations choose is listed for each.
     pub async fn endpoints_of_policy(&self, policy_id: &str) -> Result<Vec<PolicyEndpoint>> {
         let rows = associations().filter("policy_id = ?", Some(policy_id));
         let rows: Vec<Row> = rows.then(BY_ID).fetch_all(&self.db).await?;
         let endpoints = select(PLACED).then(" ORDER BY endpoint.id");
         let endpoints: Vec<Placed> = endpoints.fetch_all(&self.db).await?;
         let parents = self.parents_for(&rows).await?;
-        let meant = rows.iter().flat_map(|row| {
+        let associated = rows.iter().flat_map(|row| {
             let endpoints = endpoints.iter();
             endpoints.filter(|endpoint| row.distance(endpoint, &parents).is_some())
         });
-        Ok(meant
+        Ok(associated
             .map(|placed| PolicyEndpoint(placed.endpoint.clone()))
             .collect())
     }
 
-    /// The policy that counts for an endpoint.
+    /// The policy that applies to an endpoint.
     pub async fn policy_for_endpoint(&self, endpoint_id: &str) -> Result<Policy> {
         let placed = select(PLACED).filter("endpoint.id = ?", Some(endpoint_id));
-        let placed: Option<Placed> = placed.then("").fetch_optional(&self.db).await?;
-        let placed = placed.ok_or_else(|| Error::not_found::<Endpoint>(endpoint_id))?;
+        let missing = || Error::not_found::<Endpoint>(endpoint_id);
+        let placed: Placed = placed.then("").fetch_or(&self.db, missing).await?;
         // Associations with a deleted policy are ignored.
         let rows = associations()
             .filter_all(
@@ -226,7 +229,7 @@ fn associations() -> Select {
 }
 
 impl Row {
-    /// How far from the endpoint this association is, if it is one for the endpoint.
+    /// How far this association is from the endpoint, if it applies to it.
     fn distance(&self, placed: &Placed, parents: &HashMap<String, String>) -> Option<usize> {
         if let Some(id) = &self.endpoint {
             return (*id == placed.endpoint.id).then_some(0);
@@ -237,7 +240,7 @@ impl Row {
         let Some(wanted) = &self.region else {
             return Some(usize::MAX);
         };
-        // There may be circles, in what Python Keystone has stored.
+        // Python Keystone may have stored a cycle of regions.
         let start = placed.region.as_ref();
         let around = std::iter::successors(start, |region| parents.get(*region));
         let steps = around

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::{
     Catalog,
     attributes::{Attribute, drop_unstored, serialize, text_passes},
-    catalog::held,
+    catalog::lock_id,
 };
 
 /// A policy, as stored and as served.
@@ -101,8 +101,7 @@ impl Catalog {
 
     /// One policy.
     pub async fn policy(&self, id: &str) -> Result<Policy> {
-        let policy = one(id).fetch_optional(&self.db).await?;
-        policy.ok_or_else(|| Error::not_found::<Policy>(id))
+        one(id).fetch_resource(&self.db, id).await
     }
 
     /// Creates a policy under a new id.
@@ -128,8 +127,7 @@ impl Catalog {
             _ => {}
         }
         let updated = transaction!(self.db, |tx| {
-            let stored: Option<Policy> = one(id).locking().fetch_optional(&mut *tx).await?;
-            let stored = stored.ok_or_else(|| Error::not_found::<Policy>(id))?;
+            let stored: Policy = one(id).locking().fetch_resource(&mut *tx, id).await?;
             let mut policy = overlay(&stored, patch.clone())?;
             drop_unstored(&mut policy.extra);
             update("policy")
@@ -146,7 +144,7 @@ impl Catalog {
     /// Deletes a policy and its associations.
     pub async fn delete_policy(&self, id: &str) -> Result<()> {
         let deleted = transaction!(self.db, |tx| {
-            let id = hold(id, tx).await?;
+            let id = lock(id, tx).await?;
             for text in [
                 "DELETE FROM policy_association WHERE policy_id = ?",
                 "DELETE FROM policy WHERE id = ?",
@@ -163,10 +161,10 @@ fn one(id: &str) -> Query {
     select(POLICIES).filter("id = ?", Some(id)).then("")
 }
 
-/// The id of a policy that exists until the transaction ends.
-pub(crate) async fn hold(id: &str, tx: &mut Tx) -> Result<String> {
-    let held = held("SELECT id FROM policy WHERE id = ?", id, tx).await?;
-    held.ok_or_else(|| Error::not_found::<Policy>(id))
+/// Locks a policy until the transaction ends; returns its id.
+pub(crate) async fn lock(id: &str, tx: &mut Tx) -> Result<String> {
+    let locked = lock_id("SELECT id FROM policy WHERE id = ?", id, tx).await?;
+    locked.ok_or_else(|| Error::not_found::<Policy>(id))
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ fn under(id: &str, parent: &str) -> Region {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_of_different_attributes_all_survive() {
+async fn concurrent_changes_of_different_attributes_are_all_stored() {
     let (nodes, _folder) = two_nodes().await;
     let [one, _] = &nodes;
     one.create_region(Region::new("west")).await.unwrap();
@@ -100,7 +100,7 @@ async fn changes_of_different_attributes_all_survive() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_puts_no_other_column_back() {
+async fn a_concurrent_change_does_not_reset_another_column() {
     let (nodes, _folder) = two_nodes().await;
     let [one, _] = &nodes;
     let nova = service(one).await.id;
@@ -173,7 +173,7 @@ async fn concurrent_creations_of_a_unique_resource_create_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_policy_remains_of_many_associated_in_the_same_way() {
+async fn of_policies_that_are_associated_concurrently_in_the_same_way_one_remains() {
     let (nodes, _folder) = two_nodes().await;
     let [one, _] = &nodes;
     one.create_region(Region::new("west")).await.unwrap();
@@ -346,7 +346,7 @@ async fn an_endpoint_is_never_created_in_a_deleted_region() {
 }
 
 #[tokio::test]
-async fn ids_are_stored_as_the_rows_have_them() {
+async fn references_are_stored_in_the_spelling_of_the_rows() {
     let (nodes, _folder) = two_nodes().await;
     let [one, _] = &nodes;
     projects(one, &["p"]).await;
@@ -412,7 +412,7 @@ async fn ids_are_stored_as_the_rows_have_them() {
 }
 
 #[tokio::test]
-async fn a_region_of_any_size_goes_away() {
+async fn a_region_with_many_descendants_is_deleted() {
     let (nodes, _folder) = two_nodes().await;
     let [one, _] = &nodes;
     one.create_region(Region::new("top")).await.unwrap();

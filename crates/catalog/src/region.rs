@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use keystone_storage::{
-    Column, Error as StorageError, Exec, OrConflict, Tx, select, sql, transaction, update,
+    Column, Error as StorageError, Exec, OrConflict, Query, Tx, select, sql, transaction, update,
 };
 use keystone_types::{
     Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::{
     Catalog,
     attributes::{Attribute, drop_unstored, serialize},
-    catalog::held,
+    catalog::lock_id,
 };
 
 /// A region, as stored and as served.
@@ -94,21 +94,17 @@ impl Catalog {
 
     /// One region.
     pub async fn region(&self, id: &str) -> Result<Region> {
-        let query = select(REGIONS).filter("id = ?", Some(id)).then("");
-        query
-            .fetch_optional(&self.db)
-            .await?
-            .ok_or_else(|| Error::not_found::<Region>(id))
+        one(id).fetch_resource(&self.db, id).await
     }
 
-    /// Creates a region under the id that it carries.
+    /// Creates a region under its own id.
     pub async fn create_region(&self, mut region: Region) -> Result<Region> {
         drop_unstored(&mut region.extra);
         let created = transaction!(self.db, |tx| {
             let mut region = region.clone();
             let named = region.parent_region_id.take();
             if let Some(parent) = &named {
-                region.parent_region_id = held(REGION, parent, tx).await?;
+                region.parent_region_id = lock_id(REGION, parent, tx).await?;
             }
             // A duplicate id is reported before a missing parent, as in Keystone.
             insert(&region, tx).await.or_conflict(|| {
@@ -131,7 +127,7 @@ impl Catalog {
             let mut patch = patch.clone();
             // A missing parent is reported before a missing region, as in Keystone.
             if let Some(Value::String(parent)) = patch.get_mut("parent_region_id") {
-                *parent = hold(parent, tx).await?;
+                *parent = lock(parent, tx).await?;
             }
             let stored = locked(id, tx).await?;
             let mut region = overlay(&stored, patch)?;
@@ -195,30 +191,29 @@ async fn insert(region: &Region, tx: &mut Tx) -> keystone_storage::Result<u64> {
 /// The id of a region, which is created if it does not exist.
 pub(crate) async fn ensure(id: &str, tx: &mut Tx) -> Result<String> {
     check_length("id", id, 255)?;
-    if let Some(id) = held(REGION, id, tx).await? {
+    if let Some(id) = lock_id(REGION, id, tx).await? {
         return Ok(id);
     }
-    // Another writer may create it at this moment: then all of this is run again, and finds it.
+    // Another writer may create it meanwhile: then the transaction runs again and finds it.
     insert(&Region::new(id), tx).await?;
     Ok(id.to_owned())
 }
 
-/// The id of a region that exists until the transaction ends.
-pub(crate) async fn hold(id: &str, tx: &mut Tx) -> Result<String> {
-    let held = held(REGION, id, tx).await?;
-    held.ok_or_else(|| Error::not_found::<Region>(id))
+/// Locks a region until the transaction ends; returns its id.
+pub(crate) async fn lock(id: &str, tx: &mut Tx) -> Result<String> {
+    let locked = lock_id(REGION, id, tx).await?;
+    locked.ok_or_else(|| Error::not_found::<Region>(id))
 }
 
 async fn locked(id: &str, tx: &mut Tx) -> Result<Region> {
-    let query = select(REGIONS).filter("id = ?", Some(id)).then("");
-    query
-        .locking()
-        .fetch_optional(tx)
-        .await?
-        .ok_or_else(|| Error::not_found::<Region>(id))
+    one(id).locking().fetch_resource(tx, id).await
 }
 
-/// Walks from the parent to the root, which must not lead past the region itself. Nothing on the way is moved meanwhile.
+fn one(id: &str) -> Query {
+    select(REGIONS).filter("id = ?", Some(id)).then("")
+}
+
+/// Refuses a parent that lies in the region itself. Walks from the parent to the root, and locks each region on the way.
 ///
 /// The database compares the ids: by its collation `West` and `west` can be one region.
 async fn refuse_circle(moved: &Region, tx: &mut Tx) -> Result<()> {
@@ -241,11 +236,11 @@ async fn refuse_circle(moved: &Region, tx: &mut Tx) -> Result<()> {
 
 /// The ids of a region and of everything under it.
 ///
-/// Every region is locked first, so that none is moved into the tree, or created in it, that is then not seen.
+/// Every region is locked first, so that no other transaction moves one into the tree, or creates one there, meanwhile.
 async fn subtree(root: &str, tx: &mut Tx) -> Result<Vec<String>> {
     let all = sql("SELECT id FROM region ORDER BY id").locking();
-    all.fetch_all::<(String,)>(&mut *tx).await?;
-    let root = hold(root, tx).await?;
+    all.fetch_texts(&mut *tx).await?;
+    let root = lock(root, tx).await?;
     let mut children: HashMap<String, Vec<String>> = HashMap::new();
     for (child, parent) in parents(&mut *tx).await? {
         children.entry(parent).or_default().push(child);
@@ -261,7 +256,7 @@ async fn subtree(root: &str, tx: &mut Tx) -> Result<Vec<String>> {
     }
     // Each one is locked too: on Galera this conflicts with a transaction that creates a region below it.
     for id in &found[1..] {
-        hold(id, tx).await?;
+        lock(id, tx).await?;
     }
     Ok(found)
 }

@@ -12,7 +12,7 @@ use crate::{
     attributes::{Attribute, serialize},
     endpoint_group::Filters,
     service,
-    url::{Hole, Substitutions, render},
+    url::{FillError, Substitutions, render},
 };
 
 /// A service in a token's catalog.
@@ -76,7 +76,7 @@ struct Row {
     has_groups: bool,
 }
 
-/// Disabled rows are read too: a filter that holds nothing else is still a filter.
+/// Disabled rows are read too: filters that choose only disabled endpoints still apply.
 const ROWS: &str = "\
     SELECT service.id AS service_id, service.type AS service_type, \
            service.extra AS service_extra, service.enabled AS service_enabled, \
@@ -142,7 +142,7 @@ impl Row {
         self.associated_with.is_some()
             || groups
                 .iter()
-                .any(|group| group.select(&self.service_id, region, interface))
+                .any(|group| group.matches(&self.service_id, region, interface))
     }
 
     fn service(&self) -> CatalogService {
@@ -164,8 +164,8 @@ impl Row {
         let url = match render(&url, substitutions) {
             Ok(url) if url.is_empty() => return None,
             Ok(url) => url.into_owned(),
-            Err(Hole::Project) => return None,
-            Err(Hole::Malformed) => {
+            Err(FillError::Project) => return None,
+            Err(FillError::Malformed) => {
                 tracing::debug!(
                     endpoint.id = id,
                     "left out of a catalog: the URL cannot be filled"

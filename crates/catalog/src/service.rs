@@ -1,6 +1,6 @@
 //! Services: what a cloud offers, by type.
 
-use keystone_storage::{Column, Exec, Tx, select, sql, transaction, update};
+use keystone_storage::{Column, Exec, Query, Tx, select, sql, transaction, update};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     Catalog,
     attributes::{Attribute, drop_unstored, passes, serialize},
-    catalog::held,
+    catalog::lock_id,
 };
 
 /// A service, as stored and as served.
@@ -104,11 +104,7 @@ impl Catalog {
 
     /// One service.
     pub async fn service(&self, id: &str) -> Result<Service> {
-        let query = select(SERVICES).filter("id = ?", Some(id)).then("");
-        query
-            .fetch_optional(&self.db)
-            .await?
-            .ok_or_else(|| Error::not_found::<Service>(id))
+        one(id).fetch_resource(&self.db, id).await
     }
 
     /// Creates a service under a new id.
@@ -124,7 +120,7 @@ impl Catalog {
         let ensured = transaction!(self.db, |tx| {
             // No constraint makes a type unique. Every database has the root project: its lock serialises concurrent
             // calls.
-            held(
+            lock_id(
                 "SELECT id FROM project WHERE id = ?",
                 "<<keystone.domain.root>>",
                 tx,
@@ -148,9 +144,7 @@ impl Catalog {
     pub async fn update_service(&self, id: &str, mut patch: Map<String, Value>) -> Result<Service> {
         patch.shift_remove("id");
         let updated = transaction!(self.db, |tx| {
-            let query = select(SERVICES).filter("id = ?", Some(id)).then("");
-            let stored: Option<Service> = query.locking().fetch_optional(&mut *tx).await?;
-            let stored = stored.ok_or_else(|| Error::not_found::<Service>(id))?;
+            let stored: Service = one(id).locking().fetch_resource(&mut *tx, id).await?;
             let mut service = overlay(&stored, patch.clone())?;
             drop_unstored(&mut service.extra);
             update("service")
@@ -176,11 +170,11 @@ impl Catalog {
             "DELETE FROM service WHERE id = ?",
         ];
         let deleted = transaction!(self.db, |tx| {
-            let id = hold(id, tx).await?;
+            let id = lock(id, tx).await?;
             // Nothing is associated with its endpoints meanwhile.
             let endpoints = sql("SELECT id FROM endpoint WHERE service_id = ? ORDER BY id");
             let endpoints = endpoints.bind(&id).locking();
-            endpoints.fetch_all::<(String,)>(&mut *tx).await?;
+            endpoints.fetch_texts(&mut *tx).await?;
             for text in DEPENDANTS {
                 sql(text).bind(&id).execute(&mut *tx).await?;
             }
@@ -190,7 +184,7 @@ impl Catalog {
     }
 }
 
-/// A service with what the server gives it.
+/// Gives a new service its id, and a name where it has none.
 fn new(mut service: Service) -> Service {
     service.id = new_id();
     drop_unstored(&mut service.extra);
@@ -210,10 +204,14 @@ async fn insert(service: &Service, exec: impl Into<Exec<'_>>) -> Result<()> {
     Ok(())
 }
 
-/// The id of a service that exists until the transaction ends.
-pub(crate) async fn hold(id: &str, tx: &mut Tx) -> Result<String> {
-    let held = held("SELECT id FROM service WHERE id = ?", id, tx).await?;
-    held.ok_or_else(|| Error::not_found::<Service>(id))
+fn one(id: &str) -> Query {
+    select(SERVICES).filter("id = ?", Some(id)).then("")
+}
+
+/// Locks a service until the transaction ends; returns its id.
+pub(crate) async fn lock(id: &str, tx: &mut Tx) -> Result<String> {
+    let locked = lock_id("SELECT id FROM service WHERE id = ?", id, tx).await?;
+    locked.ok_or_else(|| Error::not_found::<Service>(id))
 }
 
 /// The name among free attributes.

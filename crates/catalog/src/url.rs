@@ -19,7 +19,7 @@ pub(crate) struct Substitutions<'a> {
 
 /// Why a template cannot be filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hole {
+pub(crate) enum FillError {
     /// It needs a project, and there is none.
     Project,
     /// It names something unknown, or is not well-formed.
@@ -33,7 +33,7 @@ pub(crate) fn check(url: &str) -> Result<()> {
         | Some("tenant_id" | "project_id" | "user_id" | "compute_host" | "public_endpoint") => {
             Ok("")
         }
-        Some(_) => Err(Hole::Malformed),
+        Some(_) => Err(FillError::Malformed),
     };
     fill(url, known).map(drop).map_err(|_| {
         Error::Validation(format!(
@@ -43,25 +43,28 @@ pub(crate) fn check(url: &str) -> Result<()> {
 }
 
 /// Fills a template.
-pub(crate) fn render<'u>(url: &'u str, with: &Substitutions<'_>) -> Result<Cow<'u, str>, Hole> {
+pub(crate) fn render<'u>(
+    url: &'u str,
+    with: &Substitutions<'_>,
+) -> Result<Cow<'u, str>, FillError> {
     if !url.contains('%') && !url.contains("$(") {
         return Ok(Cow::Borrowed(url));
     }
     let value = |name: Option<&str>| match name {
-        Some("tenant_id" | "project_id") => with.project_id.ok_or(Hole::Project),
+        Some("tenant_id" | "project_id") => with.project_id.ok_or(FillError::Project),
         Some("user_id") => Ok(with.user_id),
         // An option that is not set is Python's `None`, and prints as that.
         Some("public_endpoint") => Ok(with.public_endpoint.unwrap_or("None")),
         // Nothing sets `compute_host`; a bare `%s` would print the whole dictionary.
-        _ => Err(Hole::Malformed),
+        _ => Err(FillError::Malformed),
     };
     fill(url, value).map(Cow::Owned)
 }
 
 fn fill<'v>(
     url: &str,
-    value: impl Fn(Option<&str>) -> Result<&'v str, Hole>,
-) -> Result<String, Hole> {
+    value: impl Fn(Option<&str>) -> Result<&'v str, FillError>,
+) -> Result<String, FillError> {
     let template = url.replace("$(", "%(");
     let mut out = String::with_capacity(template.len() + 32);
     let mut taken = false;
@@ -73,12 +76,12 @@ fn fill<'v>(
                 place.write(value(place.key)?, &mut out);
                 taken = true;
             }
-            Ok(Piece::Place(_)) => return Err(Hole::Malformed),
+            Ok(Piece::Place(_)) => return Err(FillError::Malformed),
             Err(malformed) => {
                 if malformed.key.is_some() {
                     value(malformed.key)?;
                 }
-                return Err(Hole::Malformed);
+                return Err(FillError::Malformed);
             }
         }
     }

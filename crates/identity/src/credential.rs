@@ -97,19 +97,25 @@ impl Identity {
     /// One credential, without its blob.
     pub async fn credential(&self, id: &str) -> Result<Credential> {
         let query = select(CREDENTIALS).filter("id = ?", Some(id)).then("");
-        query
-            .fetch_optional(&self.db)
-            .await?
-            .ok_or_else(|| Error::not_found::<Credential>(id))
+        query.fetch_resource(&self.db, id).await
     }
 
     /// One credential.
     pub async fn sealed_credential(&self, id: &str) -> Result<SealedCredential> {
         let query = select(SEALED).filter("id = ?", Some(id)).then("");
-        query
-            .fetch_optional(&self.db)
-            .await?
-            .ok_or_else(|| Error::not_found::<Credential>(id))
+        query.fetch_or(&self.db, || missing(id)).await
+    }
+
+    /// The credentials of a user that are of a type.
+    pub async fn sealed_credentials_of(
+        &self,
+        user_id: &str,
+        credential_type: &str,
+    ) -> Result<Vec<SealedCredential>> {
+        let query = select(SEALED)
+            .filter("user_id = ?", Some(user_id))
+            .filter("type = ?", Some(credential_type));
+        Ok(query.then(" ORDER BY id").fetch_all(&self.db).await?)
     }
 
     /// Stores a credential, unless its user has as many as `[credential] user_limit` allows.
@@ -154,11 +160,10 @@ impl Identity {
             return Ok(());
         };
         let user = sql("SELECT id FROM user WHERE id = ?").bind(user_id);
-        let user: Option<(String,)> = user.locking().fetch_optional(&mut *tx).await?;
-        if user.is_none() {
+        if !user.locking().exists(&mut *tx).await? {
             // The user need not exist. The row above all domains exists in every database.
             let root = sql("SELECT id FROM project WHERE id = ?").bind(ROOT);
-            root.locking().fetch_optional::<(String,)>(&mut *tx).await?;
+            root.locking().exists(&mut *tx).await?;
         }
         let (held,): (i64,) = sql("SELECT COUNT(*) FROM credential WHERE user_id = ?")
             .bind(user_id)
@@ -178,19 +183,13 @@ impl Identity {
             .bind(&blob.encrypted_blob)
             .bind(&blob.key_hash)
             .bind(id);
-        match query.execute(&self.db).await? {
-            0 => Err(Error::not_found::<Credential>(id)),
-            _ => Ok(()),
-        }
+        query.execute_or(&self.db, || missing(id)).await
     }
 
     /// Deletes a credential.
     pub async fn delete_credential(&self, id: &str) -> Result<()> {
         let query = sql("DELETE FROM credential WHERE id = ?").bind(id);
-        match query.execute(&self.db).await? {
-            0 => Err(Error::not_found::<Credential>(id)),
-            _ => Ok(()),
-        }
+        query.execute_or(&self.db, || missing(id)).await
     }
 
     /// The number of credentials that are sealed with another key than the one with this hash.
@@ -219,4 +218,8 @@ impl Identity {
             .await?;
         Ok(())
     }
+}
+
+fn missing(id: &str) -> Error {
+    Error::not_found::<Credential>(id)
 }

@@ -165,7 +165,8 @@ impl Identity {
             .execute(&mut *tx)
             .await?;
         for (query, of_kind) in OWNED {
-            let ids = ids(&mut *tx, query, id).await?;
+            // Locked, so that nothing is granted to them or on them meanwhile.
+            let ids = sql(query).bind(id).locking().fetch_texts(&mut *tx).await?;
             self.remove(&mut *tx, &ids, of_kind).await?;
         }
         for statement in [
@@ -179,8 +180,7 @@ impl Identity {
         }
         // By key: a scan of the table would wait for the marker rows of all locks, which are in it on Galera.
         let registered = sql("SELECT type FROM config_register WHERE domain_id = ? ORDER BY type");
-        let registered: Vec<(String,)> = registered.bind(id).fetch_all(&mut *tx).await?;
-        for (kind,) in registered {
+        for kind in registered.bind(id).fetch_texts(&mut *tx).await? {
             sql("DELETE FROM config_register WHERE type = ? AND domain_id = ?")
                 .bind(kind)
                 .bind(id)
@@ -214,24 +214,13 @@ pub(crate) fn as_domain(found: Result<Project>, id: &str) -> Result<Project> {
 
 /// 403 if a project of the domain is immutable.
 async fn check_mutable(tx: &mut Tx, domain_id: &str) -> Result<()> {
-    let query = sql("\
+    let immutable = sql("\
         SELECT p.id FROM project p JOIN project_option o ON o.project_id = p.id \
          WHERE p.domain_id = ? AND o.option_id = 'IMMU' \
            AND o.option_value NOT IN ('null', 'false', '0', '0.0', '\"\"', '[]', '{}') \
          ORDER BY p.id LIMIT 1");
-    match query
-        .bind(domain_id)
-        .fetch_optional::<(String,)>(tx)
-        .await?
-    {
-        Some((id,)) => Err(immutable_error("delete", Project::MEMBER, &id)),
+    match immutable.bind(domain_id).fetch_texts(tx).await?.first() {
+        Some(id) => Err(immutable_error("delete", Project::MEMBER, id)),
         None => Ok(()),
     }
-}
-
-/// The rows that a domain owns: locked, so that nothing is granted to them or on them meanwhile.
-async fn ids(tx: &mut Tx, query: &'static str, domain_id: &str) -> Result<Vec<String>> {
-    let rows = sql(query).bind(domain_id).locking();
-    let rows: Vec<(String,)> = rows.fetch_all(tx).await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
 }

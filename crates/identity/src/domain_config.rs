@@ -3,17 +3,15 @@
 
 pub(crate) mod rules;
 
-use keystone_storage::{Exec, Query, Tx, sql, transaction};
+use keystone_python::is_true;
+use keystone_storage::{Exec, Select, Tx, select, sql, transaction};
 use keystone_types::{Error, Result, json, to_python_json};
 use serde_json::{Map, Value};
 
 use crate::identity::Identity;
 use crate::{domain, project};
 
-use rules::{Config, ConfigPart, check_patch, invalid, not_found};
-
-/// Stored values that are false in Python.
-const FALSE: [&str; 7] = ["null", "false", "0", "0.0", "\"\"", "[]", "{}"];
+use rules::{Config, ConfigPart, alone, check_patch, invalid, not_found};
 
 #[derive(Debug, sqlx::FromRow)]
 struct Row {
@@ -61,7 +59,7 @@ impl Identity {
             ConfigPart {
                 group: Some(group),
                 option: Some(_),
-            } => &Value::Object(Map::from_iter([(group.to_owned(), config.clone())])),
+            } => &alone(group, config.clone()).into(),
             _ => config,
         };
         let config = known.check_config(wrapped)?;
@@ -162,7 +160,7 @@ async fn check_exists(
     }
     let value = first_value(tx, domain_id, part).await?;
     // `keystone/resource/core.py` treats a value that is false as missing.
-    if value.is_some_and(|value| !FALSE.contains(&value.as_str())) {
+    if value.is_some_and(|value| json::read(value).map_or(true, |value| is_true(&value))) {
         Ok(())
     } else {
         Err(not_found(domain_id, part))
@@ -182,31 +180,19 @@ async fn whitelisted(
     domain_id: &str,
     part: ConfigPart<'_>,
 ) -> Result<Vec<Row>> {
-    const TEXTS: [&str; 3] = [
-        "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? ORDER BY `group`, `option`",
-        "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? ORDER BY `option`",
-        "SELECT `group`, `option`, value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
-    ];
-    Ok(for_part(TEXTS, domain_id, part).fetch_all(exec).await?)
+    let rows = select("SELECT `group`, `option`, value FROM whitelisted_config");
+    let rows = of_part(rows, domain_id, part).then(" ORDER BY `group`, `option`");
+    Ok(rows.fetch_all(exec).await?)
 }
 
 /// The first value of a part, sensitive or not, as it is stored.
 async fn first_value(tx: &mut Tx, domain_id: &str, part: ConfigPart<'_>) -> Result<Option<String>> {
-    const TEXTS: [[&str; 3]; 2] = [
-        [
-            "SELECT value FROM whitelisted_config WHERE domain_id = ?",
-            "SELECT value FROM whitelisted_config WHERE domain_id = ? AND `group` = ?",
-            "SELECT value FROM whitelisted_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
-        ],
-        [
-            "SELECT value FROM sensitive_config WHERE domain_id = ?",
-            "SELECT value FROM sensitive_config WHERE domain_id = ? AND `group` = ?",
-            "SELECT value FROM sensitive_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
-        ],
-    ];
-    for texts in TEXTS {
-        let query = for_part(texts, domain_id, part);
-        if let Some((value,)) = query.fetch_optional(&mut *tx).await? {
+    for text in [
+        "SELECT value FROM whitelisted_config",
+        "SELECT value FROM sensitive_config",
+    ] {
+        let values = of_part(select(text), domain_id, part).then("");
+        if let Some((value,)) = values.fetch_optional(&mut *tx).await? {
             return Ok(Some(value));
         }
     }
@@ -215,32 +201,23 @@ async fn first_value(tx: &mut Tx, domain_id: &str, part: ConfigPart<'_>) -> Resu
 
 /// Deletes a part, sensitive or not; returns the number of options.
 async fn remove(tx: &mut Tx, domain_id: &str, part: ConfigPart<'_>) -> Result<u64> {
-    const TEXTS: [[&str; 3]; 2] = [
-        [
-            "DELETE FROM whitelisted_config WHERE domain_id = ?",
-            "DELETE FROM whitelisted_config WHERE domain_id = ? AND `group` = ?",
-            "DELETE FROM whitelisted_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
-        ],
-        [
-            "DELETE FROM sensitive_config WHERE domain_id = ?",
-            "DELETE FROM sensitive_config WHERE domain_id = ? AND `group` = ?",
-            "DELETE FROM sensitive_config WHERE domain_id = ? AND `group` = ? AND `option` = ?",
-        ],
-    ];
     let mut removed = 0;
-    for texts in TEXTS {
-        removed += for_part(texts, domain_id, part).execute(&mut *tx).await?;
+    for text in [
+        "DELETE FROM whitelisted_config",
+        "DELETE FROM sensitive_config",
+    ] {
+        let rows = of_part(select(text), domain_id, part).then("");
+        removed += rows.execute(&mut *tx).await?;
     }
     Ok(removed)
 }
 
-/// The statement of the three that fits the part.
-fn for_part(texts: [&'static str; 3], domain_id: &str, part: ConfigPart<'_>) -> Query {
-    match (part.group, part.option) {
-        (None, _) => sql(texts[0]).bind(domain_id),
-        (Some(group), None) => sql(texts[1]).bind(domain_id).bind(group),
-        (Some(group), Some(option)) => sql(texts[2]).bind(domain_id).bind(group).bind(option),
-    }
+/// Narrows a statement to a part of a domain's configuration.
+fn of_part(select: Select, domain_id: &str, part: ConfigPart<'_>) -> Select {
+    select
+        .filter("domain_id = ?", Some(domain_id))
+        .filter("`group` = ?", part.group)
+        .filter("`option` = ?", part.option)
 }
 
 /// Rows as a configuration; a single option is shown without its group.

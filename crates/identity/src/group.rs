@@ -1,6 +1,6 @@
 //! Groups of users, and their members.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Duration, NaiveDateTime};
 use keystone_storage::{Column, OrConflict, Query, Tx, select, sql, transaction, update};
@@ -90,8 +90,27 @@ impl Identity {
 
     /// One group.
     pub async fn group(&self, id: &str) -> Result<Group> {
-        let found = by_id(id).fetch_optional(&self.db).await?;
-        found.ok_or_else(|| Error::not_found::<Group>(id))
+        by_id(id).fetch_resource(&self.db, id).await
+    }
+
+    /// The ids of those groups that exist.
+    pub async fn existing_groups(&self, ids: &BTreeSet<String>) -> Result<Vec<String>> {
+        let query = select("SELECT g.id FROM `group` g").within("g.id", ids);
+        let rows: Vec<(String,)> = query.then(" ORDER BY g.id").fetch_all(&self.db).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// The ids of those groups of a domain that exist, by name.
+    pub async fn existing_groups_by_name(
+        &self,
+        domain_id: &str,
+        names: &BTreeSet<String>,
+    ) -> Result<Vec<String>> {
+        let query = select("SELECT g.id FROM `group` g")
+            .filter("g.domain_id = ?", Some(domain_id))
+            .within("g.name", names);
+        let rows: Vec<(String,)> = query.then(" ORDER BY g.id").fetch_all(&self.db).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
     /// Creates a group.
@@ -193,17 +212,15 @@ impl Identity {
     pub async fn check_user_in_group(&self, user_id: &str, group_id: &str) -> Result<()> {
         let group = self.group(group_id).await?;
         user::row(&self.db, user_id).await?;
-        let member: Option<(String,)> =
+        let member =
             sql("SELECT user_id FROM user_group_membership WHERE user_id = ? AND group_id = ?")
                 .bind(user_id)
-                .bind(&group.id)
-                .fetch_optional(&self.db)
-                .await?;
+                .bind(&group.id);
         let expiring = async || {
             let groups = self.expiring_groups(user_id).await?;
             Ok::<_, Error>(groups.iter().any(|(id, _)| same_id(id, &group.id)))
         };
-        if member.is_some() || expiring().await? {
+        if member.exists(&self.db).await? || expiring().await? {
             return Ok(());
         }
         Err(not_a_member(user_id, group_id))
@@ -222,10 +239,11 @@ impl Identity {
         let select = if expiring.is_empty() {
             select.filter(mine, Some(user_id))
         } else {
+            let ids = expiring.iter().map(|(id, _)| id.as_str());
             select.filter_all(
                 "g.id IN (SELECT m.group_id FROM user_group_membership m WHERE m.user_id = ?) \
                  OR INSTR(?, ',' || g.id || ',') > 0",
-                [user_id.to_owned(), comma_joined(&expiring)],
+                [user_id.to_owned(), comma_joined(ids)],
             )
         };
         let query = select.narrow(listing, &COLUMNS).page(listing, "g.id");
@@ -270,14 +288,13 @@ fn by_id(id: &str) -> Query {
 
 /// One group, locked until the transaction ends.
 async fn locked(tx: &mut Tx, id: &str) -> Result<Group> {
-    let found = by_id(id).locking().fetch_optional(tx).await?;
-    found.ok_or_else(|| Error::not_found::<Group>(id))
+    by_id(id).locking().fetch_resource(tx, id).await
 }
 
 /// The ids of groups between commas, for a search with `INSTR`: no id contains a comma, and a list of values could be too
 /// long for a statement. Empty without groups.
-pub(crate) fn comma_joined(groups: &[(String, NaiveDateTime)]) -> String {
-    groups.iter().fold(String::new(), |mut text, (id, _)| {
+pub(crate) fn comma_joined<'i>(ids: impl Iterator<Item = &'i str>) -> String {
+    ids.fold(String::new(), |mut text, id| {
         if text.is_empty() {
             text.push(',');
         }

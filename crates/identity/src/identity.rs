@@ -46,10 +46,12 @@ impl Identity {
         let Some(marker) = &listing.marker else {
             return Ok(());
         };
-        let found: Option<(String,)> = row.bind(marker).fetch_optional(&self.db).await?;
-        found
-            .map(drop)
-            .ok_or_else(|| Error::Missing(format!("Marker {marker} could not be found.")))
+        if row.bind(marker).exists(&self.db).await? {
+            return Ok(());
+        }
+        Err(Error::Missing(format!(
+            "Marker {marker} could not be found."
+        )))
     }
 
     /// The bounded pool of threads for work on many rows.

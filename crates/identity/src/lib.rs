@@ -22,7 +22,7 @@ pub use domain_config::rules::{Config, ConfigOptions, ConfigPart};
 pub use group::{Group, Membership};
 pub use identity::Identity;
 pub use limit::Limit;
-pub use limit::registered::RegisteredLimit;
+pub use limit::registered::{LimitedResource, RegisteredLimit};
 pub use options::Options;
 pub use project::Project;
 pub use project::hierarchy::Relatives;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::identity::Identity;
 use crate::limit::enforcement::check_limits;
-use crate::limit::registered::{lock_service_and_region, registered_for, whole};
+use crate::limit::registered::{LimitedResource, whole};
 use crate::project::hierarchy::Relatives;
 
 /// A limit, as served; service, region and resource are those of its registered limit.
@@ -31,15 +31,10 @@ pub struct Limit {
     /// A description for people.
     #[serde(default)]
     pub description: Option<String>,
-    /// The service that has the resource.
-    #[serde(default)]
-    pub service_id: Option<String>,
-    /// The region; `None` for all.
-    #[serde(default)]
-    pub region_id: Option<String>,
-    /// `cores`, `volumes` …
-    #[serde(default)]
-    pub resource_name: Option<String>,
+    /// What is limited.
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    pub resource: LimitedResource,
 }
 
 impl Resource for Limit {
@@ -132,8 +127,11 @@ impl Identity {
         transaction!(self.db, |tx| {
             let current = locked(tx, id).await?;
             // The enforcement model compares limits of several projects: writers of limits of one service take turns.
-            let service = current.service_id.as_deref();
-            lock_service_and_region(tx, service, None, "limit").await?;
+            let service = LimitedResource {
+                region_id: None,
+                ..current.resource.clone()
+            };
+            service.lock(tx, "limit").await?;
             let wanted = Limit {
                 resource_limit: value.unwrap_or(current.resource_limit),
                 ..current.clone()
@@ -160,22 +158,19 @@ impl Identity {
     /// Deletes a limit: the registered limit applies again.
     pub async fn delete_limit(&self, id: &str) -> Result<()> {
         let query = sql("DELETE FROM `limit` WHERE id = ?").bind(id);
-        match query.execute(&self.db).await? {
-            0 => Err(missing(id)),
-            _ => Ok(()),
-        }
+        query.execute_or(&self.db, || missing(id)).await
     }
 }
 
 async fn limit(exec: impl Into<Exec<'_>>, id: &str) -> Result<Limit> {
     let query = select(LIMITS).filter("l.id = ?", Some(id)).then("");
-    query.fetch_optional(exec).await?.ok_or_else(|| missing(id))
+    query.fetch_or(exec, || missing(id)).await
 }
 
 /// One limit, locked until the transaction ends.
 async fn locked(tx: &mut Tx, id: &str) -> Result<Limit> {
     let row = sql("SELECT id FROM `limit` WHERE id = ?").bind(id);
-    row.locking().fetch_optional::<(String,)>(&mut *tx).await?;
+    row.locking().exists(&mut *tx).await?;
     limit(tx, id).await
 }
 
@@ -187,8 +182,7 @@ fn missing(id: &str) -> Error {
 /// of the domain.
 async fn check_owner(tx: &mut Tx, limit: &mut Limit) -> Result<()> {
     const OWNER: &str = "SELECT is_domain, id FROM project WHERE id = ?";
-    let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
-    lock_service_and_region(tx, service, region, "limit").await?;
+    limit.resource.lock(tx, "limit").await?;
     if let Some(id) = limit.project_id.take() {
         let found = sql(OWNER).bind(&id).sharing();
         let found: Option<(bool, String)> = found.fetch_optional(&mut *tx).await?;
@@ -213,26 +207,24 @@ async fn check_owner(tx: &mut Tx, limit: &mut Limit) -> Result<()> {
 }
 
 async fn insert(tx: &mut Tx, limit: &Limit) -> Result<()> {
-    let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
     let unregistered = || {
         Error::Refused(
             "Unable to create a limit that has no corresponding registered limit.".to_owned(),
         )
     };
-    let registered = registered_for(tx, service, region, limit.resource_name.as_deref()).await?;
+    let registered = limit.resource.registered(tx).await?;
     let registered = registered.ok_or_else(unregistered)?;
     // The unique key does not compare NULLs: writers of limits of one registered limit take turns.
     let row = sql("SELECT id FROM registered_limit WHERE id = ?").bind(&registered.id);
-    let row: Option<(String,)> = row.locking().fetch_optional(&mut *tx).await?;
-    row.ok_or_else(unregistered)?;
-    let duplicate_id: Option<(String,)> = select("SELECT id FROM `limit`")
+    if !row.locking().exists(&mut *tx).await? {
+        return Err(unregistered());
+    }
+    let twice = select("SELECT id FROM `limit`")
         .filter("registered_limit_id = ?", Some(&registered.id))
         .filter("project_id = ?", limit.project_id.as_ref())
         .filter("domain_id = ?", limit.domain_id.as_ref())
-        .then(" LIMIT 1")
-        .fetch_optional(&mut *tx)
-        .await?;
-    if duplicate_id.is_some() {
+        .then(" LIMIT 1");
+    if twice.exists(&mut *tx).await? {
         return Err(duplicate());
     }
     sql("INSERT INTO `limit` \

@@ -114,6 +114,14 @@ pub(crate) enum Table {
     Role,
 }
 
+/// Takes the changes of options out of a patch.
+pub(crate) fn take_changes(patch: &mut Map<String, Value>) -> Map<String, Value> {
+    match patch.shift_remove("options") {
+        Some(Value::Object(options)) => options,
+        _ => Map::new(),
+    }
+}
+
 /// Stores the options that `changes` names; `null` deletes one, unknown names are not stored.
 pub(crate) async fn store_options(
     tx: &mut Tx,

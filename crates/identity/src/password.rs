@@ -13,9 +13,10 @@
 //! Keystone can verify when it takes over again. (A plain `$bcrypt-sha256$` of the whole would lock
 //! these users out there.)
 //!
-//! **Past `[identity] max_password_length`** hashing refuses, and verifying is `false` unless a
+//! **Past `[identity] max_password_length`** hashing a password refuses, and verifying is `false` unless a
 //! `$2b$` hash was made from a cut secret. Past 4,096 bytes, the most that the option can allow,
-//! verifying costs no time, whoever the user is.
+//! verifying costs no time, whoever the user is. Secrets of programs may have those 4,096 bytes, whatever the
+//! option says.
 //!
 //! **NUL bytes** are hashed like any other byte, as Python Keystone does; in `$2b$` a NUL also ends
 //! each repetition of the key, which is a property of bcrypt.
@@ -27,7 +28,6 @@ mod bcrypt;
 mod hasher;
 mod phc;
 mod queue;
-mod regex;
 mod scheme;
 
 #[cfg(test)]
@@ -37,9 +37,8 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use hasher::Hasher;
+pub use keystone_python::Regex;
 pub use queue::Claimant;
-pub(crate) use regex::Undecided;
-pub use regex::{InvalidPattern, PasswordRegex};
 
 /// The most that `[identity] max_password_length` can be in Keystone.
 const CEILING: usize = 4096;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::identity::Identity;
-use crate::options::{Options, Table, store_options};
+use crate::options::{Options, Table, store_options, take_changes};
 use crate::project::hierarchy::check_enabled_change;
 use crate::project::tags::{Tags, filter_by_tags, store_tags};
 use crate::settings::UrlSafe;
@@ -166,11 +166,7 @@ impl Identity {
         let query = projects()
             .filter("p.name = ?", Some(name))
             .filter("p.domain_id = ?", Some(domain_id));
-        query
-            .then("")
-            .fetch_optional(&self.db)
-            .await?
-            .ok_or_else(|| Error::not_found::<Project>(name))
+        query.then("").fetch_resource(&self.db, name).await
     }
 
     /// Creates a project or a domain.
@@ -226,10 +222,7 @@ impl Identity {
         check_update(current, &patch)?;
         // As in `keystone/resource/core.py`, a patch without `enabled` is checked like one that enables.
         let enabled = patch.get("enabled").map_or(Some(true), Value::as_bool);
-        let options = match patch.shift_remove("options") {
-            Some(Value::Object(options)) => options,
-            _ => Map::new(),
-        };
+        let options = take_changes(&mut patch);
         let mut project = overlay(current, patch)?;
         project.options.apply(&options);
         if project.name != current.name {
@@ -281,25 +274,23 @@ fn by_id(id: &str) -> Query {
 
 /// One project or domain.
 pub(crate) async fn one(exec: impl Into<Exec<'_>>, id: &str) -> Result<Project> {
-    let found = by_id(id).fetch_optional(exec).await?;
-    found.ok_or_else(|| Error::not_found::<Project>(id))
+    by_id(id).fetch_resource(exec, id).await
 }
 
 /// One project or domain, locked until the transaction ends.
 pub(crate) async fn locked(tx: &mut Tx, id: &str) -> Result<Project> {
-    let found = by_id(id).locking().fetch_optional(tx).await?;
-    found.ok_or_else(|| Error::not_found::<Project>(id))
+    by_id(id).locking().fetch_resource(tx, id).await
 }
 
 async fn check_leaf(tx: &mut Tx, id: &str) -> Result<()> {
     let children = sql("SELECT id FROM project WHERE parent_id = ? ORDER BY id LIMIT 1").bind(id);
-    match children.fetch_optional::<(String,)>(tx).await? {
-        None => Ok(()),
-        Some(_) => Err(Error::Refused(format!(
+    if children.exists(tx).await? {
+        return Err(Error::Refused(format!(
             "Cannot delete the project {id} since it is not a leaf in the hierarchy. Use the cascade option if you want to \
              delete a whole subtree."
-        ))),
+        )));
     }
+    Ok(())
 }
 
 pub(crate) fn name_taken(project: &Project) -> Error {

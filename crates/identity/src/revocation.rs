@@ -5,7 +5,7 @@
 use chrono::NaiveDateTime;
 use keystone_storage::{Tx, select, sql};
 use keystone_types::{Result, render_time};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::identity::Identity;
 
@@ -20,6 +20,8 @@ pub struct RevocationEvent {
     pub audit_id: Option<String>,
     /// A token and every token that was derived from it.
     pub audit_chain_id: Option<String>,
+    /// Every token that was made with an access token of a consumer of `OAuth1`.
+    pub consumer_id: Option<String>,
 }
 
 impl RevocationEvent {
@@ -27,6 +29,14 @@ impl RevocationEvent {
     pub fn user(id: &str) -> Self {
         Self {
             user_id: Some(id.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Ends every token that was made with an access token of a consumer.
+    pub fn consumer(id: &str) -> Self {
+        Self {
+            consumer_id: Some(id.to_owned()),
             ..Self::default()
         }
     }
@@ -42,12 +52,14 @@ impl RevocationEvent {
 
 /// Stores an event that revokes what was issued up to `now`.
 pub async fn revoke(tx: &mut Tx, event: RevocationEvent, now: NaiveDateTime) -> Result<()> {
-    sql("INSERT INTO revocation_event (user_id, project_id, audit_id, audit_chain_id, issued_before, revoked_at) \
-         VALUES (?, ?, ?, ?, ?, ?)")
+    sql("INSERT INTO revocation_event \
+           (user_id, project_id, audit_id, audit_chain_id, consumer_id, issued_before, revoked_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)")
     .bind(event.user_id)
     .bind(event.project_id)
     .bind(event.audit_id)
     .bind(event.audit_chain_id)
+    .bind(event.consumer_id)
     .bind(now)
     .bind(now)
     .execute(tx)
@@ -55,43 +67,9 @@ pub async fn revoke(tx: &mut Tx, event: RevocationEvent, now: NaiveDateTime) -> 
     Ok(())
 }
 
-/// A revocation event as served, without attributes that it does not name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A revocation event, which is served without the attributes that it does not name.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Revocation {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    domain_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    domain_scope_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    project_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    audit_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    audit_chain_id: Option<String>,
-    #[serde(rename = "OS-TRUST:trust_id", skip_serializing_if = "Option::is_none")]
-    trust_id: Option<String>,
-    #[serde(
-        rename = "OS-OAUTH1:consumer_id",
-        skip_serializing_if = "Option::is_none"
-    )]
-    consumer_id: Option<String>,
-    #[serde(
-        rename = "OS-OAUTH1:access_token_id",
-        skip_serializing_if = "Option::is_none"
-    )]
-    access_token_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<String>,
-    issued_before: String,
-    revoked_at: String,
-}
-
-#[derive(Debug, sqlx::FromRow)]
-struct Row {
     user_id: Option<String>,
     role_id: Option<String>,
     domain_id: Option<String>,
@@ -106,30 +84,31 @@ struct Row {
     revoked_at: NaiveDateTime,
 }
 
-impl From<Row> for Revocation {
-    fn from(row: Row) -> Self {
+impl Serialize for Revocation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // As in `keystone/models/revoke_model.py`, the domain of an event that expires is the scope of the tokens.
-        let (domain_id, domain_scope_id) = match row.expires_at {
-            Some(_) => (None, row.domain_id),
-            None => (row.domain_id, None),
+        let domain = match self.expires_at {
+            Some(_) => "domain_scope_id",
+            None => "domain_id",
         };
-        Self {
-            user_id: row.user_id,
-            role_id: row.role_id,
-            domain_id,
-            domain_scope_id,
-            project_id: row.project_id,
-            audit_id: row.audit_id,
-            audit_chain_id: row.audit_chain_id,
-            trust_id: row.trust_id,
-            consumer_id: row.consumer_id,
-            access_token_id: row.access_token_id,
-            expires_at: row
-                .expires_at
-                .map(|time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string()),
-            issued_before: render_time(row.issued_before),
-            revoked_at: render_time(row.revoked_at),
-        }
+        let expires_at = self.expires_at;
+        let expires_at = expires_at.map(|time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+        let attributes = [
+            ("user_id", &self.user_id),
+            ("role_id", &self.role_id),
+            (domain, &self.domain_id),
+            ("project_id", &self.project_id),
+            ("audit_id", &self.audit_id),
+            ("audit_chain_id", &self.audit_chain_id),
+            ("OS-TRUST:trust_id", &self.trust_id),
+            ("OS-OAUTH1:consumer_id", &self.consumer_id),
+            ("OS-OAUTH1:access_token_id", &self.access_token_id),
+            ("expires_at", &expires_at),
+            ("issued_before", &Some(render_time(self.issued_before))),
+            ("revoked_at", &Some(render_time(self.revoked_at))),
+        ];
+        let named = attributes.into_iter();
+        serializer.collect_map(named.filter_map(|(name, value)| Some((name, value.as_ref()?))))
     }
 }
 
@@ -147,8 +126,7 @@ impl Identity {
         let query = select(EVENTS)
             .filter("revoked_at > ?", since)
             .then(" ORDER BY revoked_at, id");
-        let rows: Vec<Row> = query.fetch_all(&self.db).await?;
-        Ok(rows.into_iter().map(Revocation::from).collect())
+        Ok(query.fetch_all(&self.db).await?)
     }
 
     /// Deletes the events that are older than any valid token, and returns their number.

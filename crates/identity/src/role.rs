@@ -9,13 +9,13 @@ use keystone_storage::{
     Column, Exec, OrConflict, Query, Select, Tx, select, sql, transaction, update,
 };
 use keystone_types::{
-    Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
+    Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay, same_id,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::identity::Identity;
-use crate::options::{Options, Table, store_options};
+use crate::options::{Options, Table, store_options, take_changes};
 
 /// The `domain_id` of a role that belongs to no domain, as stored.
 pub(crate) const GLOBAL: &str = "<<null>>";
@@ -97,9 +97,35 @@ impl Identity {
             .await?)
     }
 
+    /// The roles with these ids; those that do not exist are left out.
+    pub async fn roles_with_ids(&self, ids: &[String]) -> Result<Vec<Role>> {
+        let query = select(ROLES).among("r.id IN (?)", ids);
+        Ok(query.then(" ORDER BY r.id").fetch_all(&self.db).await?)
+    }
+
+    /// The roles with these names, of all domains and of none.
+    pub async fn roles_named(&self, names: &[&str]) -> Result<Vec<RoleRef>> {
+        let query = sql("SELECT id, name FROM role WHERE name IN (?) ORDER BY id");
+        let found = query.bind_all(names.iter().copied());
+        let found: Vec<(String, String)> = found.fetch_all(&self.db).await?;
+        let found = found.into_iter();
+        Ok(found.map(|(id, name)| RoleRef { id, name }).collect())
+    }
+
     /// One role.
     pub async fn role(&self, id: &str) -> Result<Role> {
         one(&self.db, id).await
+    }
+
+    /// The roles with these ids, in the same order; 404 if one is missing.
+    pub async fn roles_by_id(&self, ids: &[String]) -> Result<Vec<Role>> {
+        let query = select(ROLES).among("r.id IN (?)", ids.iter().map(String::as_str));
+        let found: Vec<Role> = query.then("").fetch_all(&self.db).await?;
+        let role = |id: &String| {
+            let role = found.iter().find(|role| same_id(&role.id, id));
+            role.cloned().ok_or_else(|| Error::not_found::<Role>(id))
+        };
+        ids.iter().map(role).collect()
     }
 
     /// Creates a role.
@@ -129,10 +155,7 @@ impl Identity {
             let current = locked(tx, id).await?;
             check_update(&current, &patch)?;
             let mut patch = patch.clone();
-            let options = match patch.shift_remove("options") {
-                Some(Value::Object(options)) => options,
-                _ => Map::new(),
-            };
+            let options = take_changes(&mut patch);
             let role = overlay(&current, patch)?;
             check_description(&role)?;
             update("role")
@@ -160,14 +183,12 @@ impl Identity {
 }
 
 pub(crate) async fn one(exec: impl Into<Exec<'_>>, id: &str) -> Result<Role> {
-    let found = by_id(id).fetch_optional(exec).await?;
-    found.ok_or_else(|| Error::not_found::<Role>(id))
+    by_id(id).fetch_resource(exec, id).await
 }
 
 /// One role, locked until the transaction ends.
 async fn locked(tx: &mut Tx, id: &str) -> Result<Role> {
-    let found = by_id(id).locking().fetch_optional(tx).await?;
-    found.ok_or_else(|| Error::not_found::<Role>(id))
+    by_id(id).locking().fetch_resource(tx, id).await
 }
 
 fn by_id(id: &str) -> Query {

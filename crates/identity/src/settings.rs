@@ -3,7 +3,7 @@
 use chrono::Duration;
 
 use crate::domain_config::rules::ConfigOptions;
-use crate::password::{Algorithm, Options, PasswordRegex};
+use crate::password::{Algorithm, Options, Regex};
 
 /// Options of `[identity]`, `[resource]`, `[security_compliance]`, `[token]` and `[revoke]` that
 /// govern users, projects and roles.
@@ -89,7 +89,7 @@ pub struct Compliance {
     /// `minimum_password_age`
     pub minimum_password_age_days: i64,
     /// `password_regex`
-    pub password_regex: Option<PasswordRegex>,
+    pub password_regex: Option<Regex>,
     /// `password_regex_description`
     pub password_regex_description: Option<String>,
     /// `change_password_upon_first_use`

@@ -250,11 +250,21 @@ impl Identity {
         Ok(row.into_subject(&self.settings, self.clock.now().date()))
     }
 
+    /// The users with these ids, each with its domain; those that do not exist are left out.
+    pub async fn subjects(&self, ids: &[&str]) -> Result<Vec<Subject>> {
+        let query = select(USERS).among("u.id IN (?)", ids.iter().copied());
+        let rows: Vec<UserRow> = query.then(" ORDER BY u.id").fetch_all(&self.db).await?;
+        let today = self.clock.now().date();
+        let rows = rows.into_iter();
+        Ok(rows
+            .map(|row| row.into_subject(&self.settings, today))
+            .collect())
+    }
+
     /// One local user with its domain, by name.
     pub async fn subject_by_name(&self, name: &str, domain_id: &str) -> Result<Subject> {
         let query = select(USERS).filter_all("l.name = ? AND l.domain_id = ?", [name, domain_id]);
-        let row: Option<UserRow> = query.then("").fetch_optional(&self.db).await?;
-        let row = row.ok_or_else(|| Error::not_found::<User>(name))?;
+        let row: UserRow = query.then("").fetch_or(&self.db, || missing(name)).await?;
         Ok(row.into_subject(&self.settings, self.clock.now().date()))
     }
 }
@@ -262,16 +272,18 @@ impl Identity {
 /// A user's row.
 pub(crate) async fn row(exec: impl Into<Exec<'_>>, id: &str) -> Result<UserRow> {
     let query = select(USERS).filter("u.id = ?", Some(id)).then("");
-    let found = query.fetch_optional(exec).await?;
-    found.ok_or_else(|| Error::not_found::<User>(id))
+    query.fetch_or(exec, || missing(id)).await
+}
+
+fn missing(id: &str) -> Error {
+    Error::not_found::<User>(id)
 }
 
 /// A user's row, locked until the transaction ends. Whoever changes a user, a password or options locks the row in `user`
 /// first.
 pub(crate) async fn locked(tx: &mut Tx, id: &str) -> Result<UserRow> {
     let user = sql("SELECT id FROM user WHERE id = ?").bind(id).locking();
-    let found: Option<(String,)> = user.fetch_optional(&mut *tx).await?;
-    let (id,) = found.ok_or_else(|| Error::not_found::<User>(id))?;
+    let (id,): (String,) = user.fetch_or(&mut *tx, || missing(id)).await?;
     row(tx, &id).await
 }
 

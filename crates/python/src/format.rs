@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::text::{ascii, quote};
 
 /// A wider place than this is refused: it buys nothing but memory.
-const MAX_WIDTH: usize = 255;
+pub(crate) const MAX_WIDTH: usize = 255;
 
 /// A piece of a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

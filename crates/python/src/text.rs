@@ -97,15 +97,17 @@ pub fn uuid_digits(text: &str) -> Option<String> {
     is_uuid.then_some(digits)
 }
 
-/// `urllib.parse.quote_plus(text)`: a value as forms and query strings hold it.
-pub fn quote_plus(text: &str) -> String {
+/// `urllib.parse.quote(text, safe="")`: percent signs and digits for all but letters, digits and `_.-~`.
+pub fn percent_encode(text: &str) -> String {
     const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'_')
         .remove(b'.')
         .remove(b'-')
-        .remove(b'~')
-        .remove(b' ');
-    utf8_percent_encode(text, ESCAPED)
-        .to_string()
-        .replace(' ', "+")
+        .remove(b'~');
+    utf8_percent_encode(text, ESCAPED).to_string()
+}
+
+/// `urllib.parse.quote_plus(text)`: a value as forms and query strings hold it.
+pub fn quote_plus(text: &str) -> String {
+    percent_encode(text).replace("%20", "+")
 }

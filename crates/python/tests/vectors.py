@@ -4,8 +4,9 @@ Run with the interpreter of an environment that has keystone 30.0.0:
     python vectors.py > vectors.json
 """
 
+import ast
 import json
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 from oslo_utils import strutils, timeutils, uuidutils
 
@@ -67,6 +68,25 @@ FORMATS = [
     '%\xe9', '%(a)\xe9', '\xe9%(a)s\u4e2d',
 ]
 
+# What str.format is given, and what it is called on. Left out is what is not offered here: attributes and nested fields.
+ARGUMENTS = [['bob'], ['a\xe9', "o'neil"], [], ['']]
+TEMPLATES = [
+    '', 'plain', '{0}', '{0}{0} {1}', '{}', '{} {}', '{} {} {} {}', '{} {} {} {} {}', '{2}', '{3}', '{4}', '{00}', '{{0}}', '{{{0}}}', '{{}}',
+    '{', '}', '{0', '0}', '}}', '{{', '{{{', '{0}}', '{{0}', '{} {0}', '{0} {}', '{name}', '{-1}', '{ 0 }', '{0!r}', '{0!s}', '{1[0]!a}',
+    '{1!r}', '{1!s}', '{1!a}', '{2!r}', '{0!x}', '{0!}', '{0!rr}', '{0!r:>8}', '{1!s:.4}', '{0:}', '{0:>6}', '{0:<6}|', '{0:^6}|', '{0:*^6}|', '{0:6}|',
+    '{0:06}|', '{0:*<06}|', '{0:.2}', '{0:.0}|', '{0:>6.2s}', '{0:s}', '{0:d}', '{0:.}', '{0:=6}', '{0:+6}', '{0: 6}', '{0:,}', '{0:>>6}', '{1:>6}', '{1:}',
+    '{0[0]}', '{0[2]}', '{0[3]}', '{0[0][0]}', '{0[1][0]}', '{1[1]}', '{1[1][0]}', '{1[2]}', '{2[0]}', '{1[1]:>8}', '{0[x]}', '{0[]}', '{0[0}', '{0]}',
+    '{0[0]x}', '{[1]}', '{:>6}', '{!r}', '{99999999999999999999999}', '\xe9{0}\u20ac', '%(0)s $0',
+]
+
+# What ast.literal_eval is given. Left out is what is not read here: see text_list.
+LITERALS = [
+    '[]', '[ ]', '[,]', "['a']", "['a',]", "['a',,]", "['a', 'b']", '["a"]', "['a' 'b']", "['a''b']", "['''a''']", " \t['a']", "\n['a']", "['a']\n", "['a'] # c",
+    "['a', # c\n'b']", "[\n'a'\n]", "['a'] x", "['a'", "'a'", 'a', '', '[', '[a]', "['a' b]", "['a\nb']", "['a\0b']", "[r'a\\n']", "[R'\\'']", "[u'a']", "[U'a']",
+    "[ur'a']", "[r'a\\']", r"['\x41\u00e9\U0001f600\101\7\18']", r"['\\\'\"\a\b\f\n\r\t\v']", r"['\q\.']", r"['\x4']", r"['\u12']", r"['\777']", "['a\\\nb']",
+    "[\f'a']", "['\xe9\u4e2d']", "[\xa0'a']", "['a'];", "('a',)", "['a'] + ['b']",
+]
+
 WORDS = [
     '1', 't', 'true', 'on', 'y', 'yes', '0', 'f', 'false', 'off', 'n', 'no', 'True', 'FALSE', ' yes ', '\tno\n', '\x1cno\x1f', '\xa0on\u3000',
     '', ' ', 'nope', '2', '01', 'none', 'o n',
@@ -90,6 +110,22 @@ def loaded(text):
     return [json.dumps(value), repr(value), shown, bool(value)]
 
 
+def rendered(text):
+    try:
+        return text.format(*(values[0] if len(values) == 1 else values for values in ARGUMENTS))
+    except (IndexError, ValueError, TypeError, KeyError):
+        return None
+
+
+def texts(text):
+    """The list of texts that a text is a literal of."""
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return None
+    return found if isinstance(found, list) and all(isinstance(item, str) for item in found) else None
+
+
 def moment(text):
     return timeutils.normalize_time(timeutils.parse_isotime(text)).isoformat()
 
@@ -107,7 +143,11 @@ vectors = {
     'uuids': [[text, uuidutils.is_uuid_like(text)] for text in UUIDS],
     'values': VALUES,
     'formats': [[text, attempt(text.__mod__, VALUES)] for text in FORMATS],
+    'arguments': ARGUMENTS,
+    'templates': [[text, rendered(text)] for text in TEMPLATES],
+    'literals': [[text, texts(text)] for text in LITERALS],
     'words': [[text, truth(text)] for text in WORDS],
+    'escaped': [[text, quote(text, safe='')] for text in TEXTS],
     'quoted': [[text, quote_plus(text)] for text in TEXTS],
     'spaces': [code for code in range(0x110000) if chr(code).isspace()],
 }

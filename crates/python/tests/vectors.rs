@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use keystone_python as python;
 use python::format::{Malformed, Piece};
 use python::json;
+use python::template::{Template, TemplateError};
 use serde_json::Value;
 
 static VECTORS: LazyLock<Value> =
@@ -135,6 +136,7 @@ fn uuids_are_told_alike() {
 
 #[test]
 fn forms_are_quoted_alike() {
+    compare("escaped", |text| python::percent_encode(text).into());
     compare("quoted", |text| python::quote_plus(text).into());
 }
 
@@ -157,4 +159,29 @@ fn times_are_read_alike() {
             .map(|text| text.trim_end_matches(".000000").to_owned())
             .into()
     });
+}
+
+#[test]
+fn templates_are_rendered_alike() {
+    let arguments: Vec<Vec<String>> = serde_json::from_value(VECTORS["arguments"].clone()).unwrap();
+    compare("templates", |template| {
+        let template = Template::parse(template);
+        let rendered = template.and_then(|template| template.render(&arguments));
+        rendered.map_or(Value::Null, |text| held(&text))
+    });
+}
+
+#[test]
+fn values_decide_on_no_format_and_show_nothing_of_their_making() {
+    for template in ["{0:{1}}", "{0.__class__}", "{0[0].x}"] {
+        let refused = Template::parse(template).unwrap_err();
+        assert!(matches!(refused, TemplateError::Malformed(_)), "{template}");
+    }
+    let wide = Template::parse("{0:>256}").unwrap_err();
+    assert!(matches!(wide, TemplateError::Malformed(_)));
+}
+
+#[test]
+fn lists_of_texts_are_read_alike() {
+    compare("literals", |text| python::text_list(text).into());
 }

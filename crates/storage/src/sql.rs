@@ -10,11 +10,12 @@ use std::{
 };
 
 use sqlx::{
-    AssertSqlSafe, Database, Executor, FromRow, IntoArguments, mysql::MySqlRow, sqlite::SqliteRow,
+    AssertSqlSafe, Database, Executor, FromRow, IntoArguments, Row, mysql::MySqlRow,
+    sqlite::SqliteRow,
 };
 use tokio::time::sleep;
 
-use keystone_types::{Listing, Page};
+use keystone_types::{Error as ClientError, Listing, Page, Resource};
 
 use crate::{
     Arg, Db, Dialect, Error, Exec, Result,
@@ -46,6 +47,15 @@ pub struct Query {
     args: Vec<Arg>,
     /// Whether the rows that it reads are kept to its transaction.
     lock: Option<Lock>,
+}
+
+/// A row that nothing is read from.
+struct AnyRow;
+
+impl<R: Row> FromRow<'_, R> for AnyRow {
+    fn from_row(_: &R) -> sqlx::Result<Self> {
+        Ok(Self)
+    }
 }
 
 /// The rows that a statement read, each decoded or with its error.
@@ -167,6 +177,49 @@ impl Query {
         self.fetch_optional(exec)
             .await?
             .ok_or_else(|| sqlx::Error::RowNotFound.into())
+    }
+
+    /// Fetches the resource that has this id; 404 where there is none.
+    pub async fn fetch_resource<R: Record + Resource>(
+        self,
+        exec: impl Into<Exec<'_>>,
+        id: &str,
+    ) -> Result<R, ClientError> {
+        self.fetch_or(exec, || ClientError::not_found::<R>(id))
+            .await
+    }
+
+    /// Fetches the first row; where there is none, yields the error that a client gets for it.
+    pub async fn fetch_or<T: Record>(
+        self,
+        exec: impl Into<Exec<'_>>,
+        missing: impl FnOnce() -> ClientError,
+    ) -> Result<T, ClientError> {
+        self.fetch_optional(exec).await?.ok_or_else(missing)
+    }
+
+    /// Fetches the text that is the first column of every row, such as an id.
+    pub async fn fetch_texts(self, exec: impl Into<Exec<'_>>) -> Result<Vec<String>> {
+        let rows: Vec<(String,)> = self.fetch_all(exec).await?;
+        Ok(rows.into_iter().map(|(text,)| text).collect())
+    }
+
+    /// Whether there is a row.
+    pub async fn exists(self, exec: impl Into<Exec<'_>>) -> Result<bool> {
+        let row: Option<AnyRow> = self.fetch_optional(exec).await?;
+        Ok(row.is_some())
+    }
+
+    /// Runs a statement that changes one thing; where it matches none, yields the error that a client gets for it.
+    pub async fn execute_or(
+        self,
+        exec: impl Into<Exec<'_>>,
+        missing: impl FnOnce() -> ClientError,
+    ) -> Result<(), ClientError> {
+        match self.execute(exec).await? {
+            0 => Err(missing()),
+            _ => Ok(()),
+        }
     }
 
     /// Runs a statement that returns no rows; yields the number of rows matched.

@@ -111,6 +111,10 @@ pub enum Error {
         source: Cause,
     },
 
+    /// 503 with a text of its own: the operator has switched off what was asked for.
+    #[error("{0}")]
+    SwitchedOff(String),
+
     /// 500; the text is the same for all.
     #[error("An unexpected error prevented the server from fulfilling your request.")]
     Internal(#[source] Cause),
@@ -198,7 +202,7 @@ impl Error {
             Self::Gone(_) => 410,
             Self::TooLarge => 413,
             Self::Internal(_) => 500,
-            Self::Unavailable { .. } => 503,
+            Self::Unavailable { .. } | Self::SwitchedOff(_) => 503,
         }
     }
 

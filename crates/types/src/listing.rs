@@ -56,6 +56,16 @@ impl Listing {
         self
     }
 
+    /// The same listing within what has this value of an attribute, where there is one.
+    #[must_use]
+    pub fn within(&self, name: &str, value: Option<&str>) -> Self {
+        let listing = self.clone();
+        match value {
+            Some(value) => listing.with(name, value),
+            None => listing,
+        }
+    }
+
     /// The value of the exact filter on `name`.
     pub fn exact(&self, name: &str) -> Option<&str> {
         let filter = self

@@ -42,7 +42,7 @@ async fn an_endpoint_is_served_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn a_region_named_the_old_way_is_created() {
+async fn a_region_that_is_named_as_in_the_v2_api_is_created() {
     let (catalog, nova) = with_nova().await;
     for region in ["auto", "auto", "west"] {
         let body = json!({"service_id": nova.id, "interface": "internal", "region": region, "url": "http://x"});
@@ -170,7 +170,7 @@ async fn a_patch_changes_what_it_names() {
 }
 
 #[tokio::test]
-async fn an_endpoint_goes_away_with_its_associations() {
+async fn deleting_an_endpoint_deletes_its_associations() {
     let (catalog, nova) = with_nova().await;
     let id = endpoint(&catalog, &nova, "public", "http://nova").await.id;
     run(

@@ -64,7 +64,7 @@ async fn an_endpoint_group_is_stored_changed_and_deleted_as_in_keystone() {
 }
 
 #[tokio::test]
-async fn filters_name_three_attributes_and_at_least_one() {
+async fn filters_may_name_three_attributes_and_must_name_one() {
     let catalog = catalog().await;
     let create = async |filters: Value| {
         let group = serde_json::from_value(json!({"name": "g", "filters": filters}));
@@ -88,7 +88,7 @@ async fn filters_name_three_attributes_and_at_least_one() {
 }
 
 #[tokio::test]
-async fn every_filter_must_hold() {
+async fn an_endpoint_must_match_every_filter_of_its_group() {
     let (catalog, nova) = with_nova().await;
     let public = endpoint(&catalog, &nova, "public", "http://public").await;
     let admin = endpoint(&catalog, &nova, "admin", "http://admin").await;
@@ -124,7 +124,7 @@ async fn every_filter_must_hold() {
 }
 
 #[tokio::test]
-async fn groups_are_found_by_name_and_come_in_pages() {
+async fn groups_are_filtered_by_name_and_paged() {
     let catalog = catalog().await;
     let mut groups = Vec::new();
     for name in ["a", "b", "a"] {

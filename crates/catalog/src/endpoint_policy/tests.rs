@@ -36,7 +36,7 @@ async fn cloud() -> (Catalog, Service, Endpoint) {
 }
 
 #[tokio::test]
-async fn the_nearest_policy_counts() {
+async fn the_nearest_policy_applies() {
     let (catalog, nova, endpoint) = cloud().await;
     let none = format!("No policy is associated with endpoint {}.", endpoint.id);
     let missing = failure(catalog.policy_for_endpoint(&endpoint.id).await);
@@ -134,7 +134,7 @@ async fn a_policy_lists_an_endpoint_for_each_association() {
 }
 
 #[tokio::test]
-async fn one_association_takes_the_place_of_another() {
+async fn a_policy_replaces_one_that_is_associated_in_the_same_way() {
     let (catalog, nova, endpoint) = cloud().await;
     let [one, other] = [
         policy(&catalog, "1").await.id,

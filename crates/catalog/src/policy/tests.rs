@@ -67,7 +67,7 @@ async fn a_stored_blob_that_is_a_json_object_is_read() {
 }
 
 #[tokio::test]
-async fn types_are_compared_letter_by_letter() {
+async fn types_are_compared_by_case() {
     let catalog = catalog().await;
     let mut policies = Vec::new();
     for policy_type in ["text/x", "Text/x", "text/x"] {

@@ -176,7 +176,7 @@ async fn deleting_a_region_deletes_its_descendants() {
 }
 
 #[tokio::test]
-async fn a_region_with_endpoints_stays() {
+async fn a_region_with_endpoints_is_not_deleted() {
     let (catalog, nova) = with_nova().await;
     create(&catalog, json!({"id": "world"})).await.unwrap();
     create(&catalog, json!({"id": "east", "parent_region_id": "west"}))

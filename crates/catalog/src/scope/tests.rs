@@ -77,7 +77,7 @@ async fn a_token_carries_every_enabled_endpoint() {
 }
 
 #[tokio::test]
-async fn without_a_project_what_needs_one_is_left_out() {
+async fn endpoints_whose_url_needs_a_project_are_left_out_without_one() {
     let (catalog, _) = cloud().await;
     let in_token = catalog.for_scope("u", None).await.unwrap();
     assert_eq!(
@@ -130,7 +130,7 @@ async fn an_association_narrows_the_catalog_of_its_project() {
 }
 
 #[tokio::test]
-async fn a_filter_of_disabled_endpoints_is_a_filter() {
+async fn a_filter_that_chooses_only_disabled_endpoints_still_applies() {
     let (catalog, [public, ..]) = cloud().await;
     run(&catalog, ASSOCIATE, &[&public.id, "p"]).await;
     catalog
@@ -177,7 +177,7 @@ async fn an_endpoint_group_narrows_the_catalog_of_its_project() {
 }
 
 #[tokio::test]
-async fn without_a_filter_there_may_be_nothing() {
+async fn a_project_without_a_filter_sees_nothing_if_the_setting_says_so() {
     let (mut catalog, [public, ..]) = cloud().await;
     catalog.settings.return_all_endpoints_if_no_filter = false;
     run(&catalog, ASSOCIATE, &[&public.id, "p"]).await;

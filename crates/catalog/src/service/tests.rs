@@ -55,7 +55,7 @@ fn with(name: &str, comparison: Comparison, value: &str) -> Listing {
 }
 
 #[tokio::test]
-async fn services_are_found_by_type_and_name() {
+async fn services_are_filtered_by_type_and_name() {
     let catalog = catalog().await;
     for body in [
         json!({"type": "compute", "name": "nova"}),
@@ -121,7 +121,7 @@ async fn a_patch_changes_what_it_names() {
 }
 
 #[tokio::test]
-async fn a_service_goes_away_with_its_endpoints() {
+async fn deleting_a_service_deletes_its_endpoints() {
     let (catalog, nova) = with_nova().await;
     let other = create(&catalog, json!({"type": "image"})).await;
     let gone = endpoint(&catalog, &nova, "public", "http://nova").await;

@@ -60,7 +60,7 @@ fn a_template_that_python_refuses_is_refused() {
         "a%2Fb",
         "%(project_id)999999999999999999999999s",
     ] {
-        assert_eq!(render(url, &TOKEN), Err(Hole::Malformed), "{url}");
+        assert_eq!(render(url, &TOKEN), Err(FillError::Malformed), "{url}");
         let message = check(url).unwrap_err().to_string();
         let expected = format!("Cannot create an endpoint with an invalid URL: {url}.");
         assert_eq!(message, expected);
@@ -76,7 +76,7 @@ fn valid_templates_that_cannot_be_rendered_are_malformed() {
         "http://%(compute_host)s:8774",
     ] {
         assert!(check(url).is_ok(), "{url}");
-        assert_eq!(render(url, &TOKEN), Err(Hole::Malformed), "{url}");
+        assert_eq!(render(url, &TOKEN), Err(FillError::Malformed), "{url}");
     }
 }
 
@@ -91,7 +91,7 @@ fn only_a_url_that_names_the_project_needs_one() {
         Ok("http://x/u")
     );
     for url in ["http://x/%(project_id)s", "http://x/$(tenant_id)s"] {
-        assert_eq!(render(url, &unscoped), Err(Hole::Project), "{url}");
+        assert_eq!(render(url, &unscoped), Err(FillError::Project), "{url}");
     }
 }
 

@@ -105,26 +105,18 @@ impl ConfigOptions {
                 &self.password_regex_description,
             ),
         ];
+        let readable = readable.map(|(name, value)| (name.to_owned(), value.clone().into()));
+        let readable = Config::from_iter(readable);
         let Some(option) = option.filter(|option| !option.is_empty()) else {
-            let options: Map<_, _> = readable
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.clone().into()))
-                .collect();
-            return Ok(Config::from_iter([(
-                "security_compliance".to_owned(),
-                options.into(),
-            )]));
+            return Ok(alone("security_compliance", readable.into()));
         };
-        let found = readable.into_iter().find(|(name, _)| *name == option).ok_or_else(|| {
+        let value = readable.get(option).cloned().ok_or_else(|| {
             invalid(
                 "Reading security compliance values other than password_regex and password_regex_description is not \
                  allowed.",
             )
         })?;
-        Ok(Config::from_iter([(
-            found.0.to_owned(),
-            found.1.clone().into(),
-        )]))
+        Ok(alone(option, value))
     }
 
     pub(super) fn defaults(&self, part: ConfigPart<'_>) -> Result<Config> {
@@ -137,15 +129,20 @@ impl ConfigOptions {
         };
         let options = self.whitelisted.get(group).cloned().unwrap_or_default();
         let Some(option) = part.option else {
-            return Ok(Config::from_iter([(group.to_owned(), options.into())]));
+            return Ok(alone(group, options.into()));
         };
         let value = options.get(option).cloned().ok_or_else(|| {
             invalid(format!(
                 "Reading the default for option {option} in group {group} is not supported"
             ))
         })?;
-        Ok(Config::from_iter([(option.to_owned(), value)]))
+        Ok(alone(option, value))
     }
+}
+
+/// One group, or one option.
+pub(super) fn alone(name: &str, value: Value) -> Config {
+    Config::from_iter([(name.to_owned(), value)])
 }
 
 /// 403 unless a change of a part has exactly that part.

@@ -5,7 +5,6 @@ use keystone_types::{Error, Result};
 
 use crate::identity::Identity;
 use crate::limit::Limit;
-use crate::limit::registered::{RegisteredLimit, registered_for};
 use crate::settings::EnforcementModel;
 
 impl Identity {
@@ -17,19 +16,18 @@ impl Identity {
             EnforcementModel::Flat => return Ok(()),
             EnforcementModel::StrictTwoLevel => {}
         }
-        let deep: Vec<(String,)> = sql("\
+        let mut ids = sql("\
             SELECT p.id FROM project p \
               JOIN project parent ON parent.id = p.parent_id \
               JOIN project top ON top.id = parent.parent_id \
              ORDER BY p.id LIMIT 11")
-        .fetch_all(&self.db)
+        .fetch_texts(&self.db)
         .await?;
-        let mut ids: Vec<&str> = deep.iter().map(|(id,)| id.as_str()).collect();
         if ids.is_empty() {
             return Ok(());
         }
         if ids.len() > 10 {
-            ids[10] = "…";
+            "…".clone_into(&mut ids[10]);
         }
         Err(Error::Refused(format!(
             "[unified_limit] enforcement_model = {} can't be used: projects stand more than two levels deep, the \
@@ -79,15 +77,12 @@ async fn is_within_parent(
         return Ok(true);
     };
     let same = |other: &&Limit| {
-        other.domain_id.as_deref() == Some(parent.as_str())
-            && other.service_id == limit.service_id
-            && other.region_id == limit.region_id
-            && other.resource_name == limit.resource_name
+        other.domain_id.as_deref() == Some(parent.as_str()) && other.resource == limit.resource
     };
     if let Some(above) = together.iter().find(same) {
         return Ok(limit.resource_limit <= above.resource_limit);
     }
-    let Some(registered) = registered(tx, limit).await? else {
+    let Some(registered) = limit.resource.registered(tx).await? else {
         return Ok(true);
     };
     let stored: Option<(i64,)> = sql("\
@@ -101,17 +96,12 @@ async fn is_within_parent(
     Ok(above == 0 || limit.resource_limit <= above)
 }
 
-async fn registered(tx: &mut Tx, limit: &Limit) -> Result<Option<RegisteredLimit>> {
-    let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
-    registered_for(tx, service, region, limit.resource_name.as_deref()).await
-}
-
 /// Whether a descendant of a domain has a greater limit than the domain.
 async fn has_greater_descendant(tx: &mut Tx, limit: &Limit, domain_id: &str) -> Result<bool> {
-    let Some(registered) = registered(tx, limit).await? else {
+    let Some(registered) = limit.resource.registered(tx).await? else {
         return Ok(false);
     };
-    let greater: Option<(String,)> = sql("\
+    let greater = sql("\
         WITH RECURSIVE down (id) AS (\
             SELECT id FROM project WHERE parent_id = ? \
             UNION SELECT p.id FROM project p JOIN down ON p.parent_id = down.id) \
@@ -121,10 +111,8 @@ async fn has_greater_descendant(tx: &mut Tx, limit: &Limit, domain_id: &str) -> 
          LIMIT 1")
     .bind(domain_id)
     .bind(&registered.id)
-    .bind(limit.resource_limit)
-    .fetch_optional(tx)
-    .await?;
-    Ok(greater.is_some())
+    .bind(limit.resource_limit);
+    Ok(greater.exists(tx).await?)
 }
 
 fn refusal(limit: &Limit) -> Error {
@@ -137,9 +125,9 @@ fn refusal(limit: &Limit) -> Error {
     Error::Refused(format!(
         "Invalid resource limit: The resource limit ({level}: {id}, resource_name: {}, resource_limit: {}, \
          service_id: {}, region_id: {}) doesn't satisfy current hierarchy model..",
-        text(&limit.resource_name),
+        text(&limit.resource.resource_name),
         limit.resource_limit,
-        text(&limit.service_id),
-        text(&limit.region_id),
+        text(&limit.resource.service_id),
+        text(&limit.resource.region_id),
     ))
 }

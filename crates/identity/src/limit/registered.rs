@@ -1,18 +1,15 @@
 //! Registered limits: how much of a resource each project and domain may have, by service and region.
 
-use keystone_storage::{Column, Exec, OrConflict, Query, Tx, select, sql, transaction, update};
+use keystone_storage::{Column, OrConflict, Query, Tx, select, sql, transaction, update};
 use keystone_types::{Error, Listing, Page, Resource, Result, new_id, overlay};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 
 use crate::identity::Identity;
 
-/// A registered limit, as stored and as served.
-#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
-pub struct RegisteredLimit {
-    /// The id.
-    #[serde(default = "new_id")]
-    pub id: String,
+/// What a limit is about: a resource of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct LimitedResource {
     /// The service that has the resource.
     #[serde(default)]
     pub service_id: Option<String>,
@@ -22,6 +19,18 @@ pub struct RegisteredLimit {
     /// `cores`, `volumes` …
     #[serde(default)]
     pub resource_name: Option<String>,
+}
+
+/// A registered limit, as stored and as served.
+#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
+pub struct RegisteredLimit {
+    /// The id.
+    #[serde(default = "new_id")]
+    pub id: String,
+    /// What is limited.
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    pub resource: LimitedResource,
     /// The limit; -1 for none.
     #[serde(deserialize_with = "whole")]
     pub default_limit: i64,
@@ -58,7 +67,7 @@ impl Identity {
 
     /// One registered limit.
     pub async fn registered_limit(&self, id: &str) -> Result<RegisteredLimit> {
-        registered_limit(&self.db, id).await
+        by_id(id).fetch_or(&self.db, || missing(id)).await
     }
 
     /// Creates all of these, or none.
@@ -68,8 +77,7 @@ impl Identity {
     ) -> Result<Vec<RegisteredLimit>> {
         transaction!(self.db, |tx| {
             for limit in &limits {
-                let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
-                lock_service_and_region(tx, service, region, "registered_limit").await?;
+                limit.resource.lock(tx, "registered_limit").await?;
             }
             for limit in &limits {
                 insert(tx, limit).await?;
@@ -87,9 +95,13 @@ impl Identity {
         patch: Map<String, Value>,
     ) -> Result<RegisteredLimit> {
         transaction!(self.db, |tx| {
-            let text = |name: &str| patch.get(name).and_then(Value::as_str);
-            let (service, region) = (text("service_id"), text("region_id"));
-            lock_service_and_region(tx, service, region, "registered_limit").await?;
+            let text = |name: &str| patch.get(name).and_then(Value::as_str).map(str::to_owned);
+            let named = LimitedResource {
+                service_id: text("service_id"),
+                region_id: text("region_id"),
+                resource_name: None,
+            };
+            named.lock(tx, "registered_limit").await?;
             let current = locked(tx, id).await?;
             refuse_in_use(tx, &current.id).await?;
             let key = ["service_id", "region_id", "resource_name"];
@@ -99,14 +111,11 @@ impl Identity {
                 // As in Keystone, a key that is given and does not change is a duplicate of itself.
                 refuse_duplicate(tx, &limit).await?;
             }
+            let (old, new) = (&current.resource, &limit.resource);
             update("registered_limit")
-                .set("service_id", &current.service_id, &limit.service_id)
-                .set("region_id", &current.region_id, &limit.region_id)
-                .set(
-                    "resource_name",
-                    &current.resource_name,
-                    &limit.resource_name,
-                )
+                .set("service_id", &old.service_id, &new.service_id)
+                .set("region_id", &old.region_id, &new.region_id)
+                .set("resource_name", &old.resource_name, &new.resource_name)
                 .set("default_limit", current.default_limit, limit.default_limit)
                 .set("description", &current.description, &limit.description)
                 .apply("id = ?", &current.id, tx)
@@ -137,9 +146,9 @@ async fn insert(tx: &mut Tx, limit: &RegisteredLimit) -> Result<()> {
             (id, service_id, region_id, resource_name, default_limit, description) \
          VALUES (?, ?, ?, ?, ?, ?)")
     .bind(&limit.id)
-    .bind(&limit.service_id)
-    .bind(&limit.region_id)
-    .bind(&limit.resource_name)
+    .bind(&limit.resource.service_id)
+    .bind(&limit.resource.region_id)
+    .bind(&limit.resource.resource_name)
     .bind(limit.default_limit)
     .bind(&limit.description)
     .execute(tx)
@@ -150,13 +159,7 @@ async fn insert(tx: &mut Tx, limit: &RegisteredLimit) -> Result<()> {
 
 /// One registered limit, locked until the transaction ends.
 async fn locked(tx: &mut Tx, id: &str) -> Result<RegisteredLimit> {
-    let found = by_id(id).locking().fetch_optional(tx).await?;
-    found.ok_or_else(|| missing(id))
-}
-
-async fn registered_limit(exec: impl Into<Exec<'_>>, id: &str) -> Result<RegisteredLimit> {
-    let found = by_id(id).fetch_optional(exec).await?;
-    found.ok_or_else(|| missing(id))
+    by_id(id).locking().fetch_or(tx, || missing(id)).await
 }
 
 fn by_id(id: &str) -> Query {
@@ -169,52 +172,42 @@ fn missing(id: &str) -> Error {
     Error::Missing(format!("Could not find registered limit for {id}."))
 }
 
-/// The registered limit of a resource in this region; without a region, the one that has none.
-pub(crate) async fn registered_for(
-    tx: &mut Tx,
-    service_id: Option<&str>,
-    region_id: Option<&str>,
-    resource_name: Option<&str>,
-) -> Result<Option<RegisteredLimit>> {
-    let query = select(REGISTERED_LIMITS)
-        .filter_all("service_id = ?", [service_id])
-        .filter_all("resource_name = ?", [resource_name]);
-    let query = match region_id {
-        Some(id) => query.filter("region_id = ?", Some(id)),
-        None => query.and("region_id IS NULL"),
-    };
-    Ok(query
-        .then(" ORDER BY internal_id LIMIT 1")
-        .fetch_optional(tx)
-        .await?)
-}
-
-/// Locks the service, for which writers take turns, and shares the region; 400 if one of them does not exist.
-pub(crate) async fn lock_service_and_region(
-    tx: &mut Tx,
-    service_id: Option<&str>,
-    region_id: Option<&str>,
-    kind: &str,
-) -> Result<()> {
-    let service = sql("SELECT id FROM service WHERE id = ?").locking();
-    let region = sql("SELECT id FROM region WHERE id = ?").sharing();
-    for (id, attribute, query) in [
-        (service_id, "service_id", service),
-        (region_id, "region_id", region),
-    ] {
-        let Some(id) = id else { continue };
-        let found: Option<(String,)> = query.bind(id).fetch_optional(&mut *tx).await?;
-        found.ok_or_else(|| Error::expecting(attribute, kind))?;
+impl LimitedResource {
+    /// The registered limit in this region; without a region, the one that has none.
+    pub(crate) async fn registered(&self, tx: &mut Tx) -> Result<Option<RegisteredLimit>> {
+        let query = select(REGISTERED_LIMITS)
+            .filter_all("service_id = ?", [&self.service_id])
+            .filter_all("resource_name = ?", [&self.resource_name]);
+        let query = match &self.region_id {
+            Some(id) => query.filter("region_id = ?", Some(id)),
+            None => query.and("region_id IS NULL"),
+        };
+        let query = query.then(" ORDER BY internal_id LIMIT 1");
+        Ok(query.fetch_optional(tx).await?)
     }
-    Ok(())
+
+    /// Locks the service, for which writers take turns, and shares the region; 400 if one of them does not exist.
+    pub(crate) async fn lock(&self, tx: &mut Tx, kind: &str) -> Result<()> {
+        let service = sql("SELECT id FROM service WHERE id = ?").locking();
+        let region = sql("SELECT id FROM region WHERE id = ?").sharing();
+        for (id, attribute, query) in [
+            (&self.service_id, "service_id", service),
+            (&self.region_id, "region_id", region),
+        ] {
+            let Some(id) = id else { continue };
+            if !query.bind(id).exists(&mut *tx).await? {
+                return Err(Error::expecting(attribute, kind));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The unique key does not compare NULLs, so that writers for one service take turns.
 async fn refuse_duplicate(tx: &mut Tx, limit: &RegisteredLimit) -> Result<()> {
-    let (service, region) = (limit.service_id.as_deref(), limit.region_id.as_deref());
-    let row = sql("SELECT id FROM service WHERE id = ?").bind(service);
-    row.locking().fetch_optional::<(String,)>(&mut *tx).await?;
-    match registered_for(tx, service, region, limit.resource_name.as_deref()).await? {
+    let service = sql("SELECT id FROM service WHERE id = ?").bind(&limit.resource.service_id);
+    service.locking().exists(&mut *tx).await?;
+    match limit.resource.registered(tx).await? {
         Some(_) => Err(duplicate()),
         None => Ok(()),
     }
@@ -225,17 +218,13 @@ fn duplicate() -> Error {
 }
 
 async fn refuse_in_use(tx: &mut Tx, id: &str) -> Result<()> {
-    let limit: Option<(String,)> =
-        sql("SELECT id FROM `limit` WHERE registered_limit_id = ? LIMIT 1")
-            .bind(id)
-            .fetch_optional(tx)
-            .await?;
-    match limit {
-        Some(_) => Err(Error::Refused(format!(
+    let limits = sql("SELECT id FROM `limit` WHERE registered_limit_id = ? LIMIT 1").bind(id);
+    if limits.exists(tx).await? {
+        return Err(Error::Refused(format!(
             "Unable to update or delete registered limit {id} because there are project limits associated with it."
-        ))),
-        None => Ok(()),
+        )));
     }
+    Ok(())
 }
 
 /// A whole number, which JSON may write as `10.0`.

@@ -38,12 +38,12 @@ pub(super) fn write_sha256(password: &[u8], cost: u32) -> Result<String, Error> 
 }
 
 /// Writes `$bcrypt-sha256$` for a server with `password_hash_algorithm = bcrypt`, where Python
-/// Keystone verifies the first [`KEY_BYTES`] against every format. The digest is therefore of those bytes; the parameter
+/// Keystone verifies the first `cut` bytes against every format. The digest is therefore of those bytes; the parameter
 /// `whole`, which Python Keystone ignores, has the digest of the whole password.
-pub(super) fn write_long(password: &[u8], cost: u32) -> Result<String, Error> {
+pub(super) fn write_long(password: &[u8], cut: usize, cost: u32) -> Result<String, Error> {
     let salt = random::<16>()?;
     let text = BASE_64.encode(salt);
-    let [whole, start] = [password, &password[..password.len().min(KEY_BYTES)]]
+    let [whole, start] = [password, &password[..password.len().min(cut)]]
         .map(|secret| BASE_64.encode(digest(&prehash(secret, &text), cost, salt)));
     Ok(format!(
         "{SHA256_PREFIX}v=2,t=2b,r={cost},whole={whole}${text}${start}"

@@ -40,7 +40,16 @@ impl Hasher {
 
     /// Hashes a new password.
     pub async fn hash(&self, password: Secret) -> Result<String, Error> {
-        let max = self.max_new_password_length;
+        self.hash_up_to(self.max_new_password_length, password)
+            .await
+    }
+
+    /// Hashes the new secret of a program, which the limits of passwords do not apply to.
+    pub async fn hash_secret(&self, secret: Secret) -> Result<String, Error> {
+        self.hash_up_to(CEILING, secret).await
+    }
+
+    async fn hash_up_to(&self, max: usize, password: Secret) -> Result<String, Error> {
         if password.reveal().len() > max {
             return Err(Error::TooLong { max });
         }
@@ -61,15 +70,36 @@ impl Hasher {
         hash: String,
         claimant: &Claimant,
     ) -> Result<bool, Error> {
+        self.verify_up_to(self.max_password_length, password, hash, claimant)
+            .await
+    }
+
+    /// The same for the secret of a program, which the limits of passwords do not apply to.
+    pub async fn verify_secret(
+        &self,
+        secret: Secret,
+        hash: String,
+        claimant: &Claimant,
+    ) -> Result<bool, Error> {
+        self.verify_up_to(CEILING, secret, hash, claimant).await
+    }
+
+    async fn verify_up_to(
+        &self,
+        max: usize,
+        password: Secret,
+        hash: String,
+        claimant: &Claimant,
+    ) -> Result<bool, Error> {
         if self.exceeds_every_limit(&password) {
             return Ok(false);
         }
         let password = as_text(&password).unwrap_or(password);
         let scheme = Arc::clone(&self.scheme);
-        let max = self.max_password_length;
+        let cut = self.max_password_length;
         self.run(claimant, move || {
             let password = password.reveal().as_bytes();
-            match verify(password, &hash, max) {
+            match verify(password, &hash, cut, max) {
                 Err(Error::TooLong { .. }) => scheme.dummy_hash(password).map(|()| false),
                 Err(error @ Error::Unreadable(_)) => {
                     scheme.dummy_hash(password)?;

@@ -63,7 +63,9 @@ impl Scheme {
     pub(super) fn write(&self, password: &[u8]) -> Result<String, Error> {
         match self {
             Self::Bcrypt(cost, cut) if password.len() < *cut => bcrypt::write(password, *cost),
-            Self::Bcrypt(cost, _) => bcrypt::write_long(password, (*cost).max(SHA256_MIN_COST)),
+            Self::Bcrypt(cost, cut) => {
+                bcrypt::write_long(password, *cut, (*cost).max(SHA256_MIN_COST))
+            }
             Self::BcryptSha256(cost) => {
                 bcrypt::write_sha256(password, (*cost).max(SHA256_MIN_COST))
             }
@@ -87,10 +89,11 @@ impl Scheme {
     }
 }
 
-/// Verifies a hash of any known format. A password is truncated to `max` bytes for `$2b$` only.
-pub(super) fn verify(password: &[u8], hash: &str, max: usize) -> Result<bool, Error> {
+/// Verifies a hash of any known format. A secret is truncated to `cut` bytes for `$2b$` only, and longer than `max` for
+/// none of the others.
+pub(super) fn verify(password: &[u8], hash: &str, cut: usize, max: usize) -> Result<bool, Error> {
     if hash.starts_with("$2") {
-        bcrypt::verify(&password[..password.len().min(max)], hash)
+        bcrypt::verify(&password[..password.len().min(cut)], hash)
     } else if password.len() > max {
         Err(Error::TooLong { max })
     } else if hash.starts_with(bcrypt::SHA256_PREFIX) {

@@ -172,6 +172,38 @@ async fn python_can_verify_the_start_of_a_long_secret() {
 }
 
 #[tokio::test]
+async fn secrets_of_programs_are_longer_than_passwords_may_be() {
+    let options = Options {
+        rounds: Some(4),
+        max_password_length: 64,
+        strict: true,
+        ..Options::default()
+    };
+    let hasher = Hasher::new(Algorithm::Bcrypt, &options).unwrap();
+    let secret = "A".repeat(86);
+    hasher.hash(secret.as_str().into()).await.unwrap_err();
+    let hash = hasher.hash_secret(secret.as_str().into()).await.unwrap();
+    for (presented, right) in [
+        (secret.clone(), true),
+        (format!("{}B", &secret[..85]), false),
+        (secret[..64].to_owned(), false),
+        (format!("{secret}A"), false),
+    ] {
+        let claimant = Claimant::default();
+        let found = hasher
+            .verify_secret(presented.as_str().into(), hash.clone(), &claimant)
+            .await;
+        assert_eq!(found.unwrap(), right, "{presented}");
+    }
+    // Python Keystone truncates where its passwords end.
+    let (start, rest) = hash.split_once(",whole=").unwrap();
+    let (_, salt_and_digest) = rest.split_once('$').unwrap();
+    let as_python_reads_it = format!("{start}${salt_and_digest}");
+    let cut = check(&hasher, &secret[..64], &as_python_reads_it).await;
+    assert!(cut.unwrap());
+}
+
+#[tokio::test]
 async fn the_other_names_of_bcrypt_verify() {
     let hasher = hasher(Algorithm::Bcrypt);
     let hash = hasher.hash("openstack".into()).await.unwrap();

@@ -191,14 +191,12 @@ pub(crate) async fn check_enabled_change(
 }
 
 async fn has_enabled_descendant(tx: &mut Tx, id: &str) -> Result<bool> {
-    let enabled: Option<(String,)> = Relatives::Descendants
+    let enabled = Relatives::Descendants
         .of(id)
         .text("SELECT p.id FROM project p JOIN relatives ON relatives.id = p.id")
         .and("p.enabled = 1")
-        .then(" ORDER BY p.id LIMIT 1")
-        .fetch_optional(tx)
-        .await?;
-    Ok(enabled.is_some())
+        .then(" ORDER BY p.id LIMIT 1");
+    Ok(enabled.exists(tx).await?)
 }
 
 /// Refuses to enable a project below a disabled one. As in `keystone/resource/core.py`, a change that does not mention

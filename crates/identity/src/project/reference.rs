@@ -1,6 +1,6 @@
 //! Projects and domains as tokens refer to them, each read with one short statement.
 
-use keystone_storage::{select, sql};
+use keystone_storage::{Query, select, sql};
 use keystone_types::{Error, Result};
 
 use crate::domain::Domain;
@@ -81,18 +81,20 @@ impl Identity {
         let query = select(PROJECTS)
             .filter("p.id = ?", Some(id))
             .filter("p.id <> ?", Some(crate::project::ROOT));
-        let row: Option<ProjectRow> = query.then("").fetch_optional(&self.db).await?;
-        row.map(ProjectRef::from)
-            .ok_or_else(|| Error::not_found::<Project>(id))
+        self.fetch_project(query.then(""), id).await
     }
 
     /// One project with its domain, by name.
     pub async fn project_ref_by_name(&self, name: &str, domain_id: &str) -> Result<ProjectRef> {
         let query =
             select(PROJECTS).filter_all("p.name = ? AND p.domain_id = ?", [name, domain_id]);
-        let row: Option<ProjectRow> = query.then("").fetch_optional(&self.db).await?;
-        row.map(ProjectRef::from)
-            .ok_or_else(|| Error::not_found::<Project>(name))
+        self.fetch_project(query.then(""), name).await
+    }
+
+    async fn fetch_project(&self, query: Query, name: &str) -> Result<ProjectRef> {
+        let missing = || Error::not_found::<Project>(name);
+        let row: ProjectRow = query.fetch_or(&self.db, missing).await?;
+        Ok(row.into())
     }
 
     /// One domain.

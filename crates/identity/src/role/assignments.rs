@@ -202,14 +202,12 @@ impl Identity {
     }
 
     async fn within(&self, domain_id: &str) -> Result<DomainProjects> {
-        let rows: Vec<(String,)> = sql("SELECT id FROM project WHERE domain_id = ? ORDER BY id")
-            .bind(domain_id)
-            .fetch_all(&self.db)
-            .await?;
-        let (count, domain_id) = (rows.len(), domain_id.to_owned());
+        let projects = sql("SELECT id FROM project WHERE domain_id = ? ORDER BY id");
+        let projects = projects.bind(domain_id).fetch_texts(&self.db).await?;
+        let (count, domain_id) = (projects.len(), domain_id.to_owned());
         let gather = move || DomainProjects {
             domain_id,
-            projects: rows.into_iter().map(|(id,)| id).collect(),
+            projects: projects.into_iter().collect(),
         };
         self.bulk.run(count, gather).await
     }

@@ -1,6 +1,6 @@
 //! Effective roles: the roles of a user on a target, including those through groups, inheritance and implied roles.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use keystone_storage::{Select, select};
 use keystone_types::{Listing, Page, Result};
@@ -39,12 +39,21 @@ pub struct Holder {
     graph: RoleGraph,
 }
 
+impl Holder {
+    /// Whether there is a role with this id.
+    pub fn knows_role(&self, id: &str) -> bool {
+        self.graph.has(id)
+    }
+}
+
 /// A user and the groups of the user: the actors whose assignments count.
 #[derive(Debug)]
 pub(crate) struct Actors {
     user: String,
     /// The ids of the groups of unexpired federated memberships, [`comma_joined`].
     expiring: String,
+    /// The ids of groups of which the user need not be a member, [`comma_joined`].
+    mapped: String,
 }
 
 /// The targets for which assignments of groups are looked up.
@@ -87,15 +96,44 @@ impl Actors {
             let select = found.union_all(more).text(join);
             found = narrow(select).filter(members, Some(&self.user));
         }
-        if self.expiring.is_empty() {
-            return found;
+        if !self.expiring.is_empty() {
+            let join = " JOIN expiring_user_group_membership e ON e.group_id = a.actor_id";
+            found = narrow(found.union_all(more).text(join)).filter_all(
+                "e.user_id = ? AND INSTR(?, ',' || e.group_id || ',') > 0 \
+                 AND a.type IN ('GroupProject', 'GroupDomain', 'GroupSystem')",
+                [&self.user, &self.expiring],
+            );
         }
-        let join = " JOIN expiring_user_group_membership e ON e.group_id = a.actor_id";
-        narrow(found.union_all(more).text(join)).filter_all(
-            "e.user_id = ? AND INSTR(?, ',' || e.group_id || ',') > 0 \
-             AND a.type IN ('GroupProject', 'GroupDomain', 'GroupSystem')",
-            [&self.user, &self.expiring],
-        )
+        if !self.mapped.is_empty() {
+            found = narrow(found.union_all(more)).filter(
+                "INSTR(?, ',' || a.actor_id || ',') > 0 \
+                 AND a.type IN ('GroupProject', 'GroupDomain', 'GroupSystem')",
+                Some(&self.mapped),
+            );
+        }
+        found
+    }
+
+    /// Selects the assignments that take effect on a project.
+    fn assignments_on_project(&self, project: &ProjectRef) -> Select {
+        let id = project.id.as_str();
+        match &project.parent_id {
+            Some(parent) if project.domain.id != *parent => {
+                let first = select(UP).bind(id).text(ROLES_UP);
+                let narrow = |select: Select| select.filter(APPLIES, Some(id));
+                self.assignments(first, ROLES_UP, GroupTargets::ProjectsAndDomains, narrow)
+            }
+            // A project right below its domain, the usual case, needs no recursion.
+            parent => {
+                let above = parent.as_deref().unwrap_or(id);
+                let narrow = |select: Select| {
+                    let select = select.filter_all("t.id IN (?, ?)", [id, above]);
+                    select.filter(APPLIES, Some(id))
+                };
+                let first = select(ROLES);
+                self.assignments(first, ROLES, GroupTargets::ProjectsAndDomains, narrow)
+            }
+        }
     }
 
     /// Begins a statement with [`REACHABLE_PROJECTS`].
@@ -109,6 +147,18 @@ impl Actors {
     }
 }
 
+impl Holder {
+    /// The ids of these roles and of those that they imply, domain-specific ones among them.
+    pub fn closure<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+        self.graph.closure(ids).into_iter().cloned().collect()
+    }
+
+    /// The roles with these ids and those that they imply, whether the user has them or not.
+    pub fn with_implied<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Vec<RoleRef> {
+        self.graph.expand(ids)
+    }
+}
+
 impl Identity {
     /// Loads what the effective roles of a user on any target are computed from.
     pub async fn holder(&self, user_id: &str) -> Result<Holder> {
@@ -119,37 +169,39 @@ impl Identity {
         })
     }
 
+    /// The same for somebody without a user, whom a mapping puts into groups; their ids are those of the database.
+    pub async fn mapped_holder(&self, group_ids: &[String]) -> Result<Holder> {
+        Ok(Holder {
+            actors: Actors {
+                user: String::new(),
+                expiring: String::new(),
+                mapped: comma_joined(group_ids.iter().map(String::as_str)),
+            },
+            graph: self.role_graph().await?,
+        })
+    }
+
     /// The effective roles on a project, by id.
     pub async fn roles_on_project(
         &self,
         holder: &Holder,
         project: &ProjectRef,
     ) -> Result<Vec<RoleRef>> {
-        let id = project.id.as_str();
-        let query = match &project.parent_id {
-            Some(parent) if project.domain.id != *parent => {
-                let first = select(UP).bind(id).text(ROLES_UP);
-                let narrow = |select: Select| select.filter(APPLIES, Some(id));
-                holder
-                    .actors
-                    .assignments(first, ROLES_UP, GroupTargets::ProjectsAndDomains, narrow)
-            }
-            // A project right below its domain, the usual case, needs no recursion.
-            parent => {
-                let above = parent.as_deref().unwrap_or(id);
-                let narrow = |select: Select| {
-                    let select = select.filter_all("t.id IN (?, ?)", [id, above]);
-                    select.filter(APPLIES, Some(id))
-                };
-                holder.actors.assignments(
-                    select(ROLES),
-                    ROLES,
-                    GroupTargets::ProjectsAndDomains,
-                    narrow,
-                )
-            }
-        };
+        let query = holder.actors.assignments_on_project(project);
         self.with_implied_roles(holder, query).await
+    }
+
+    /// The ids of the roles on a project that a user can delegate: the effective ones, domain-specific ones among them.
+    /// Of the holder, who may be somebody else, only what roles imply counts.
+    pub async fn delegable_roles(
+        &self,
+        user_id: &str,
+        holder: &Holder,
+        project: &ProjectRef,
+    ) -> Result<BTreeSet<String>> {
+        let query = self.actors(user_id).await?.assignments_on_project(project);
+        let assigned: Vec<(String,)> = query.then(" ORDER BY role_id").fetch_all(&self.db).await?;
+        Ok(holder.closure(assigned.iter().map(|(id,)| id.as_str())))
     }
 
     /// The effective roles on a domain, by id.
@@ -182,13 +234,9 @@ impl Identity {
         holder: &Holder,
         assignments: Select,
     ) -> Result<Vec<RoleRef>> {
-        let assigned: Vec<(String,)> = assignments
-            .then(" ORDER BY role_id")
-            .fetch_all(&self.db)
-            .await?;
-        Ok(holder
-            .graph
-            .expand(assigned.iter().map(|(id,)| id.as_str())))
+        let assigned = assignments.then(" ORDER BY role_id");
+        let assigned = assigned.fetch_texts(&self.db).await?;
+        Ok(holder.graph.expand(assigned.iter().map(String::as_str)))
     }
 
     /// The projects on which a user has a role, domains that act as projects apart.
@@ -210,13 +258,11 @@ impl Identity {
     /// The ids of the projects on which a user has a role.
     pub async fn project_ids_for_user(&self, user_id: &str) -> Result<HashSet<String>> {
         let reachable = self.actors(user_id).await?.reachable();
-        let ids: Vec<(String,)> = reachable
+        let ids = reachable
             .text("SELECT p.id FROM project p JOIN reached ON reached.id = p.id")
             .filter("p.id <> ?", Some(ROOT))
-            .then(" ORDER BY p.id")
-            .fetch_all(&self.db)
-            .await?;
-        Ok(ids.into_iter().map(|(id,)| id).collect())
+            .then(" ORDER BY p.id");
+        Ok(ids.fetch_texts(&self.db).await?.into_iter().collect())
     }
 
     /// The domains on which a user has a role.
@@ -232,9 +278,11 @@ impl Identity {
 
     /// The actors whose assignments count for a user.
     pub(crate) async fn actors(&self, user_id: &str) -> Result<Actors> {
+        let expiring = self.expiring_groups(user_id).await?;
         Ok(Actors {
             user: user_id.to_owned(),
-            expiring: comma_joined(&self.expiring_groups(user_id).await?),
+            expiring: comma_joined(expiring.iter().map(|(id, _)| id.as_str())),
+            mapped: String::new(),
         })
     }
 }

@@ -182,20 +182,15 @@ impl Identity {
         if grant.target != GrantTarget::System {
             self.role(role_id).await?;
         }
-        let removed = grant
+        grant
             .statement(
                 "DELETE FROM assignment WHERE type = ? AND actor_id = ? AND target_id = ? AND inherited = ? AND role_id = ?",
                 "DELETE FROM system_assignment \
                   WHERE type = ? AND actor_id = ? AND target_id = ? AND inherited = ? AND role_id = ?",
             )
             .bind(role_id)
-            .execute(&self.db)
-            .await?;
-        if removed == 0 {
-            Err(grant.missing(role_id))
-        } else {
-            Ok(())
-        }
+            .execute_or(&self.db, || grant.missing(role_id))
+            .await
     }
 
     /// The roles that are granted, without implied ones.
@@ -246,15 +241,13 @@ async fn check_target(
 }
 
 async fn granted(db: &Db, grant: &Grant, role_id: &str) -> Result<bool> {
-    let found: Option<(String,)> = grant
+    let found = grant
         .statement(
             "SELECT role_id FROM assignment \
               WHERE type = ? AND actor_id = ? AND target_id = ? AND inherited = ? AND role_id = ?",
             "SELECT role_id FROM system_assignment \
               WHERE type = ? AND actor_id = ? AND target_id = ? AND inherited = ? AND role_id = ?",
         )
-        .bind(role_id)
-        .fetch_optional(db)
-        .await?;
-    Ok(found.is_some())
+        .bind(role_id);
+    Ok(found.exists(db).await?)
 }

@@ -31,16 +31,7 @@ struct Node {
 impl RoleGraph {
     /// The roles with these ids and those that they imply, each once, without domain-specific ones, which only imply others.
     pub(crate) fn expand<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Vec<RoleRef> {
-        let mut seen = BTreeSet::new();
-        let mut open: Vec<&str> = ids.into_iter().collect();
-        while let Some(id) = open.pop() {
-            if let Some((id, node)) = self.0.get_key_value(id)
-                && seen.insert(id)
-            {
-                open.extend(node.implies.iter().map(String::as_str));
-            }
-        }
-        let nodes = seen.into_iter().map(|id| (id, &self.0[id]));
+        let nodes = self.closure(ids).into_iter().map(|id| (id, &self.0[id]));
         nodes
             .filter(|(_, node)| node.global)
             .map(|(id, node)| RoleRef {
@@ -50,9 +41,28 @@ impl RoleGraph {
             .collect()
     }
 
+    /// The ids of these roles and of those that they imply; of ids without a role, nothing.
+    pub(crate) fn closure<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> BTreeSet<&String> {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&str> = ids.into_iter().collect();
+        while let Some(id) = open.pop() {
+            if let Some((id, node)) = self.0.get_key_value(id)
+                && seen.insert(id)
+            {
+                open.extend(node.implies.iter().map(String::as_str));
+            }
+        }
+        seen
+    }
+
     /// The roles that a role implies directly.
     pub(crate) fn implied(&self, id: &str) -> &[String] {
         self.0.get(id).map_or(&[], |node| &node.implies)
+    }
+
+    /// Whether a role exists.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.0.contains_key(id)
     }
 
     /// Whether a role exists and belongs to no domain.
@@ -91,30 +101,27 @@ impl Identity {
 
     /// 404 unless one role implies another directly.
     pub async fn check_implied_role(&self, prior_id: &str, implied_id: &str) -> Result<()> {
-        let found: Option<(String,)> = sql(
+        let found = sql(
             "SELECT implied_role_id FROM implied_role WHERE prior_role_id = ? AND implied_role_id = ?",
-        )
-        .bind(prior_id)
-        .bind(implied_id)
-        .fetch_optional(&self.db)
-        .await?;
-        found
-            .map(drop)
-            .ok_or_else(|| not_implied(prior_id, implied_id))
+        );
+        if found
+            .bind(prior_id)
+            .bind(implied_id)
+            .exists(&self.db)
+            .await?
+        {
+            return Ok(());
+        }
+        Err(not_implied(prior_id, implied_id))
     }
 
     /// Ends the implication of one role by another.
     pub async fn delete_implied_role(&self, prior_id: &str, implied_id: &str) -> Result<()> {
-        let removed =
-            sql("DELETE FROM implied_role WHERE prior_role_id = ? AND implied_role_id = ?")
-                .bind(prior_id)
-                .bind(implied_id)
-                .execute(&self.db)
-                .await?;
-        if removed == 0 {
-            return Err(not_implied(prior_id, implied_id));
-        }
-        Ok(())
+        sql("DELETE FROM implied_role WHERE prior_role_id = ? AND implied_role_id = ?")
+            .bind(prior_id)
+            .bind(implied_id)
+            .execute_or(&self.db, || not_implied(prior_id, implied_id))
+            .await
     }
 
     /// The roles that a role implies directly.
@@ -154,6 +161,12 @@ impl Identity {
             }
         }
         Ok(inferences)
+    }
+
+    /// The roles with these ids and those that they imply, each once, without domain-specific ones.
+    pub async fn roles_with_implied(&self, ids: &[String]) -> Result<Vec<RoleRef>> {
+        let graph = self.role_graph().await?;
+        Ok(graph.expand(ids.iter().map(String::as_str)))
     }
 
     /// The implied roles of every role.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::identity::Identity;
-use crate::options::{Options, Table, store_options};
+use crate::options::{Options, Table, store_options, take_changes};
 use crate::revocation::{RevocationEvent, revoke};
 use crate::user::authentication::reset_failed_attempts;
 use crate::user::federated::{
@@ -380,10 +380,7 @@ impl Changes {
                 .transpose()
                 .map_err(|error| Error::Validation(error.to_string()))?
                 .unwrap_or_default(),
-            options: match patch.shift_remove("options") {
-                Some(Value::Object(options)) => options,
-                _ => Map::new(),
-            },
+            options: take_changes(&mut patch),
             extra: patch,
             other_id,
         })

@@ -1,11 +1,12 @@
 //! Rules of `[security_compliance]` about new passwords.
 
 use chrono::Duration;
+use keystone_python::Undecided;
 use keystone_storage::{Db, sql};
 use keystone_types::{Error, Result, Secret};
 
 use crate::identity::Identity;
-use crate::password::{Claimant, Undecided};
+use crate::password::Claimant;
 use crate::user::account::NewPassword;
 use crate::user::from_micros;
 
@@ -25,7 +26,7 @@ impl Identity {
         if password.reveal().len() > self.settings.passwords.max_password_length {
             return Ok(());
         }
-        match regex.matches(password.reveal()) {
+        match regex.is_match(password.reveal()) {
             Ok(true) => Ok(()),
             Ok(false) => {
                 // Python prints `None`.

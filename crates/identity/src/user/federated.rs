@@ -92,10 +92,10 @@ pub(crate) async fn check_federated(
     }
     let mut exec = exec.into();
     let ids = || accounts.iter().map(|account| account.idp_id.as_str());
-    let providers: Vec<(String,)> = select("SELECT id FROM identity_provider")
+    let providers = select("SELECT id FROM identity_provider")
         .within("id", ids())
         .then(" ORDER BY id")
-        .fetch_all(exec.reborrow())
+        .fetch_texts(exec.reborrow())
         .await?;
     let protocols: Vec<(String, String)> = select("SELECT idp_id, id FROM federation_protocol")
         .within("idp_id", ids())
@@ -104,7 +104,7 @@ pub(crate) async fn check_federated(
         .await?;
     for account in accounts {
         let idp = &account.idp_id;
-        if providers.iter().all(|(id,)| id != idp) {
+        if !providers.contains(idp) {
             let text = format!("Could not find Identity Provider: {idp}");
             return Err(Error::Validation(text));
         }

@@ -1,24 +1,22 @@
-//! `[security_compliance] password_regex`: what every new password has to match.
+//! Patterns in Python's dialect, which are translated into that of `fancy-regex`.
 //!
-//! The pattern is in Python's dialect and is put into that of `fancy-regex` when the server starts: a pattern that
-//! can't be read or carried over stops the start. Not carried over: the flags `a`, `L` and `x`, flags for a part other
-//! than `i` and `s`, and `\N{…}`. As `re.match` does, a pattern matches at the beginning and need not reach the end.
+//! Not carried over, and so refused: the flags `a`, `L` and `x`, flags for a part other than `i` and `s`, and `\N{…}`.
 
 use std::fmt::{self, Write as _};
 
-use fancy_regex::{Regex, RegexBuilder};
+use fancy_regex::RegexBuilder;
 
-/// How often a match may try another way before it counts as failed: what a password costs is bounded.
+/// How often a match may try another way before it counts as undecided: what a text from outside costs is bounded.
 const BACKTRACKS: usize = 100_000;
 
 const SPACES: &str = r"\s\x1c-\x1f";
 const WORDS: &str = r"\p{L}\p{N}_";
 
-/// A pattern that passwords have to match.
+/// A pattern of `re.match` or `re.search`.
 #[derive(Clone)]
-pub struct PasswordRegex {
+pub struct Regex {
     pattern: String,
-    regex: Regex,
+    regex: fancy_regex::Regex,
 }
 
 /// A pattern that is wrong, or that can't be carried over from Python.
@@ -26,18 +24,14 @@ pub struct PasswordRegex {
 #[error("{0}")]
 pub struct InvalidPattern(String);
 
-/// The password took too many steps to tell.
+/// The text took too many steps to tell.
 #[derive(Debug)]
-pub(crate) struct Undecided;
+pub struct Undecided;
 
-impl PasswordRegex {
-    /// Reads a pattern in Python's dialect.
-    pub fn new(pattern: &str) -> Result<Self, InvalidPattern> {
+impl Regex {
+    /// Reads a pattern that matches as `re.match` does: at the beginning, and not necessarily to the end.
+    pub fn matching(pattern: &str) -> Result<Self, InvalidPattern> {
         let translated = Translation::new(pattern).run()?;
-        let build = |text: &str| {
-            let regex = RegexBuilder::new(text).backtrack_limit(BACKTRACKS).build();
-            regex.map_err(|error| InvalidPattern(error.to_string()))
-        };
         // Alone first: what the group closes must not be its own.
         build(&translated)?;
         Ok(Self {
@@ -46,20 +40,36 @@ impl PasswordRegex {
         })
     }
 
+    /// Reads a pattern that matches as `re.search` does: anywhere.
+    pub fn searching(pattern: &str) -> Result<Self, InvalidPattern> {
+        Ok(Self {
+            pattern: pattern.to_owned(),
+            regex: build(&Translation::new(pattern).run()?)?,
+        })
+    }
+
     /// The pattern as the operator wrote it.
     pub fn pattern(&self) -> &str {
         &self.pattern
     }
 
-    pub(crate) fn matches(&self, password: &str) -> Result<bool, Undecided> {
-        self.regex.is_match(password).map_err(|_| Undecided)
+    /// Whether a text matches.
+    pub fn is_match(&self, text: &str) -> Result<bool, Undecided> {
+        self.regex.is_match(text).map_err(|_| Undecided)
     }
 }
 
-impl fmt::Debug for PasswordRegex {
+impl fmt::Debug for Regex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PasswordRegex").field(&self.pattern).finish()
+        f.debug_tuple("Regex").field(&self.pattern).finish()
     }
+}
+
+fn build(translated: &str) -> Result<fancy_regex::Regex, InvalidPattern> {
+    let regex = RegexBuilder::new(translated)
+        .backtrack_limit(BACKTRACKS)
+        .build();
+    regex.map_err(|error| InvalidPattern(error.to_string()))
 }
 
 /// A pattern on its way from one dialect to the other.
@@ -291,7 +301,17 @@ impl<'a> Translation<'a> {
                 return Ok(());
             }
         }
-        for (head, end) in [("P<", '>'), ("P=", ')'), ("(", ')')] {
+        if self.eat("(") {
+            let group = self.until(')')?;
+            // A name without brackets would be a pattern.
+            if group.bytes().all(|digit| digit.is_ascii_digit()) {
+                self.out.extend(["(?(", group, ")"]);
+            } else {
+                self.out.extend(["(?(<", group, ">)"]);
+            }
+            return Ok(());
+        }
+        for (head, end) in [("P<", '>'), ("P=", ')')] {
             if self.eat(head) {
                 let name = self.until(end)?;
                 self.out.extend(["(?", head, name]);

@@ -1,9 +1,8 @@
-//! Properties of `password_regex`: no pattern makes translating or matching panic or run on, and an escaped text matches
-//! itself.
+//! Properties of patterns: none makes translating or matching panic or run on, and an escaped text matches itself.
 
 use proptest::prelude::*;
 
-use super::PasswordRegex;
+use super::Regex;
 
 /// A pattern of the characters that have a meaning in patterns.
 fn pattern() -> impl Strategy<Value = String> {
@@ -21,14 +20,14 @@ fn pattern() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn translating_any_text_returns(pattern in any::<String>()) {
-        let _ = PasswordRegex::new(&pattern);
+        let _ = Regex::matching(&pattern);
     }
 
     /// A match gives up after a bounded number of steps, so this test ends.
     #[test]
     fn matching_any_pattern_returns(pattern in pattern(), password in "[a-c1\u{e9}\n]{0,200}") {
-        if let Ok(regex) = PasswordRegex::new(&pattern) {
-            let _ = regex.matches(&password);
+        if let Ok(regex) = Regex::matching(&pattern) {
+            let _ = regex.is_match(&password);
         }
     }
 
@@ -38,7 +37,7 @@ proptest! {
             let escape = if c.is_ascii_alphanumeric() { "" } else { "\\" };
             format!("{escape}{c}")
         };
-        let regex = PasswordRegex::new(&text.chars().map(escape).collect::<String>()).unwrap();
-        prop_assert!(regex.matches(&text).unwrap());
+        let regex = Regex::matching(&text.chars().map(escape).collect::<String>()).unwrap();
+        prop_assert!(regex.is_match(&text).unwrap());
     }
 }

@@ -1,0 +1,82 @@
+//! Stored mappings.
+
+use keystone_storage::{Db, sql};
+use keystone_types::{Error, Result};
+
+use crate::mapping::Mapping;
+
+/// What is known of identity providers; clones share the database.
+#[derive(Clone, Debug)]
+pub struct Federation {
+    db: Db,
+}
+
+/// A row of `mapping`.
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    rules: String,
+    schema_version: String,
+}
+
+impl Row {
+    fn mapping(self) -> Result<Mapping> {
+        let corrupt = |error: String| {
+            Error::internal(format!("table mapping, row {}, rules: {error}", self.id))
+        };
+        let rules =
+            serde_json::from_str(&self.rules).map_err(|error| corrupt(error.to_string()))?;
+        Mapping::new(&self.id, &self.schema_version, rules)
+            .map_err(|error| corrupt(error.to_string()))
+    }
+}
+
+/// The id of a protocol's mapping, and the mapping if there is one: its id, rules and schema version.
+type ProtocolRow = (String, Option<String>, Option<String>, Option<String>);
+
+impl Federation {
+    /// The federation that is stored in `db`.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Finds a mapping by id.
+    pub async fn mapping(&self, id: &str) -> Result<Mapping> {
+        let row: Option<Row> = sql("SELECT id, rules, schema_version FROM mapping WHERE id = ?")
+            .bind(id)
+            .fetch_optional(&self.db)
+            .await?;
+        let not_found = || Error::NotFound {
+            kind: "mapping",
+            id: id.to_owned(),
+        };
+        row.ok_or_else(not_found)?.mapping()
+    }
+
+    /// Finds the mapping of a protocol of an identity provider, whether that is enabled or not.
+    pub async fn mapping_of(&self, identity_provider: &str, protocol: &str) -> Result<Mapping> {
+        let row: Option<ProtocolRow> = sql("\
+            SELECT p.mapping_id, m.id, m.rules, m.schema_version \
+              FROM federation_protocol p LEFT JOIN mapping m ON m.id = p.mapping_id \
+             WHERE p.idp_id = ? AND p.id = ?")
+        .bind(identity_provider)
+        .bind(protocol)
+        .fetch_optional(&self.db)
+        .await?;
+        match row {
+            Some((_, Some(id), Some(rules), Some(schema_version))) => Row {
+                id,
+                rules,
+                schema_version,
+            }
+            .mapping(),
+            Some((id, ..)) => Err(Error::NotFound {
+                kind: "mapping",
+                id,
+            }),
+            None => Err(Error::Missing(format!(
+                "Could not find federated protocol {protocol} for Identity Provider: {identity_provider}."
+            ))),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod assertion;
+mod error;
+mod federation;
+mod mapped;
+mod mapping;
+mod rule;
+
+pub use assertion::Assertion;
+pub use error::MappingError;
+pub use federation::Federation;
+pub use mapped::{DomainName, GroupName, Mapped, MappedProject, MappedUser, UserType};
+pub use mapping::Mapping;
