@@ -36,8 +36,8 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// A file or text that should be a key and is not 32 bytes in base64.
-    #[error("not a Fernet key: {name}")]
+    /// A file or text that should be a key and is none.
+    #[error("not a key: {name}")]
     InvalidKey {
         /// The file, or the position of the text.
         name: String,
@@ -52,12 +52,37 @@ pub enum Error {
         source: Arc<io::Error>,
     },
 
+    /// The cryptography refused to sign or to make a key.
+    #[error("a signature or a key could not be made")]
+    Signature,
+
+    /// A private key without its public key: what it signs is not accepted here.
+    #[error("none of the public keys in {} belongs to the private key", path.display())]
+    Unpaired {
+        /// The directory of the public keys.
+        path: PathBuf,
+    },
+
     /// The system gave no random bytes.
     #[error("no random bytes: {0}")]
     Entropy(getrandom::Error),
 }
 
 impl Error {
+    /// Whether the text is at fault that was to be opened. If not, the keys are, and no text can be opened.
+    pub fn is_of_text(&self) -> bool {
+        match self {
+            Self::Unrecognized | Self::UnknownVersion(_) | Self::Malformed(_) => true,
+            Self::NotRepresentable { .. }
+            | Self::NoKeys { .. }
+            | Self::InvalidKey { .. }
+            | Self::Io { .. }
+            | Self::Signature
+            | Self::Unpaired { .. }
+            | Self::Entropy(_) => false,
+        }
+    }
+
     /// For `map_err`: an I/O error at `path`.
     pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io {

@@ -10,12 +10,13 @@ use std::{io, iter};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     directory: (PathBuf, Stamp),
-    pub(crate) files: Vec<NumberedFile>,
+    pub(crate) files: Vec<KeyFile>,
 }
 
-/// A file that has a number for a name.
+/// A file that may hold a key.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NumberedFile {
+pub(crate) struct KeyFile {
+    /// The number that is its name; 0 in a directory whose names are no numbers.
     pub(crate) number: u64,
     pub(crate) path: PathBuf,
     pub(crate) stamp: Stamp,
@@ -32,17 +33,21 @@ pub(crate) struct Stamp {
 }
 
 impl Fingerprint {
-    pub(crate) fn take(directory: &Path) -> io::Result<Self> {
+    /// Looks at the files whose names have a number by `number_of`.
+    pub(crate) fn take(
+        directory: &Path,
+        number_of: impl Fn(&str) -> Option<u64>,
+    ) -> io::Result<Self> {
         let mut files = Vec::new();
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
-            let Some(number) = entry.file_name().to_str().and_then(parse_number) else {
+            let Some(number) = entry.file_name().to_str().and_then(&number_of) else {
                 continue;
             };
             let path = entry.path();
             match fs::metadata(&path) {
                 Ok(found) if found.is_file() => {
-                    files.push(NumberedFile {
+                    files.push(KeyFile {
                         number,
                         path,
                         stamp: Stamp::of(&found),
@@ -53,7 +58,7 @@ impl Fingerprint {
                 Err(error) => return Err(error),
             }
         }
-        files.sort_by_key(|file| file.number);
+        files.sort_by(|a, b| (a.number, &a.path).cmp(&(b.number, &b.path)));
         let stamp = Stamp::of(&fs::metadata(directory)?);
         Ok(Self {
             directory: (directory.to_owned(), stamp),
@@ -121,8 +126,8 @@ impl Stamp {
     }
 }
 
-/// The number of a key file; `01` and `+1` are no such names.
-fn parse_number(name: &str) -> Option<u64> {
+/// The number of a numbered key file; `01` and `+1` are no such names.
+pub(crate) fn parse_number(name: &str) -> Option<u64> {
     let number: u64 = name.parse().ok()?;
     (number.to_string() == name).then_some(number)
 }

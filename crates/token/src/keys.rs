@@ -7,6 +7,7 @@ use base64::{alphabet::URL_SAFE, engine::DecodePaddingMode, prelude::BASE64_URL_
 use sha1::{Digest, Sha1};
 
 use crate::error::{Error, Result};
+use crate::watch::Keys;
 
 const KEY_TEXT: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
@@ -101,17 +102,17 @@ impl KeySet {
     pub(crate) fn each(&self) -> impl Iterator<Item = &::fernet::Fernet> {
         self.0.iter().map(|key| &key.cipher)
     }
+}
 
-    pub(crate) fn same_as(&self, other: &Self) -> bool {
+impl Keys for KeySet {
+    fn same_as(&self, other: &Self) -> bool {
         let text = |key: &Key| (key.number, key.text.clone());
         self.0.iter().map(text).eq(other.0.iter().map(text))
     }
 
-    /// Whether this may be the successor of `before`, and not a part of it during a copy.
-    ///
     /// Rotation adds keys and drops the oldest; a new repository replaces all. A set that shrank,
     /// or lacks a key while it has an older one, is more likely half copied.
-    pub(crate) fn may_follow(&self, before: &Self) -> bool {
+    fn may_follow(&self, before: &Self) -> bool {
         let here = |key: &&Key| self.0.iter().any(|other| other.text == key.text);
         let (kept, lost): (Vec<_>, Vec<_>) = before.0.iter().partition(here);
         let oldest_kept = kept.iter().map(|key| key.creation_order()).min();

@@ -6,9 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, chown};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, parse_number};
 use crate::keys::{Key, KeySet, new_key};
 use crate::replacement::{Replacement, sync_directory};
+use crate::watch::{Directory, snapshot};
 
 /// A directory of keys: the highest number encrypts, the others decrypt only, `0` is next.
 #[derive(Clone, Debug)]
@@ -24,13 +25,6 @@ pub struct Owner {
     pub uid: Option<u32>,
     /// The group.
     pub gid: Option<u32>,
-}
-
-/// The state of a repository at one moment.
-pub(crate) struct Snapshot {
-    /// Absent when the directory can't be read.
-    pub(crate) fingerprint: Option<Fingerprint>,
-    pub(crate) keys: Result<KeySet>,
 }
 
 impl KeyRepository {
@@ -49,7 +43,7 @@ impl KeyRepository {
 
     /// Reads the keys; ignores empty files and names other than numbers.
     pub fn load(&self) -> Result<KeySet> {
-        self.snapshot().keys
+        snapshot(self).keys
     }
 
     /// Creates the directory and the keys `0` and `1`; returns false if there is a key `0` already.
@@ -72,49 +66,6 @@ impl KeyRepository {
     pub fn rotate(&self, owner: Owner) -> Result<u64> {
         let _lock = self.lock()?;
         self.rotate_locked(owner)
-    }
-
-    /// Reads the directory until its fingerprint holds for the whole time of reading, three times at most.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        let mut tries = 0..3;
-        loop {
-            let fingerprint = match self.look() {
-                Ok(fingerprint) => fingerprint,
-                Err(error) => {
-                    return Snapshot {
-                        fingerprint: None,
-                        keys: Err(error),
-                    };
-                }
-            };
-            let keys = self.read(&fingerprint);
-            if fingerprint.still_holds() || tries.next().is_none() {
-                return Snapshot {
-                    fingerprint: Some(fingerprint),
-                    keys,
-                };
-            }
-        }
-    }
-
-    fn look(&self) -> Result<Fingerprint> {
-        Fingerprint::take(&self.path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => self.no_keys(),
-            _ => Error::at(&self.path)(error),
-        })
-    }
-
-    fn read(&self, fingerprint: &Fingerprint) -> Result<KeySet> {
-        let mut keys = Vec::new();
-        for file in fingerprint.files.iter().filter(|file| file.stamp.size > 0) {
-            let bytes = fs::read(&file.path).map_err(Error::at(&file.path))?;
-            let key = String::from_utf8(bytes)
-                .ok()
-                .and_then(|text| Key::parse(file.number, text));
-            let name = || file.path.display().to_string();
-            keys.push(key.ok_or_else(|| Error::InvalidKey { name: name() })?);
-        }
-        KeySet::from_keys(keys).ok_or_else(|| self.no_keys())
     }
 
     fn rotate_locked(&self, owner: Owner) -> Result<u64> {
@@ -209,5 +160,34 @@ impl KeyRepository {
         Error::NoKeys {
             path: self.path.clone(),
         }
+    }
+}
+
+impl Directory for KeyRepository {
+    type Keys = KeySet;
+    const SECRET: bool = true;
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn look(&self) -> Result<Fingerprint> {
+        Fingerprint::take(&self.path, parse_number).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => self.no_keys(),
+            _ => Error::at(&self.path)(error),
+        })
+    }
+
+    fn read(&self, seen: &Fingerprint) -> Result<KeySet> {
+        let mut keys = Vec::new();
+        for file in seen.files.iter().filter(|file| file.stamp.size > 0) {
+            let bytes = fs::read(&file.path).map_err(Error::at(&file.path))?;
+            let key = String::from_utf8(bytes)
+                .ok()
+                .and_then(|text| Key::parse(file.number, text));
+            let name = || file.path.display().to_string();
+            keys.push(key.ok_or_else(|| Error::InvalidKey { name: name() })?);
+        }
+        KeySet::from_keys(keys).ok_or_else(|| self.no_keys())
     }
 }

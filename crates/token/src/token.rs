@@ -4,12 +4,12 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::NaiveDateTime;
 use uuid::Uuid;
 
-/// A decoded Fernet token; times are UTC.
+/// A decoded token; times are UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     /// The user who authenticated; for a trust, the trustee.
     pub user_id: String,
-    /// The methods that the user authenticated with, as far as `[auth] methods` names them.
+    /// The methods that the user authenticated with; in a Fernet token as far as `[auth] methods` names them.
     pub methods: Vec<String>,
     /// Where the token holds.
     pub scope: ScopeIds,

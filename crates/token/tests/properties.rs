@@ -1,5 +1,5 @@
-//! Properties of tokens, receipts and credentials: no bytes make opening panic, and what is opened can be sealed and
-//! opened again without a change.
+//! Properties of tokens, receipts and credentials: no bytes make opening panic, what is opened can be sealed and
+//! opened again without a change, and a text that differs in a byte from one that was sealed opens to nothing.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,7 +10,9 @@ use std::sync::{Arc, LazyLock};
 
 use chrono::DateTime;
 use fernet::Fernet as Container;
-use keystone_token::{Credentials, Fernet, KeyRing, KeySet, Receipt, Receipts};
+use keystone_token::{
+    Algorithm, Credentials, Fernet, Jws, JwsKeys, KeyRing, KeySet, Receipt, Receipts,
+};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -27,6 +29,45 @@ static PAYLOADS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         .filter_map(|vector| vector["payload_msgpack_hex"].as_str());
     digits.map(bytes_of).collect()
 });
+
+/// A reader of tokens signed with each algorithm, and one token of each kind by each.
+static SIGNED: LazyLock<(Jws, Vec<String>)> = LazyLock::new(|| {
+    let cases: Value = serde_json::from_str(include_str!("jws/cases.json")).unwrap();
+    let public = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/jws/public");
+    let jws = Jws::new(&JwsKeys {
+        public: public.into(),
+        accepted: Algorithm::ALL.to_vec(),
+        ..JwsKeys::default()
+    });
+    let tokens = cases["tokens"].as_array().unwrap().iter();
+    let tokens: Vec<_> = tokens
+        .map(|case| case["token"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(tokens.iter().all(|token| jws.open(token).is_ok()));
+    (jws, tokens)
+});
+
+/// One place in a text, and a byte for it or no byte.
+fn change() -> impl Strategy<Value = (prop::sample::Index, Option<u8>)> {
+    (
+        any::<prop::sample::Index>(),
+        prop::option::of(0x20..0x7f_u8),
+    )
+}
+
+/// The text with another byte in one place, or with a byte more in front of it.
+fn changed(text: &str, (at, byte): (prop::sample::Index, Option<u8>), insert: bool) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    let at = at.index(bytes.len());
+    match byte {
+        Some(byte) if insert => bytes.insert(at, byte),
+        Some(byte) => bytes[at] = byte,
+        None => {
+            bytes.remove(at);
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
 
 fn bytes_of(digits: &str) -> Vec<u8> {
     let pairs = digits.as_bytes().chunks(2);
@@ -84,8 +125,58 @@ fn msgpack_value() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    // Sixteen times the cases that other properties have.
+    #![proptest_config(ProptestConfig { cases: 16 * ProptestConfig::default().cases, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_signed_token_with_a_byte_changed_opens_to_nothing(
+        token in any::<prop::sample::Index>(),
+        change in change(),
+        insert in any::<bool>(),
+    ) {
+        let (jws, tokens) = &*SIGNED;
+        let token = token.get(tokens);
+        let changed = changed(token, change, insert);
+        prop_assume!(changed != *token);
+        prop_assert!(jws.open(&changed).is_err(), "{}", changed);
+    }
+
+    #[test]
+    fn a_sealed_text_with_a_byte_changed_opens_to_nothing(
+        payload in any::<prop::sample::Index>(),
+        change in change(),
+        insert in any::<bool>(),
+    ) {
+        let payload: &Vec<u8> = payload.get(&PAYLOADS);
+        let text = sealed(payload);
+        let changed = changed(&text, change, insert);
+        // The padding may be there or not.
+        prop_assume!(changed.trim_end_matches('=') != text.trim_end_matches('='));
+        prop_assert!(Fernet::new(keys(), methods(), "default".to_owned()).open(&changed).is_err());
+        prop_assert!(Receipts::new(keys(), methods()).open(&changed).is_err());
+        prop_assert!(Credentials::new(keys()).decrypt(&changed).is_err());
+    }
+
+    #[test]
+    fn texts_of_three_parts_are_no_signed_tokens(
+        parts in prop::collection::vec("[A-Za-z0-9_=-]{0,200}", 1..5),
+        token in any::<prop::sample::Index>(),
+        kept in 0..4_usize,
+    ) {
+        let (jws, tokens) = &*SIGNED;
+        let mut parts = parts;
+        // One part of a real token, so that what is behind the first checks is reached too.
+        if let Some((real, part)) = token.get(tokens).split('.').nth(kept).zip(parts.get_mut(kept)) {
+            real.clone_into(part);
+        }
+        prop_assert!(jws.open(&parts.join(".")).is_err());
+    }
+}
+
+proptest! {
     #[test]
     fn opening_any_text_returns(text in any::<String>()) {
+        let _ = SIGNED.0.open(&text);
         let _ = Fernet::new(keys(), methods(), String::new()).open(&text);
         let _ = Receipts::new(keys(), methods()).open(&text);
         let _ = Credentials::new(keys()).decrypt(&text);
@@ -109,7 +200,7 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
         cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
     ) {
-        let mut payload = payload.get(&PAYLOADS).clone();
+        let mut payload = payload.get(PAYLOADS.as_slice()).clone();
         for (at, byte) in changes {
             *at.get_mut(&mut payload) = byte;
         }

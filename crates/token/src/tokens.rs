@@ -1,0 +1,46 @@
+//! The token provider that the operator chose.
+
+use std::sync::Arc;
+
+use chrono::{NaiveDateTime, SubsecRound};
+
+use crate::error::Result;
+use crate::fernet::Fernet;
+use crate::jws::Jws;
+use crate::token::Token;
+
+/// `[token] provider`: turns tokens into text and back.
+#[derive(Clone, Debug)]
+pub enum Tokens {
+    /// Encrypted tokens.
+    Fernet(Fernet),
+    /// Signed tokens, which anyone can read.
+    Jws(Arc<Jws>),
+}
+
+impl Tokens {
+    /// The token as text.
+    pub fn seal(&self, token: &Token) -> Result<String> {
+        match self {
+            Self::Fernet(fernet) => fernet.seal(token),
+            Self::Jws(jws) => jws.seal(token),
+        }
+    }
+
+    /// Opens a token that was made with one of the keys, expired, revoked or neither.
+    pub fn open(&self, text: &str) -> Result<Token> {
+        match self {
+            Self::Fernet(fernet) => fernet.open(text),
+            Self::Jws(jws) => jws.open(text),
+        }
+    }
+
+    /// The time of issue of a token that is made now. Both keep whole seconds in the text, but the answer to the login tells
+    /// what Keystone's provider tells: that of JWS the microseconds too.
+    pub fn issue_time(&self, now: NaiveDateTime) -> NaiveDateTime {
+        match self {
+            Self::Fernet(_) => now.trunc_subsecs(0),
+            Self::Jws(_) => now,
+        }
+    }
+}
