@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use keystone_identity::{Credential, Identity, SealedBlob, SealedCredential};
 use keystone_token::KeyRing;
-use keystone_types::{Error, Resource, Result, json, to_python_json};
+use keystone_types::{Error, Resource, Result, Secret, json, to_python_json};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -63,6 +63,15 @@ impl Credentials {
     /// One credential.
     pub async fn open(&self, id: &str) -> Result<OpenCredential> {
         self.unseal(self.identity.sealed_credential(id).await?)
+    }
+
+    /// The readable secrets of a user's credentials of a type.
+    pub(crate) async fn secrets(&self, user_id: &str, kind: &str) -> Result<Vec<Secret>> {
+        let sealed = self.identity.sealed_credentials_of(user_id, kind).await?;
+        let open = sealed
+            .into_iter()
+            .filter_map(|sealed| self.unseal_readable(sealed).transpose());
+        open.map(|open| Ok(Secret::from(open?.blob))).collect()
     }
 
     /// A credential with its blob in the clear.

@@ -2,15 +2,19 @@
 //!
 //! Each question is one match over [`Origin`], or over [`Backing`], the record that it names, without a wildcard, so that a
 //! new origin compiles only once every question is answered for it. The origin decides first. Where it is the user's own, the methods still may tell of a delegation:
-//! [`are_primary`] and [`check_caller`] are the only readers of them, as `keystone/api/_shared/delegation.py` is
+//! [`are_primary`], [`check_caller`] and [`check_receipt`] are the only readers of them, as `keystone/api/_shared/delegation.py` is
 //! in Keystone. What a delegated token may create is decided where it is created, by a match over [`Delegation`].
 
-use keystone_identity::{Holder, RoleRef};
+use std::collections::BTreeSet;
+
+use chrono::NaiveDateTime;
+use keystone_identity::{Holder, Role, RoleRef, Subject};
 use keystone_token::{Federation, Origin, ScopeIds, Token};
-use keystone_types::{Error, Result};
+use keystone_types::{Error, Extra, Result};
 use serde_json::{Map, Value, json};
 
 use crate::application_credential::ApplicationCredential;
+use crate::application_credential::access_rule::AccessRule;
 use crate::auth::Auth;
 use crate::error::TokenError;
 use crate::oauth1::AccessToken;
@@ -19,7 +23,7 @@ use crate::settings::Settings;
 use crate::trust::Trust;
 
 /// The method of tokens that an EC2 signature was exchanged for.
-const EC2: &str = "ec2credential";
+pub(crate) const EC2: &str = "ec2credential";
 
 /// The delegation by which a token's bearer acts for a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +82,63 @@ pub(crate) fn check_caller(token: &Token) -> Result<()> {
     Ok(())
 }
 
+/// 401 for a receipt of a login with a delegation that this request is not: a receipt names the methods, but no
+/// delegation, so that the token would be without its limits. Keystone answers with a 500 for an application credential,
+/// and with the limitless token for an `OAuth1` access token.
+pub(crate) fn check_receipt(earlier: &[String], now: &BTreeSet<String>) -> Result<()> {
+    const DELEGATED: [&str; 4] = ["application_credential", "oauth1", "oauth2_credential", EC2];
+    let is_lost = |method: &&String| DELEGATED.contains(&method.as_str()) && !now.contains(*method);
+    match earlier.iter().find(is_lost) {
+        Some(method) => Err(Error::unauthorized(format!(
+            "the receipt is of a login with {method}, which this request must name too"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// 403 for a token that must not be used to read or manage trusts, as in `keystone/api/trusts.py`. One for a trust may: that
+/// is how it is redelegated.
+pub(crate) fn check_trust_manager(token: &Token, settings: &Settings) -> Result<()> {
+    let may = match &token.origin {
+        Origin::User | Origin::Federated(_) | Origin::Trust { .. } => {
+            are_primary(&token.methods, settings)
+        }
+        Origin::ApplicationCredential { .. } => settings.application_credentials_manage_trusts,
+        Origin::OAuth1 { .. } | Origin::OAuth2Mtls { .. } => false,
+    };
+    if may {
+        return Ok(());
+    }
+    Err(Error::forbidden_action(
+        "Delegated tokens cannot manage trusts.",
+    ))
+}
+
+/// Whether the user of the catalog is known from the token alone.
+pub(crate) fn has_own_catalog(origin: &Origin) -> bool {
+    match origin {
+        Origin::User
+        | Origin::Federated(_)
+        | Origin::ApplicationCredential { .. }
+        | Origin::OAuth1 { .. }
+        | Origin::OAuth2Mtls { .. } => true,
+        // It is the trustor's.
+        Origin::Trust { .. } => false,
+    }
+}
+
+/// Whether the body of a token tells which kind of project it is for.
+pub(crate) fn tells_kind_of_project(backing: &Backing) -> bool {
+    match backing {
+        Backing::User
+        | Backing::Federated(_)
+        | Backing::ApplicationCredential(_)
+        | Backing::AccessToken(_)
+        | Backing::Certificate { .. } => true,
+        Backing::Trust(_) => false,
+    }
+}
+
 /// The record that the origin of a token names, as it is now.
 #[derive(Clone, Debug)]
 pub(crate) enum Backing {
@@ -96,6 +157,83 @@ pub(crate) enum Backing {
 }
 
 impl Backing {
+    /// The end of a token that would end then, and ends with the record behind it at the latest.
+    pub(crate) fn capped(&self, end: NaiveDateTime) -> NaiveDateTime {
+        let record_end = match self {
+            Self::ApplicationCredential(credential) => credential.expires_at,
+            Self::Trust(trust) => trust.expires_at,
+            Self::User | Self::Federated(_) | Self::AccessToken(_) | Self::Certificate { .. } => {
+                None
+            }
+        };
+        record_end.map_or(end, |record_end| end.min(record_end))
+    }
+
+    /// Whether its tokens may manage application credentials, for the part of it.
+    pub(crate) fn manages_credentials(&self) -> bool {
+        match self {
+            Self::ApplicationCredential(credential) => credential.is_unrestricted(),
+            Self::User
+            | Self::Federated(_)
+            | Self::Trust(_)
+            | Self::AccessToken(_)
+            | Self::Certificate { .. } => true,
+        }
+    }
+
+    /// The access rules that its tokens are confined to; none where they are not.
+    pub(crate) fn access_rules(&self) -> Option<&[AccessRule]> {
+        match self {
+            Self::ApplicationCredential(credential) if !credential.access_rules.is_empty() => {
+                Some(&credential.access_rules)
+            }
+            Self::User
+            | Self::Federated(_)
+            | Self::Trust(_)
+            | Self::ApplicationCredential(_)
+            | Self::AccessToken(_)
+            | Self::Certificate { .. } => None,
+        }
+    }
+
+    /// The trust, if it is one.
+    fn trust(&self) -> Option<&Trust> {
+        match self {
+            Self::Trust(trust) => Some(trust),
+            Self::User
+            | Self::Federated(_)
+            | Self::ApplicationCredential(_)
+            | Self::AccessToken(_)
+            | Self::Certificate { .. } => None,
+        }
+    }
+
+    /// The user whom the bearer stands for, if that is somebody else.
+    pub(crate) fn impersonated(&self) -> Option<&Subject> {
+        self.trust()?.impersonated()
+    }
+
+    /// The user who stands for another one.
+    pub(crate) fn impersonator(&self) -> Option<&Subject> {
+        self.trust()?.impersonator()
+    }
+
+    /// The user who delegated to the bearer, if that is somebody else.
+    pub(crate) fn trustor_id(&self) -> Option<&str> {
+        self.trust().map(|trust| trust.trustor_user_id.as_str())
+    }
+
+    /// The user whose catalog the bearer gets.
+    pub(crate) fn catalog_user<'a>(&'a self, bearer: &'a str) -> &'a str {
+        self.trustor_id().unwrap_or(bearer)
+    }
+
+    /// Checks that the bearer may hold the token.
+    pub(crate) fn check_bearer(&self, bearer: &Subject) -> Result<(), TokenError> {
+        self.trust()
+            .map_or(Ok(()), |trust| trust.check_parties(bearer))
+    }
+
     /// The origin that names the record.
     pub(crate) fn origin(&self) -> Origin {
         match self {
@@ -206,7 +344,9 @@ impl Auth {
             }
             Origin::Trust { trust_id } => Backing::Trust(self.trust(trust_id).await?.into()),
             Origin::ApplicationCredential { app_cred_id } => {
-                let credential = self.application_credential(app_cred_id).await?;
+                let credential = self
+                    .application_credential_of(&token.user_id, app_cred_id)
+                    .await?;
                 Backing::ApplicationCredential(credential.into())
             }
             Origin::OAuth1 { access_token_id } => {
@@ -233,12 +373,61 @@ impl Auth {
             Backing::User | Backing::Certificate { .. } => {
                 self.effective_roles(holder, scope).await
             }
+            // Those that were granted, as far as the user still has them. Keystone names a role twice that was granted and
+            // is implied by another one (`add_implied_roles` of `keystone/assignment/core.py`).
+            Backing::AccessToken(access) => {
+                let ids = access.role_ids.0.iter().map(String::as_str);
+                let granted = holder.with_implied(ids);
+                let mut roles = self.effective_roles(holder, scope).await?;
+                roles.retain(|role| granted.contains(role));
+                Ok(roles)
+            }
+            Backing::ApplicationCredential(credential) => {
+                self.roles_of_application_credential(credential, holder, scope)
+                    .await
+            }
             // The user's own are not the answer.
-            Backing::Federated(_)
-            | Backing::Trust(_)
-            | Backing::ApplicationCredential(_)
-            | Backing::AccessToken(_) => Ok(Vec::new()),
+            Backing::Trust(trust) => self.delegated_roles(trust, holder, scope).await,
+            Backing::Federated(_) => Ok(Vec::new()),
         }
+    }
+
+    /// The roles with all their attributes where the body of a token has them, as `keystone/models/token_model.py` does for
+    /// a trust.
+    pub(crate) async fn shown_roles(
+        &self,
+        backing: &Backing,
+        roles: &[RoleRef],
+    ) -> Result<Option<Value>> {
+        if backing.trust().is_none() {
+            return Ok(None);
+        }
+        let ids: Vec<String> = roles.iter().map(|role| role.id.clone()).collect();
+        let found = self.identity.roles_with_ids(&ids).await?;
+        let shown = found.into_iter().map(|role| {
+            let mut role = serde_json::to_value(role).map_err(Error::internal)?;
+            role.as_object_mut().map(Extra::was_unreadable);
+            Ok(role)
+        });
+        shown.collect::<Result<Value>>().map(Some)
+    }
+}
+
+impl Auth {
+    /// The roles of an application credential, as far as its user has them still.
+    async fn roles_of_application_credential(
+        &self,
+        credential: &ApplicationCredential,
+        holder: &Holder,
+        scope: &Scope,
+    ) -> Result<Vec<RoleRef>> {
+        let role_ids = &credential.role_ids;
+        if let Some(gone) = role_ids.iter().find(|id| !holder.knows_role(id)) {
+            return Err(Error::not_found::<Role>(gone));
+        }
+        let mut roles = self.effective_roles(holder, scope).await?;
+        roles.retain(|role| role_ids.contains(&role.id));
+        Ok(roles)
     }
 }
 
@@ -251,6 +440,18 @@ pub(crate) enum Revocable<'a> {
     Trust(&'a str),
     /// The consumer of an access token.
     Consumer,
+}
+
+/// The consumer that a revocation event can name.
+pub(crate) fn consumer(backing: &Backing) -> Option<&str> {
+    match backing {
+        Backing::AccessToken(access) => Some(&access.consumer_id),
+        Backing::User
+        | Backing::Federated(_)
+        | Backing::Trust(_)
+        | Backing::ApplicationCredential(_)
+        | Backing::Certificate { .. } => None,
+    }
 }
 
 /// Finds the part of an origin that a revocation event can name, beside those of every token.
@@ -293,14 +494,17 @@ pub(crate) fn describe(backing: &Backing, body: &mut Map<String, Value>) {
                 "trustor_user": { "id": trust.trustor_user_id },
             }),
         ),
-        Backing::ApplicationCredential(credential) => (
-            "application_credential",
-            json!({
+        Backing::ApplicationCredential(credential) => {
+            let mut value = json!({
                 "id": credential.id,
                 "name": credential.name,
-                "restricted": !credential.unrestricted,
-            }),
-        ),
+                "restricted": !credential.is_unrestricted(),
+            });
+            if !credential.access_rules.is_empty() {
+                value["access_rules"] = json!(credential.access_rules);
+            }
+            ("application_credential", value)
+        }
         Backing::AccessToken(access) => (
             "OS-OAUTH1",
             json!({ "access_token_id": access.id, "consumer_id": access.consumer_id }),

@@ -3,30 +3,45 @@
 mod application_credential;
 mod auth;
 mod cascade;
+mod certificate;
 mod choice;
 mod credential;
 mod delegation;
 mod ec2;
+mod environment;
 mod error;
 mod login;
 mod methods;
 mod mfa;
 mod mint;
-mod oauth1;
+pub mod oauth1;
+mod oauth2;
 mod request;
 mod revocation;
 mod scope;
 mod settings;
 mod single_flight;
 mod token;
+mod tokenless;
 mod trust;
 mod validate;
 
-pub use auth::{Auth, Keys};
+pub use application_credential::access_rule::AccessRule;
+pub use application_credential::{
+    ApplicationCredential, DetailedApplicationCredential, NewApplicationCredential,
+};
+pub use auth::{Auth, Keys, TokenKeys};
 pub use cascade::CASCADE;
+pub use certificate::NoCertificate;
 pub use credential::{Credentials, OpenCredential};
 pub use delegation::Delegation;
+pub use ec2::{Ec2Keys, SigningProtocol, ec2_credential_id};
+pub use environment::Environment;
 pub use error::TokenError;
+pub use login::Login;
+pub use oauth2::ClientRefused;
 pub use scope::Scope;
-pub use settings::Settings;
+pub use settings::{ExternalDomain, Settings};
 pub use token::AuthToken;
+pub use tokenless::{Tokenless, TokenlessSettings};
+pub use trust::{NewTrust, Trust, TrustFilter, flush_trusts};

@@ -5,27 +5,40 @@ use keystone_types::{Error, Result};
 use serde_json::Value;
 
 use crate::auth::Auth;
-use crate::delegation;
-use crate::methods::Verified;
+use crate::choice::masked;
+use crate::delegation::{self, Backing};
+use crate::environment::Environment;
+use crate::methods::{Verified, external};
+use crate::oauth1::SignedRequest;
 use crate::request::Request;
 use crate::scope::RequestedScope;
 use crate::token::AuthToken;
 
+/// What a login has beside its body.
+#[derive(Debug)]
+pub struct Login<'a> {
+    /// The receipt of an earlier request, whose methods succeeded.
+    pub receipt: Option<&'a str>,
+    /// Tells the client from others who want to log in.
+    pub client: Claimant,
+    /// What the method `oauth1` verifies.
+    pub signed: SignedRequest,
+    /// What others vouch for.
+    pub environment: &'a Environment,
+}
+
 impl Auth {
-    /// Issues a token for the `auth` object of a request whose schema was checked. `client` tells
-    /// the client from others who want to log in.
-    pub async fn issue(
-        &self,
-        auth: &Value,
-        receipt: Option<&str>,
-        client: Claimant,
-    ) -> Result<AuthToken> {
-        let Request { methods, scope } = Request::parse(auth, &self.settings.methods)?;
+    /// Issues a token for the `auth` object of a request whose schema was checked.
+    pub async fn issue(&self, auth: &Value, login: &Login<'_>) -> Result<AuthToken> {
+        let Request { mut methods, scope } = Request::parse(auth, &self.settings.methods)?;
         // Before any credential is checked, as in `keystone/auth/core.py`.
         let requested = self.requested_scope(&scope).await?;
-        let mut verified: Option<Verified> = None;
+        for method in &mut methods {
+            method.look_up(self).await?;
+        }
+        let mut verified = self.unasked_external(login.environment).await?;
         for method in methods {
-            let next = method.verify(self, &scope, &client).await?;
+            let next = method.verify(self, &scope, login).await?;
             verified = Some(match verified {
                 Some(others) => others.and(next)?,
                 None => next,
@@ -39,13 +52,34 @@ impl Auth {
             {
                 self.default_scope(&verified.subject).await?
             }
+            (None, RequestedScope::Trust(id)) => {
+                verified.backing = Backing::Trust(masked(self.trust(&id).await)?.into());
+                requested
+            }
             (None, _) => requested,
         };
-        if let Some(receipt) = receipt {
+        if let Some(receipt) = login.receipt.filter(|receipt| !receipt.is_empty()) {
             let earlier = self.receipt_methods(receipt, &verified.subject.user.id)?;
+            delegation::check_receipt(&earlier, &verified.methods)?;
             verified.methods.extend(earlier);
         }
         self.check_rules(&verified.subject, &verified.methods)?;
         self.mint(verified, scope).await
+    }
+
+    /// `external`, which is tried whether it is asked for or not, and counts only where it succeeds
+    /// (`keystone/api/_shared/authentication.py`).
+    async fn unasked_external(&self, environment: &Environment) -> Result<Option<Verified>> {
+        let is_enabled = self.settings.methods.iter().any(|it| it == external::NAME);
+        if !is_enabled || environment.get("REMOTE_USER").is_none() {
+            return Ok(None);
+        }
+        match self.external(environment).await {
+            Err(Error::Unauthorized { detail }) => {
+                tracing::debug!(detail, "the user of the web server in front is not known");
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
     }
 }

@@ -1,29 +1,41 @@
 //! Authentication methods: a file each, which reads its part of a request and verifies it.
 
-mod external;
+mod application_credential;
+mod ec2credential;
+pub(crate) mod external;
+mod oauth1;
 mod password;
 mod token;
+mod totp;
 
 use std::collections::BTreeSet;
 
 use chrono::NaiveDateTime;
 use keystone_identity::Subject;
-use keystone_identity::password::Claimant;
 use keystone_types::{Error, Result};
 use serde_json::Value;
 
 use crate::auth::Auth;
 use crate::delegation::Backing;
+use crate::login::Login;
 use crate::scope::{RequestedScope, Scope};
 
+use application_credential::PresentedCredential;
 use password::Password;
 use token::HeldToken;
+use totp::OneTimePassword;
 
 /// A method with its part of the request.
 #[derive(Debug)]
 pub(crate) enum Method {
+    ApplicationCredential(PresentedCredential),
+    External,
+    Kerberos,
     Password(Password),
     Token(HeldToken),
+    OneTimePassword(OneTimePassword),
+    /// What it verifies is in the header.
+    OAuth1,
 }
 
 /// The result of one method, or of several together.
@@ -45,16 +57,51 @@ impl Method {
     /// Reads a method's part; `configured` are the methods that a client may name.
     pub(crate) fn parse(name: &str, data: &Value, configured: &[String]) -> Result<Self> {
         match name {
-            external::NAME => Err(external::refusal()),
+            application_credential::NAME => Ok(Self::ApplicationCredential(
+                PresentedCredential::parse(data)?,
+            )),
+            ec2credential::NAME => Err(ec2credential::refusal()),
+            external::NAME => Ok(Self::External),
+            external::KERBEROS => Ok(Self::Kerberos),
             password::NAME => Ok(Self::Password(Password::parse(data)?)),
             token::NAME => Ok(Self::Token(HeldToken::parse(data)?)),
+            totp::NAME => Ok(Self::OneTimePassword(OneTimePassword::parse(data)?)),
+            oauth1::NAME => Ok(Self::OAuth1),
             _ => Err(unsupported(configured)),
         }
     }
 
     /// Whether there is a method of this name.
     pub(crate) fn is_known(name: &str) -> bool {
-        [external::NAME, password::NAME, token::NAME].contains(&name)
+        let known = [
+            application_credential::NAME,
+            ec2credential::NAME,
+            external::NAME,
+            external::KERBEROS,
+            oauth1::NAME,
+            password::NAME,
+            token::NAME,
+            totp::NAME,
+        ];
+        known.contains(&name)
+    }
+
+    /// Looks up what dictates the scope, which Keystone does before any secret is checked.
+    pub(crate) async fn look_up(&mut self, auth: &Auth) -> Result<()> {
+        match self {
+            Self::ApplicationCredential(presented) => presented.look_up(auth).await,
+            Self::External
+            | Self::Kerberos
+            | Self::Password(_)
+            | Self::Token(_)
+            | Self::OneTimePassword(_)
+            | Self::OAuth1 => Ok(()),
+        }
+    }
+
+    /// Whether the method dictates the scope, so that none can be asked for.
+    pub(crate) fn dictates_scope(name: &str) -> bool {
+        name == application_credential::NAME
     }
 
     /// Verifies the method's part of a request for this scope.
@@ -62,11 +109,16 @@ impl Method {
         self,
         auth: &Auth,
         requested: &RequestedScope,
-        client: &Claimant,
+        login: &Login<'_>,
     ) -> Result<Verified> {
         match self {
-            Self::Password(password) => password.verify(auth, client).await,
+            Self::ApplicationCredential(presented) => presented.verify(auth, &login.client).await,
+            Self::External => auth.external(login.environment).await,
+            Self::Kerberos => auth.kerberos(login.environment).await,
+            Self::Password(password) => password.verify(auth, &login.client).await,
             Self::Token(token) => token.verify(auth, requested).await,
+            Self::OneTimePassword(code) => code.verify(auth).await,
+            Self::OAuth1 => oauth1::verify(auth, &login.signed).await,
         }
     }
 }
@@ -80,7 +132,7 @@ pub(crate) fn unsupported(configured: &[String]) -> Error {
 
 impl Verified {
     /// The result of a method that limits nothing.
-    fn by(method: &str, subject: Subject) -> Self {
+    pub(crate) fn by(method: &str, subject: Subject) -> Self {
         Self {
             subject,
             methods: BTreeSet::from([method.to_owned()]),

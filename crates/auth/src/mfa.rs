@@ -52,16 +52,12 @@ impl Auth {
     /// The rules, reduced to methods that are enabled; empty ones are none.
     fn rules(&self, rules: Option<&Value>) -> Vec<BTreeSet<String>> {
         let rules = rules.and_then(Value::as_array).into_iter().flatten();
-        let reduced = rules.map(|rule| {
-            let names = rule
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str);
-            names
-                .filter(|name| self.settings.methods.iter().any(|known| known == name))
-                .map(str::to_owned)
-                .collect()
+        let is_enabled = |name: &&str| self.settings.methods.iter().any(|known| known == name);
+        let reduced = rules.filter_map(|rule| {
+            // A rule with anything but names is none, as in `keystone/auth/core.py`.
+            let names: Option<Vec<&str>> = rule.as_array()?.iter().map(Value::as_str).collect();
+            let names = names?.into_iter().filter(is_enabled).map(str::to_owned);
+            Some(names.collect())
         });
         reduced
             .filter(|rule: &BTreeSet<String>| !rule.is_empty())
@@ -74,13 +70,14 @@ impl Auth {
             message: format!("Could not find auth receipt: {receipt}."),
             identity: None,
         };
-        let opened = match self.receipts.open(receipt) {
-            Ok(opened) => opened,
-            Err(keystone_token::Error::NoKeys { path }) => {
-                return Err(Error::internal(keystone_token::Error::NoKeys { path }));
+        let opened = self.receipts.open(receipt);
+        let opened = opened.map_err(|error| {
+            if error.is_of_text() {
+                refused()
+            } else {
+                Error::internal(error)
             }
-            Err(_) => return Err(refused()),
-        };
+        })?;
         if opened.user_id != user_id || opened.expires_at <= self.clock.precise() {
             return Err(refused());
         }

@@ -4,12 +4,15 @@ use keystone_token::{Token, new_audit_id};
 use keystone_types::{Error, Result};
 
 use crate::auth::Auth;
+use crate::choice::masked;
+use crate::delegation::Backing;
+use crate::error::{TokenError, disabled};
 use crate::methods::Verified;
 use crate::scope::Scope;
 use crate::token::AuthToken;
 
 impl Auth {
-    /// Makes a token of what was verified, on a scope; 401 without a role there.
+    /// Makes a token of what was verified, on a scope; 401 without a role there. A token for a trust takes one of its uses.
     pub(crate) async fn mint(&self, verified: Verified, scope: Scope) -> Result<AuthToken> {
         let Verified {
             subject,
@@ -19,6 +22,12 @@ impl Auth {
             chain,
             fixed_scope: _,
         } = verified;
+        if !subject.domain.enabled {
+            return Err(disabled("domain", &subject.domain.id).into_error());
+        }
+        backing
+            .check_bearer(&subject)
+            .map_err(TokenError::into_error)?;
         let holder = self.identity.holder(&subject.user.id).await?;
         let roles = self.roles(&backing, &holder, &scope).await?;
         if roles.is_empty() && scope != Scope::Unscoped {
@@ -33,11 +42,23 @@ impl Auth {
             methods: methods.into_iter().collect(),
             scope: scope.ids(),
             origin: backing.origin(),
-            issued_at: now,
-            expires_at: expires_at.unwrap_or(now + self.settings.expiration),
+            issued_at: self.tokens.issue_time(self.clock.precise()),
+            expires_at: backing.capped(expires_at.unwrap_or(now + self.settings.expiration)),
             audit_ids: [new_audit_id()].into_iter().chain(chain).collect(),
         };
+        if token.expires_at <= self.clock.precise() {
+            return Err(Error::unauthorized(format!(
+                "what user {} was delegated has expired",
+                token.user_id
+            )));
+        }
         let id = self.tokens.seal(&token).map_err(Error::internal)?;
-        Ok(AuthToken::new(id, token, backing, subject, scope, roles))
+        let shown = self.shown_roles(&backing, &roles).await?;
+        if let Backing::Trust(trust) = &backing {
+            // After everything that can fail, so that no use is lost, and before anybody has the token.
+            masked(self.use_trust(trust).await)?;
+        }
+        let token = AuthToken::new(id, token, backing, subject, scope, roles);
+        Ok(token.showing(shown))
     }
 }

@@ -1,7 +1,7 @@
 //! The parsed request of an authentication.
 
 use keystone_types::{Error, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::methods::{Method, unsupported};
 use crate::scope::RequestedScope;
@@ -33,7 +33,16 @@ impl Request {
         if !names.iter().all(supported) {
             return Err(unsupported(configured));
         }
-        let scope = RequestedScope::parse(auth.get("scope"))?;
+        let scope = auth.get("scope");
+        if scope.is_some() && names.iter().any(|name| Method::dictates_scope(name)) {
+            return Err(Error::Authentication {
+                message: "Error authenticating with application credential: Application credentials cannot request a \
+                          scope."
+                    .to_owned(),
+                identity: Some(json!({})),
+            });
+        }
+        let scope = RequestedScope::parse(scope)?;
         Ok(Self {
             methods: methods.collect::<Result<_>>()?,
             scope,

@@ -2,7 +2,7 @@
 //!
 //! Events are found through the indices on what they name, so that many events of others cost
 //! nothing. Only a token with a chain or a revocable delegation reads those that name neither user,
-//! project nor token.
+//! project nor token; one for a trust also reads those of its trustor.
 
 use chrono::NaiveDateTime;
 use keystone_identity::{RoleRef, Subject};
@@ -11,7 +11,7 @@ use keystone_token::Token;
 use keystone_types::same_id;
 
 use crate::auth::Auth;
-use crate::delegation::{Revocable, revocable};
+use crate::delegation::{Backing, Revocable, consumer, revocable};
 use crate::error::TokenError;
 
 #[derive(Debug, sqlx::FromRow)]
@@ -67,16 +67,35 @@ impl Auth {
             .await
             .map_err(keystone_types::Error::from)?;
         let is_chained = token.audit_ids.len() > 1;
+        let trust = match revocable(&token.origin) {
+            Revocable::Trust(id) => Some(id),
+            Revocable::Consumer | Revocable::Never => None,
+        };
         if is_chained || revocable(&token.origin) != Revocable::Never {
             let unnamed = sql(events_where!(
-                "user_id IS NULL AND project_id IS NULL AND audit_id IS NULL"
+                "user_id IS NULL AND project_id IS NULL AND audit_id IS NULL \
+                 AND (audit_chain_id IS NULL OR audit_chain_id = ?) AND (trust_id IS NULL OR trust_id = ?)"
             ));
+            let chain = token.audit_ids.get(1).map(String::as_str);
             let unnamed: Vec<Event> = unnamed
                 .bind(token.issued_at)
+                .bind(chain.unwrap_or_default())
+                .bind(trust.unwrap_or_default())
                 .fetch_all(&self.db)
                 .await
                 .map_err(keystone_types::Error::from)?;
             events.extend(unnamed);
+        }
+        if let Some(id) = trust {
+            let of_trustor = sql(events_where!(
+                "user_id = (SELECT t.trustor_user_id FROM trust t WHERE t.id = ?)"
+            ));
+            let of_trustor = of_trustor.bind(token.issued_at).bind(id);
+            let of_trustor: Vec<Event> = of_trustor
+                .fetch_all(&self.db)
+                .await
+                .map_err(keystone_types::Error::from)?;
+            events.extend(of_trustor);
         }
         Ok(Events(events))
     }
@@ -84,16 +103,28 @@ impl Auth {
 
 impl Events {
     /// Whether one of them ends the token.
-    pub(crate) fn revoke(&self, token: &Token, subject: &Subject, roles: &[RoleRef]) -> bool {
+    pub(crate) fn revoke(
+        &self,
+        token: &Token,
+        backing: &Backing,
+        bearer: &Subject,
+        roles: &[RoleRef],
+    ) -> bool {
         self.0
             .iter()
-            .any(|event| event.matches(token, subject, roles))
+            .any(|event| event.matches(token, backing, bearer, roles))
     }
 }
 
 impl Event {
     /// Whether everything that the event names is the token's.
-    fn matches(&self, token: &Token, subject: &Subject, roles: &[RoleRef]) -> bool {
+    fn matches(
+        &self,
+        token: &Token,
+        backing: &Backing,
+        bearer: &Subject,
+        roles: &[RoleRef],
+    ) -> bool {
         let is = |named: &Option<String>, value: Option<&str>| {
             named.as_deref().is_none_or(|named| Some(named) == value)
         };
@@ -108,7 +139,7 @@ impl Event {
             Revocable::Consumer | Revocable::Never => None,
         };
         let domain = &self.domain_id;
-        names(&self.user_id, Some(&token.user_id))
+        (names(&self.user_id, Some(&token.user_id)) || names(&self.user_id, backing.trustor_id()))
             && names(&self.project_id, token.scope.project_id())
             && is(&self.audit_id, token.audit_ids.first().map(String::as_str))
             && is(
@@ -116,12 +147,12 @@ impl Event {
                 token.audit_ids.get(1).map(String::as_str),
             )
             && is(&self.trust_id, trust)
-            && self.consumer_id.is_none()
+            && names(&self.consumer_id, consumer(backing))
             && self.expires_at.is_none_or(|end| end == token.expires_at)
             && self
                 .role_id
                 .as_ref()
                 .is_none_or(|role| roles.iter().any(|held| same_id(&held.id, role)))
-            && (names(domain, Some(&subject.domain.id)) || names(domain, token.scope.domain_id()))
+            && (names(domain, Some(&bearer.domain.id)) || names(domain, token.scope.domain_id()))
     }
 }

@@ -34,7 +34,8 @@ pub(crate) enum RequestedScope {
     Domain(DomainChoice),
     ProjectId(String),
     ProjectName(String, DomainChoice),
-    Trust,
+    /// What a trust, by id, delegates.
+    Trust(String),
 }
 
 impl Scope {
@@ -87,7 +88,7 @@ impl RequestedScope {
             ("domain", Some(domain)) => Ok(Self::Domain(DomainChoice::parse(domain))),
             ("project", Some(project)) => Self::project(project),
             ("OS-TRUST:trust", Some(trust)) => match trust.get("id").and_then(Value::as_str) {
-                Some(id) if !id.is_empty() => Ok(Self::Trust),
+                Some(id) if !id.is_empty() => Ok(Self::Trust(id.to_owned())),
                 _ => Err(Error::expecting("trust_id", "trust")),
             },
             _ => Err(Error::Validation(
@@ -129,15 +130,7 @@ impl Auth {
             RequestedScope::Default | RequestedScope::Unscoped => Scope::Unscoped,
             RequestedScope::System => Scope::System,
             RequestedScope::Domain(choice) => Scope::Domain(self.requested_domain(choice).await?),
-            RequestedScope::ProjectId(id) => {
-                let project = masked(self.identity.project_ref(id).await)?;
-                if project.is_domain {
-                    return Err(Error::unauthorized(format!(
-                        "project {id} acts as a domain"
-                    )));
-                }
-                Scope::Project(usable(project)?)
-            }
+            RequestedScope::ProjectId(id) => self.requested_project(id).await?,
             RequestedScope::ProjectName(name, domain) => {
                 let rule = self.identity.settings().project_name_url_safe;
                 if !rule.allows_scope(name) {
@@ -149,10 +142,21 @@ impl Auth {
                 let project = self.identity.project_ref_by_name(name, &domain.id).await;
                 Scope::Project(usable(masked(project)?)?)
             }
-            RequestedScope::Trust => {
-                return Err(Error::unauthorized("trusts are not supported yet"));
-            }
+            RequestedScope::Trust(id) => match masked(self.trust(id).await)?.project_id {
+                Some(project) => self.requested_project(&project).await?,
+                None => Scope::Unscoped,
+            },
         })
+    }
+
+    async fn requested_project(&self, id: &str) -> Result<Scope> {
+        let project = masked(self.identity.project_ref(id).await)?;
+        if project.is_domain {
+            return Err(Error::unauthorized(format!(
+                "project {id} acts as a domain"
+            )));
+        }
+        Ok(Scope::Project(usable(project)?))
     }
 
     async fn requested_domain(&self, choice: &DomainChoice) -> Result<DomainRef> {
@@ -226,12 +230,16 @@ impl Auth {
         }
     }
 
-    /// The catalog of a token's scope, rendered; none for an unscoped token.
-    pub(crate) async fn catalog_for(&self, token: &Token) -> Result<Option<Arc<Value>>> {
+    /// The catalog of a token's scope, rendered, as a user has it; none for an unscoped token.
+    pub(crate) async fn catalog_for(
+        &self,
+        token: &Token,
+        user_id: &str,
+    ) -> Result<Option<Arc<Value>>> {
         if token.scope == ScopeIds::Unscoped {
             return Ok(None);
         }
-        let (user_id, project_id) = (&token.user_id, token.scope.project_id());
+        let project_id = token.scope.project_id();
         let key = format!("{user_id}/{}", project_id.unwrap_or_default());
         let load = || async {
             let services = self.catalog.for_scope(user_id, project_id).await?;

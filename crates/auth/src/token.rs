@@ -4,12 +4,15 @@ use std::sync::{Arc, OnceLock};
 
 use keystone_identity::{DomainRef, ProjectRef, RoleRef, Subject};
 use keystone_token::Token;
-use keystone_types::{Result, render_time, render_zoneless_time};
+use keystone_types::{Error, Result, render_time, render_zoneless_time};
 use serde_json::{Map, Value, json};
 
 use crate::delegation::{self, Backing, Delegation};
 use crate::scope::Scope;
 use crate::settings::Settings;
+
+/// The version of access rules.
+const ACCESS_RULES_VERSION: f64 = 1.0;
 
 /// A token with its user, scope and roles as they are now.
 #[derive(Clone, Debug)]
@@ -19,12 +22,16 @@ pub struct AuthToken {
     /// The decoded token.
     pub token: Token,
     pub(crate) backing: Backing,
-    /// Whose it is.
+    /// Whose it is: for a trust with impersonation, the trustor.
     pub subject: Subject,
+    /// The user who authenticated, if that is somebody else.
+    bearer: Option<Box<Subject>>,
     /// Where it holds.
     pub scope: Scope,
     /// The roles there; none without a scope.
     pub roles: Vec<RoleRef>,
+    /// The roles with all their attributes, where the body has them.
+    shown_roles: Option<Value>,
     policy_credentials: OnceLock<Arc<Value>>,
 }
 
@@ -37,15 +44,32 @@ impl AuthToken {
         scope: Scope,
         roles: Vec<RoleRef>,
     ) -> Self {
+        let (subject, bearer) = match backing.impersonated() {
+            Some(user) => (user.clone(), Some(Box::new(subject))),
+            None => (subject, None),
+        };
         Self {
             id,
             token,
             backing,
             subject,
+            bearer,
             scope,
             roles,
+            shown_roles: None,
             policy_credentials: OnceLock::new(),
         }
+    }
+
+    /// The same with roles that its body shows with all their attributes.
+    pub(crate) fn showing(mut self, roles: Option<Value>) -> Self {
+        self.shown_roles = roles;
+        self
+    }
+
+    /// The user who authenticated, who is somebody else than [`Self::subject`] if that is impersonated.
+    pub fn bearer(&self) -> &Subject {
+        self.bearer.as_deref().unwrap_or(&self.subject)
     }
 
     /// The project in scope.
@@ -61,9 +85,35 @@ impl AuthToken {
         Delegation::of(&self.token, settings)
     }
 
+    /// 403 for a token that must not be used to read or manage trusts.
+    pub fn check_trust_manager(&self, settings: &Settings) -> Result<()> {
+        delegation::check_trust_manager(&self.token, settings)
+    }
+
     /// 403 for a token that a caller must not use for requests.
     pub fn check_caller(&self) -> Result<()> {
         delegation::check_caller(&self.token)
+    }
+
+    /// 403 for the token of an application credential that may not manage others.
+    pub fn check_unrestricted(&self) -> Result<()> {
+        if self.backing.manages_credentials() {
+            return Ok(());
+        }
+        Err(Error::forbidden_action(
+            "Using method 'application_credential' is not allowed for managing additional application credentials.",
+        ))
+    }
+
+    /// 404 for a token with access rules, unless its reader names a version of them that it can enforce
+    /// (`_validate_token_access_rules` in `keystone/token/provider.py`).
+    pub fn check_reader(&self, version: Option<&str>) -> Result<()> {
+        let version: Option<f64> = version.and_then(|version| version.trim().parse().ok());
+        let too_old = version.is_none_or(|version| version < ACCESS_RULES_VERSION);
+        if too_old && self.backing.access_rules().is_some() {
+            return Err(Error::Missing("Failed to validate token".to_owned()));
+        }
+        Ok(())
     }
 
     /// The dictionary that policy rules call credentials: what oslo.context's `to_policy_values` has, and the token as
@@ -117,6 +167,11 @@ impl AuthToken {
         }
     }
 
+    fn roles_in_body(&self) -> Value {
+        let shown = self.shown_roles.clone();
+        shown.unwrap_or_else(|| json!(self.roles))
+    }
+
     /// The body of `GET /v3/auth/tokens`, with the catalog where there is one.
     pub fn body(&self, settings: &Settings, catalog: Option<Value>) -> Value {
         let user = &self.subject.user;
@@ -143,20 +198,22 @@ impl AuthToken {
         match &self.scope {
             Scope::Unscoped => {}
             Scope::System => {
-                token.insert("roles".to_owned(), json!(self.roles));
+                token.insert("roles".to_owned(), self.roles_in_body());
                 token.insert("system".to_owned(), json!({ "all": true }));
             }
             Scope::Domain(domain) => {
                 token.insert("domain".to_owned(), named(domain));
-                token.insert("roles".to_owned(), json!(self.roles));
+                token.insert("roles".to_owned(), self.roles_in_body());
             }
             Scope::Project(project) => {
                 let id_and_domain = json!({ "domain": named(&project.domain), "id": project.id, "name": project.name });
                 token.insert("project".to_owned(), id_and_domain);
-                token.insert("is_domain".to_owned(), json!(project.is_domain));
-                token.insert("roles".to_owned(), json!(self.roles));
-                if let Some(is_admin_project) = settings.names_admin_project(project) {
-                    token.insert("is_admin_project".to_owned(), json!(is_admin_project));
+                token.insert("roles".to_owned(), self.roles_in_body());
+                if delegation::tells_kind_of_project(&self.backing) {
+                    token.insert("is_domain".to_owned(), json!(project.is_domain));
+                    if let Some(is_admin_project) = settings.names_admin_project(project) {
+                        token.insert("is_admin_project".to_owned(), json!(is_admin_project));
+                    }
                 }
             }
         }

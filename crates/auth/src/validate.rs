@@ -9,11 +9,12 @@ use std::sync::Arc;
 use chrono::Duration;
 use keystone_identity::{RevocationEvent, revoke};
 use keystone_storage::transaction;
-use keystone_token::Token;
+use keystone_token::{Origin, Token, Tokens};
 use keystone_types::{Error, Result};
 use serde_json::Value;
 
 use crate::auth::Auth;
+use crate::delegation;
 use crate::error::{TokenError, disabled};
 use crate::scope::Scope;
 use crate::token::AuthToken;
@@ -31,16 +32,21 @@ impl Auth {
         window: Duration,
     ) -> Result<(Arc<AuthToken>, Option<Arc<Value>>), TokenError> {
         let opened = self.open(id)?;
-        let (token, catalog) = tokio::join!(
-            self.validate_opened(id, window, || Ok(opened.clone())),
-            self.catalog_for(&opened),
-        );
+        let validate = self.validate_opened(id, window, || Ok(opened.clone()));
+        if !delegation::has_own_catalog(&opened.origin) {
+            let token = validate.await?;
+            let catalog = self.catalog_of(&token).await?;
+            return Ok((token, catalog));
+        }
+        let catalog = self.catalog_for(&opened, &opened.user_id);
+        let (token, catalog) = tokio::join!(validate, catalog);
         Ok((token?, catalog?))
     }
 
     /// The catalog of a token's scope, rendered; none for an unscoped token.
     pub async fn catalog_of(&self, token: &AuthToken) -> Result<Option<Arc<Value>>> {
-        self.catalog_for(&token.token).await
+        let user_id = token.backing.catalog_user(&token.token.user_id);
+        self.catalog_for(&token.token, user_id).await
     }
 
     async fn validate_opened(
@@ -87,8 +93,17 @@ impl Auth {
             self.identity.holder(&token.user_id),
             self.revocation_events(&token),
         );
-        let (scope, backing, subject) = (scope?, backing?, subject?);
+        let scope = scope?;
+        // Keystone finds the users of a trust through the trust, and other records through the user.
+        let (subject, backing) = match (&token.origin, subject, backing) {
+            (Origin::Trust { .. }, subject, backing) => {
+                let backing = backing?;
+                (subject?, backing)
+            }
+            (_, subject, backing) => (subject?, backing?),
+        };
         let (holder, events) = (holder?, events?);
+        backing.check_bearer(&subject)?;
         if !subject.domain.enabled {
             return Err(disabled("domain", &subject.domain.id));
         }
@@ -96,11 +111,12 @@ impl Auth {
         if roles.is_empty() && scope != Scope::Unscoped {
             return Err(TokenError::NotFound(format!("Could not find token: {id}.")));
         }
-        if events.revoke(&token, &subject, &roles) {
+        if events.revoke(&token, &backing, &subject, &roles) {
             return Err(TokenError::NotFound("Failed to validate token".to_owned()));
         }
+        let shown = self.shown_roles(&backing, &roles).await?;
         let token = AuthToken::new(id.to_owned(), token, backing, subject, scope, roles);
-        Ok(Arc::new(token))
+        Ok(Arc::new(token.showing(shown)))
     }
 
     /// Opens a token.
@@ -108,15 +124,17 @@ impl Auth {
         if id.is_empty() {
             return Err(TokenError::NotFound("No token in the request".to_owned()));
         }
-        self.tokens.open(id).map_err(|error| match error {
-            keystone_token::Error::NoKeys { .. } => TokenError::Failed(Error::internal(error)),
-            keystone_token::Error::Unrecognized => {
-                TokenError::NotFound("Could not recognize Fernet token".to_owned())
+        self.tokens.open(id).map_err(|error| {
+            if !error.is_of_text() {
+                return TokenError::Failed(Error::internal(error));
             }
-            other => {
-                tracing::warn!(error = %other, "a token sealed with one of our keys can't be read");
-                TokenError::NotFound("Could not recognize Fernet token".to_owned())
+            if !matches!(error, keystone_token::Error::Unrecognized) {
+                tracing::warn!(%error, "a token made with one of our keys can't be read");
             }
+            TokenError::NotFound(match &self.tokens {
+                Tokens::Fernet(_) => "Could not recognize Fernet token".to_owned(),
+                Tokens::Jws(_) => format!("Could not find token: {id}."),
+            })
         })
     }
 
@@ -125,7 +143,7 @@ impl Auth {
         if self.clock.precise() - window >= token.token.expires_at {
             return Err(TokenError::NotFound("Failed to validate token".to_owned()));
         }
-        let user = &token.subject.user;
+        let user = &token.bearer().user;
         if user.enabled {
             return Ok(());
         }

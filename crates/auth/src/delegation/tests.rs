@@ -1,4 +1,5 @@
 use super::*;
+use crate::oauth1::RoleIds;
 
 fn token(origin: Origin, methods: &[&str]) -> Token {
     Token {
@@ -27,20 +28,28 @@ fn federated() -> Origin {
 /// Every record that stands for a delegation, with the delegation and its member of the body.
 fn delegations() -> [(Backing, Delegation<'static>, Value); 4] {
     let id = || "d".to_owned();
-    let trust = Trust {
-        id: id(),
-        trustor_user_id: "tor".to_owned(),
-        trustee_user_id: "tee".to_owned(),
-        impersonation: true,
-    };
+    let trust = Trust::named("d");
     let credential = ApplicationCredential {
         id: id(),
         name: "n".to_owned(),
-        unrestricted: false,
+        description: None,
+        user_id: "u".to_owned(),
+        project_id: None,
+        system: None,
+        expires_at: None,
+        unrestricted: None,
+        access_rules: Vec::new(),
+        role_ids: Vec::new(),
+        secret_hash: "h".into(),
     };
     let access = AccessToken {
         id: id(),
+        secret: "s".into(),
+        authorizing_user_id: "u".to_owned(),
+        project_id: "p".to_owned(),
+        role_ids: RoleIds(Vec::new()),
         consumer_id: "c".to_owned(),
+        expires_at: None,
     };
     [
         (
@@ -148,4 +157,27 @@ fn the_body_names_the_origin() {
     });
     let user = json!({ "id": "u", "OS-FEDERATION": federation });
     assert_eq!(Value::Object(body), json!({ "user": user }));
+}
+
+#[test]
+fn a_receipt_stands_for_no_delegation() {
+    let names =
+        |names: &[&str]| -> BTreeSet<String> { names.iter().map(ToString::to_string).collect() };
+    let check = |earlier: &[&str], now: &[&str]| {
+        let earlier: Vec<String> = names(earlier).into_iter().collect();
+        check_receipt(&earlier, &names(now)).is_ok()
+    };
+    for primary in ["password", "token", "totp", "external", "mapped"] {
+        assert!(check(&[primary], &["totp"]), "{primary}");
+    }
+    for delegated in [
+        "application_credential",
+        "oauth1",
+        "oauth2_credential",
+        "ec2credential",
+    ] {
+        assert!(!check(&["password", delegated], &["totp"]), "{delegated}");
+        assert!(check(&["password", delegated], &["totp", delegated]));
+        assert!(check(&["password"], &["totp", delegated]));
+    }
 }

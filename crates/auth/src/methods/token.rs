@@ -1,7 +1,7 @@
 //! `token`: a token that the user holds, exchanged for one of another scope.
 
 use chrono::Duration;
-use keystone_types::{Error, Result};
+use keystone_types::{Error, Result, Secret};
 use serde_json::Value;
 
 use super::Verified;
@@ -15,19 +15,20 @@ pub(super) const NAME: &str = "token";
 /// The token to exchange.
 #[derive(Debug)]
 pub(crate) struct HeldToken {
-    id: String,
+    id: Secret,
 }
 
 impl HeldToken {
     pub(super) fn parse(data: &Value) -> Result<Self> {
         let id = data.get("id").and_then(Value::as_str);
         let id = id.ok_or_else(|| Error::expecting("id", "token"))?;
-        Ok(Self { id: id.to_owned() })
+        Ok(Self { id: id.into() })
     }
 
     pub(super) async fn verify(self, auth: &Auth, requested: &RequestedScope) -> Result<Verified> {
-        let held = auth.validate(&self.id, Duration::zero()).await;
+        let held = auth.validate(self.id.reveal(), Duration::zero()).await;
         let held = held.map_err(TokenError::into_error)?;
+        held.check_reader(None)?;
         let exchange = delegation::exchange(&held.token, requested, &auth.settings)?;
         let mut verified = Verified::by(NAME, held.subject.clone());
         verified.methods.extend(held.token.methods.iter().cloned());

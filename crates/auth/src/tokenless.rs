@@ -1,0 +1,211 @@
+//! Tokenless authorisation: a caller who shows a certificate instead of a token, and the scope in headers
+//! (`keystone/common/tokenless_auth.py`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keystone_federation::{DomainName, Mapped, MappedUser, MappingError, UserType};
+use keystone_identity::{RoleRef, Subject};
+use keystone_types::{Error, Result, same_id};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::auth::Auth;
+use crate::choice::{DomainChoice, UserChoice};
+use crate::environment::Environment;
+use crate::scope::{RequestedScope, Scope};
+
+/// A caller by certificate.
+#[derive(Clone, Debug)]
+pub struct Tokenless {
+    /// The user; an ephemeral one has no id.
+    pub user_id: Option<String>,
+    /// A project or a domain.
+    pub scope: Scope,
+    /// The roles there; there may be none.
+    pub roles: Vec<RoleRef>,
+}
+
+/// `[tokenless_auth]`
+#[derive(Clone, Debug)]
+pub struct TokenlessSettings {
+    /// `trusted_issuer`: the names of the issuers whose certificates count; with none of them nobody is let in.
+    pub trusted_issuers: Vec<String>,
+    /// `protocol`
+    pub protocol: String,
+    /// `issuer_attribute`
+    pub issuer_attribute: String,
+}
+
+impl Default for TokenlessSettings {
+    fn default() -> Self {
+        Self {
+            trusted_issuers: Vec::new(),
+            protocol: "x509".to_owned(),
+            issuer_attribute: "SSL_CLIENT_I_DN".to_owned(),
+        }
+    }
+}
+
+impl Tokenless {
+    /// The dictionary that policy rules call credentials. Keystone takes the domains of user and project from headers that
+    /// any client can send; here they are empty.
+    pub fn policy_credentials(&self) -> Value {
+        let roles: Vec<&str> = self.roles.iter().map(|role| role.name.as_str()).collect();
+        let (project_id, domain_id) = match &self.scope {
+            Scope::Project(project) => (Some(&project.id), None),
+            Scope::Domain(domain) => (None, Some(&domain.id)),
+            Scope::Unscoped | Scope::System => (None, None),
+        };
+        json!({
+            "token": null,
+            "domain_id": domain_id,
+            "user_id": self.user_id,
+            "user_domain_id": null,
+            "system_scope": null,
+            "project_id": project_id,
+            "project_domain_id": null,
+            "roles": roles,
+            "is_admin_project": true,
+            "service_user_id": null,
+            "service_user_domain_id": null,
+            "service_project_id": null,
+            "service_project_domain_id": null,
+            "service_roles": [],
+        })
+    }
+}
+
+impl Auth {
+    /// The caller whose certificate a trusted issuer has signed; none where there is no such certificate. `header` gives
+    /// the text of a header.
+    pub async fn tokenless<'h>(
+        &self,
+        environment: &Environment,
+        header: impl Fn(&str) -> Option<&'h str>,
+    ) -> Result<Option<Tokenless>> {
+        let settings = &self.settings.tokenless;
+        let Some(issuer) = environment.get(&settings.issuer_attribute) else {
+            return Ok(None);
+        };
+        if !settings.trusted_issuers.iter().any(|it| it == issuer) {
+            tracing::info!(
+                issuer,
+                "the issuer of a client's certificate is not trusted"
+            );
+            return Ok(None);
+        }
+        let scope = self.requested_scope(&requested(header)?).await?;
+        let identity_provider = hex::encode(Sha256::digest(issuer));
+        let mapping = self
+            .federation
+            .mapping_of(&identity_provider, &settings.protocol)
+            .await?;
+        let mapped = mapping.apply(&environment.assertion()).map_err(refused)?;
+        let (user_id, roles) = match mapped.user.kind {
+            UserType::Ephemeral => (None, self.roles_of_mapped_groups(&mapped, &scope).await?),
+            UserType::Local => {
+                let subject = self.local_user(mapped.user).await?;
+                let holder = self.identity.holder(&subject.user.id).await?;
+                let roles = self.effective_roles(&holder, &scope).await?;
+                (Some(subject.user.id), roles)
+            }
+        };
+        Ok(Some(Tokenless {
+            user_id,
+            scope,
+            roles,
+        }))
+    }
+
+    /// The user of the database that a mapping names.
+    async fn local_user(&self, user: MappedUser) -> Result<Subject> {
+        let some = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let domain = user.domain.unwrap_or_default();
+        let domain = match (some(domain.name), some(domain.id)) {
+            (Some(name), _) => Some(DomainChoice::Name(name)),
+            (None, Some(id)) => Some(DomainChoice::Id(id)),
+            (None, None) => None,
+        };
+        let choice = match (some(user.id), some(user.name), domain) {
+            (Some(id), ..) => UserChoice::Id(id),
+            (None, Some(name), Some(domain)) => UserChoice::Name(name, domain),
+            _ => {
+                return Err(Error::Validation(
+                    "User auth cannot be built due to missing either user id, or user name with domain id, or user name \
+                     with domain name."
+                        .to_owned(),
+                ));
+            }
+        };
+        self.find_user(choice).await
+    }
+
+    /// The roles that the groups of a mapping have on a scope. A group by name that does not exist is passed over.
+    async fn roles_of_mapped_groups(&self, mapped: &Mapped, scope: &Scope) -> Result<Vec<RoleRef>> {
+        let ids = &mapped.group_ids;
+        let mut groups = self.identity.existing_groups(ids).await?;
+        let is_there = |id: &&String| groups.iter().any(|group| same_id(group, id));
+        if let Some(missing) = ids.iter().find(|id| !is_there(id)) {
+            return Err(Error::internal(format!(
+                "a mapping names the group {missing}, which does not exist"
+            )));
+        }
+        let mut by_domain = BTreeMap::<&DomainName, BTreeSet<String>>::new();
+        for group in &mapped.group_names {
+            let names = by_domain.entry(&group.domain).or_default();
+            names.insert(group.name.clone());
+        }
+        for (domain, names) in by_domain {
+            let domain_id = self.domain_id(domain).await?;
+            let found = self.identity.existing_groups_by_name(&domain_id, &names);
+            groups.extend(found.await?);
+        }
+        let holder = self.identity.mapped_holder(&groups).await?;
+        self.effective_roles(&holder, scope).await
+    }
+
+    async fn domain_id(&self, domain: &DomainName) -> Result<String> {
+        match &domain.id {
+            Some(id) if !id.is_empty() => Ok(id.clone()),
+            _ => {
+                let name = domain.name.as_deref().unwrap_or("None");
+                Ok(self.identity.domain_by_name(name).await?.id)
+            }
+        }
+    }
+}
+
+/// The scope in the headers.
+fn requested<'h>(header: impl Fn(&str) -> Option<&'h str>) -> Result<RequestedScope> {
+    let text = |name| {
+        header(name)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
+    if let Some(id) = text("x-project-id") {
+        return Ok(RequestedScope::ProjectId(id));
+    }
+    if let Some(name) = text("x-project-name") {
+        let domain = match text("x-project-domain-id") {
+            Some(id) => DomainChoice::Id(id),
+            None => DomainChoice::Name(text("x-project-domain-name").ok_or_else(|| {
+                Error::Validation(
+                    "Neither Project Domain ID nor Project Domain Name was provided.".to_owned(),
+                )
+            })?),
+        };
+        return Ok(RequestedScope::ProjectName(name, domain));
+    }
+    match (text("x-domain-id"), text("x-domain-name")) {
+        (Some(id), _) => Ok(RequestedScope::Domain(DomainChoice::Id(id))),
+        (None, Some(name)) => Ok(RequestedScope::Domain(DomainChoice::Name(name))),
+        (None, None) => Err(Error::expecting("project or domain", "scope")),
+    }
+}
+
+fn refused(error: MappingError) -> Error {
+    match error {
+        MappingError::Unmapped | MappingError::Refused(_) => Error::Validation(error.to_string()),
+        MappingError::OutOfRange { .. } | MappingError::Broken(_) => Error::internal(error),
+    }
+}
