@@ -33,6 +33,30 @@ pub(crate) struct Body(Map<String, Value>);
 #[derive(Clone, Debug)]
 struct Parsed(Arc<Value>);
 
+/// The fields of a form.
+#[derive(Clone, Debug)]
+pub(crate) struct Form(Arc<Vec<(String, String)>>);
+
+impl Form {
+    /// The first value of a field.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        let field = self.0.iter().find(|(field, _)| field == name);
+        field.map(|(_, value)| value.as_str())
+    }
+}
+
+impl FromRequest<Live> for Form {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &Live) -> Result<Self, ApiError> {
+        let form = request.extensions().get::<Self>().cloned();
+        Ok(form.unwrap_or_else(|| Self(Arc::default())))
+    }
+}
+
+/// The paths whose bodies are forms (`keystone/server/flask/request_processing/json_body.py`).
+const FORMS: &str = "/v3/OS-OAUTH2/";
+
 /// Reads the body of every request, and refuses one that is not a JSON object even where no handler reads it. The limits
 /// of its size and time are here rather than in the server, so that they hold for an embedded router too.
 ///
@@ -46,12 +70,26 @@ pub(crate) async fn read(
         return Ok(next.run(request).await);
     }
     let (mut parts, body) = request.into_parts();
-    check_type(&parts.headers)?;
+    let is_form = route(&parts).contains(FORMS);
+    if !is_form {
+        check_type(&parts.headers)?;
+    }
     let app: Arc<App> = extension(&parts, "the services")?;
     let limit = app.settings.max_request_body_size;
     let bytes = timeout(app.settings.body_arrival, axum::body::to_bytes(body, limit)).await;
     let bytes = bytes.map_err(|_| Error::TooSlow)?;
     let bytes = bytes.map_err(|_| Error::TooLarge)?;
+    if is_form {
+        let fields = match media_type(&parts.headers).as_str() {
+            "application/x-www-form-urlencoded" => {
+                form_urlencoded::parse(&bytes).into_owned().collect()
+            }
+            _ => Vec::new(),
+        };
+        parts.extensions.insert(Form(Arc::new(fields)));
+        let request = Request::from_parts(parts, axum::body::Body::empty());
+        return Ok(next.run(request).await);
+    }
     let renamed = renaming.contains(&route(&parts));
     let body = normalized(parse(&bytes)?, renamed)?;
     parts.extensions.insert(Parsed(Arc::new(body.into())));
@@ -117,9 +155,7 @@ fn normalized_names(attributes: Map<String, Value>, renamed: bool) -> Result<Map
 }
 
 fn check_type(headers: &HeaderMap) -> Result<()> {
-    let kind = header_text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default();
-    let kind = kind.trim().to_ascii_lowercase();
+    let kind = media_type(headers);
     let is_json = kind.is_empty()
         || kind == "application/json"
         || (kind.starts_with("application/") && kind.ends_with("+json"));
@@ -128,6 +164,12 @@ fn check_type(headers: &HeaderMap) -> Result<()> {
     } else {
         Err(Error::expecting("application/json", "Content-Type header"))
     }
+}
+
+fn media_type(headers: &HeaderMap) -> String {
+    let kind = header_text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default();
+    kind.trim().to_ascii_lowercase()
 }
 
 /// An empty body is an empty object.
@@ -176,6 +218,11 @@ impl Body {
     pub(crate) fn members<R: DeserializeOwned>(self, name: &str) -> Result<Vec<R>> {
         let members = self.value(name).unwrap_or_default();
         serde_json::from_value(members).map_err(|error| Error::Validation(error.to_string()))
+    }
+
+    /// All of it.
+    pub(crate) fn whole(self) -> Map<String, Value> {
+        self.0
     }
 
     /// The value of a name.

@@ -8,12 +8,14 @@ mod unchecked;
 use std::sync::Arc;
 
 pub use question::RemoteChecks;
+pub(crate) use question::filters;
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use keystone_auth::{AuthToken, Scope};
+use keystone_auth::oauth1::SignedRequest;
+use keystone_auth::{AuthToken, Environment, Login, Scope};
 use keystone_identity::password::Claimant;
 use keystone_policy::{Denied, Rules};
 use keystone_types::{Error, Extra, Listing, Resource, Result};
@@ -21,7 +23,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{ApiError, json_line};
 use crate::forwarded::Forwarded;
-use crate::middleware::{BaseUrl, Caller, Connection};
+use crate::middleware::{BaseUrl, Caller, Connection, header_text, latin1};
 use crate::{App, Live, Settings, body, query, schema};
 
 pub(crate) use collection::JsonList;
@@ -36,8 +38,9 @@ pub(crate) struct Context {
     /// The rules in force when the request came: all its decisions are made by the same ones.
     rules: Arc<Rules>,
     caller: Caller,
-    base: String,
+    base: BaseUrl,
     connection: Option<Connection>,
+    environment: Environment,
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     uri: Uri,
@@ -68,8 +71,9 @@ impl FromRequestParts<Live> for Context {
             rules: app.policy.rules(),
             app,
             caller: extension(parts, "the caller")?,
-            base: extension::<BaseUrl>(parts, "the base URL")?.0,
+            base: extension(parts, "the base URL")?,
             connection: parts.extensions.get().copied(),
+            environment: extension(parts, "the environment")?,
             method: parts.method.clone(),
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
@@ -136,31 +140,52 @@ impl Context {
     }
 
     /// The services without a rule, for requests that no rule is about: those that prove themselves by the secrets in
-    /// their body, which are a login and a user's own change of password.
+    /// their body or by a signature: a login, a user's own change of password, and what a consumer of `OAuth1` signs.
     pub(crate) fn without_policy(&self) -> &App {
         &self.app
     }
 
-    /// 401 for a caller without a token, before anything is looked up for a target.
+    /// 401 for nobody, before anything is looked up for a target.
     pub(crate) fn authenticated(&self) -> Result<()> {
-        self.caller.token().map(drop)
+        self.caller.authenticated()
     }
 
     /// The caller's token, where one was used.
     pub(crate) fn token(&self) -> Option<&Arc<AuthToken>> {
-        self.caller.token().ok().flatten()
+        self.caller.token()
+    }
+
+    /// Whether the caller has `[DEFAULT] admin_token`.
+    pub(crate) fn is_admin_token(&self) -> bool {
+        matches!(self.caller, Caller::AdminToken)
+    }
+
+    /// 403 for a caller by certificate alone, who could otherwise make keys that outlive it. In Keystone these calls fail for
+    /// such a caller, because there is no token to look into.
+    pub(crate) fn refuse_tokenless(&self) -> Result<()> {
+        match self.caller {
+            Caller::Tokenless(_) => Err(Error::forbidden_action(
+                "Callers by certificate cannot manage credentials",
+            )),
+            Caller::Nobody | Caller::AdminToken | Caller::Token(_) => Ok(()),
+        }
+    }
+
+    /// Who the caller is, and with which scope and roles.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// The domain that the caller's token is scoped to.
     pub(crate) fn domain_scope(&self) -> Option<&str> {
-        match &self.token()?.scope {
+        match self.caller.scope()? {
             Scope::Domain(domain) => Some(&domain.id),
             Scope::Unscoped | Scope::Project(_) | Scope::System => None,
         }
     }
 
     /// The domain of something that is created without naming one.
-    pub(crate) fn default_domain(&self) -> Result<&str> {
+    fn default_domain(&self) -> Result<&str> {
         match self.caller {
             Caller::AdminToken => Err(Error::Validation(
                 "You have tried to create a resource using the admin token. As this token is not within a domain you must \
@@ -171,9 +196,24 @@ impl Context {
         }
     }
 
+    /// Puts something that is created into the default domain where it names none.
+    pub(crate) fn add_default_domain(&self, attributes: &mut Map<String, Value>) -> Result<()> {
+        let named = attributes.get("domain_id").and_then(Value::as_str);
+        if named.is_none_or(str::is_empty) {
+            attributes.insert("domain_id".to_owned(), self.default_domain()?.into());
+        }
+        Ok(())
+    }
+
     /// The same for a path that only looks as if it had a parameter.
     pub(crate) fn without_path(mut self) -> Self {
         self.path.clear();
+        self
+    }
+
+    /// The same for a path with another value of a parameter.
+    pub(crate) fn with_path(mut self, name: &str, value: &str) -> Self {
+        self.path.insert(name.to_owned(), value.into());
         self
     }
 
@@ -187,6 +227,11 @@ impl Context {
             .into_iter()
             .filter(|(_, address)| address.is_some())
             .fold(Claimant::default(), Claimant::marked)
+    }
+
+    /// The variables that the server of this connection, or a trusted proxy, vouches for.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// A parameter in the path.
@@ -243,6 +288,14 @@ impl Context {
         self.wrapped(StatusCode::CREATED, resource)
     }
 
+    /// The same for several that one request created.
+    pub(crate) fn all_created<R: Resource>(&self, resources: &[R]) -> Result<Response, ApiError> {
+        let linked = resources.iter().map(|resource| self.linked(resource));
+        let linked: Vec<_> = linked.collect::<Result<_>>()?;
+        let body = json!({ R::COLLECTION: linked });
+        Ok(json_line(StatusCode::CREATED, &body))
+    }
+
     fn wrapped<R: Resource>(&self, status: StatusCode, resource: &R) -> Result<Response, ApiError> {
         Ok(json_line(
             status,
@@ -262,17 +315,55 @@ impl Context {
 
     /// A URL below `/v3`.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}/v3/{path}", self.base)
+        format!("{}/v3/{path}", self.base.public)
     }
 
     /// The URL that was asked for.
     pub(crate) fn self_url(&self) -> String {
-        format!("{}{}{}", self.base, self.uri.path(), self.query_text())
+        format!(
+            "{}{}{}",
+            self.base.public,
+            self.uri.path(),
+            self.query_text()
+        )
     }
 
     /// The URL of `/v3` with the query that was asked, which tags have as theirs.
     pub(crate) fn root_url(&self) -> String {
-        format!("{}/v3{}", self.base, self.query_text())
+        format!("{}/v3{}", self.base.public, self.query_text())
+    }
+
+    /// The URL that the request was sent to, without its query, and with the scheme that clients are told.
+    pub(crate) fn request_url(&self) -> String {
+        let scheme = self.base.public.split("://").next().unwrap_or_default();
+        let sent_to = self.base.sent_to.split_once("://");
+        let (_, place) = sent_to.unwrap_or_default();
+        format!("{scheme}://{place}{}", self.uri.path())
+    }
+
+    /// What the client has signed, with the URL that it should have signed.
+    pub(crate) fn signed(&self, url: String) -> SignedRequest {
+        let kind = header_text(&self.headers, "content-type").unwrap_or_default();
+        SignedRequest {
+            authorization: self.headers.get("authorization").map(latin1),
+            url,
+            query: self.query.clone(),
+            is_form: kind.contains("application/x-www-form-urlencoded"),
+        }
+    }
+
+    /// What a login has beside its body.
+    pub(crate) fn login(&self) -> Login<'_> {
+        Login {
+            receipt: header_text(&self.headers, "openstack-auth-receipt"),
+            client: self.claimant(),
+            // Without the query, in `keystone/auth/plugins/oauth1.py`.
+            signed: SignedRequest {
+                query: Vec::new(),
+                ..self.signed(self.url("auth/tokens"))
+            },
+            environment: &self.environment,
+        }
     }
 
     fn query_text(&self) -> String {
@@ -282,7 +373,7 @@ impl Context {
 
     fn next_url(&self, marker: &str, listing: &Listing) -> String {
         let query = query::following(&self.query, marker, listing.limit);
-        format!("{}{}?{}", self.base, self.uri.path(), query)
+        format!("{}{}?{}", self.base.public, self.uri.path(), query)
     }
 }
 

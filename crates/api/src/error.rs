@@ -148,6 +148,7 @@ pub(crate) fn log(error: &Error) {
                 "a request was turned away: a part this server needs is not available"
             );
         }
+        Error::SwitchedOff(text) => tracing::error!(text, "a request was turned away"),
         Error::Unauthorized { detail } | Error::Forbidden { detail } => {
             tracing::Span::current().record("reason", &*clipped(detail, MAX_LOGGED));
         }

@@ -13,7 +13,7 @@ use axum::http::uri::Authority;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::App;
-use crate::middleware::header_text;
+use crate::middleware::{BaseUrl, Connection, Scheme, header_text};
 use crate::path::Mounted;
 
 /// The client as the headers of a request describe it.
@@ -79,14 +79,28 @@ impl Forwarded {
     }
 }
 
-/// `[DEFAULT] public_endpoint`, or what the request was sent to, with the prefix it is mounted at.
-pub(crate) fn base_url(app: &App, request: &Request) -> String {
-    if let Some(endpoint) = &app.settings.public_endpoint {
-        return endpoint.trim_end_matches('/').to_owned();
+/// `[DEFAULT] public_endpoint`, or what the request was sent to, with the prefix it is mounted at; and the latter.
+pub(crate) fn base_url(app: &App, request: &Request) -> BaseUrl {
+    let sent_to = sent_to(app, request);
+    let public = app.settings.public_endpoint.as_deref();
+    let public = public.map(|endpoint| endpoint.trim_end_matches('/').to_owned());
+    BaseUrl {
+        public: public.unwrap_or_else(|| sent_to.clone()),
+        sent_to,
     }
+}
+
+fn sent_to(app: &App, request: &Request) -> String {
     let headers = request.headers();
     let forwarded = Forwarded::read(headers, app.settings.proxy_headers);
-    let scheme = forwarded.scheme.unwrap_or("http");
+    let connection = request.extensions().get::<Connection>();
+    let scheme = forwarded.scheme.unwrap_or(match connection {
+        Some(Connection {
+            scheme: Scheme::Https,
+            ..
+        }) => "https",
+        _ => "http",
+    });
     let own = || header_text(headers, "host").map(str::to_owned);
     let host = forwarded.host.or_else(own);
     let host = host.or_else(|| request.uri().authority().map(Authority::to_string));

@@ -15,12 +15,12 @@ mod query;
 mod routes;
 mod schema;
 mod settings;
+mod trusted_proxy;
 mod v3;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
@@ -31,13 +31,16 @@ use keystone_identity::Identity;
 use keystone_policy::Enforcer;
 use tower::ServiceBuilder;
 
+pub use axum::Router;
 pub use context::RemoteChecks;
 pub use cors::Cors;
 pub use health::{Check, Health, Network};
+pub use keystone_auth::Environment;
 pub use listing::ListLimits;
-pub use middleware::Connection;
+pub use middleware::{Connection, Scheme, with_environment};
 pub use routes::Route;
 pub use settings::Settings;
+pub use trusted_proxy::TrustedProxy;
 
 /// The services behind the routes.
 #[derive(Clone, Debug)]
@@ -114,7 +117,7 @@ fn discover(request: &Request, answer: fn(Option<&str>, &str) -> Response) -> Re
     let base = request
         .extensions()
         .get::<middleware::BaseUrl>()
-        .map(|base| base.0.as_str());
+        .map(|base| base.public.as_str());
     answer(
         middleware::header_text(request.headers(), "accept"),
         base.unwrap_or_default(),

@@ -85,7 +85,7 @@ impl Context {
     pub(crate) fn within_domain(&self, listing: &Listing) -> Result<Listing> {
         let named = self.query("domain_id").is_some_and(|id| !id.is_empty());
         let narrow = self.settings().domain_specific_drivers && !named;
-        let scope = self.token().map(|token| &token.scope);
+        let scope = self.caller().scope();
         let domain = match scope {
             Some(Scope::Domain(domain)) => Some(&domain.id),
             Some(Scope::Project(project)) if narrow => Some(&project.domain.id),
@@ -96,10 +96,7 @@ impl Context {
             }
             Some(Scope::Project(_) | Scope::System | Scope::Unscoped) | None => None,
         };
-        Ok(match domain {
-            Some(id) => listing.clone().with("domain_id", id),
-            None => listing.clone(),
-        })
+        Ok(listing.within("domain_id", domain.map(String::as_str)))
     }
 
     /// Whether the query says `limit=0`.

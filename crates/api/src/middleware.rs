@@ -11,7 +11,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use axum::{Extension, Router};
 use chrono::Duration;
-use keystone_auth::{AuthToken, TokenError};
+use keystone_auth::{AuthToken, Environment, Scope, TokenError, Tokenless};
+use keystone_identity::RoleRef;
 use keystone_types::Error;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -20,7 +21,7 @@ use crate::cors::CorsRequest;
 use crate::error::{MAX_LOGGED, PendingError, Style, clipped, log, render};
 use crate::forwarded::base_url;
 use crate::html::{self, TooLarge};
-use crate::{App, Live};
+use crate::{App, Live, path, trusted_proxy};
 
 /// The caller of a request.
 #[derive(Clone, Debug)]
@@ -31,22 +32,63 @@ pub(crate) enum Caller {
     AdminToken,
     /// The holder of a valid token.
     Token(Arc<AuthToken>),
+    /// Somebody with a certificate in place of a token.
+    Tokenless(Arc<Tokenless>),
 }
 
 impl Caller {
-    /// The caller's token; none for the admin token, which may do everything.
-    pub(crate) fn token(&self) -> Result<Option<&Arc<AuthToken>>, Error> {
+    /// 401 for nobody.
+    pub(crate) fn authenticated(&self) -> Result<(), Error> {
         match self {
             Self::Nobody => Err(Error::unauthorized("no valid token in the request")),
-            Self::AdminToken => Ok(None),
-            Self::Token(token) => Ok(Some(token)),
+            Self::AdminToken | Self::Token(_) | Self::Tokenless(_) => Ok(()),
+        }
+    }
+
+    /// The caller's token.
+    pub(crate) fn token(&self) -> Option<&Arc<AuthToken>> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Nobody | Self::AdminToken | Self::Tokenless(_) => None,
+        }
+    }
+
+    /// The caller's scope; none for nobody and for the admin token.
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        match self {
+            Self::Token(token) => Some(&token.scope),
+            Self::Tokenless(tokenless) => Some(&tokenless.scope),
+            Self::Nobody | Self::AdminToken => None,
+        }
+    }
+
+    /// The caller's roles; none for nobody and for the admin token.
+    pub(crate) fn roles(&self) -> &[RoleRef] {
+        match self {
+            Self::Token(token) => &token.roles,
+            Self::Tokenless(tokenless) => &tokenless.roles,
+            Self::Nobody | Self::AdminToken => &[],
+        }
+    }
+
+    /// The caller's id; a caller that a mapping puts into groups has none.
+    pub(crate) fn user_id(&self) -> Option<&str> {
+        match self {
+            Self::Token(token) => Some(&token.subject.user.id),
+            Self::Tokenless(tokenless) => tokenless.user_id.as_deref(),
+            Self::Nobody | Self::AdminToken => None,
         }
     }
 }
 
-/// The URL of this server as the client sees it, without `/v3`.
+/// The URL of this server, without `/v3`.
 #[derive(Clone, Debug)]
-pub(crate) struct BaseUrl(pub(crate) String);
+pub(crate) struct BaseUrl {
+    /// As clients are told it.
+    pub(crate) public: String,
+    /// As this request names it.
+    pub(crate) sent_to: String,
+}
 
 /// The ends of the connection that a request came on: a server puts it among the request's
 /// extensions.
@@ -56,6 +98,17 @@ pub struct Connection {
     pub remote: SocketAddr,
     /// This server, as that reached it.
     pub local: SocketAddr,
+    /// How that speaks to it.
+    pub scheme: Scheme,
+}
+
+/// The scheme of URLs that lead to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS, which the server terminates itself.
+    Https,
 }
 
 impl Connection {
@@ -63,6 +116,12 @@ impl Connection {
     pub fn on(self, router: &Router) -> Router {
         router.clone().layer(Extension(self))
     }
+}
+
+/// The router for requests of which the server knows these variables: of the certificate that the client has shown on
+/// their connection, or of a user that an embedder has authenticated.
+pub fn with_environment(router: &Router, environment: Environment) -> Router {
+    router.clone().layer(Extension(environment))
 }
 
 /// Of an answer that is the same for every token: it has no `Vary`.
@@ -83,12 +142,13 @@ pub(crate) async fn handle(State(live): State<Live>, mut request: Request, next:
         reason = tracing::field::Empty
     );
     let base = base_url(&app, &request);
-    request.extensions_mut().insert(BaseUrl(base.clone()));
+    request.extensions_mut().insert(base.clone());
+    take_environment(&app, &mut request);
     request.extensions_mut().insert(Arc::clone(&app));
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let asked = CorsRequest::of(&method, request.headers());
-    let response = serve(&app, request, next, &base)
+    let response = serve(&app, request, next, &base.public)
         .instrument(span.clone())
         .await;
     let response = as_framework(&method, &path, response);
@@ -109,6 +169,18 @@ pub(crate) async fn handle(State(live): State<Live>, mut request: Request, next:
     response
 }
 
+/// Adds the variables that somebody vouches for: the server of this connection, which an embedder may have written, or a
+/// trusted proxy. Nothing that a client sends is left to be taken for one.
+fn take_environment(app: &App, request: &mut Request) {
+    let connection = request.extensions().get().copied();
+    let proxy = app.settings.trusted_proxy.as_ref();
+    let from_proxy = trusted_proxy::take(proxy, connection, request.headers_mut());
+    let extensions = request.extensions_mut();
+    // The certificate of a trusted proxy's own connection is not its client's.
+    let environment = from_proxy.or_else(|| extensions.remove());
+    extensions.insert(environment.unwrap_or_default());
+}
+
 async fn serve(app: &App, mut request: Request, next: Next, base: &str) -> Response {
     let settings = &app.settings;
     let length = request
@@ -119,7 +191,9 @@ async fn serve(app: &App, mut request: Request, next: Next, base: &str) -> Respo
         return html::too_large(accept(request.headers()), TooLarge::Announced);
     }
     let wanted = accept(request.headers()).map(str::to_owned);
-    let mut response = match caller(app, request.headers()).await {
+    let asked = (request.method().as_str(), &*path::in_rules(&request));
+    let environment = request.extensions().get();
+    let mut response = match caller(app, request.headers(), asked, environment).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             let mut response = next.run(request).await;
@@ -195,9 +269,14 @@ fn without_body(mut response: Response) -> Response {
 }
 
 /// An invalid token counts as none; a token whose user or project does not exist is an error.
-async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Error> {
+async fn caller(
+    app: &App,
+    headers: &HeaderMap,
+    (method, path): (&str, &str),
+    environment: Option<&Environment>,
+) -> Result<Caller, Error> {
     let Some(token) = header_text(headers, "x-auth-token").filter(|token| !token.is_empty()) else {
-        return Ok(Caller::Nobody);
+        return tokenless(app, headers, environment).await;
     };
     if let Some(admin) = &app.settings.admin_token
         && same(admin.reveal(), token)
@@ -208,25 +287,49 @@ async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Error> {
         return Ok(Caller::AdminToken);
     }
     match app.auth.validate(token, Duration::zero()).await {
-        Ok(token) => Ok(Caller::Token(token)),
+        Ok(token) => {
+            token.check_caller()?;
+            let service = header_text(headers, "x-service-token");
+            let checked = app.auth.check_request(&token, method, path, service);
+            checked.await.map(|()| Caller::Token(token))
+        }
         Err(TokenError::NotFound(text)) => {
             // Some of the texts for clients repeat the token.
             let reason = text.replace(token, "[token]");
             tracing::Span::current().record("token", &*clipped(&reason, MAX_LOGGED));
-            Ok(Caller::Nobody)
+            tokenless(app, headers, environment).await
         }
         Err(TokenError::Failed(error)) => Err(error),
     }
 }
 
+/// The caller by certificate, where there is one of a trusted issuer.
+async fn tokenless(
+    app: &App,
+    headers: &HeaderMap,
+    environment: Option<&Environment>,
+) -> Result<Caller, Error> {
+    let Some(environment) = environment else {
+        return Ok(Caller::Nobody);
+    };
+    let header = |name: &str| header_text(headers, name);
+    let found = app.auth.tokenless(environment, header).await?;
+    Ok(found.map_or(Caller::Nobody, |it| Caller::Tokenless(Arc::new(it))))
+}
+
 /// Compares in a time that does not tell where two secrets differ.
-fn same(one: &str, other: &str) -> bool {
+pub(crate) fn same(one: &str, other: &str) -> bool {
     use subtle::ConstantTimeEq;
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
 pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// A header as WSGI passes it on: each byte as a character.
+pub(crate) fn latin1(value: &HeaderValue) -> String {
+    value.as_bytes().iter().copied().map(char::from).collect()
 }
 
 /// 404 for a path that no route has.

@@ -9,7 +9,7 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tower::ServiceExt as _;
 
 use crate::html;
@@ -36,6 +36,36 @@ pub(crate) fn normalize(mut request: Request) -> Request {
         *request.uri_mut() = uri;
     }
     request
+}
+
+/// What paths have as it is, where `webob` writes them.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+
+/// The path that access rules are about: with the prefix below which the API is mounted, and in one spelling.
+pub(crate) fn in_rules(request: &Request) -> String {
+    let mounted = request.extensions().get::<Mounted>();
+    let mounted = mounted.map(|Mounted(prefix)| prefix.as_str());
+    let decoded = percent_decode_str(request.uri().path()).decode_utf8_lossy();
+    let path = utf8_percent_encode(&decoded, PLAIN);
+    format!("{}{path}", mounted.unwrap_or_default())
 }
 
 fn plain(path: &str) -> String {
@@ -91,6 +121,6 @@ pub(crate) async fn redirect(
         return html::not_found();
     }
     let base = request.extensions().get::<BaseUrl>();
-    let base = base.map(|BaseUrl(base)| base.as_str()).unwrap_or_default();
+    let base = base.map(|base| base.public.as_str()).unwrap_or_default();
     html::redirect(&format!("{base}{uri}"))
 }

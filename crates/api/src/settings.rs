@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keystone_types::Secret;
 
-use crate::{Cors, Health, ListLimits};
+use crate::{Cors, Health, ListLimits, TrustedProxy};
 
 /// Options of `[DEFAULT]`, `[oslo_middleware]` and `[eventlet_server]`'s successors.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct Settings {
     pub revoke_by_id: bool,
     /// `[healthcheck]`
     pub health: Health,
+    /// `[trusted_proxy]`, which Keystone does not have
+    pub trusted_proxy: Option<TrustedProxy>,
 }
 
 impl Default for Settings {
@@ -60,6 +62,7 @@ impl Default for Settings {
             cors: Cors::default(),
             revoke_by_id: true,
             health: Health::default(),
+            trusted_proxy: None,
         }
     }
 }

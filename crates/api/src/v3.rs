@@ -1,9 +1,13 @@
 //! The routes of `/v3`: each family is a file that begins with its routes.
 
+mod access_rules;
+mod application_credentials;
 mod auth;
 mod credentials;
 mod domain_config;
 mod domains;
+mod ec2_credentials;
+mod ec2_tokens;
 mod endpoint_filter;
 mod endpoint_policy;
 mod endpoints;
@@ -11,6 +15,8 @@ mod grants;
 mod groups;
 mod implied_roles;
 mod limits;
+mod oauth1;
+mod oauth2;
 mod policies;
 mod project_tags;
 mod projects;
@@ -21,16 +27,21 @@ mod revocation_events;
 mod role_assignments;
 mod roles;
 mod services;
+mod trusts;
 mod users;
 
 use crate::routes::Routes;
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
+        .merge(access_rules::routes())
+        .merge(application_credentials::routes())
         .merge(auth::routes())
         .merge(credentials::routes())
         .merge(domain_config::routes())
         .merge(domains::routes())
+        .merge(ec2_credentials::routes())
+        .merge(ec2_tokens::routes())
         .merge(endpoint_filter::routes())
         .merge(endpoint_policy::routes())
         .merge(endpoints::routes())
@@ -39,6 +50,8 @@ pub(crate) fn routes() -> Routes {
         .merge(implied_roles::routes())
         .merge(removed_routes::routes())
         .merge(limits::routes())
+        .merge(oauth1::routes())
+        .merge(oauth2::routes())
         .merge(policies::routes())
         .merge(project_tags::routes())
         .merge(projects::routes())
@@ -48,5 +61,6 @@ pub(crate) fn routes() -> Routes {
         .merge(role_assignments::routes())
         .merge(roles::routes())
         .merge(services::routes())
+        .merge(trusts::routes())
         .merge(users::routes())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keystone_auth::AuthToken;
-use keystone_policy::{Denied, Rules};
+use keystone_policy::{Check, Denied, Rules};
 use keystone_types::{Error, Result};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::{Context, PolicyTarget};
+use crate::middleware::Caller;
 
 /// How many rules may ask other servers at a time.
 const THREADS: usize = 64;
@@ -47,15 +48,20 @@ impl Question {
 impl Context {
     /// The question that a rule is asked for this request; none where the caller may do everything.
     pub(super) async fn question(&self, rule: &'static str) -> Result<Option<Question>> {
-        let Some(token) = self.caller.token()? else {
-            return Ok(None);
+        self.caller.authenticated()?;
+        let credentials = match &self.caller {
+            Caller::Nobody | Caller::AdminToken => return Ok(None),
+            Caller::Token(token) => {
+                token.check_caller()?;
+                self.credentials(rule, token).await?
+            }
+            Caller::Tokenless(tokenless) => Arc::new(tokenless.policy_credentials()),
         };
-        token.check_caller()?;
         Ok(Some(Question {
             rule,
             rules: Arc::clone(&self.rules),
             about: self.about(rule),
-            credentials: self.credentials(rule, token).await?,
+            credentials,
         }))
     }
 
@@ -144,6 +150,11 @@ impl Context {
         Ok(allowed.collect())
     }
 
+    /// Whether the rule allows everything to everybody.
+    pub(crate) fn allows_all(&self, rule: &str) -> bool {
+        matches!(self.rules.check(rule), Some(Check::True))
+    }
+
     /// The caller's id, where the rule only asks whether the caller owns a thing, which `owner` of the target names, and
     /// refuses the things of others, such as `foreign`.
     pub(crate) async fn confined_to_own(
@@ -152,21 +163,33 @@ impl Context {
         owner: &str,
         foreign: PolicyTarget,
     ) -> Result<Option<&str>> {
-        let Some(token) = self.token() else {
+        let Some(user_id) = self.caller.user_id() else {
             return Ok(None);
         };
         if !self.rules.depends_only_on_owner(rule, "user_id", owner) {
             return Ok(None);
         }
         let refused = self.allow_on(rule, foreign).await.is_err();
-        Ok(refused.then_some(token.subject.user.id.as_str()))
+        Ok(refused.then_some(user_id))
     }
 }
 
-/// The attributes of the query that Keystone shows to a rule.
-fn filters(rule: &str) -> &'static [&'static str] {
+/// Those of role assignments; for a tree, `keystone/api/role_assignments.py` leaves out the last.
+const ASSIGNMENTS: [&str; 7] = [
+    "group.id",
+    "role.id",
+    "scope.domain.id",
+    "scope.project.id",
+    "scope.OS-INHERIT:inherited_to",
+    "user.id",
+    "scope.system",
+];
+
+/// The attributes by which a collection can be filtered, as Keystone shows them to its rule.
+pub(crate) fn filters(rule: &str) -> &'static [&'static str] {
     let (_, action) = rule.split_once(':').unwrap_or_default();
     match action {
+        "list_access_rules" => &["service", "path", "method"],
         "list_credentials" => &["user_id", "type"],
         "list_domain_roles" | "list_roles" => &["name", "domain_id"],
         "list_domains" => &["name", "enabled"],
@@ -174,7 +197,7 @@ fn filters(rule: &str) -> &'static [&'static str] {
         "list_endpoint_groups" => &["n", "a", "m", "e"],
         "list_endpoints" => &["interface", "service_id", "region_id"],
         "list_groups" => &["domain_id", "name"],
-        "list_groups_for_user" => &["name"],
+        "list_application_credentials" | "list_groups_for_user" => &["name"],
         "list_limits" => &[
             "service_id",
             "region_id",
@@ -185,23 +208,8 @@ fn filters(rule: &str) -> &'static [&'static str] {
         "list_projects" => &["domain_id", "enabled", "name", "parent_id", "is_domain"],
         "list_regions" => &["parent_region_id"],
         "list_registered_limits" => &["service_id", "region_id", "resource_name"],
-        "list_role_assignments" => &[
-            "group.id",
-            "role.id",
-            "scope.domain.id",
-            "scope.project.id",
-            "scope.OS-INHERIT:inherited_to",
-            "user.id",
-            "scope.system",
-        ],
-        "list_role_assignments_for_tree" => &[
-            "group.id",
-            "role.id",
-            "scope.domain.id",
-            "scope.project.id",
-            "scope.OS-INHERIT:inherited_to",
-            "user.id",
-        ],
+        "list_role_assignments" => &ASSIGNMENTS,
+        "list_role_assignments_for_tree" => &ASSIGNMENTS[..6],
         "list_services" => &["type", "name"],
         "list_user_projects" => &["domain_id", "enabled", "name"],
         "list_users" => &[

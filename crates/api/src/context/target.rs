@@ -20,6 +20,14 @@ impl PolicyTarget {
         Ok(self)
     }
 
+    /// Adds an attribute where there is one.
+    pub(crate) fn with_some(self, name: &str, attribute: Option<impl Serialize>) -> Result<Self> {
+        match attribute {
+            Some(attribute) => self.with(name, &attribute),
+            None => Ok(self),
+        }
+    }
+
     /// Adds a resource that may be missing: the rule decides what that means.
     pub(crate) fn maybe<R: Serialize>(self, name: &str, found: Result<R>) -> Result<Self> {
         match found {

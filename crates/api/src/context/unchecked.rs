@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::Duration;
-use keystone_auth::{AuthToken, TokenError};
+use keystone_auth::{ApplicationCredential, AuthToken, TokenError, Trust};
 use keystone_identity::{Credential, Domain, Group, Limit, Project, Role, User};
 use keystone_types::Result;
 use serde_json::Value;
@@ -15,6 +15,10 @@ use crate::App;
 pub(crate) struct Unchecked<'a>(pub(super) &'a App);
 
 impl<'a> Unchecked<'a> {
+    pub(crate) async fn application_credential(self, id: &str) -> Result<ApplicationCredential> {
+        self.0.auth.application_credential(id).await
+    }
+
     pub(crate) async fn credential(self, id: &str) -> Result<Credential> {
         self.0.identity.credential(id).await
     }
@@ -37,6 +41,10 @@ impl<'a> Unchecked<'a> {
 
     pub(crate) async fn role(self, id: &str) -> Result<Role> {
         self.0.identity.role(id).await
+    }
+
+    pub(crate) async fn trust(self, id: &str) -> Result<Trust> {
+        self.0.auth.trust(id).await
     }
 
     pub(crate) async fn user(self, id: &str) -> Result<User> {

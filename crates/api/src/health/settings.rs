@@ -124,7 +124,8 @@ impl Network {
         (length <= whole && network.shifted(address)?.1 == 0).then_some(network)
     }
 
-    fn holds(&self, address: IpAddr) -> bool {
+    /// Whether an address lies in the range; one of IPv4 may come as one of IPv6.
+    pub(crate) fn holds(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.address.is_ipv4() == address.is_ipv4()
             && self.shifted(address).map(|parts| parts.0)

@@ -35,8 +35,7 @@ async fn issue(cx: Context, body: Body) -> Result<Response, ApiError> {
         return Err(Error::expecting("auth", "request body").into());
     }
     let service = &cx.without_policy().auth;
-    let receipt = header_text(&cx.headers, "openstack-auth-receipt");
-    let token = service.issue(&auth, receipt, cx.claimant()).await?;
+    let token = service.issue(&auth, &cx.login()).await?;
     let catalog = if cx.has("nocatalog") {
         None
     } else {
@@ -81,6 +80,8 @@ async fn revoke(cx: Context) -> Result<Response, ApiError> {
         .allow_on("identity:revoke_token", token_target(found.as_deref())?)
         .await?;
     let token = found.ok_or_else(no_subject)?;
+    // Keystone validates it again, without the caller's header (`revoke_token` in `keystone/token/provider.py`).
+    token.check_reader(None)?;
     let cascade = cx.query("cascade").and_then(bool_from_string) != Some(false);
     app.auth.revoke(&token, cascade).await?;
     Ok(no_content())
@@ -96,11 +97,19 @@ async fn find_subject(cx: &Context, window: Duration) -> Result<Option<Arc<AuthT
     if id.is_empty() {
         return Ok(None);
     }
-    if let Some(own) = own_token(cx, id) {
-        return Ok(Some(Arc::clone(own)));
-    }
-    let found = cx.unchecked().token(id, window).await;
-    found.map(Some).map_err(TokenError::into_error)
+    let found = if let Some(own) = own_token(cx, id) {
+        Arc::clone(own)
+    } else {
+        let found = cx.unchecked().token(id, window).await;
+        found.map_err(TokenError::into_error)?
+    };
+    found.check_reader(access_rules_version(cx))?;
+    Ok(Some(found))
+}
+
+/// The version of access rules that the caller can enforce.
+fn access_rules_version(cx: &Context) -> Option<&str> {
+    header_text(&cx.headers, "openstack-identity-access-rules")
 }
 
 /// The same with the catalog of its scope.
@@ -112,11 +121,13 @@ async fn find_subject_with_catalog(
     if id.is_empty() {
         return Ok((None, None));
     }
-    if let Some(own) = own_token(cx, id) {
-        return Ok((Some(Arc::clone(own)), services.catalog_of(own).await?));
-    }
-    let found = services.token_with_catalog(id, window).await;
-    let (token, catalog) = found.map_err(TokenError::into_error)?;
+    let (token, catalog) = if let Some(own) = own_token(cx, id) {
+        (Arc::clone(own), services.catalog_of(own).await?)
+    } else {
+        let found = services.token_with_catalog(id, window).await;
+        found.map_err(TokenError::into_error)?
+    };
+    token.check_reader(access_rules_version(cx))?;
     Ok((Some(token), catalog))
 }
 
@@ -177,27 +188,37 @@ async fn catalog(cx: Context) -> Result<Response, ApiError> {
 }
 
 fn caller_id(cx: &Context) -> &str {
-    cx.token()
-        .map(|token| token.subject.user.id.as_str())
-        .unwrap_or_default()
+    cx.caller().user_id().unwrap_or_default()
 }
 
-/// The policy target of rules about tokens.
+/// The policy target of rules about tokens. Its user is the one who authenticated, whoever is impersonated.
 fn token_target(token: Option<&AuthToken>) -> Result<PolicyTarget> {
     let Some(token) = token else {
         return Ok(PolicyTarget::new());
     };
-    let user = &token.subject.user;
+    let user = &token.bearer().user;
     let about = json!({ "user_id": user.id, "user": { "domain": { "id": user.domain_id } } });
     PolicyTarget::new().with("token", &about)
 }
 
-fn token_response(status: StatusCode, id: &str, body: &Value) -> Result<Response, ApiError> {
-    let mut response = json_response(status, to_python_json(body));
+pub(super) fn token_response(
+    status: StatusCode,
+    id: &str,
+    body: &Value,
+) -> Result<Response, ApiError> {
+    let mut response = unnamed_token_response(status, body);
     let id = HeaderValue::from_str(id).map_err(Error::internal)?;
-    let headers = response.headers_mut();
-    headers.insert("x-subject-token", id);
-    // The next validation must see a revocation: no cache in between may keep this answer.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert("x-subject-token", id);
     Ok(response)
+}
+
+/// The answer about a token whose id the client does not get.
+pub(super) fn unnamed_token_response(status: StatusCode, body: &Value) -> Response {
+    let mut response = json_response(status, to_python_json(body));
+    // The next validation must see a revocation: no cache in between may keep this answer.
+    let no_store = HeaderValue::from_static("no-store");
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, no_store);
+    response
 }

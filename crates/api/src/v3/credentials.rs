@@ -23,11 +23,9 @@ pub(crate) fn routes() -> Routes {
 }
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
-    let target = match cx.token() {
-        Some(token) if token.scope != Scope::System => {
-            PolicyTarget::credential_of(&token.subject.user.id)?
-        }
-        _ => PolicyTarget::new(),
+    let target = match cx.caller().scope() {
+        Some(Scope::System) | None => PolicyTarget::new(),
+        Some(_) => PolicyTarget::credential_of(cx.caller().user_id().unwrap_or_default())?,
     };
     let app = cx.allow_on("identity:list_credentials", target).await?;
     let listing = cx.listing(ListLimit::Client, &["user_id", "type"])?;

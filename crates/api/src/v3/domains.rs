@@ -22,16 +22,11 @@ pub(crate) fn routes() -> Routes {
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
     let scope = cx.domain_scope();
-    let target = match scope {
-        Some(id) => PolicyTarget::new().with("domain", &json!({ "id": id }))?,
-        None => PolicyTarget::new(),
-    };
+    let domain = scope.map(|id| json!({ "id": id }));
+    let target = PolicyTarget::new().with_some("domain", domain)?;
     let app = cx.allow_on("identity:list_domains", target).await?;
     let listing = cx.listing(ListLimit::Resource, &["name", "enabled"])?;
-    let narrowed = match scope {
-        Some(id) => listing.clone().with("id", id),
-        None => listing.clone(),
-    };
+    let narrowed = listing.within("id", scope);
     cx.collection_or_all(app.identity.domains(&narrowed).await?, listing)
         .await
 }
@@ -39,12 +34,8 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
 async fn show(cx: Context) -> Result<Response, ApiError> {
     cx.authenticated()?;
     let found = cx.unchecked().domain(cx.path("domain_id")).await;
-    let app = cx
-        .allow_on(
-            "identity:get_domain",
-            PolicyTarget::new().maybe("domain", found)?,
-        )
-        .await?;
+    let target = PolicyTarget::new().maybe("domain", found)?;
+    let app = cx.allow_on("identity:get_domain", target).await?;
     cx.member(&app.identity.domain(cx.path("domain_id")).await?)
 }
 

@@ -4,11 +4,10 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use keystone_catalog::EndpointGroup;
-use keystone_types::{Error, Result};
+use keystone_catalog::{Catalog, EndpointGroup};
+use keystone_types::Result;
 use serde_json::{Value, json};
 
-use crate::App;
 use crate::body::{Body, resource};
 use crate::context::{Context, no_content};
 use crate::error::{ApiError, json_line};
@@ -113,18 +112,14 @@ async fn projects_of_group(cx: Context) -> Result<Response, ApiError> {
 
 async fn show_group_in_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:get_endpoint_group_in_project";
-    let app = cx.allow(rule).await?;
-    let (group, project) = group_and_project(&cx, app).await?;
-    let catalog = &app.catalog;
+    let (catalog, group, project) = group_and_project(&cx, rule).await?;
     let (group, project) = catalog.endpoint_group_in_project(group, project).await?;
     Ok(json_line(StatusCode::OK, &association(&group, &project)))
 }
 
 async fn add_group_to_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:add_endpoint_group_to_project";
-    let app = cx.allow(rule).await?;
-    let (group, project) = group_and_project(&cx, app).await?;
-    let catalog = &app.catalog;
+    let (catalog, group, project) = group_and_project(&cx, rule).await?;
     catalog
         .add_endpoint_group_to_project(group, project)
         .await?;
@@ -133,9 +128,7 @@ async fn add_group_to_project(cx: Context) -> Result<Response, ApiError> {
 
 async fn remove_group_from_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:remove_endpoint_group_from_project";
-    let app = cx.allow(rule).await?;
-    let (group, project) = group_and_project(&cx, app).await?;
-    let catalog = &app.catalog;
+    let (catalog, group, project) = group_and_project(&cx, rule).await?;
     catalog
         .remove_endpoint_group_from_project(group, project)
         .await?;
@@ -168,18 +161,14 @@ async fn endpoints_of_project(cx: Context) -> Result<Response, ApiError> {
 
 async fn check_endpoint_in_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:check_endpoint_in_project";
-    let app = cx.allow(rule).await?;
-    let (endpoint, project) = endpoint_and_project(&cx, app).await?;
-    let catalog = &app.catalog;
+    let (catalog, endpoint, project) = endpoint_and_project(&cx, rule).await?;
     catalog.check_endpoint_in_project(endpoint, project).await?;
     Ok(no_content())
 }
 
 async fn add_endpoint_to_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:add_endpoint_to_project";
-    let app = cx.allow(rule).await?;
-    let (endpoint, project) = endpoint_and_project(&cx, app).await?;
-    let catalog = &app.catalog;
+    let (catalog, endpoint, project) = endpoint_and_project(&cx, rule).await?;
     catalog.add_endpoint_to_project(endpoint, project).await?;
     Ok(no_content())
 }
@@ -196,20 +185,25 @@ async fn remove_endpoint_from_project(cx: Context) -> Result<Response, ApiError>
     Ok(no_content())
 }
 
-/// The group and the project of the path, both of which must exist.
-async fn group_and_project<'a>(cx: &'a Context, app: &App) -> Result<(&'a str, &'a str), Error> {
+/// A catalog with a group, or an endpoint, and a project.
+type InProject<'a> = (&'a Catalog, &'a str, &'a str);
+
+/// The group and the project of the path, if the rule allows the action; both must exist.
+async fn group_and_project<'a>(cx: &'a Context, rule: &'static str) -> Result<InProject<'a>> {
+    let app = cx.allow(rule).await?;
     let (group, project) = (cx.path("endpoint_group_id"), cx.path("project_id"));
     app.identity.project(project).await?;
     app.catalog.endpoint_group(group).await?;
-    Ok((group, project))
+    Ok((&app.catalog, group, project))
 }
 
-/// The endpoint and the project of the path, both of which must exist.
-async fn endpoint_and_project<'a>(cx: &'a Context, app: &App) -> Result<(&'a str, &'a str), Error> {
+/// The endpoint and the project of the path, if the rule allows the action; both must exist.
+async fn endpoint_and_project<'a>(cx: &'a Context, rule: &'static str) -> Result<InProject<'a>> {
+    let app = cx.allow(rule).await?;
     let (endpoint, project) = (cx.path("endpoint_id"), cx.path("project_id"));
     app.catalog.endpoint(endpoint).await?;
     app.identity.project(project).await?;
-    Ok((endpoint, project))
+    Ok((&app.catalog, endpoint, project))
 }
 
 /// As in `keystone/api/os_ep_filter.py`, the only resource whose link is not a URL.

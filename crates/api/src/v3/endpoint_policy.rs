@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use keystone_catalog::{Association, Endpoint};
-use keystone_types::{Error, Resource, Result};
+use keystone_types::{Resource, Result};
 use serde_json::json;
 
 use crate::App;
@@ -23,17 +23,15 @@ pub(crate) fn routes() -> Routes {
         )
         .route(
             "/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints/{endpoint_id}",
-            get(check_endpoint)
-                .put(add_endpoint)
-                .delete(remove_endpoint),
+            get(check).put(create).delete(delete),
         )
         .route(
             "/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/services/{service_id}",
-            get(check_service).put(add_service).delete(remove_service),
+            get(check).put(create).delete(delete),
         )
         .route(
             "/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/services/{service_id}/regions/{region_id}",
-            get(check_region).put(add_region).delete(remove_region),
+            get(check).put(create).delete(delete),
         )
 }
 
@@ -58,98 +56,76 @@ async fn endpoints(cx: Context) -> Result<Response, ApiError> {
         .await
 }
 
-async fn check_endpoint(cx: Context) -> Result<Response, ApiError> {
-    check(&cx, "identity:check_policy_association_for_endpoint").await
-}
+/// The rules of an action on what is associated with an endpoint, with a service, and with a service in a region.
+type Rules = [&'static str; 3];
 
-async fn add_endpoint(cx: Context) -> Result<Response, ApiError> {
-    add(&cx, "identity:create_policy_association_for_endpoint").await
-}
+const CHECK: Rules = [
+    "identity:check_policy_association_for_endpoint",
+    "identity:check_policy_association_for_service",
+    "identity:check_policy_association_for_region_and_service",
+];
 
-async fn remove_endpoint(cx: Context) -> Result<Response, ApiError> {
-    remove(&cx, "identity:delete_policy_association_for_endpoint").await
-}
+const CREATE: Rules = [
+    "identity:create_policy_association_for_endpoint",
+    "identity:create_policy_association_for_service",
+    "identity:create_policy_association_for_region_and_service",
+];
 
-async fn check_service(cx: Context) -> Result<Response, ApiError> {
-    check(&cx, "identity:check_policy_association_for_service").await
-}
+const DELETE: Rules = [
+    "identity:delete_policy_association_for_endpoint",
+    "identity:delete_policy_association_for_service",
+    "identity:delete_policy_association_for_region_and_service",
+];
 
-async fn add_service(cx: Context) -> Result<Response, ApiError> {
-    add(&cx, "identity:create_policy_association_for_service").await
-}
-
-async fn remove_service(cx: Context) -> Result<Response, ApiError> {
-    remove(&cx, "identity:delete_policy_association_for_service").await
-}
-
-async fn check_region(cx: Context) -> Result<Response, ApiError> {
-    check(
-        &cx,
-        "identity:check_policy_association_for_region_and_service",
-    )
-    .await
-}
-
-async fn add_region(cx: Context) -> Result<Response, ApiError> {
-    add(
-        &cx,
-        "identity:create_policy_association_for_region_and_service",
-    )
-    .await
-}
-
-async fn remove_region(cx: Context) -> Result<Response, ApiError> {
-    remove(
-        &cx,
-        "identity:delete_policy_association_for_region_and_service",
-    )
-    .await
-}
-
-async fn check(cx: &Context, rule: &'static str) -> Result<Response, ApiError> {
-    let app = cx.allow(rule).await?;
-    let (policy, with) = named(cx, app).await?;
+async fn check(cx: Context) -> Result<Response, ApiError> {
+    let (app, policy, with) = allowed(&cx, CHECK).await?;
     app.catalog.check_policy_association(policy, with).await?;
     Ok(no_content())
 }
 
-async fn add(cx: &Context, rule: &'static str) -> Result<Response, ApiError> {
-    let app = cx.allow(rule).await?;
-    let (policy, with) = named(cx, app).await?;
+async fn create(cx: Context) -> Result<Response, ApiError> {
+    let (app, policy, with) = allowed(&cx, CREATE).await?;
     app.catalog.associate_policy(policy, with).await?;
     Ok(no_content())
 }
 
-async fn remove(cx: &Context, rule: &'static str) -> Result<Response, ApiError> {
-    let app = cx.allow(rule).await?;
-    let (policy, with) = named(cx, app).await?;
+async fn delete(cx: Context) -> Result<Response, ApiError> {
+    let (app, policy, with) = allowed(&cx, DELETE).await?;
     app.catalog.dissociate_policy(policy, with).await?;
     Ok(no_content())
 }
 
-/// The policy of the path and what it is associated with, all of which must exist.
-async fn named<'a>(cx: &'a Context, app: &App) -> Result<(&'a str, Association<'a>), Error> {
-    let catalog = &app.catalog;
+/// The policy in the path and what it is associated with, if the rule allows the action; all of them must exist.
+async fn allowed(
+    cx: &Context,
+    [endpoint, service, region]: Rules,
+) -> Result<(&App, &str, Association<'_>)> {
     let policy = cx.path("policy_id");
-    catalog.policy(policy).await?;
     let path = ["endpoint_id", "service_id", "region_id"].map(|name| cx.path(name));
-    let with = match path {
-        [endpoint, "", _] => {
-            catalog.endpoint(endpoint).await?;
-            Association::Endpoint(endpoint)
-        }
-        [_, service, ""] => {
-            catalog.service(service).await?;
-            Association::Service(service)
-        }
+    let (rule, with) = match path {
+        [id, "", _] => (endpoint, Association::Endpoint(id)),
+        [_, id, ""] => (service, Association::Service(id)),
         [_, service_id, region_id] => {
-            catalog.service(service_id).await?;
-            catalog.region(region_id).await?;
-            Association::Region {
+            let with = Association::Region {
                 service_id,
                 region_id,
-            }
+            };
+            (region, with)
         }
     };
-    Ok((policy, with))
+    let app = cx.allow(rule).await?;
+    let catalog = &app.catalog;
+    catalog.policy(policy).await?;
+    match with {
+        Association::Endpoint(id) => catalog.endpoint(id).await.map(drop)?,
+        Association::Service(id) => catalog.service(id).await.map(drop)?,
+        Association::Region {
+            service_id,
+            region_id,
+        } => {
+            catalog.service(service_id).await?;
+            catalog.region(region_id).await?;
+        }
+    }
+    Ok((app, policy, with))
 }

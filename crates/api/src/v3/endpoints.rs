@@ -5,7 +5,7 @@ use keystone_catalog::Endpoint;
 use keystone_types::Result;
 
 use crate::body::{Body, resource};
-use crate::context::{Context, no_content};
+use crate::context::{Context, filters, no_content};
 use crate::error::ApiError;
 use crate::listing::ListLimit;
 use crate::routes::{Routes, get};
@@ -20,11 +20,9 @@ pub(crate) fn routes() -> Routes {
 }
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
-    let app = cx.allow("identity:list_endpoints").await?;
-    let listing = cx.listing(
-        ListLimit::Catalog,
-        &["interface", "service_id", "region_id"],
-    )?;
+    const RULE: &str = "identity:list_endpoints";
+    let app = cx.allow(RULE).await?;
+    let listing = cx.listing(ListLimit::Catalog, filters(RULE))?;
     cx.collection(app.catalog.endpoints(&listing).await?, &listing)
         .await
 }
@@ -43,11 +41,8 @@ async fn show(cx: Context) -> Result<Response, ApiError> {
 async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:update_endpoint").await?;
     let id = cx.path("endpoint_id");
-    cx.member(
-        &app.catalog
-            .update_endpoint(id, body.patch("endpoint", id)?)
-            .await?,
-    )
+    let patch = body.patch("endpoint", id)?;
+    cx.member(&app.catalog.update_endpoint(id, patch).await?)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {

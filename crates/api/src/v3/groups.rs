@@ -2,11 +2,12 @@
 
 use axum::response::Response;
 use keystone_identity::Group;
-use keystone_types::{Error, Result};
+use keystone_types::Result;
 use serde_json::json;
 
+use crate::App;
 use crate::body::{Body, resource};
-use crate::context::{Context, PolicyTarget, no_content};
+use crate::context::{Context, PolicyTarget, filters, no_content};
 use crate::error::ApiError;
 use crate::listing::ListLimit;
 use crate::routes::{Routes, get};
@@ -26,11 +27,8 @@ pub(crate) fn routes() -> Routes {
 }
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
-    let scope = cx.domain_scope();
-    let target = match scope {
-        Some(id) => PolicyTarget::new().with("group", &json!({ "domain_id": id }))?,
-        None => PolicyTarget::new(),
-    };
+    let group = cx.domain_scope().map(|id| json!({ "domain_id": id }));
+    let target = PolicyTarget::new().with_some("group", group)?;
     let app = cx.allow_on("identity:list_groups", target).await?;
     let listing = cx.listing(ListLimit::Identity, &["domain_id", "name"])?;
     let narrowed = cx.within_domain(&listing)?;
@@ -40,18 +38,9 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
 
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let mut group = body.member("group")?;
-    let app = cx
-        .allow_on(
-            "identity:create_group",
-            PolicyTarget::new().with("group", &group)?,
-        )
-        .await?;
-    if group
-        .get("domain_id")
-        .is_none_or(|id| id.as_str().is_none_or(str::is_empty))
-    {
-        group.insert("domain_id".to_owned(), cx.default_domain()?.into());
-    }
+    let target = PolicyTarget::new().with("group", &group)?;
+    let app = cx.allow_on("identity:create_group", target).await?;
+    cx.add_default_domain(&mut group)?;
     let group: Group = resource(group)?;
     cx.created(&app.identity.create_group(group).await?)
 }
@@ -66,11 +55,8 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let target = target(&cx).await?;
     let app = cx.allow_on("identity:update_group", target).await?;
     let id = cx.path("group_id");
-    cx.member(
-        &app.identity
-            .update_group(id, body.patch("group", id)?)
-            .await?,
-    )
+    let patch = body.patch("group", id)?;
+    cx.member(&app.identity.update_group(id, patch).await?)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
@@ -82,61 +68,44 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
 }
 
 async fn users(cx: Context) -> Result<Response, ApiError> {
-    let target = target(&cx).await?;
-    let app = cx.allow_on("identity:list_users_in_group", target).await?;
-    let listing = cx.listing(
-        ListLimit::Identity,
-        &["domain_id", "enabled", "name", "password_expires_at"],
-    )?;
-    let narrowed = match cx.domain_scope() {
-        Some(id) => listing.clone().with("domain_id", id),
-        None => listing.clone(),
-    };
-    cx.collection(
-        app.identity
-            .users_in_group(cx.path("group_id"), &narrowed)
-            .await?,
-        &listing,
-    )
-    .await
+    const RULE: &str = "identity:list_users_in_group";
+    let app = cx.allow_on(RULE, target(&cx).await?).await?;
+    let listing = cx.listing(ListLimit::Identity, filters(RULE))?;
+    let narrowed = listing.within("domain_id", cx.domain_scope());
+    let users = app.identity.users_in_group(cx.path("group_id"), &narrowed);
+    cx.collection(users.await?, &listing).await
 }
 
 async fn check_user(cx: Context) -> Result<Response, ApiError> {
-    let target = membership_target(&cx).await?;
-    let app = cx.allow_on("identity:check_user_in_group", target).await?;
-    app.identity
-        .check_user_in_group(cx.path("user_id"), cx.path("group_id"))
-        .await?;
+    let (app, user, group) = membership(&cx, "identity:check_user_in_group").await?;
+    app.identity.check_user_in_group(user, group).await?;
     Ok(no_content())
 }
 
 async fn add_user(cx: Context) -> Result<Response, ApiError> {
-    let target = membership_target(&cx).await?;
-    let app = cx.allow_on("identity:add_user_to_group", target).await?;
-    app.identity
-        .add_user_to_group(cx.path("user_id"), cx.path("group_id"))
-        .await?;
+    let (app, user, group) = membership(&cx, "identity:add_user_to_group").await?;
+    app.identity.add_user_to_group(user, group).await?;
     Ok(no_content())
 }
 
 async fn remove_user(cx: Context) -> Result<Response, ApiError> {
-    let target = membership_target(&cx).await?;
-    let app = cx
-        .allow_on("identity:remove_user_from_group", target)
-        .await?;
-    app.identity
-        .remove_user_from_group(cx.path("user_id"), cx.path("group_id"))
-        .await?;
+    let (app, user, group) = membership(&cx, "identity:remove_user_from_group").await?;
+    app.identity.remove_user_from_group(user, group).await?;
     Ok(no_content())
 }
 
-async fn target(cx: &Context) -> Result<PolicyTarget, Error> {
+async fn target(cx: &Context) -> Result<PolicyTarget> {
     cx.authenticated()?;
     PolicyTarget::new().maybe("group", cx.unchecked().group(cx.path("group_id")).await)
 }
 
-async fn membership_target(cx: &Context) -> Result<PolicyTarget, Error> {
-    target(cx)
-        .await?
-        .maybe("user", cx.unchecked().user(cx.path("user_id")).await)
+/// The user and the group in the path, if the rule allows the caller to touch the membership.
+async fn membership<'a>(
+    cx: &'a Context,
+    rule: &'static str,
+) -> Result<(&'a App, &'a str, &'a str)> {
+    let (user, group) = (cx.path("user_id"), cx.path("group_id"));
+    let target = target(cx).await?;
+    let target = target.maybe("user", cx.unchecked().user(user).await)?;
+    Ok((cx.allow_on(rule, target).await?, user, group))
 }

@@ -24,12 +24,16 @@ pub(crate) fn routes() -> Routes {
 async fn list(cx: Context) -> Result<Response, ApiError> {
     let (app, prior) = allow_list(&cx).await?;
     let implied = app.identity.implied_roles(&prior.id).await?;
-    let implied = implied
-        .iter()
-        .map(|role| reference(&cx, &role.id, &role.name));
-    let implied: Vec<Value> = implied.collect();
+    let implied = implied.iter();
+    let implied = implied.map(|role| reference(&cx, &role.id, &role.name));
     let link = format!("roles/{}/implies", prior.id);
-    Ok(answer(&cx, StatusCode::OK, &prior, &implied.into(), &link))
+    Ok(answer(
+        &cx,
+        StatusCode::OK,
+        &prior,
+        &implied.collect(),
+        &link,
+    ))
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
@@ -69,19 +73,15 @@ async fn inferences(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:list_role_inference_rules").await?;
     let rules = app.identity.role_inferences().await?;
     let rules = rules.iter().map(|rule| {
-        let implies = rule
-            .implies
-            .iter()
-            .map(|role| reference(&cx, &role.id, &role.name));
-        let implies: Vec<Value> = implies.collect();
+        let implies = rule.implies.iter();
+        let implies: Value = implies
+            .map(|role| reference(&cx, &role.id, &role.name))
+            .collect();
         let prior = reference(&cx, &rule.prior.id, &rule.prior.name);
         json!({ "prior_role": prior, "implies": implies })
     });
-    let rules: Vec<Value> = rules.collect();
-    Ok(json_line(
-        StatusCode::OK,
-        &json!({ "role_inferences": rules }),
-    ))
+    let body = json!({ "role_inferences": rules.collect::<Value>() });
+    Ok(json_line(StatusCode::OK, &body))
 }
 
 /// The two roles that a path names; they are looked up before any rule is asked.

@@ -10,18 +10,10 @@ use serde_json::{Value, json};
 
 use crate::App;
 use crate::body::Body;
-use crate::context::{Context, PolicyTarget, no_content};
+use crate::context::{Context, PolicyTarget, filters, no_content};
 use crate::error::{ApiError, json_line};
 use crate::listing::ListLimit;
 use crate::routes::{Routes, get};
-
-const FILTERS: [&str; 5] = [
-    "service_id",
-    "region_id",
-    "resource_name",
-    "project_id",
-    "domain_id",
-];
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
@@ -33,8 +25,9 @@ pub(crate) fn routes() -> Routes {
 }
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
-    let app = cx.allow("identity:list_limits").await?;
-    let listing = cx.listing(ListLimit::Client, &FILTERS)?;
+    const RULE: &str = "identity:list_limits";
+    let app = cx.allow(RULE).await?;
+    let listing = cx.listing(ListLimit::Client, filters(RULE))?;
     cx.collection(visible(&cx, app, &listing).await?, &listing)
         .await
 }
@@ -42,12 +35,7 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:create_limits").await?;
     let limits = body.members::<Limit>("limits")?;
-    let limits = app.identity.create_limits(limits).await?;
-    let limits: Vec<_> = limits
-        .iter()
-        .map(|limit| cx.linked(limit))
-        .collect::<Result<_>>()?;
-    Ok(json_line(StatusCode::CREATED, &json!({ "limits": limits })))
+    cx.all_created(&app.identity.create_limits(limits).await?)
 }
 
 async fn model(cx: Context) -> Result<Response, ApiError> {
@@ -87,14 +75,14 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
 /// The limits that the caller may see: all with the system in scope or with one of two roles, else those of the domain
 /// or the project in scope. No rule decides this in `keystone/api/limits.py` either.
 async fn visible(cx: &Context, app: &App, listing: &Listing) -> Result<Page<Limit>> {
-    let Some(token) = cx.token() else {
+    let Some(scope) = cx.caller().scope() else {
         return app.identity.limits(listing).await;
     };
     let wide = |name: &str| ["admin", "service"].contains(&name);
-    if token.roles.iter().any(|role| wide(&role.name)) {
+    if cx.caller().roles().iter().any(|role| wide(&role.name)) {
         return app.identity.limits(listing).await;
     }
-    match &token.scope {
+    match scope {
         Scope::System => app.identity.limits(listing).await,
         Scope::Domain(domain) => {
             let limits = app.identity.limits_within_domain(&domain.id, listing);

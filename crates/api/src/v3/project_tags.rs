@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use keystone_types::{Error, Result};
 use serde_json::{Value, json};
 
-use super::projects::target;
+use super::projects::allow;
 use crate::body::Body;
 use crate::context::{Context, no_content};
 use crate::error::{ApiError, json_line};
@@ -25,17 +25,13 @@ pub(crate) fn routes() -> Routes {
 }
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
-    let app = cx
-        .allow_on("identity:list_project_tags", target(&cx).await?)
-        .await?;
+    let app = allow(&cx, "identity:list_project_tags").await?;
     let tags = app.identity.project_tags(cx.path("project_id")).await?;
     Ok(answer(&cx, &tags))
 }
 
 async fn replace(cx: Context, body: Body) -> Result<Response, ApiError> {
-    let app = cx
-        .allow_on("identity:update_project_tags", target(&cx).await?)
-        .await?;
+    let app = allow(&cx, "identity:update_project_tags").await?;
     let tags = body.value("tags").unwrap_or_else(|| json!({}));
     schema::inline(
         "PUT /v3/projects/{project_id}/tags",
@@ -44,38 +40,28 @@ async fn replace(cx: Context, body: Body) -> Result<Response, ApiError> {
     )
     .map_err(Error::Validation)?;
     let tags = serde_json::from_value(tags).map_err(Error::internal)?;
-    let tags = app
-        .identity
-        .set_project_tags(cx.path("project_id"), tags)
-        .await?;
+    let id = cx.path("project_id");
+    let tags = app.identity.set_project_tags(id, tags).await?;
     Ok(answer(&cx, &tags))
 }
 
 async fn clear(cx: Context) -> Result<Response, ApiError> {
-    let app = cx
-        .allow_on("identity:delete_project_tags", target(&cx).await?)
-        .await?;
-    app.identity
-        .set_project_tags(cx.path("project_id"), Vec::new())
-        .await?;
+    let app = allow(&cx, "identity:delete_project_tags").await?;
+    let id = cx.path("project_id");
+    app.identity.set_project_tags(id, Vec::new()).await?;
     Ok(no_content())
 }
 
 async fn check(cx: Context) -> Result<Response, ApiError> {
-    let app = cx
-        .allow_on("identity:get_project_tag", target(&cx).await?)
-        .await?;
-    app.identity
-        .check_project_tag(cx.path("project_id"), cx.path("value"))
-        .await?;
+    let app = allow(&cx, "identity:get_project_tag").await?;
+    let (id, tag) = (cx.path("project_id"), cx.path("value"));
+    app.identity.check_project_tag(id, tag).await?;
     Ok(no_content())
 }
 
 async fn add(cx: Context) -> Result<Response, ApiError> {
     const ROUTE: &str = "PUT /v3/projects/{project_id}/tags/{value}";
-    let app = cx
-        .allow_on("identity:create_project_tag", target(&cx).await?)
-        .await?;
+    let app = allow(&cx, "identity:create_project_tag").await?;
     let (id, tag) = (cx.path("project_id"), cx.path("value"));
     schema::inline(ROUTE, "project_tag_create", &tag.into()).map_err(Error::Validation)?;
     let mut tags = app.identity.project_tags(id).await?;
@@ -86,12 +72,9 @@ async fn add(cx: Context) -> Result<Response, ApiError> {
 }
 
 async fn remove(cx: Context) -> Result<Response, ApiError> {
-    let app = cx
-        .allow_on("identity:delete_project_tag", target(&cx).await?)
-        .await?;
-    app.identity
-        .delete_project_tag(cx.path("project_id"), cx.path("value"))
-        .await?;
+    let app = allow(&cx, "identity:delete_project_tag").await?;
+    let (id, tag) = (cx.path("project_id"), cx.path("value"));
+    app.identity.delete_project_tag(id, tag).await?;
     Ok(no_content())
 }
 

@@ -38,19 +38,12 @@ pub(crate) fn routes() -> Routes {
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
     let scope = cx.domain_scope();
-    let target = match scope {
-        Some(id) => PolicyTarget::new().with("domain_id", &id)?,
-        None => PolicyTarget::new(),
-    };
+    let target = PolicyTarget::new().with_some("domain_id", scope)?;
     let app = cx.allow_on("identity:list_projects", target).await?;
     let listing = cx.listing(ListLimit::Resource, &FILTERS)?;
-    let mut narrowed = listing.clone();
-    if !cx.has("is_domain") {
-        narrowed = narrowed.with("is_domain", "0");
-    }
-    if let Some(id) = scope {
-        narrowed = narrowed.with("domain_id", id);
-    }
+    let projects = (!cx.has("is_domain")).then_some("0");
+    let narrowed = listing.within("is_domain", projects);
+    let narrowed = narrowed.within("domain_id", scope);
     cx.collection_or_all(app.identity.projects(&narrowed).await?, listing)
         .await
 }
@@ -58,18 +51,10 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     cx.authenticated()?;
     let mut project = body.required("project")?;
-    let app = cx
-        .allow_on(
-            "identity:create_project",
-            PolicyTarget::new().with("project", &project)?,
-        )
-        .await?;
-    let is_domain = project.get("is_domain") == Some(&Value::Bool(true));
-    let named = project
-        .get("domain_id")
-        .is_some_and(|id| id.as_str().is_some_and(|id| !id.is_empty()));
-    if !is_domain && !named {
-        project.insert("domain_id".to_owned(), cx.default_domain()?.into());
+    let target = PolicyTarget::new().with("project", &project)?;
+    let app = cx.allow_on("identity:create_project", target).await?;
+    if project.get("is_domain") != Some(&Value::Bool(true)) {
+        cx.add_default_domain(&mut project)?;
     }
     let project: Project = resource(project)?;
     // A parent or domain that does not exist is the request's fault.
@@ -85,8 +70,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
-    let target = target(&cx).await?;
-    let app = cx.allow_on("identity:get_project", target).await?;
+    let app = allow(&cx, "identity:get_project").await?;
     let project = app.identity.project(cx.path("project_id")).await?;
     for (list, ids) in [
         ("parents_as_list", "parents_as_ids"),
@@ -131,13 +115,10 @@ async fn show(cx: Context) -> Result<Response, ApiError> {
 }
 
 async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
-    let target = target(&cx).await?;
-    let app = cx.allow_on("identity:update_project", target).await?;
+    let app = allow(&cx, "identity:update_project").await?;
     let id = cx.path("project_id");
-    let project = app
-        .identity
-        .update_project(id, body.patch("project", id)?)
-        .await?;
+    let patch = body.patch("project", id)?;
+    let project = app.identity.update_project(id, patch).await?;
     let mut member = cx.linked(&project)?;
     // Keystone repeats what no column holds.
     member["extra"] = json!(project.extra);
@@ -145,17 +126,17 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
-    let target = target(&cx).await?;
-    let app = cx.allow_on("identity:delete_project", target).await?;
+    let app = allow(&cx, "identity:delete_project").await?;
     app.identity.delete_project(cx.path("project_id")).await?;
     Ok(no_content())
 }
 
-/// The project in the path, for rules about it.
-pub(super) async fn target(cx: &Context) -> Result<PolicyTarget> {
+/// Lets the caller through if the rule allows it on the project in the path, which may be missing.
+pub(super) async fn allow<'a>(cx: &'a Context, rule: &'static str) -> Result<&'a App> {
     cx.authenticated()?;
     let found = cx.unchecked().project(cx.path("project_id")).await;
-    PolicyTarget::new().maybe("project", found)
+    cx.allow_on(rule, PolicyTarget::new().maybe("project", found)?)
+        .await
 }
 
 /// The projects among these on which the caller has a role, each as a member; with their limits, where those are asked for.
@@ -167,8 +148,8 @@ async fn as_list(
     mut projects: Vec<Project>,
 ) -> Result<String> {
     let identity = &app.identity;
-    if let Some(token) = cx.token() {
-        let caller = &token.subject.user.id;
+    if cx.caller().scope().is_some() {
+        let caller = cx.caller().user_id().unwrap_or_default();
         let held = identity.project_ids_for_user(caller).await?;
         projects.retain(|project| held.contains(&project.id));
     }

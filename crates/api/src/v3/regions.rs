@@ -57,11 +57,8 @@ async fn show(cx: Context) -> Result<Response, ApiError> {
 async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:update_region").await?;
     let id = cx.path("region_id");
-    cx.member(
-        &app.catalog
-            .update_region(id, body.patch("region", id)?)
-            .await?,
-    )
+    let patch = body.patch("region", id)?;
+    cx.member(&app.catalog.update_region(id, patch).await?)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {

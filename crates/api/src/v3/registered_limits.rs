@@ -1,14 +1,12 @@
 //! `/v3/registered_limits`
 
-use axum::http::StatusCode;
 use axum::response::Response;
 use keystone_identity::RegisteredLimit;
 use keystone_types::Result;
-use serde_json::json;
 
 use crate::body::Body;
-use crate::context::{Context, no_content};
-use crate::error::{ApiError, json_line};
+use crate::context::{Context, filters, no_content};
+use crate::error::ApiError;
 use crate::listing::ListLimit;
 use crate::routes::{Routes, get};
 
@@ -22,11 +20,9 @@ pub(crate) fn routes() -> Routes {
 }
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
-    let app = cx.allow("identity:list_registered_limits").await?;
-    let listing = cx.listing(
-        ListLimit::Client,
-        &["service_id", "region_id", "resource_name"],
-    )?;
+    const RULE: &str = "identity:list_registered_limits";
+    let app = cx.allow(RULE).await?;
+    let listing = cx.listing(ListLimit::Client, filters(RULE))?;
     cx.collection(app.identity.registered_limits(&listing).await?, &listing)
         .await
 }
@@ -34,13 +30,7 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:create_registered_limits").await?;
     let limits = body.members::<RegisteredLimit>("registered_limits")?;
-    let limits = app.identity.create_registered_limits(limits).await?;
-    let limits: Vec<_> = limits
-        .iter()
-        .map(|limit| cx.linked(limit))
-        .collect::<Result<_>>()?;
-    let body = json!({ "registered_limits": limits });
-    Ok(json_line(StatusCode::CREATED, &body))
+    cx.all_created(&app.identity.create_registered_limits(limits).await?)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {

@@ -20,10 +20,7 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
         (allow_tree(&cx).await?, None)
     } else {
         let domain = cx.domain_scope();
-        let target = match domain {
-            Some(id) => PolicyTarget::new().with("domain_id", &id)?,
-            None => PolicyTarget::new(),
-        };
+        let target = PolicyTarget::new().with_some("domain_id", domain)?;
         let app = cx
             .allow_on("identity:list_role_assignments", target)
             .await?;

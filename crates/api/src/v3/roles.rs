@@ -4,6 +4,7 @@ use axum::response::Response;
 use keystone_identity::Role;
 use keystone_types::Result;
 
+use crate::App;
 use crate::body::{Body, resource};
 use crate::context::{Context, PolicyTarget, no_content};
 use crate::error::ApiError;
@@ -36,67 +37,48 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let attributes = body.member("role")?;
     let role: Role = resource(attributes.clone())?;
-    let action = rule(&role, "identity:create_role", "identity:create_domain_role");
-    let target = if role.domain_id.is_some() {
-        PolicyTarget::new().with("role", &attributes)?
+    let app = if role.domain_id.is_some() {
+        let target = PolicyTarget::new().with("role", &attributes)?;
+        cx.allow_on("identity:create_domain_role", target).await?
     } else {
-        PolicyTarget::new()
+        cx.allow("identity:create_role").await?
     };
-    let app = cx.allow_on(action, target).await?;
     cx.created(&app.identity.create_role(role).await?)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
-    let role = load(&cx).await?;
-    cx.allow_on(
-        rule(&role, "identity:get_role", "identity:get_domain_role"),
-        target(&role)?,
-    )
-    .await?;
+    let rules = ["identity:get_role", "identity:get_domain_role"];
+    let (_, role) = allowed(&cx, rules).await?;
     cx.member(&role)
 }
 
 async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
-    let role = load(&cx).await?;
-    let app = cx
-        .allow_on(
-            rule(&role, "identity:update_role", "identity:update_domain_role"),
-            target(&role)?,
-        )
-        .await?;
-    cx.member(
-        &app.identity
-            .update_role(&role.id, body.patch("role", &role.id)?)
-            .await?,
-    )
+    let rules = ["identity:update_role", "identity:update_domain_role"];
+    let (app, role) = allowed(&cx, rules).await?;
+    let patch = body.patch("role", &role.id)?;
+    cx.member(&app.identity.update_role(&role.id, patch).await?)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
-    let role = load(&cx).await?;
-    let app = cx
-        .allow_on(
-            rule(&role, "identity:delete_role", "identity:delete_domain_role"),
-            target(&role)?,
-        )
-        .await?;
+    let rules = ["identity:delete_role", "identity:delete_domain_role"];
+    let (app, role) = allowed(&cx, rules).await?;
     app.identity.delete_role(&role.id).await?;
     Ok(no_content())
 }
 
-/// Which rule applies depends on the role, so it is looked up first.
-async fn load(cx: &Context) -> Result<Role> {
+/// The role in the path, if the rule for global roles, or that for roles of a domain, allows it. Which one applies depends
+/// on the role, so it is looked up first.
+async fn allowed<'a>(
+    cx: &'a Context,
+    [global, of_domain]: [&'static str; 2],
+) -> Result<(&'a App, Role)> {
     cx.authenticated()?;
-    cx.unchecked().role(cx.path("role_id")).await
-}
-
-fn target(role: &Role) -> Result<PolicyTarget> {
-    PolicyTarget::new().with("role", role)
-}
-
-fn rule(role: &Role, global: &'static str, of_domain: &'static str) -> &'static str {
-    if role.domain_id.is_some() {
+    let role = cx.unchecked().role(cx.path("role_id")).await?;
+    let target = PolicyTarget::new().with("role", &role)?;
+    let asked = if role.domain_id.is_some() {
         of_domain
     } else {
         global
-    }
+    };
+    Ok((cx.allow_on(asked, target).await?, role))
 }

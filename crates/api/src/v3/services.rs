@@ -40,11 +40,8 @@ async fn show(cx: Context) -> Result<Response, ApiError> {
 async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:update_service").await?;
     let id = cx.path("service_id");
-    cx.member(
-        &app.catalog
-            .update_service(id, body.patch("service", id)?)
-            .await?,
-    )
+    let patch = body.patch("service", id)?;
+    cx.member(&app.catalog.update_service(id, patch).await?)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {

@@ -7,21 +7,11 @@ use keystone_types::{Error, Result, Secret};
 use serde_json::{Value, json};
 
 use crate::body::{Body, parse_member, same_id};
-use crate::context::{Context, PolicyTarget, no_content};
+use crate::context::{Context, PolicyTarget, filters, no_content};
 use crate::error::{ApiError, json_line};
 use crate::listing::ListLimit;
 use crate::routes::{self, Routes, get};
-use crate::{html, schema};
-
-const FILTERS: [&str; 7] = [
-    "domain_id",
-    "enabled",
-    "idp_id",
-    "name",
-    "password_expires_at",
-    "protocol_id",
-    "unique_id",
-];
+use crate::{App, html, schema};
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
@@ -40,13 +30,10 @@ pub(crate) fn routes() -> Routes {
 }
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
-    let scope = cx.domain_scope();
-    let target = match scope {
-        Some(id) => PolicyTarget::new().with("domain_id", &id)?,
-        None => PolicyTarget::new(),
-    };
-    let listing = cx.listing(ListLimit::Identity, &FILTERS)?;
-    let app = cx.allow_on("identity:list_users", target).await?;
+    const RULE: &str = "identity:list_users";
+    let target = PolicyTarget::new().with_some("domain_id", cx.domain_scope())?;
+    let listing = cx.listing(ListLimit::Identity, filters(RULE))?;
+    let app = cx.allow_on(RULE, target).await?;
     let narrowed = cx.within_domain(&listing)?;
     cx.collection(app.identity.users(&narrowed).await?, &listing)
         .await
@@ -54,18 +41,9 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
 
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let mut user = body.member("user")?;
-    let app = cx
-        .allow_on(
-            "identity:create_user",
-            PolicyTarget::new().with("user", &user)?,
-        )
-        .await?;
-    if user
-        .get("domain_id")
-        .is_none_or(|id| id.as_str().is_none_or(str::is_empty))
-    {
-        user.insert("domain_id".to_owned(), cx.default_domain()?.into());
-    }
+    let target = PolicyTarget::new().with("user", &user)?;
+    let app = cx.allow_on("identity:create_user", target).await?;
+    cx.add_default_domain(&mut user)?;
     if user.get("options").is_some_and(Value::is_null) {
         user.shift_remove("options");
     }
@@ -74,8 +52,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
-    let target = target(&cx).await?;
-    let app = cx.allow_on("identity:get_user", target).await?;
+    let app = allow(&cx, "identity:get_user").await?;
     cx.member(&app.identity.user(cx.path("user_id")).await?)
 }
 
@@ -106,43 +83,31 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
-    let target = target(&cx).await?;
-    let app = cx.allow_on("identity:delete_user", target).await?;
+    let app = allow(&cx, "identity:delete_user").await?;
     app.identity.delete_user(cx.path("user_id")).await?;
     Ok(no_content())
 }
 
 async fn groups(cx: Context) -> Result<Response, ApiError> {
-    let target = target(&cx).await?;
-    let app = cx.allow_on("identity:list_groups_for_user", target).await?;
+    let app = allow(&cx, "identity:list_groups_for_user").await?;
     let listing = cx.listing(ListLimit::Identity, &["name"])?;
-    let narrowed = match cx.domain_scope() {
-        Some(id) => listing.clone().with("domain_id", id),
-        None => listing.clone(),
-    };
-    let groups = app
-        .identity
-        .groups_for_user(cx.path("user_id"), &narrowed)
-        .await?;
-    cx.collection(groups, &listing).await
+    let narrowed = listing.within("domain_id", cx.domain_scope());
+    let groups = app.identity.groups_for_user(cx.path("user_id"), &narrowed);
+    cx.collection(groups.await?, &listing).await
 }
 
 async fn projects(cx: Context) -> Result<Response, ApiError> {
-    let target = target(&cx).await?;
-    let app = cx.allow_on("identity:list_user_projects", target).await?;
-    app.identity.user(cx.path("user_id")).await?;
-    let listing = cx.listing(ListLimit::Client, &["domain_id", "enabled", "name"])?;
-    let projects = app
-        .identity
-        .projects_for_user(cx.path("user_id"), &listing)
-        .await?;
+    const RULE: &str = "identity:list_user_projects";
+    let app = allow(&cx, RULE).await?;
+    let id = cx.path("user_id");
+    app.identity.user(id).await?;
+    let listing = cx.listing(ListLimit::Client, filters(RULE))?;
+    let projects = app.identity.projects_for_user(id, &listing).await?;
     cx.collection(projects, &listing).await
 }
 
 async fn revoke_tokens(cx: Context) -> Result<Response, ApiError> {
-    let target = target(&cx).await?;
-    let rule = "identity:revoke_tokens_for_user";
-    let app = cx.allow_on(rule, target).await?;
+    let app = allow(&cx, "identity:revoke_tokens_for_user").await?;
     app.identity.revoke_tokens(cx.path("user_id")).await?;
     Ok(no_content())
 }
@@ -175,8 +140,10 @@ async fn change_password(cx: Context, body: Body) -> Result<Response, ApiError> 
     Ok(no_content())
 }
 
-async fn target(cx: &Context) -> Result<PolicyTarget> {
+/// Lets the caller through if the rule allows it on the user in the path, who may be missing.
+async fn allow<'a>(cx: &'a Context, rule: &'static str) -> Result<&'a App> {
     cx.authenticated()?;
     let found = cx.unchecked().user(cx.path("user_id")).await;
-    PolicyTarget::new().maybe("user", found)
+    cx.allow_on(rule, PolicyTarget::new().maybe("user", found)?)
+        .await
 }
