@@ -27,8 +27,22 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
             "use_syslog",
         ],
     ),
+    ("application_credential", &["user_limit"]),
     ("assignment", &["prohibited_implied_role"]),
-    ("auth", &["additional_primary_auth_methods", "methods"]),
+    (
+        "auth",
+        &[
+            "additional_primary_auth_methods",
+            "application_credential",
+            "ec2credential",
+            "external",
+            "mapped",
+            "methods",
+            "oauth1",
+            "password",
+            "token",
+        ],
+    ),
     ("catalog", &["driver", "list_limit"]),
     (
         "cors",
@@ -41,7 +55,7 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
             "max_age",
         ],
     ),
-    ("credential", &["key_repository", "user_limit"]),
+    ("credential", &["auth_ttl", "key_repository", "user_limit"]),
     (
         "database",
         &[
@@ -98,6 +112,23 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "oauth1",
+        &["access_token_duration", "request_token_duration"],
+    ),
+    (
+        "oauth2",
+        &["oauth2_authn_methods", "oauth2_cert_dn_mapping_id"],
+    ),
+    (
+        "jwt_tokens",
+        &[
+            "jws_accepted_algorithms",
+            "jws_algorithm",
+            "jws_private_key_repository",
+            "jws_public_key_repository",
+        ],
+    ),
+    (
         "oslo_middleware",
         &["enable_proxy_headers_parsing", "max_request_body_size"],
     ),
@@ -134,6 +165,7 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
         "security_compliance",
         &[
             "allow_insecure_admin_trust_cross_project_credentials_access",
+            "allow_insecure_application_credential_trust_escalation",
             "change_password_upon_first_use",
             "disable_user_account_days_inactive",
             "lockout_duration",
@@ -155,6 +187,13 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
             "revoke_by_id",
         ],
     ),
+    (
+        "tokenless_auth",
+        &["issuer_attribute", "protocol", "trusted_issuer"],
+    ),
+    ("totp", &["included_previous_windows"]),
+    ("trust", &["max_redelegation_count"]),
+    ("trusted_proxy", &["addresses", "secret_file", "variables"]),
     ("unified_limit", &["enforcement_model"]),
 ];
 

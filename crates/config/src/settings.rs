@@ -6,15 +6,18 @@ use std::time::Duration as StdDuration;
 
 use chrono::Duration;
 use keystone::api::{Cors, ListLimits};
+use keystone::auth::{ExternalDomain, TokenlessSettings};
 use keystone::policy::{RemoteFormat, RemoteSettings};
 use keystone::storage::{DatabaseUrl, PoolOptions};
-use keystone::token::{Credentials, KeyRepository};
-use keystone::{Keys, Settings};
+use keystone::token::{Algorithm, Credentials, JwsKeys, KeyRepository};
+use keystone::{Keys, Provider, Settings};
 
 use crate::{Config, Diagnostic, Problems, Sources};
 
 mod health;
 mod identity;
+mod methods;
+mod proxy;
 #[cfg(test)]
 mod tests;
 
@@ -79,10 +82,6 @@ impl Reader<'_> {
         if !is_sql(config.string("catalog", "driver")) {
             let text = "the only driver of this release is sql";
             self.problem("catalog", "driver", text);
-        }
-        if config.string("token", "provider") != "fernet" {
-            let text = "the only provider of this release is fernet";
-            self.problem("token", "provider", text);
         }
         if config.bool("identity", "domain_specific_drivers_enabled") && self.has_domain_drivers() {
             let text = "this release has no drivers for single domains: users who are not in the \
@@ -174,12 +173,57 @@ impl Reader<'_> {
         }
         let receipts_active = if same { active } else { receipts_active };
         Keys {
+            provider: self.provider(),
+            jws: self.jws(),
             tokens: KeyRepository::new(tokens, active),
             receipts: KeyRepository::new(receipts, receipts_active),
             credentials: KeyRepository::new(
                 config.string("credential", "key_repository"),
                 Credentials::MAX_ACTIVE_KEYS,
             ),
+        }
+    }
+
+    fn provider(&mut self) -> Provider {
+        match self.config.string("token", "provider") {
+            "fernet" => Provider::Fernet,
+            "jws" => Provider::Jws,
+            _ => {
+                self.problem("token", "provider", "expected fernet or jws");
+                Provider::default()
+            }
+        }
+    }
+
+    fn jws(&mut self) -> JwsKeys {
+        let config = self.config;
+        let names = Algorithm::ALL.map(Algorithm::name).join(", ");
+        let algorithm = Algorithm::parse(config.string("jwt_tokens", "jws_algorithm"));
+        let mut accepted = Vec::new();
+        for name in config.list("jwt_tokens", "jws_accepted_algorithms") {
+            if let Some(known) = Algorithm::parse(name) {
+                accepted.push(known);
+            } else {
+                let text = format!("there is no algorithm {name:?}; the algorithms are {names}");
+                self.problem("jwt_tokens", "jws_accepted_algorithms", text);
+            }
+        }
+        // The option has no other values.
+        let algorithm = algorithm.unwrap_or(Algorithm::Es256);
+        let is_jws = config.string("token", "provider") == "jws";
+        if is_jws && !accepted.contains(&algorithm) {
+            let text = format!(
+                "{} is not among them, so that the tokens that this server signs are not valid",
+                algorithm.name()
+            );
+            self.warning("jwt_tokens", "jws_accepted_algorithms", text);
+        }
+        let directory = |name| config.string("jwt_tokens", name).into();
+        JwsKeys {
+            private: directory("jws_private_key_repository"),
+            public: directory("jws_public_key_repository"),
+            algorithm,
+            accepted,
         }
     }
 
@@ -192,17 +236,28 @@ impl Reader<'_> {
         }
     }
 
+    /// The domain of `external`, by the name of Keystone's plugin.
+    fn external(&self) -> ExternalDomain {
+        match self.config.optional_string("auth", "external") {
+            Some("Domain") => ExternalDomain::Remote,
+            _ => ExternalDomain::Default,
+        }
+    }
+
     fn auth(&mut self) -> keystone::auth::Settings {
         let config = self.config;
         let project = text(config.optional_string("resource", "admin_project_name"));
         let domain = text(config.optional_string("resource", "admin_project_domain_name"));
         keystone::auth::Settings {
-            methods: config.list("auth", "methods").to_vec(),
+            methods: self.methods(),
             expiration: self.seconds("token", "expiration"),
             allow_expired_window: self.seconds("token", "allow_expired_window"),
             allow_rescope_scoped_token: config.bool("token", "allow_rescope_scoped_token"),
             receipt_expiration: self.seconds("receipt", "expiration"),
+            request_token_duration: self.seconds("oauth1", "request_token_duration"),
+            access_token_duration: self.seconds("oauth1", "access_token_duration"),
             admin_project: project.zip(domain),
+            external: self.external(),
             additional_primary_methods: config
                 .list("auth", "additional_primary_auth_methods")
                 .to_vec(),
@@ -210,8 +265,35 @@ impl Reader<'_> {
                 "security_compliance",
                 "allow_insecure_admin_trust_cross_project_credentials_access",
             ),
+            totp_previous_windows: self.windows(),
+            signature_life: self.minutes("credential", "auth_ttl"),
+            application_credential_limit: u32::try_from(
+                config.int("application_credential", "user_limit"),
+            )
+            .ok(),
+            oauth2_methods: config.list("oauth2", "oauth2_authn_methods").to_vec(),
+            application_credentials_manage_trusts: config.bool(
+                "security_compliance",
+                "allow_insecure_application_credential_trust_escalation",
+            ),
+            max_redelegation_count: config.int("trust", "max_redelegation_count"),
             default_domain_id: config.string("identity", "default_domain_id").to_owned(),
+            oauth2_mapping: config
+                .string("oauth2", "oauth2_cert_dn_mapping_id")
+                .to_owned(),
+            tokenless: TokenlessSettings {
+                trusted_issuers: config.multi("tokenless_auth", "trusted_issuer").to_vec(),
+                protocol: config.string("tokenless_auth", "protocol").to_owned(),
+                issuer_attribute: config
+                    .string("tokenless_auth", "issuer_attribute")
+                    .to_owned(),
+            },
         }
+    }
+
+    fn windows(&self) -> u32 {
+        let windows = self.config.int("totp", "included_previous_windows");
+        u32::try_from(windows).expect("the option has a least and a greatest value")
     }
 
     fn api(&mut self) -> keystone::api::Settings {
@@ -240,6 +322,7 @@ impl Reader<'_> {
             cors: self.cors(),
             revoke_by_id: config.bool("token", "revoke_by_id"),
             health: self.health(),
+            trusted_proxy: self.trusted_proxy(),
             ..keystone::api::Settings::default()
         }
     }

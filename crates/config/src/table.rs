@@ -1,4 +1,4 @@
-//! Every option that Python Keystone and its libraries declare, by group and name.
+//! Every option that Python Keystone and its libraries declare, and those of this server alone, by group and name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -93,6 +93,7 @@ pub(crate) struct Table {
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::parse(
         include_str!("../options.json"),
+        include_str!("../own.json"),
         include_str!("../retired.json"),
     )
 });
@@ -103,9 +104,14 @@ pub(crate) fn table() -> &'static Table {
 }
 
 impl Table {
-    fn parse(options: &str, retired: &str) -> Self {
-        let options: BTreeMap<String, BTreeMap<String, Definition>> =
-            serde_json::from_str(options).expect("tests parse the embedded options");
+    fn parse(options: &str, own: &str, retired: &str) -> Self {
+        let parse = |options| -> BTreeMap<String, BTreeMap<String, Definition>> {
+            serde_json::from_str(options).expect("tests parse the embedded options")
+        };
+        let mut options = parse(options);
+        for (group, members) in parse(own) {
+            options.entry(group).or_default().extend(members);
+        }
         let mut retired: Retired =
             serde_json::from_str(retired).expect("tests parse the embedded retired names");
         let mut table = Self {
@@ -194,14 +200,17 @@ mod tests {
 
     #[test]
     fn the_table_has_every_option_of_keystone() {
-        assert_eq!(table().definitions.len(), 412);
-        assert_eq!(table().group_names().count(), 46);
+        // And the three of `own.json`.
+        assert_eq!(table().definitions.len(), 412 + 3);
+        assert_eq!(table().group_names().count(), 46 + 1);
     }
 
     #[test]
     fn every_default_has_the_type_of_its_option() {
-        let raw: BTreeMap<String, BTreeMap<String, serde_json::Value>> =
+        let mut raw: BTreeMap<String, BTreeMap<String, serde_json::Value>> =
             serde_json::from_str(include_str!("../options.json")).unwrap();
+        let own: BTreeMap<_, _> = serde_json::from_str(include_str!("../own.json")).unwrap();
+        raw.extend(own);
         for definition in &table().definitions {
             let declared = raw[&definition.group][&definition.name].get("default");
             assert_eq!(

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use keystone_api::Live;
-use keystone_auth::Keys as Rings;
+use keystone_auth::{Keys as Rings, TokenKeys};
 use keystone_policy::{Enforcer, LoadError};
 use keystone_storage::schema::{Phase, SchemaState, state, sync};
 use keystone_storage::{DatabaseUrl, Db};
-use keystone_token::{KeyRepository, KeyRing, KeySet};
+use keystone_token::{Jws, KeyRepository, KeyRing, KeySet};
 use keystone_types::Clock;
 
-use crate::{Keystone, Settings, services};
+use crate::{Keystone, Provider, Settings, services};
 
 /// A Keystone in the making: settings first, then what is given apart from them.
 #[derive(Debug, Default)]
@@ -71,7 +71,7 @@ impl Builder {
         self
     }
 
-    /// Seals tokens and receipts with these keys instead of those in a repository.
+    /// Seals Fernet tokens and receipts with these keys instead of those in a repository.
     #[must_use]
     pub fn keys(mut self, keys: KeySet) -> Self {
         self.keys = Some(keys);
@@ -134,13 +134,13 @@ fn rings(settings: &Settings, tokens: Option<KeySet>, credentials: Option<KeySet
         Some(keys) => Arc::new(KeyRing::fixed(keys)),
         None => follow(&repositories.credentials),
     };
-    let (tokens, receipts) = match tokens {
-        Some(keys) => {
-            let ring = Arc::new(KeyRing::fixed(keys));
-            (Arc::clone(&ring), ring)
-        }
-        None => (follow(&repositories.tokens), follow(&repositories.receipts)),
+    let fixed = tokens.map(|keys| Arc::new(KeyRing::fixed(keys)));
+    let given_or = |repository: &KeyRepository| fixed.clone().unwrap_or_else(|| follow(repository));
+    let tokens = match repositories.provider {
+        Provider::Fernet => TokenKeys::Fernet(given_or(&repositories.tokens)),
+        Provider::Jws => TokenKeys::Jws(Arc::new(Jws::new(&repositories.jws))),
     };
+    let receipts = given_or(&repositories.receipts);
     Rings {
         tokens,
         receipts,

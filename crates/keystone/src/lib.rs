@@ -26,7 +26,7 @@ pub use keystone_policy as policy;
 pub use keystone_storage as storage;
 pub use keystone_token as token;
 pub use keystone_types as types;
-pub use settings::{Database, Keys, Settings};
+pub use settings::{Database, Keys, Provider, Settings};
 
 /// The cascades of other crates when users, groups, projects and roles are deleted.
 const CASCADES: [Cascade; 2] = [keystone_catalog::CASCADE, keystone_auth::CASCADE];

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use keystone_storage::PoolOptions;
-use keystone_token::{Credentials, KeyRepository};
+use keystone_token::{Credentials, JwsKeys, KeyRepository};
 
 /// The settings of every part; the defaults are Keystone's.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +54,10 @@ impl std::fmt::Debug for Database {
 /// The key repositories.
 #[derive(Clone, Debug)]
 pub struct Keys {
+    /// `[token] provider`
+    pub provider: Provider,
+    /// `[jwt_tokens]`
+    pub jws: JwsKeys,
     /// `[fernet_tokens]`
     pub tokens: KeyRepository,
     /// `[fernet_receipts]`
@@ -62,10 +66,22 @@ pub struct Keys {
     pub credentials: KeyRepository,
 }
 
+/// The form of tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Provider {
+    /// Encrypted, with the keys of `[fernet_tokens]`.
+    #[default]
+    Fernet,
+    /// Signed, with the key pair of `[jwt_tokens]`.
+    Jws,
+}
+
 impl Default for Keys {
     fn default() -> Self {
         let below = |name: &str| PathBuf::from("/etc/keystone").join(name);
         Self {
+            provider: Provider::default(),
+            jws: JwsKeys::default(),
             tokens: KeyRepository::new(below("fernet-keys"), 3),
             receipts: KeyRepository::new(below("fernet-keys"), 3),
             credentials: KeyRepository::new(below("credential-keys"), Credentials::MAX_ACTIVE_KEYS),

@@ -73,7 +73,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     dir.write("clouds.yaml", &clouds_yaml(&url, &password))?;
     dir.write("admin-openrc", &openrc(&url, &password))?;
     print_credentials(&dir, &url, &password);
-    listeners.serve(&keystone).await?;
+    listeners.serve(&keystone, None).await?;
     keystone.db().close().await;
     Ok(())
 }

@@ -6,6 +6,7 @@ mod database;
 mod keys;
 mod owner;
 mod policy;
+mod trusts;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ use owner::OwnerArguments;
 pub(crate) enum Command {
     /// Create or repair the first domain, project, user, roles and endpoints.
     Bootstrap(WithCommon<bootstrap::Arguments>),
+    /// Create a key pair for signed tokens in the working directory.
+    CreateJwsKeypair(WithCommon<keys::PairArguments>),
     /// Encrypt credentials again that are not encrypted with the primary key.
     CredentialMigrate(WithCommon<OwnerArguments>),
     /// Rotate the keys that credentials are encrypted with.
@@ -49,6 +52,8 @@ pub(crate) enum Command {
     TokenRotate(WithCommon<OwnerArguments>),
     /// Create the key repository of tokens.
     TokenSetup(WithCommon<OwnerArguments>),
+    /// Remove deleted and expired trusts from the database.
+    TrustFlush(WithCommon<trusts::FlushArguments>),
 }
 
 /// A missing argument.
@@ -68,9 +73,12 @@ impl Command {
             | Self::ReceiptSetup(it)
             | Self::TokenRotate(it)
             | Self::TokenSetup(it) => &it.own,
-            Self::Bootstrap(_) | Self::DbSync(_) | Self::DbVersion(_) | Self::Policy(_) => {
-                return Ok(());
-            }
+            Self::CreateJwsKeypair(it) => &it.own.owner,
+            Self::Bootstrap(_)
+            | Self::DbSync(_)
+            | Self::DbVersion(_)
+            | Self::Policy(_)
+            | Self::TrustFlush(_) => return Ok(()),
         };
         owner
             .check()
@@ -87,6 +95,9 @@ pub(crate) async fn run(command: Command, before: CommonArguments) -> Result<Exi
         }
         Command::DbVersion(WithCommon { common, .. }) => database::version(&load(common)?).await,
         Command::Bootstrap(WithCommon { own, common }) => bootstrap::run(own, &load(common)?).await,
+        Command::CreateJwsKeypair(WithCommon { own, common }) => {
+            keys::create_pair(&own, &load(common)?)
+        }
         Command::CredentialMigrate(WithCommon { common, .. }) => {
             credential::migrate(&load(common)?).await
         }
@@ -115,6 +126,7 @@ pub(crate) async fn run(command: Command, before: CommonArguments) -> Result<Exi
         Command::ReceiptSetup(WithCommon { own, common }) => {
             keys::setup(&own, &load(common)?, &[Repository::Receipts])
         }
+        Command::TrustFlush(WithCommon { own, common }) => trusts::flush(own, &load(common)?).await,
         Command::ReceiptRotate(WithCommon { own, common }) => {
             keys::rotate(&own, &load(common)?, &[Repository::Receipts])
         }

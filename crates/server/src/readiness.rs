@@ -1,8 +1,9 @@
 //! Checks the prerequisites of a server, and names the commands to run.
 
-use keystone::Keystone;
 use keystone::storage::schema::SchemaState;
+use keystone::token::JwsKeys;
 use keystone::types::Error;
+use keystone::{Keystone, Provider};
 
 use crate::error::{CommandError, Result};
 
@@ -20,8 +21,12 @@ pub(crate) fn check_schema(state: &SchemaState) -> Result<()> {
 /// Logs which commands must still be run; the server starts anyway and answers as Keystone would.
 pub(crate) async fn warn_about_setup(keystone: &Keystone, settings: &keystone::Settings) {
     let keys = &settings.keys;
-    let mut repositories = vec![(&keys.tokens, "fernet_setup")];
-    if keys.receipts.path() != keys.tokens.path() {
+    let mut repositories = Vec::new();
+    match keys.provider {
+        Provider::Fernet => repositories.push((&keys.tokens, "fernet_setup")),
+        Provider::Jws => warn_about_pair(&keys.jws),
+    }
+    if keys.provider == Provider::Jws || keys.receipts.path() != keys.tokens.path() {
         repositories.push((&keys.receipts, "receipt_setup"));
     }
     for (repository, command) in repositories {
@@ -43,5 +48,15 @@ pub(crate) async fn warn_about_setup(keystone: &Keystone, settings: &keystone::S
             "there is no domain {domain:?} in the database: run `keystone-manage bootstrap`"
         ),
         Err(error) => tracing::warn!("the default domain can't be read: {error}"),
+    }
+}
+
+fn warn_about_pair(keys: &JwsKeys) {
+    if let Err(error) = keys.check() {
+        tracing::warn!(
+            "{error}: run `keystone-manage create_jws_keypair`, and move private.pem to {} and public.pem to {}",
+            keys.private.display(),
+            keys.public.display()
+        );
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod http;
 mod reload;
 mod systemd;
+pub(crate) mod tls;
 
 use clap::Args;
 use keystone::Keystone;
@@ -14,18 +15,21 @@ use crate::configuration::Configuration;
 use crate::error::{CommandError, Result};
 use crate::readiness;
 use http::Listeners;
+use tls::TlsArguments;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Arguments {
     /// The address to listen on; can be repeated.
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:5000")]
     listen: Vec<String>,
+    #[command(flatten)]
+    tls: TlsArguments,
 }
 
 pub(crate) async fn run(arguments: Arguments, common: CommonArguments) -> Result<()> {
     let configuration = Configuration::load(Program::Server, &common)?;
     let log_in_file = configuration.logs.is_to_file();
-    let done = serve(arguments, configuration).await;
+    let done = Box::pin(serve(arguments, configuration)).await;
     if let Err(failure) = &done
         && log_in_file
     {
@@ -35,13 +39,18 @@ pub(crate) async fn run(arguments: Arguments, common: CommonArguments) -> Result
 }
 
 async fn serve(arguments: Arguments, configuration: Configuration) -> Result<()> {
+    let tls = arguments.tls.load()?;
     // Before anything else, so that a second server does not disturb the one that is running.
     let listeners = Listeners::bind(&arguments.listen).await?;
     let keystone = open(&configuration.settings).await?;
     readiness::warn_about_setup(&keystone, &configuration.settings).await;
-    let reloading = tokio::spawn(reload::reload_on_sighup(keystone.clone(), configuration)?);
+    let reloading = tokio::spawn(reload::reload_on_sighup(
+        keystone.clone(),
+        configuration,
+        tls.clone(),
+    )?);
     systemd::notify("READY=1");
-    listeners.serve(&keystone).await?;
+    listeners.serve(&keystone, tls).await?;
     reloading.abort();
     keystone.db().close().await;
     tracing::info!("stopped");

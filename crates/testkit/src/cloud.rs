@@ -41,12 +41,14 @@ impl Cloud {
         let now = Arc::new(Mutex::new(start));
         let key = key();
         let statements = Statements::default();
+        // Boxed where it is kept while others are awaited: the tests' futures hold several clouds.
+        let settings = Box::new(settings);
         let db = statements.hear(database::fresh().await);
-        Box::pin(bootstrap(settings.clone(), db.clone(), &now, &key)).await;
+        Box::pin(bootstrap((*settings).clone(), db.clone(), &now, &key)).await;
         Self {
             keystone: Box::pin(node(&settings, db, &now, &key)).await,
             now,
-            settings,
+            settings: *settings,
             key,
             statements,
         }
@@ -70,10 +72,18 @@ impl Cloud {
             None => shared.clone(),
         };
         Self {
-            keystone: node(&settings, db, &self.now, &self.key).await,
+            keystone: Box::pin(node(&settings, db, &self.now, &self.key)).await,
             settings,
             ..self.clone()
         }
+    }
+
+    /// The time in the cloud.
+    pub fn now(&self) -> NaiveDateTime {
+        *self
+            .now
+            .lock()
+            .expect("no test panics while it moves the clock")
     }
 
     /// Lets time pass.

@@ -3,11 +3,19 @@
 mod answer;
 mod cloud;
 mod database;
+mod oauth1;
+mod passcode;
 mod placeholders;
 mod session;
+mod signer;
+mod signing;
 mod statements;
 
 pub use answer::Answer;
 pub use cloud::{ADMIN_PASSWORD, Cloud};
+pub use oauth1::{Consumer, OAuthToken};
+pub use passcode::passcode;
 pub use placeholders::{Ids, fill, fill_text};
 pub use session::Session;
+pub use signer::Signer;
+pub use signing::sign_tokens;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use keystone::api::Connection;
+use keystone::api::{Connection, Scheme};
 use keystone::types::json;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -30,6 +30,7 @@ impl Session {
         let connection = Connection {
             remote: (address, 40_000).into(),
             local: ([127, 0, 0, 1], 5000).into(),
+            scheme: Scheme::Http,
         };
         Self {
             router: connection.on(&self.router),

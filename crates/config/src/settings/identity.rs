@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use keystone::identity::password::{Algorithm, Options, PasswordRegex};
+use keystone::identity::password::{Algorithm, Options, Regex};
 use keystone::identity::{Compliance, ConfigOptions, EnforcementModel, Settings, UrlSafe};
 
 use super::{Reader, text};
@@ -116,10 +116,10 @@ impl Reader<'_> {
     }
 
     /// A pattern that can't be applied stops the start: without the check every password would be accepted.
-    fn password_regex(&mut self) -> Option<PasswordRegex> {
+    fn password_regex(&mut self) -> Option<Regex> {
         let (group, name) = ("security_compliance", "password_regex");
         let pattern = text(self.config.optional_string(group, name))?;
-        let regex = PasswordRegex::new(&pattern);
+        let regex = Regex::matching(&pattern);
         regex
             .map_err(|error| self.problem(group, name, error.to_string()))
             .ok()

@@ -1,8 +1,10 @@
 //! Texts of `keystone.conf` and the resulting settings.
 
 use chrono::Duration;
+use keystone::Provider;
 use keystone::identity::password::Algorithm;
 use keystone::policy::RemoteFormat;
+use keystone::token::{self, JwsKeys};
 
 use crate::{Config, Diagnostic, Problems, Sources};
 
@@ -113,9 +115,9 @@ fn options_reach_the_settings_of_their_crates() {
 #[test]
 fn impossible_values_are_problems_with_their_lines() {
     assert_eq!(
-        problems("[identity]\ndriver = ldap\n[token]\nprovider = jws\n"),
+        problems("[identity]\ndriver = ldap\n[token]\nprovider = uuid\n"),
         "keystone.conf:2: [identity] driver: the only driver of this release is sql\n\
-         keystone.conf:4: [token] provider: the only provider of this release is fernet"
+         keystone.conf:4: [token] provider: expected fernet or jws"
     );
     assert_eq!(
         problems("[token]\nexpiration = 9223372036854775807\n"),
@@ -164,5 +166,150 @@ fn a_policy_file_is_searched_beside_the_configuration() {
         !warnings
             .iter()
             .any(|it| it.text.starts_with("there is no such file"))
+    );
+}
+
+#[test]
+fn the_provider_of_tokens_and_its_algorithms_are_chosen() {
+    let standard = good("").keys;
+    assert_eq!(standard.provider, Provider::Fernet);
+    assert_eq!(standard.jws, JwsKeys::default());
+    let text = "[token]\nprovider = jws\n[jwt_tokens]\njws_algorithm = ES512\n\
+                jws_accepted_algorithms = ES256, ES512\njws_private_key_repository = /private\n\
+                jws_public_key_repository = /public\n";
+    let (settings, warnings) = read(text).unwrap();
+    assert_eq!(settings.keys.provider, Provider::Jws);
+    let expected = JwsKeys {
+        private: "/private".into(),
+        public: "/public".into(),
+        algorithm: token::Algorithm::Es512,
+        accepted: vec![token::Algorithm::Es256, token::Algorithm::Es512],
+    };
+    assert_eq!(settings.keys.jws, expected);
+    assert_eq!(warnings.len(), 1, "of the database only: {warnings:?}");
+
+    let text = "[token]\nprovider = jws\n[jwt_tokens]\njws_algorithm = EdDSA\n";
+    let (_, warnings) = read(text).unwrap();
+    assert!(
+        warnings
+            .iter()
+            .any(|it| it.to_string().contains("EdDSA is not among them"))
+    );
+    for (text, expected) in [
+        (
+            "[token]\nprovider = uuid\n",
+            "[token] provider: expected fernet or jws",
+        ),
+        (
+            "[jwt_tokens]\njws_accepted_algorithms = ES256,none\n",
+            "there is no algorithm \"none\"",
+        ),
+        (
+            "[jwt_tokens]\njws_accepted_algorithms = HS256\n",
+            "there is no algorithm \"HS256\"",
+        ),
+        ("[jwt_tokens]\njws_algorithm = RS256\n", "jws_algorithm"),
+    ] {
+        let found = match Config::load(&sources(text)) {
+            Ok(_) => problems(text),
+            Err(problems) => problems.to_string(),
+        };
+        assert!(found.contains(expected), "{found}");
+    }
+}
+
+#[test]
+fn a_trusted_proxy_is_configured_in_full_or_not_at_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let secret = |text: &str| {
+        let path = directory.path().join("secret");
+        std::fs::write(&path, text).unwrap();
+        format!("secret_file = {}\n", path.display())
+    };
+    let long = format!("{}\n", "s".repeat(32));
+    let proxy = |rest: &str| format!("[trusted_proxy]\n{rest}");
+    assert!(good("").api.trusted_proxy.is_none());
+    let text = proxy(&format!(
+        "addresses = 127.0.0.1,10.0.0.0/8\n{}",
+        secret(&long)
+    ));
+    let found = good(&text).api.trusted_proxy.unwrap();
+    assert_eq!(found.addresses.len(), 2);
+    assert_eq!(found.secret.reveal(), "s".repeat(32));
+    assert_eq!(found.variables, ["REMOTE_USER"]);
+    for (text, expected) in [
+        (proxy("addresses = ::1\n"), "secret_file: expected a file"),
+        (
+            proxy("addresses = ::1\nsecret_file = /nowhere\n"),
+            "secret_file: /nowhere can't be read",
+        ),
+        (proxy(&secret(&long)), "addresses: expected addresses"),
+        (
+            proxy(&format!("addresses = localhost\n{}", secret(&long))),
+            "addresses: expected addresses",
+        ),
+        (
+            proxy(&format!(
+                "addresses = ::1\nvariables = X-User\n{}",
+                secret(&long)
+            )),
+            "variables: expected names",
+        ),
+        (
+            proxy(&format!("addresses = ::1\n{}", secret("short"))),
+            "secret_file: expected 32 characters",
+        ),
+    ] {
+        let found = problems(&text);
+        assert!(
+            found.contains(&format!("[trusted_proxy] {expected}")),
+            "{found}"
+        );
+    }
+}
+
+#[test]
+fn methods_keep_their_order_and_only_plugins_of_keystone_are_accepted() {
+    let text = "[auth]\nmethods = totp,password,site\npassword = default\ntotp =\n\
+                [totp]\nincluded_previous_windows = 3\n";
+    let (settings, warnings) = read(text).unwrap();
+    assert_eq!(settings.auth.methods, ["totp", "password", "site"]);
+    assert_eq!(settings.auth.totp_previous_windows, 3);
+    let expected = "[auth] methods: site is a method of a plugin, which this server can't run: \
+                    nobody can log in with it";
+    assert!(
+        warnings.iter().any(|it| it.to_string().ends_with(expected)),
+        "{warnings:?}"
+    );
+    for good_text in [
+        "[auth]\nexternal = Domain\n",
+        "[auth]\nmethods = token\npassword = site\n",
+    ] {
+        good(good_text);
+    }
+    for (text, expected) in [
+        (
+            "[auth]\npassword = site\n",
+            "keystone.conf:2: [auth] password: the plugin site of password can't be run",
+        ),
+        (
+            "[auth]\nmethods = totp\ntotp = site\n",
+            "[auth] methods: the plugin site of totp can't be run",
+        ),
+    ] {
+        assert!(problems(text).contains(expected), "{}", problems(text));
+    }
+}
+
+#[test]
+fn the_domain_of_external_users_is_one_of_two() {
+    use keystone::auth::ExternalDomain;
+    assert_eq!(
+        good("[auth]\nexternal = Domain\n").auth.external,
+        ExternalDomain::Remote
+    );
+    assert_eq!(
+        good("[auth]\nexternal = DefaultDomain\n").auth.external,
+        ExternalDomain::Default
     );
 }

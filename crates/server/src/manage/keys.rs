@@ -1,17 +1,19 @@
-//! `*_setup` and `*_rotate`: the key repositories.
+//! `*_setup` and `*_rotate`: the key repositories; `create_jws_keypair`: the pair that signs tokens.
 //!
 //! A repository that does not exist or can't be written to is an error in the log, and the command
 //! still exits with 0, as in `keystone.common.fernet_utils`.
 
+use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use keystone::token::KeyRepository;
+use clap::Args;
+use keystone::token::{KeyRepository, PairFiles};
 use nix::unistd::{AccessFlags, access};
 
 use super::owner::OwnerArguments;
 use crate::configuration::Configuration;
-use crate::error::Result;
+use crate::error::{CommandError, Result};
 
 /// The use of the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,31 @@ pub(super) fn rotate(
         }
     }
     Ok(())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PairArguments {
+    #[command(flatten)]
+    pub(super) owner: OwnerArguments,
+    /// Replace a key that is there already.
+    #[arg(long)]
+    force: bool,
+}
+
+/// Writes a new key pair to the working directory, for an operator to put in its place.
+pub(super) fn create_pair(arguments: &PairArguments, configuration: &Configuration) -> Result<()> {
+    let owner = arguments.owner.owner()?;
+    let directory = env::current_dir()
+        .map_err(|error| CommandError::new(format!("the working directory: {error}")))?;
+    let files = PairFiles::within(&directory);
+    for (kind, path) in [("Private", &files.private), ("Public", &files.public)] {
+        if path.is_file() && !arguments.force {
+            let text = format!("{kind} key {} already exists", path.display());
+            return Err(CommandError::new(text));
+        }
+    }
+    let algorithm = configuration.settings.keys.jws.algorithm;
+    files.create(algorithm, owner).map_err(CommandError::new)
 }
 
 /// The repositories without duplicates: tokens and receipts often share a directory.

@@ -14,13 +14,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
 use keystone::Keystone;
-use keystone::api::Connection;
+use keystone::api::{Connection, Router, Scheme, with_environment};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::error::{CommandError, Result};
+use crate::serve::tls::Tls;
 
 /// How long a client may take to send a request's header, and how long an idle connection is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
@@ -34,6 +36,8 @@ const DRAIN_TIME: Duration = Duration::from_millis(200);
 
 /// How long to wait before accepting again when the system has no file descriptors left.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Bound sockets.
 #[derive(Debug)]
@@ -64,7 +68,7 @@ impl Listeners {
     }
 
     /// Answers requests and runs the housekeeping until the process is told to stop, then finishes requests in progress.
-    pub(crate) async fn serve(self, keystone: &Keystone) -> Result<()> {
+    pub(crate) async fn serve(self, keystone: &Keystone, tls: Option<Tls>) -> Result<()> {
         let mut signals = Signals::new()?;
         let housekeeper = keystone.clone();
         let housekeeping = tokio::spawn(async move { housekeeper.housekeeping().await });
@@ -77,6 +81,7 @@ impl Listeners {
             tokio::spawn(accept_connections(
                 listener,
                 keystone.clone(),
+                tls.clone(),
                 stopped.clone(),
             ));
         }
@@ -101,6 +106,7 @@ impl Listeners {
 async fn accept_connections(
     listener: TcpListener,
     keystone: Keystone,
+    tls: Option<Tls>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let router = keystone.router();
@@ -112,16 +118,27 @@ async fn accept_connections(
     let admit = |stream: TcpStream, remote| {
         // Responses are written whole: Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
+        let scheme = if tls.is_some() {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        };
         let router = match stream.local_addr() {
-            Ok(local) => Connection { remote, local }.on(&router),
+            Ok(local) => Connection {
+                remote,
+                local,
+                scheme,
+            }
+            .on(&router),
             Err(_) => router.clone(),
         };
-        let service = TowerToHyperService::new(router);
-        let service = close_after_response(service, told.clone());
-        let connection = protocol.serve_connection(TokioIo::new(stream), service);
-        let stopped = told.clone();
+        let (tls, protocol, stopped) = (tls.clone(), protocol.clone(), told.clone());
         tokio::spawn(async move {
-            if let Err(error) = serve_connection(connection, stopped).await {
+            let ended = match tls {
+                None => serve_stream(stream, router, &protocol, stopped).await,
+                Some(tls) => serve_tls(&tls, stream, router, &protocol, stopped).await,
+            };
+            if let Err(error) = ended {
                 tracing::debug!("a connection ended: {error}");
             }
         });
@@ -144,6 +161,37 @@ async fn accept_connections(
             admit(stream, remote);
         }
     }
+}
+
+/// Serves a connection once its client has shaken hands, for which it has as long as for a request's header.
+async fn serve_tls(
+    tls: &Tls,
+    stream: TcpStream,
+    router: Router,
+    protocol: &http1::Builder,
+    mut stopped: watch::Receiver<bool>,
+) -> std::result::Result<(), BoxError> {
+    let (stream, environment) = tokio::select! {
+        accepted = timeout(HEADER_TIMEOUT, tls.accept(stream)) => accepted??,
+        _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+    };
+    let router = match environment {
+        Some(environment) => with_environment(&router, environment),
+        None => router,
+    };
+    serve_stream(stream, router, protocol, stopped).await
+}
+
+async fn serve_stream(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    router: Router,
+    protocol: &http1::Builder,
+    stopped: watch::Receiver<bool>,
+) -> std::result::Result<(), BoxError> {
+    let service = TowerToHyperService::new(router);
+    let service = close_after_response(service, stopped.clone());
+    let connection = protocol.serve_connection(TokioIo::new(stream), service);
+    Ok(serve_connection(connection, stopped).await?)
 }
 
 /// Wraps a service so that responses say `Connection: close` once the server is told to stop.

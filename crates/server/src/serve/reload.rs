@@ -1,4 +1,4 @@
-//! SIGHUP: reloads the configuration.
+//! SIGHUP: reloads the configuration and the certificates.
 
 use keystone::Keystone;
 use keystone_config::Config;
@@ -6,12 +6,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::configuration::{self, Configuration};
 use crate::error::{CommandError, Result};
+use crate::serve::tls::Tls;
 
 /// Groups and options of sockets, pools and files, which take effect only in a new process.
-const NEEDS_RESTART: [(&str, &str); 10] = [
+const NEEDS_RESTART: [(&str, &str); 13] = [
     ("database", ""),
     ("fernet_tokens", "key_repository"),
     ("fernet_receipts", "key_repository"),
+    ("credential", "key_repository"),
+    ("token", "provider"),
+    ("jwt_tokens", ""),
     ("DEFAULT", "log_dir"),
     ("DEFAULT", "log_file"),
     ("DEFAULT", "use_json"),
@@ -21,19 +25,30 @@ const NEEDS_RESTART: [(&str, &str); 10] = [
     ("DEFAULT", "log_config_append"),
 ];
 
-/// Reloads the configuration at each SIGHUP; one with problems changes nothing.
+/// Reloads the configuration, and apart from it the certificates, at each SIGHUP; one with problems changes nothing.
 pub(super) fn reload_on_sighup(
     keystone: Keystone,
     configuration: Configuration,
+    tls: Option<Tls>,
 ) -> Result<impl Future<Output = ()> + Send> {
     let signals = signal(SignalKind::hangup())
         .map_err(|error| CommandError::new(format!("SIGHUP can't be listened to: {error}")))?;
-    Ok(follow(signals, keystone, configuration))
+    Ok(follow(signals, keystone, configuration, tls))
 }
 
-async fn follow(mut signals: Signal, keystone: Keystone, mut configuration: Configuration) {
+async fn follow(
+    mut signals: Signal,
+    keystone: Keystone,
+    mut configuration: Configuration,
+    tls: Option<Tls>,
+) {
     while signals.recv().await.is_some() {
         configuration.logs.reopen();
+        match tls.as_ref().map(Tls::reload) {
+            Some(Ok(())) => tracing::info!("the certificates were read again"),
+            Some(Err(failure)) => tracing::error!("the certificates stay as they were: {failure}"),
+            None => {}
+        }
         match configuration::read(&configuration.sources) {
             Ok((config, settings, warnings)) => {
                 configuration::log(&warnings);

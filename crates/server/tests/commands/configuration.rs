@@ -20,7 +20,7 @@ fn every_problem_is_listed_with_its_place() {
         let expected = format!("{conf}:10: [token] expiration: expected a whole number");
         assert!(run.says(&expected).stderr.lines().count() < 5);
     }
-    let conf = sandbox.configure("[identity]\ndriver = ldap\n[token]\nprovider = jws\n");
+    let conf = sandbox.configure("[identity]\ndriver = ldap\n[token]\nprovider = uuid\n");
     sandbox
         .manage(&["db_version"])
         .exits_with(1)
@@ -28,7 +28,9 @@ fn every_problem_is_listed_with_its_place() {
         .says(&format!(
             "{conf}:10: [identity] driver: the only driver of this release is sql"
         ))
-        .says(&format!("{conf}:12: [token] provider: the only provider"));
+        .says(&format!(
+            "{conf}:12: [token] provider: expected fernet or jws"
+        ));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `*_setup` and `*_rotate`.
+//! `*_setup` and `*_rotate`, and `create_jws_keypair`.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -114,6 +114,57 @@ fn root_must_name_the_owner_of_keys() {
     }
 }
 
+#[test]
+fn a_key_pair_is_written_to_the_working_directory_and_never_over_another() {
+    let sandbox = Sandbox::new();
+    let command = owned(&["create_jws_keypair"]);
+    sandbox.manage(&command).succeeds().prints("");
+    let [private, public] = ["private.pem", "public.pem"].map(|name| sandbox.path(name));
+    assert_eq!(mode(&private), 0o600);
+    assert_eq!(mode(&public), 0o644);
+    let first = fs::read_to_string(&private).unwrap();
+    assert!(first.starts_with("-----BEGIN PRIVATE KEY-----\n"));
+
+    let refused = format!("Private key {} already exists", private.display());
+    sandbox.manage(&command).exits_with(1).says(&refused);
+    fs::remove_file(&private).unwrap();
+    let refused = format!("Public key {} already exists", public.display());
+    sandbox.manage(&command).exits_with(1).says(&refused);
+    assert!(!private.exists());
+    fs::write(&private, &first).unwrap();
+
+    sandbox.configure("[jwt_tokens]\njws_algorithm = EdDSA\n");
+    let forced = [command.as_slice(), &["--force"]].concat();
+    sandbox.manage(&forced).succeeds();
+    let second = fs::read_to_string(&private).unwrap();
+    assert!(second.len() < first.len(), "a key of Ed25519: {second}");
+    assert_eq!(mode(&private), 0o600);
+}
+
+#[test]
+fn a_server_without_the_key_pair_makes_no_tokens_until_there_is_one() {
+    let sandbox = Sandbox::ready();
+    let dir = sandbox.path("jws");
+    sandbox.configure(&format!(
+        "[token]\nprovider = jws\n[jwt_tokens]\njws_private_key_repository = {dir}\n\
+         jws_public_key_repository = {dir}/public\n",
+        dir = dir.display()
+    ));
+    let server = sandbox.serve();
+    assert_eq!(server.log_in("s3cret").0, 500);
+    server.logs("no keys at");
+
+    sandbox.manage(&owned(&["create_jws_keypair"])).succeeds();
+    fs::create_dir_all(dir.join("public")).unwrap();
+    for (name, place) in [
+        ("private.pem", "private.pem"),
+        ("public.pem", "public/public.pem"),
+    ] {
+        fs::rename(sandbox.path(name), dir.join(place)).unwrap();
+    }
+    assert_eq!(server.log_in("s3cret").0, 201);
+}
+
 async fn database(sandbox: &Sandbox) -> Db {
     let url = DatabaseUrl::file(sandbox.path("keystone.db"));
     Db::connect(&url, &PoolOptions::default()).await.unwrap()
@@ -164,4 +215,42 @@ fn credential_keys_rotate_without_credentials() {
         .manage(&owned(&["credential_migrate"]))
         .succeeds()
         .prints("");
+}
+
+#[tokio::test]
+async fn trust_flush_removes_what_is_over() {
+    let sandbox = Sandbox::ready();
+    let db = database(&sandbox).await;
+    for (id, columns) in [
+        ("deleted", "'2020-01-01 00:00:00', NULL"),
+        ("expired", "NULL, 1577836800000000"),
+        ("open", "NULL, NULL"),
+    ] {
+        let text = format!(
+            "INSERT INTO trust (id, trustor_user_id, trustee_user_id, impersonation, deleted_at, expires_at_int) \
+             VALUES ('{id}', 'a', 'b', 0, {columns})"
+        );
+        let statement = sql(Box::leak(text.into_boxed_str()));
+        statement.execute(&db).await.unwrap();
+    }
+    let left = async || {
+        let ids = sql("SELECT id FROM trust ORDER BY id").fetch_all::<(String,)>(&db);
+        let ids = ids.await.unwrap().into_iter();
+        ids.map(|(id,)| id).collect::<Vec<_>>()
+    };
+    sandbox
+        .manage(&["trust_flush", "--date", "2020-01-31"])
+        .exits_with(1)
+        .says("--date: 2020-01-31 is not a day as DD-MM-YYYY");
+    sandbox
+        .manage(&["trust_flush", "--trustor-user-id", "b"])
+        .succeeds();
+    assert_eq!(left().await, ["deleted", "expired", "open"]);
+    sandbox
+        .manage(&["trust_flush", "--date", "31-12-2019"])
+        .succeeds();
+    assert_eq!(left().await, ["expired", "open"]);
+    let run = sandbox.manage(&["trust_flush"]).succeeds().prints("");
+    assert!(!run.stderr.contains('\r'), "progress is for terminals");
+    assert_eq!(left().await, ["open"]);
 }

@@ -14,3 +14,4 @@ mod policy;
 mod sandbox;
 mod security;
 mod serve;
+mod tls;
