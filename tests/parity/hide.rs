@@ -6,7 +6,10 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 
-static TOKEN: LazyLock<Regex> = LazyLock::new(|| pattern("gAAAA[0-9A-Za-z_=-]{20,}"));
+static TOKEN: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"gAAAA[0-9A-Za-z_=-]{20,}|eyJ[0-9A-Za-z_=-]+\.[0-9A-Za-z_=.-]+"));
+/// Of an application credential.
+static SECRET: LazyLock<Regex> = LazyLock::new(|| pattern("^[0-9A-Za-z_-]{86}$"));
 static WORD: LazyLock<Regex> = LazyLock::new(|| pattern("[0-9A-Za-z]+"));
 static TIME: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"));
@@ -42,6 +45,9 @@ fn hidden(value: &Value, key: Option<&str>, names: &Names) -> Value {
 pub(crate) fn text(text: &str, names: &Names) -> String {
     if let Some(name) = names.get(text) {
         return format!("{{{name}}}");
+    }
+    if SECRET.is_match(text) {
+        return "{secret}".to_owned();
     }
     let text = hide_ids(&TOKEN.replace_all(text, "{secret}"), names);
     let nines = |time: &Captures<'_>| time[0].replace(|c: char| c.is_ascii_digit(), "9");

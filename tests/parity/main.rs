@@ -27,7 +27,9 @@ recordings! { questions::replay, "questions", every_question_is_asked:
     credentials_beside_an_admin_project
     credentials_beside_half_an_admin_project
     credentials_of_callers
+    targets_of_application_credentials
     targets_of_limits
+    targets_of_oauth1
     targets_of_people
     targets_of_places
     targets_of_roles
@@ -37,7 +39,19 @@ recordings! { questions::replay, "questions", every_question_is_asked:
 
 // One a line and in order, so that several can be added at once.
 recordings! { replay::replay, "recorded", every_recording_is_played:
+    access_rules
+    access_rules_enforced
     acting_as_domains
+    application_credential_input
+    application_credential_limit
+    application_credential_logins
+    application_credential_tokens
+    application_credentials
+    application_credentials_cleaned_up
+    application_credentials_ended
+    application_credentials_listed
+    application_credentials_not_enabled
+    application_credentials_under_rules
     auth_lists
     bad_input
     browsers
@@ -57,6 +71,13 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     domain_config_defaults
     domains
     domains_cleaned_up
+    ec2_credential_input
+    ec2_credential_limit
+    ec2_credentials
+    ec2_tokens
+    ec2_tokens_long_lived
+    ec2_tokens_refused
+    ec2_tokens_switched_off
     endpoint_filter
     endpoint_groups
     endpoint_policy
@@ -81,8 +102,23 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     list_limits
     lists_of_one_domain
     lockout
+    methods_together
     no_longer_served
+    oauth1_access_tokens
+    oauth1_at_a_public_endpoint
+    oauth1_authorizations
+    oauth1_consumers
+    oauth1_endings
+    oauth1_expired
+    oauth1_flow
+    oauth1_for_ever
+    oauth1_request_tokens
+    oauth2_tokens
+    oauth2_tokens_by_certificate_only
     odd_requests
+    one_time_passwords
+    one_time_passwords_disabled
+    one_time_passwords_of_now
     password_change
     password_rules
     policies
@@ -92,6 +128,9 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     projects_by_tag
     proxies
     proxies_parsed
+    receipts
+    receipts_beside_signed_tokens
+    receipts_expired
     registered_limit_conflicts
     registered_limits
     removed_routes
@@ -104,6 +143,10 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     safe_domain_names
     safe_project_names
     shallow_trees
+    signed_tokens
+    signed_tokens_of_eddsa
+    signed_tokens_of_es384
+    signed_tokens_of_es512
     strict_names
     strict_passwords
     tokens_asked_for
@@ -113,6 +156,14 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     tokens_not_rescoped
     tokens_scoped
     trees_of_two
+    trust_input
+    trust_tokens
+    trusts
+    trusts_cleaned_up
+    trusts_ended
+    trusts_not_redelegated
+    trusts_redelegated
+    trusts_redelegated_once
     user_attributes
     user_options
     user_tokens

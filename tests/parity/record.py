@@ -1,5 +1,7 @@
 """Records what Python Keystone answers, with ids under the names that the scenario gave them."""
 
+import base64
+import hmac
 import json
 import pathlib
 import re
@@ -7,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.parse
 
 import questions
 import scenarios
@@ -25,7 +28,10 @@ HEADERS += tuple(f"access-control-{part}" for part in ("allow-credentials", "all
 HEADERS += ("access-control-expose-headers", "access-control-max-age")
 SECRET_HEADERS = ("openstack-auth-receipt", "x-subject-token")
 NAME = re.compile(r"\{([\w: -]+)\}")
-TOKEN = re.compile(r"gAAAA[0-9A-Za-z_=-]{20,}")
+PASSCODE = re.compile(r"totp:([A-Z2-7]+)(?::(-?[0-9]+))?")
+TOKEN = re.compile(r"gAAAA[0-9A-Za-z_=-]{20,}|eyJ[0-9A-Za-z_=-]+\.[0-9A-Za-z_=.-]+")
+# Of an application credential.
+SECRET = re.compile(r"[0-9A-Za-z_-]{86}")
 WORD = re.compile(r"[0-9A-Za-z]+")
 ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?")
@@ -42,6 +48,7 @@ class Recorder:
         if "wait" in step:
             time.sleep(step["wait"] + 0.1)
             return step
+        self.ids["now"] = str(int(time.time()))
         asked = filled({key: step[key] for key in ("path", "body", "raw", "headers") if key in step}, self.ids)
         try:
             answer = wire.request(
@@ -83,11 +90,15 @@ class Recorder:
         return asked
 
     def learn(self, step, answer, body):
+        if "receipt" in step:
+            self.ids[f"receipt:{step['receipt']}"] = answer.header("openstack-auth-receipt")
         login = step.get("login") or step.get("token")
-        if login and answer.status == 201:
+        if login and answer.status < 300:
             self.tokens[login] = answer.header("x-subject-token")
             self.ids[f"token:{login}"] = self.tokens[login]
         save = step.get("save", {})
+        if isinstance(body, str):
+            body = dict(urllib.parse.parse_qsl(body))
         try:
             if isinstance(save, str):
                 ((envelope, _),) = body.items()
@@ -108,6 +119,8 @@ class Recorder:
                 return "{%s}" % self.names[value]
             if key in AUDITS:
                 return "{audit}"
+            if SECRET.fullmatch(value):
+                return "{secret}"
             value = TOKEN.sub("{secret}", value)
             value = hide_ids(value, self.names)
             return TIME.sub(lambda found: re.sub(r"[0-9]", "9", found[0]), value)
@@ -125,8 +138,24 @@ def filled(value, ids):
     if isinstance(value, list):
         return [filled(inner, ids) for inner in value]
     if isinstance(value, str):
-        return NAME.sub(lambda found: ids.get(found[1], found[0]), value)
+        return NAME.sub(lambda found: ids.get(found[1]) or passcode(found[1]) or found[0], value)
     return value
+
+
+def passcode(name):
+    """The one-time password of `totp:SECRET` or `totp:SECRET:windows`, at the time of a request made soon."""
+    found = PASSCODE.fullmatch(name)
+    if not found:
+        return None
+    # Not so late that the window ends before the request does.
+    late = time.time() % 30 - 27
+    if late > 0:
+        time.sleep(3 - late)
+    secret, windows = found[1], int(found[2] or 0)
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    digest = hmac.digest(key, (int(time.time()) // 30 + windows).to_bytes(8, "big"), "sha1")
+    offset = digest[-1] & 15
+    return f"{(int.from_bytes(digest[offset : offset + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06}"
 
 
 def canonical(value):
@@ -170,9 +199,23 @@ class Stage:
 
     def configure(self, options):
         lines = [cloud.CONF.format(connection=self.connection, directory=self.directory)]
+        if options.get("token", {}).get("provider") == "jws":
+            lines += self.key_pair(options.get("jwt_tokens", {}).get("jws_algorithm", "ES256"))
         for group, values in options.items():
             lines += [f"[{group}]", *(f"{name} = {value}" for name, value in values.items())]
         self.config.write_text("\n".join(lines) + "\n")
+
+    def key_pair(self, algorithm):
+        """The options of a new key pair for signed tokens."""
+        lines = ["[jwt_tokens]"]
+        for kind in ("private", "public"):
+            directory = self.directory / f"jws-{kind}"
+            directory.mkdir(exist_ok=True)
+            lines.append(f"jws_{kind}_key_repository = {directory}")
+        paths = [str(self.directory / f"jws-{kind}/{kind}.pem") for kind in ("private", "public")]
+        make = "import sys; from keystone.common import jwt_utils; jwt_utils.create_jws_keypair(*sys.argv[1:])"
+        subprocess.run([keystones.VENVS / "keystone/bin/python", "-c", make, *paths, algorithm], check=True, capture_output=True)
+        return lines
 
     def settled(self):
         """The database after bootstrap; kept beside the virtualenv, because making it takes long."""

@@ -44,6 +44,8 @@ pub(crate) struct Step {
     pub(crate) save: Option<Save>,
     /// The name of the token that this answers; of a login's answer only the status matters.
     pub(crate) token: Option<String>,
+    /// The name of the receipt that this answers.
+    pub(crate) receipt: Option<String>,
     pub(crate) login: Option<String>,
     pub(crate) wait: Option<i64>,
     /// Only the lengths of lists are the same.

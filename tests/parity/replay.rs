@@ -1,13 +1,16 @@
 //! One run through a recording.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::http::Request;
 use chrono::Duration;
-use keystone::Settings;
-use keystone_testkit::{Answer, Cloud, Ids, fill, fill_text};
+use keystone::{Provider, Settings};
+use keystone_testkit::{Answer, Cloud, Ids, fill, fill_text, passcode, sign_tokens};
+use regex::Regex;
 use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 
 use crate::hide::{self, Names};
 use crate::recording::{Recording, Step};
@@ -28,12 +31,19 @@ const HEADERS: [&str; 11] = [
 ];
 const SECRET_HEADERS: [&str; 2] = ["openstack-auth-receipt", "x-subject-token"];
 
+/// A one-time password: the secret, and the windows until its time.
+static PASSCODE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\{totp:([A-Z2-7]+)(?::(-?[0-9]+))?\}").expect("a literal pattern")
+});
+
 /// The cloud that is asked, and what its answers go by.
 pub(crate) struct Replay {
     cloud: Cloud,
     ids: Ids,
     pub(crate) names: Names,
     tokens: HashMap<String, String>,
+    /// The key pair of signed tokens.
+    _keys: Option<TempDir>,
 }
 
 /// Plays a recording; tells every step whose answer differs.
@@ -68,16 +78,22 @@ pub(crate) async fn replay(name: &str) {
 
 impl Replay {
     /// A cloud as bootstrap leaves it.
-    pub(crate) async fn new(settings: Settings) -> Self {
+    pub(crate) async fn new(mut settings: Settings) -> Self {
+        let is_signed = settings.keys.provider == Provider::Jws;
+        let keys = is_signed.then(|| sign_tokens(&mut settings));
         Self {
             cloud: Cloud::with(settings).await,
             ids: HashMap::new(),
             names: HashMap::new(),
             tokens: HashMap::new(),
+            _keys: keys,
         }
     }
 
     pub(crate) async fn ask(&mut self, step: &Step) -> Answer {
+        self.learn_passcodes(step);
+        let now = self.cloud.now().and_utc().timestamp();
+        self.ids.insert("now".to_owned(), now.to_string());
         let path = fill_text(&step.path, &self.ids).replace(' ', "%20");
         let mut request = Request::builder().method(step.method.as_str()).uri(path);
         for (name, value) in step.headers.iter().flatten() {
@@ -100,14 +116,46 @@ impl Replay {
         session.send(request).await
     }
 
+    /// Learns the one-time passwords that a request has, as they are now.
+    fn learn_passcodes(&mut self, step: &Step) {
+        let body = step.body.as_ref().map(Value::to_string).unwrap_or_default();
+        for found in PASSCODE.captures_iter(&body) {
+            let windows = found.get(2).map_or("0", |windows| windows.as_str());
+            let windows = windows.parse().expect("a number of windows");
+            let time = self.cloud.now() + Duration::seconds(30) * windows;
+            self.ids.insert(
+                found[0].trim_matches(['{', '}']).to_owned(),
+                passcode(&found[1], time),
+            );
+        }
+    }
+
     pub(crate) fn learn(&mut self, step: &Step, answer: &Answer) {
+        if let (Some(name), Some(receipt)) =
+            (&step.receipt, answer.header("openstack-auth-receipt"))
+        {
+            self.ids
+                .insert(format!("receipt:{name}"), receipt.to_owned());
+        }
         let login = step.login.as_ref().or(step.token.as_ref());
         if let (Some(name), Some(token)) = (login, answer.header("x-subject-token")) {
             self.ids.insert(format!("token:{name}"), token.to_owned());
             self.tokens.insert(name.clone(), token.to_owned());
         }
         if let Some(save) = &step.save {
-            for (name, value) in save.from(&answer.body) {
+            // A form in place of JSON.
+            let form: Map<String, Value> = match &answer.body {
+                Value::String(text) => form_urlencoded::parse(text.as_bytes())
+                    .map(|(name, value)| (name.into_owned(), Value::from(value)))
+                    .collect(),
+                _ => Map::new(),
+            };
+            let body = if form.is_empty() {
+                answer.body.clone()
+            } else {
+                form.into()
+            };
+            for (name, value) in save.from(&body) {
                 self.ids.insert(name.to_owned(), value.clone());
                 // Which one a page ends with is chance; an id keeps the name that it got first.
                 if !step.count {

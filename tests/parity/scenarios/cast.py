@@ -1,6 +1,8 @@
 """The words that scenarios are written in, and the small cloud that they begin with.
 
-`{name}` in a path, a header or a body stands for what an earlier step saved; `{token:name}` for the token of a login.
+`{name}` in a path, a header or a body stands for what an earlier step saved; `{token:name}` for the token of a login,
+`{receipt:name}` for its receipt, `{totp:SECRET}` for the one-time password at the time of the request,
+`{totp:SECRET:-1}` for that of the window before, and `{now}` for the time in seconds.
 """
 
 from harness import wire
@@ -40,7 +42,8 @@ def text(value):
 def ask(method, path, body=None, who="admin", **more):
     """A request below /v3, or of a whole path where it begins with a slash.
 
-    More: `raw` (a body as text), `headers`, `save`, `token` (the name for the token that it answers), `count` (of
+    More: `raw` (a body as text), `headers`, `save`, `token` (the name for the token that it answers), `receipt` (the name
+    for the receipt), `count` (of
     lists only their lengths matter, as when a page has as many as it may of those that there are).
 
     `save="name"` names the id of the one resource answered; `save={"name": "limits/0/id"}` whatever is at the path,
