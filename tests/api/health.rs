@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::body::Body;
 use axum::http::Request;
 use keystone::Settings;
-use keystone::api::{Connection, Network};
+use keystone::api::{Connection, Network, Scheme};
 use keystone_testkit::Cloud;
 use tower::ServiceExt as _;
 
@@ -19,6 +19,7 @@ async fn the_health_is_told_to_the_client_that_the_nearest_proxy_names() {
         let connection = Connection {
             remote: address(remote),
             local: address("127.0.0.1:5000"),
+            scheme: Scheme::Http,
         };
         let mut request = Request::get("/healthcheck");
         if let Some(forwarded) = forwarded {

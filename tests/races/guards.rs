@@ -26,6 +26,54 @@ async fn a_user_has_no_more_credentials_than_allowed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_has_no_more_application_credentials_than_allowed() {
+    let mut settings = Settings::default();
+    settings.auth.application_credential_limit = Some(5);
+    let nodes = Box::pin(Nodes::with(settings)).await;
+    let own = nodes.one.validate(nodes.one.token()).await.ok();
+    let path = format!(
+        "/v3/users/{}/application_credentials",
+        own["token"]["user"]["id"].as_str().unwrap()
+    );
+    // All of them have one access rule, which is there once.
+    let rule = json!({ "service": "x", "path": "/x", "method": "GET" });
+    let requests = (0..20).map(|n| {
+        let (session, path) = (nodes.turn(n), path.clone());
+        let new = json!({ "name": n.to_string(), "secret": "s", "access_rules": [rule] });
+        let new = json!({ "application_credential": new });
+        async move { session.post(&path, &new).await }
+    });
+    let counts = statuses(&at_once(requests).await);
+    assert_eq!(counts.get(&201), Some(&5), "{counts:?}");
+    assert_eq!(counts.get(&403), Some(&15), "{counts:?}");
+    let rules = path.replace("application_credentials", "access_rules");
+    let rules = nodes.other.get(&rules).await.ok();
+    assert_eq!(rules["access_rules"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn equal_access_rules_of_concurrent_credentials_are_one() {
+    let nodes = Box::pin(Nodes::new()).await;
+    let own = nodes.one.validate(nodes.one.token()).await.ok();
+    let path = format!(
+        "/v3/users/{}/application_credentials",
+        own["token"]["user"]["id"].as_str().unwrap()
+    );
+    let rule = json!({ "service": "x", "path": "/x", "method": "GET" });
+    let requests = (0..16).map(|n| {
+        let (session, path) = (nodes.turn(n), path.clone());
+        let new = json!({ "name": n.to_string(), "secret": "s", "access_rules": [rule] });
+        let new = json!({ "application_credential": new });
+        async move { session.post(&path, &new).await }
+    });
+    let counts = statuses(&at_once(requests).await);
+    assert_eq!(counts.get(&201), Some(&16), "{counts:?}");
+    let rules = path.replace("application_credentials", "access_rules");
+    let rules = nodes.other.get(&rules).await.ok();
+    assert_eq!(rules["access_rules"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limit_is_there_once() {
     let nodes = Box::pin(Nodes::new()).await;
     let admin = nodes.cloud.system_admin().await;

@@ -5,8 +5,10 @@
 
 mod contention;
 mod guards;
+mod oauth1;
 mod passwords;
 mod spelling;
+mod trusts;
 mod updates;
 
 use std::collections::BTreeMap;

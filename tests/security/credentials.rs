@@ -9,7 +9,7 @@ async fn credential(world: &World, fields: &Value) -> String {
 }
 
 #[tokio::test]
-async fn sec_38_nobody_sees_the_credentials_of_others() {
+async fn sec_38_users_cannot_see_or_change_the_credentials_of_others() {
     let world = World::new().await;
     let fields = json!({ "type": "cert", "blob": "alices", "user_id": world.alice });
     let alices = credential(&world, &fields).await;
@@ -30,7 +30,7 @@ async fn sec_38_nobody_sees_the_credentials_of_others() {
 }
 
 #[tokio::test]
-async fn sec_42_a_credential_does_not_change_hands() {
+async fn sec_42_the_owner_and_the_scope_of_a_credential_cannot_be_changed() {
     let world = World::new().await;
     let keys = json!({ "access": "a", "secret": "s", "trust_id": null });
     let fields = json!({ "type": "ec2", "blob": keys.to_string(), "user_id": world.alice, "project_id": world.p1 });

@@ -1,4 +1,4 @@
-//! Everything that ends the tokens of a user, on both nodes.
+//! Changes that end the tokens of a user, on both nodes.
 
 use chrono::Duration;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ async fn sec_03_a_new_password_and_a_disabled_user_end_old_tokens() {
         for token in &old {
             world.gone(token.token()).await;
         }
-        // Enabling the user again brings none of them back.
+        // Enabling the user again makes none of them valid.
         world
             .patch(&user, "user", &json!({ "enabled": true }))
             .await;
@@ -94,7 +94,7 @@ async fn sec_05_a_role_by_group_ends_with_the_membership_the_grant_and_the_group
 }
 
 #[tokio::test]
-async fn sec_07_a_disabled_project_is_closed_and_others_stay_open() {
+async fn sec_07_disabling_a_project_ends_its_tokens_and_no_others() {
     let world = World::new().await;
     let (one, two) = (
         world.on("alice", &world.p1).await,
@@ -113,7 +113,7 @@ async fn sec_07_a_disabled_project_is_closed_and_others_stay_open() {
 }
 
 #[tokio::test]
-async fn sec_07_31_a_disabled_domain_is_closed_with_all_that_is_in_it() {
+async fn sec_07_31_disabling_a_domain_ends_the_tokens_of_all_in_it() {
     let world = World::new().await;
     let domain = world
         .make("/v3/domains", "domain", &json!({ "name": "d" }))
@@ -165,7 +165,7 @@ async fn sec_07_31_a_disabled_domain_is_closed_with_all_that_is_in_it() {
 }
 
 #[tokio::test]
-async fn sec_16_a_deleted_users_tokens_are_gone() {
+async fn sec_16_deleting_a_user_ends_its_tokens() {
     let world = World::new().await;
     let (scoped, unscoped) = (
         world.on("alice", &world.p1).await,
@@ -179,7 +179,7 @@ async fn sec_16_a_deleted_users_tokens_are_gone() {
     for token in [&scoped, &unscoped] {
         world.gone(token.token()).await;
     }
-    // A new user of the same name is somebody else.
+    // A new user of the same name is another user.
     let fields = json!({ "name": "alice", "domain_id": "default", "password": "alice" });
     let new = world.make("/v3/users", "user", &fields).await;
     assert_ne!(new, world.alice);
@@ -187,7 +187,7 @@ async fn sec_16_a_deleted_users_tokens_are_gone() {
 }
 
 #[tokio::test]
-async fn sec_16_a_deleted_project_role_or_domain_ends_its_tokens() {
+async fn sec_16_deleting_a_project_role_or_domain_ends_its_tokens() {
     let world = World::new().await;
     let two = world.on("alice", &world.p2).await;
     world.lives(two.token()).await;

@@ -14,7 +14,7 @@ fn ids(body: &Value, collection: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn sec_04_a_default_project_is_no_membership() {
+async fn sec_04_a_default_project_grants_no_role() {
     let world = World::new().await;
     let eve = world.on("eve", &world.p1).await;
     let path = format!("/v3/users/{}", world.eve);
@@ -62,7 +62,7 @@ async fn sec_23_removing_a_role_that_was_never_granted_grants_nothing() {
 }
 
 #[tokio::test]
-async fn sec_28_a_groups_roles_are_its_members_not_its_namesakes() {
+async fn sec_28_a_user_with_the_id_of_a_group_does_not_have_its_roles() {
     let world = World::new().await;
     // An identity backend may give a group the id of a user.
     sql("INSERT INTO `group` (id, domain_id, name, description, extra) VALUES (?, 'default', 'twin', '', '{}')")
@@ -89,7 +89,7 @@ async fn sec_28_a_groups_roles_are_its_members_not_its_namesakes() {
 }
 
 #[tokio::test]
-async fn sec_36_everybody_sees_their_own_projects_and_domains_only() {
+async fn sec_36_users_see_only_their_own_projects_and_domains() {
     let world = World::new().await;
     let bob = world.on("bob", &world.p1).await;
     let projects = bob.get("/v3/auth/projects").await.ok();
@@ -101,7 +101,7 @@ async fn sec_36_everybody_sees_their_own_projects_and_domains_only() {
 }
 
 #[tokio::test]
-async fn sec_60_a_project_reader_sees_no_assignments_of_a_domain() {
+async fn sec_60_a_project_reader_cannot_list_assignments_of_a_domain() {
     let world = World::new().await;
     let eve = world.on("eve", &world.p1).await;
     for query in [
@@ -118,7 +118,7 @@ async fn sec_60_a_project_reader_sees_no_assignments_of_a_domain() {
 }
 
 #[tokio::test]
-async fn sec_61_a_project_reader_does_not_read_the_domain_above() {
+async fn sec_61_a_project_reader_cannot_read_the_domain_above() {
     let world = World::new().await;
     let eve = world.on("eve", &world.p1).await;
     for path in [
@@ -135,7 +135,7 @@ async fn sec_61_a_project_reader_does_not_read_the_domain_above() {
     eve.get(&format!("/v3/projects/{}", world.p1)).await.ok();
 }
 
-/// A domain, and somebody with a role on it.
+/// A domain, and a user with a role on it.
 async fn ruler(world: &World, name: &str, role: &str) -> (String, Session) {
     let domain = world
         .make("/v3/domains", "domain", &json!({ "name": name }))
@@ -153,7 +153,7 @@ async fn ruler(world: &World, name: &str, role: &str) -> (String, Session) {
 }
 
 #[tokio::test]
-async fn sec_75_nobody_grants_beyond_their_own_domain_whatever_the_body_says() {
+async fn sec_75_a_domain_manager_cannot_grant_beyond_the_domain_whatever_the_body_says() {
     let world = World::new().await;
     let (d1, one) = ruler(&world, "d1", "manager").await;
     let (d2, _) = ruler(&world, "d2", "manager").await;
@@ -183,7 +183,7 @@ async fn sec_75_nobody_grants_beyond_their_own_domain_whatever_the_body_says() {
             }
         }
     }
-    // Nor to somebody of another domain, in the role of an administrator of one's own.
+    // Nor can a user of another domain get a role on the own one.
     let role = &member;
     let path = format!("/v3/domains/{d1}/users/{}/roles/{role}", world.bob);
     one.request("PUT", &path, Some(&forged)).await.refused(403);

@@ -1,4 +1,4 @@
-//! Requests that are too large, too slow, of the wrong kind, or too curious.
+//! Requests that are too large, too slow, of the wrong type, or that name what they may not.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::world::World;
 
 #[tokio::test]
-async fn sec_11_a_huge_name_is_a_wrong_name() {
+async fn sec_11_a_huge_name_is_refused_as_a_wrong_one() {
     let world = World::new().await;
     let huge = "x".repeat(60_000);
     let default = json!({ "id": "default" });
@@ -35,7 +35,7 @@ async fn sec_11_a_huge_name_is_a_wrong_name() {
 }
 
 #[tokio::test]
-async fn sec_12_xml_is_not_read() {
+async fn sec_12_a_body_of_xml_is_refused() {
     let world = World::new().await;
     let bomb = "<?xml version=\"1.0\"?><!DOCTYPE l [<!ENTITY a \"aaaa\"><!ENTITY b SYSTEM \"file:///etc/passwd\">]>\
                 <auth><user>&a;&b;</user></auth>";
@@ -58,7 +58,7 @@ async fn sec_12_xml_is_not_read() {
 }
 
 #[tokio::test]
-async fn sec_32_an_endpoints_url_takes_ids_and_nothing_else() {
+async fn sec_32_a_template_of_an_endpoint_may_name_only_ids() {
     let world = World::new().await;
     let fields = json!({ "type": "t", "name": "t" });
     let service = world.make("/v3/services", "service", &fields).await;
@@ -97,7 +97,7 @@ async fn a_body_that_does_not_arrive_times_out() {
         let head = format!("POST /v3/auth/tokens HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n1");
         stream.write_all(head.as_bytes()).await.expect("a socket");
         let mut answer = String::new();
-        // Comes to an end because the server closes the connection.
+        // The read ends because the server closes the connection.
         stream.read_to_string(&mut answer).await.expect("an answer");
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
         assert!(answer.contains("connection: close"), "{answer}");

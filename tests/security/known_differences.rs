@@ -2,15 +2,15 @@
 
 use crate::suites::Question;
 
-/// Whether this answer may differ.
+/// Whether this answer may differ from Keystone's.
 pub(crate) fn allows(_question: &Question, _holder: &str, wanted: &str, found: &str) -> bool {
     // Keystone fails without an answer.
     wanted == "dropped" && found.starts_with('4')
 }
 
-/// Whether a token's end may differ.
+/// Whether a token may end where Keystone's lives on, or the other way round.
 pub(crate) fn outlives(event: &str, holder: &str, wanted: &str, found: &str) -> bool {
-    // Keystone lets tokens for a domain outlive that it is disabled.
+    // In Keystone, tokens for a domain stay valid when the domain is disabled.
     let disabled = [
         ("domains land: disable", "land by "),
         ("domains isle: disable", "isle by "),

@@ -1,6 +1,22 @@
-"""Everything that can happen to what a token stands for, and which tokens outlive it."""
+"""Every change to what tokens depend on, and which tokens are valid after it."""
 
-from people import PASSWORD, SYSTEM, UNSCOPED, group, holder, on_domain, on_project, post, project, put, user
+from people import (
+    PASSWORD,
+    SYSTEM,
+    UNSCOPED,
+    access_token,
+    application_credential,
+    ec2_credential,
+    group,
+    holder,
+    on_domain,
+    on_project,
+    post,
+    project,
+    put,
+    trust,
+    user,
+)
 
 MEMBER = "roles/{member}"
 INHERITED = f"users/{{alice}}/{MEMBER}/inherited_to_projects"
@@ -19,6 +35,9 @@ MEMBERSHIP = "groups/{crew}/users/{alice}"
 CAST = [
     *(post("domains", name, name=name) for name in ("home", "land", "isle")),
     user("alice", "{home}"),
+    user("trent", "{isle}"),
+    # Only an administrator may authorise a request token.
+    user("olga", "{home}"),
     group("crew", "{home}"),
     put(MEMBERSHIP),
     *(project(name, "{land}") for name in ("direct", "shared", "above", "implied")),
@@ -27,6 +46,7 @@ CAST = [
     post("roles", "prior", name="prior"),
     put("roles/{prior}/implies/{reader}"),
     *(put(path) for path in GRANTS.values()),
+    *(put("projects/{direct}/users/{olga}/roles/{%s}" % role) for role in ("admin", "member")),
 ]
 
 SCOPES = {
@@ -41,9 +61,17 @@ SCOPES = {
     "system": SYSTEM,
 }
 RESCOPED = ("direct", "land")
+OWNER = "direct by password"
+ROLE = {"roles": [{"id": "{member}"}]}
 HOLDERS = [
     *(holder("alice", scope, f"{name} by password") for name, scope in SCOPES.items()),
     *(holder("alice", SCOPES[name], f"{name} by token", rescoped=True) for name in RESCOPED),
+    application_credential(OWNER, "alice", "direct by application credential"),
+    trust(OWNER, "alice", "trent", "direct", "direct by trust", impersonation=False, **ROLE),
+    trust(OWNER, "alice", "trent", "direct", "direct by impersonation", impersonation=True, **ROLE),
+    holder("olga", SCOPES["direct"], "olga by password"),
+    access_token("olga by password", "olga", "direct", ["member"], "olga by access token"),
+    ec2_credential(OWNER, "alice", "direct", "direct by EC2 credential"),
 ]
 
 
@@ -58,7 +86,7 @@ def delete(path, **more):
 
 def things():
     for kind, name in (
-        ("users", "alice"),
+        *(("users", name) for name in ("alice", "trent", "olga")),
         *(("projects", name) for name in ("direct", "above", "below", "beach")),
         *(("domains", name) for name in ("home", "land", "isle")),
     ):
@@ -107,11 +135,26 @@ def groups():
 
 
 def revocations():
-    for whole in ("unscoped by password", "direct by password", "direct by token", "land by token", "system by password"):
+    for whole in (holder["name"] for holder in HOLDERS if holder["name"].startswith(("unscoped", "direct", "land", "system"))):
         yield f"token {whole}: revoke", [delete("auth/tokens", subject=whole)]
+
+
+def delegations():
+    by_owner = {"as": OWNER}
+    for name in ("direct by trust", "direct by impersonation"):
+        yield f"{name}: delete the trust", [delete("OS-TRUST/trusts/{%s}" % name, **by_owner)]
+    name = "direct by application credential"
+    yield f"{name}: delete it", [delete("users/{alice}/application_credentials/{%s}" % name, **by_owner)]
+    name = "olga by access token"
+    yield f"{name}: delete the consumer", [delete("OS-OAUTH1/consumers/{consumer of %s}" % name)]
+    path = "users/{olga}/OS-OAUTH1/access_tokens/{access of %s}" % name
+    yield f"{name}: delete it", [{**delete(path), "as": "olga by password"}]
+    path = "projects/{direct}/users/{olga}/roles/{member}"
+    yield f"{name}: delete the grant", [delete(path)]
+    yield "direct by EC2 credential: delete it", [delete("credentials/{direct by EC2 credential}", **by_owner)]
 
 
 def events():
     yield "nothing", []
-    for source in (things, passwords, roles, groups, revocations):
+    for source in (things, passwords, roles, groups, revocations, delegations):
         yield from source()

@@ -10,7 +10,7 @@ use crate::world::{World, on_project, subject};
 use futures_util::future::join_all;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sec_26_every_answer_is_about_the_token_that_was_asked_about() {
+async fn sec_26_concurrent_answers_are_about_the_right_token() {
     let world = World::new().await;
     let mut tokens = Vec::new();
     for (user, project) in [
@@ -26,7 +26,7 @@ async fn sec_26_every_answer_is_about_the_token_that_was_asked_about() {
             tokens.push((token, answer.created()));
         }
     }
-    // By both nodes; as many at a time as one connection serves in time.
+    // On both nodes; as many at a time as one connection can serve within the timeout.
     let admins = world.admins();
     let questions: Vec<_> = (0..tokens.len())
         .map(|n| {
@@ -51,7 +51,7 @@ async fn sec_26_every_answer_is_about_the_token_that_was_asked_about() {
     }
 }
 
-/// A request of one of many kinds, good and bad.
+/// One of many kinds of request, valid and invalid.
 async fn any(session: Session, n: usize, user: String) {
     let path = match n % 7 {
         0 => "/v3/auth/projects".to_owned(),
@@ -71,7 +71,7 @@ async fn any(session: Session, n: usize, user: String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sec_71_no_connection_is_lost_by_any_request_or_client_that_leaves() {
+async fn sec_71_no_request_and_no_disconnect_leaks_a_connection() {
     let world = World::new().await;
     let sessions = [
         world.admin.clone(),
@@ -82,7 +82,7 @@ async fn sec_71_no_connection_is_lost_by_any_request_or_client_that_leaves() {
         let asked = (0..100).map(|n| {
             let session = sessions[n % sessions.len()].clone();
             let request = any(session, round * 100 + n, world.bob.clone());
-            // Every third client hangs up, each at another moment.
+            // Every third client disconnects, each at a different moment.
             let patience = if n % 3 == 0 {
                 Duration::from_micros(37 * n as u64)
             } else {

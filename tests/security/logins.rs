@@ -2,7 +2,7 @@
 
 use keystone::Settings;
 use keystone::storage::sql;
-use keystone_testkit::{Answer, Session};
+use keystone_testkit::{Answer, Session, passcode};
 use serde_json::{Map, Value, json};
 
 use crate::world::{World, on_project, subject};
@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 const REFUSED: &str = "The request you have made requires authentication.";
 
 #[tokio::test]
-async fn sec_01_a_very_long_password_is_a_wrong_one() {
+async fn sec_01_a_very_long_password_is_refused_as_a_wrong_one() {
     let world = World::new().await;
     for length in [4097, 5_000, 100_000] {
         let password = "A".repeat(length);
@@ -37,7 +37,7 @@ async fn one_at_a_time() -> World {
     World::with(settings).await
 }
 
-/// How many of eight logins at the same time were turned away because passwords were being hashed.
+/// How many of eight concurrent logins are refused because other passwords are being hashed.
 async fn turned_away(world: &World, user: &Value, password: &str) -> usize {
     let nobody = world.cloud.nobody();
     let answers = join_all((0..8).map(|_| nobody.log_in(user, password, &Value::Null))).await;
@@ -62,9 +62,9 @@ async fn sec_01_a_password_over_the_limit_is_never_hashed() {
     }
 }
 
-/// Most requests of that client are rejected, whatever user they name; those of others are not.
+/// The server rejects most requests of that client, whatever user they name, and none of others.
 #[tokio::test]
-async fn a_client_with_many_connections_keeps_nobody_else_out() {
+async fn a_client_with_many_connections_does_not_block_logins_of_others() {
     let mut settings = Settings::default();
     settings.identity.passwords.threads = 1;
     settings.identity.passwords.queue = 4;
@@ -93,7 +93,7 @@ async fn a_client_with_many_connections_keeps_nobody_else_out() {
 }
 
 #[tokio::test]
-async fn sec_37_an_unknown_user_costs_the_hash_that_a_known_one_does() {
+async fn sec_37_a_login_of_an_unknown_user_hashes_like_one_of_a_known_user() {
     let world = one_at_a_time().await;
     let fields =
         json!({ "name": "closed", "domain_id": "default", "password": "x", "enabled": false });
@@ -116,7 +116,7 @@ async fn sec_37_an_unknown_user_costs_the_hash_that_a_known_one_does() {
 }
 
 #[tokio::test]
-async fn sec_19_an_empty_or_missing_password_is_no_login() {
+async fn sec_19_an_empty_or_missing_password_is_refused() {
     let world = World::new().await;
     let fields = json!({ "name": "keyless", "domain_id": "default" });
     world.make("/v3/users", "user", &fields).await;
@@ -141,7 +141,7 @@ fn lockout(attempts: i64) -> Settings {
 }
 
 #[tokio::test]
-async fn sec_27_a_method_named_fifty_times_is_worked_once() {
+async fn sec_27_a_method_that_is_named_fifty_times_runs_once() {
     let world = World::with(lockout(2)).await;
     let log_in = async |password: &str| {
         let user = json!({ "id": world.bob, "password": password });
@@ -159,7 +159,7 @@ async fn sec_27_a_method_named_fifty_times_is_worked_once() {
 }
 
 #[tokio::test]
-async fn sec_44_a_locked_account_answers_like_one_that_is_not_there() {
+async fn sec_44_a_locked_account_answers_like_a_missing_one() {
     let world = World::with(lockout(2)).await;
     for _ in 0..2 {
         world
@@ -186,7 +186,7 @@ async fn sec_44_a_locked_account_answers_like_one_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn sec_56_no_password_is_cut() {
+async fn sec_56_every_byte_of_a_new_password_counts() {
     use keystone::identity::password::Algorithm;
     for algorithm in [
         Algorithm::Argon2id,
@@ -217,7 +217,7 @@ async fn sec_56_no_password_is_cut() {
 }
 
 #[tokio::test]
-async fn sec_56_a_hash_of_a_cut_password_verifies_as_it_did_in_python() {
+async fn sec_56_a_hash_that_python_made_of_a_cut_password_still_verifies() {
     let world = World::new().await;
     // Made by Python Keystone of `r` 73 times.
     sql("UPDATE password SET password_hash = ? \
@@ -235,7 +235,7 @@ async fn sec_56_a_hash_of_a_cut_password_verifies_as_it_did_in_python() {
 }
 
 #[tokio::test]
-async fn sec_65_rules_of_unknown_methods_do_not_open_a_way_around_the_others() {
+async fn sec_65_a_rule_with_an_unknown_method_does_not_bypass_the_other_rules() {
     let mut settings = Settings::default();
     settings.auth.methods.push("totp".to_owned());
     let world = World::with(settings).await;
@@ -253,13 +253,13 @@ async fn sec_65_rules_of_unknown_methods_do_not_open_a_way_around_the_others() {
     assert_eq!(answer.header("x-subject-token"), None);
     let body = answer.with(401);
     assert_eq!(body["required_auth_methods"], json!([["password", "totp"]]));
-    // The documented way out of rules that nobody can meet: they do not count.
+    // Keystone documents that rules which no login can meet do not count.
     set(json!([["foo", "bar"]])).await;
     world.try_login("bob", "bob", &Value::Null).await.created();
 }
 
 #[tokio::test]
-async fn sec_66_all_methods_of_a_login_are_one_users() {
+async fn sec_66_all_methods_of_a_login_must_be_of_one_user() {
     let world = World::new().await;
     let bob = world.on("bob", &world.p1).await;
     let log_in = async |token: &str, order: [&str; 2]| {
@@ -284,5 +284,37 @@ async fn sec_66_all_methods_of_a_login_are_one_users() {
         let token = subject(&log_in(alice.token(), order).await);
         let body = world.admin.validate(&token).await.ok();
         assert_eq!(body["token"]["user"]["id"], json!(world.alice));
+    }
+}
+
+#[tokio::test]
+async fn sec_66_a_password_and_a_one_time_password_are_one_users() {
+    let mut settings = Settings::default();
+    settings.auth.methods.push("totp".to_owned());
+    let world = World::with(settings).await;
+    let seeds = [
+        (&world.alice, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"),
+        (&world.bob, "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U"),
+    ];
+    for (user, seed) in seeds {
+        let fields = json!({ "type": "totp", "user_id": user, "blob": seed });
+        world.make("/v3/credentials", "credential", &fields).await;
+    }
+    for (user, seed) in seeds {
+        let code = passcode(seed, world.cloud.now());
+        for order in [["password", "totp"], ["totp", "password"]] {
+            let identity = json!({
+                "methods": order,
+                "password": { "user": { "id": world.alice, "password": "alice" } },
+                "totp": { "user": { "id": user, "passcode": code } },
+            });
+            let auth = json!({ "auth": { "identity": identity } });
+            let answer = world.cloud.nobody().post("/v3/auth/tokens", &auth).await;
+            if *user == world.alice {
+                assert_eq!(answer.created()["token"]["user"]["id"], json!(world.alice));
+            } else {
+                assert_eq!(answer.refused(401), REFUSED, "{order:?}");
+            }
+        }
     }
 }

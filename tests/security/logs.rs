@@ -1,4 +1,4 @@
-//! The log: which facts it has, and that it has no secrets.
+//! The log has what an operator needs, and no secrets.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::world::{World, on_project};
 
-/// The log of this thread, which is all of a test's.
+/// The log of this thread, on which the whole test runs.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -49,7 +49,7 @@ impl Write for Log {
 }
 
 #[tokio::test]
-async fn sec_10_bad_tokens_leave_little_in_the_log() {
+async fn sec_10_a_bad_token_is_logged_in_one_short_line() {
     let world = World::new().await;
     let (log, _guard) = Log::start("info");
     let old = world.on("bob", &world.p1).await;
@@ -81,7 +81,7 @@ async fn sec_10_bad_tokens_leave_little_in_the_log() {
 }
 
 #[tokio::test]
-async fn sec_15_no_secret_is_ever_logged() {
+async fn sec_15_no_secret_is_logged() {
     let settings = Settings::default();
     let (log, _guard) = Log::start("trace");
     let world = World::with(settings).await;
@@ -212,7 +212,7 @@ fn long_requests(x: &str) -> Vec<Request<Body>> {
 }
 
 #[tokio::test]
-async fn sec_10_of_what_clients_write_the_log_repeats_little() {
+async fn sec_10_the_log_repeats_only_the_beginning_of_what_clients_send() {
     let world = World::new().await;
     let huge = "x".repeat(60_000);
     for level in ["info", "debug"] {
@@ -232,7 +232,7 @@ async fn sec_10_of_what_clients_write_the_log_repeats_little() {
     }
 }
 
-/// Requests of all kinds to a server whose tables are gone: each is a 500, and says no more.
+/// Requests of all kinds to a server whose tables are gone: each answer is a 500 without details.
 async fn break_and_ask(world: &World, bob: &keystone_testkit::Session) {
     let db = world.cloud.keystone.db();
     for broken in ["DROP TABLE password", "DROP TABLE revocation_event"] {

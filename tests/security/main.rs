@@ -1,6 +1,8 @@
 //! Published weaknesses of Keystone as tests, each named after its row of README.md.
 
+mod application_credentials;
 mod credentials;
+mod ec2;
 mod endings;
 mod grants;
 mod input;
@@ -10,7 +12,10 @@ mod load;
 mod logins;
 mod logs;
 mod matrix;
+mod oauth1;
+mod proxies;
 mod snapshot;
 mod suites;
 mod tokens;
+mod trusts;
 mod world;

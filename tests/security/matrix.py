@@ -211,7 +211,7 @@ def bind(value, binding):
 
 
 def questions():
-    """Each question once, although a binding may change nothing about it."""
+    """Each request once, although a binding may not change it."""
     asked = {}
     for method, path, body in templates():
         for binding in BINDINGS:

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::known_differences;
 use crate::suites::{Holder, Question, Recording, Stage};
 
-/// A question, and an answer for each holder.
+/// A request, and the answer that each holder of a token gets.
 #[derive(Debug, Deserialize)]
 struct Row {
     #[serde(flatten)]
@@ -32,7 +32,7 @@ fn outcome(question: &Question, answer: &Answer) -> String {
     }
 }
 
-/// Asks everything for one holder; tells what differs.
+/// Sends every request as one holder; returns what differs.
 async fn differences(stage: &mut Stage, recording: &Recording<Row>, place: usize) -> Vec<String> {
     let holder = &recording.holders[place];
     stage.take_part(holder);
@@ -63,7 +63,7 @@ async fn differences(stage: &mut Stage, recording: &Recording<Row>, place: usize
 }
 
 impl Stage {
-    /// Lets `me`, `mine` and `token` stand for what is the holder's.
+    /// Lets `me`, `mine` and `token` name what belongs to the holder.
     fn take_part(&mut self, holder: &Holder) {
         let credential = self.ids[&format!("{}s", holder.user)].clone();
         let user = self.ids[&holder.user].clone();

@@ -1,5 +1,10 @@
 """The cloud of the generated suites, and the ways in which its people hold tokens."""
 
+import base64
+import hashlib
+import hmac
+import json
+
 PASSWORD = "secret"
 
 
@@ -37,7 +42,123 @@ SYSTEM = {"system": {"all": True}}
 UNSCOPED = "unscoped"
 
 
+def log_in(who, scope):
+    """The request of a login by password."""
+    identity = {"methods": ["password"], "password": {"user": {"id": "{%s}" % who, "password": PASSWORD}}}
+    return authenticate(identity, scope)
+
+
+def exchange(scope):
+    """The request that exchanges the holder's token for another one."""
+    return authenticate({"methods": ["token"], "token": {"id": "{token}"}}, scope)
+
+
+def authenticate(identity, scope=None):
+    auth = {"identity": identity} if scope is None else {"identity": identity, "scope": scope}
+    return {"method": "POST", "path": "/v3/auth/tokens", "body": {"auth": auth}, "as": "nobody"}
+
+
 def holder(who, scope, name, rescoped=False):
-    """A token: of whom, for which scope, by password or with an unscoped token. Another kind of token is another field
-    here, and a way to get it in record.py and suites.rs."""
-    return {"name": name, "user": who, "scope": scope, "rescoped": rescoped}
+    """A token of a user for a scope, by password or by exchange of an unscoped token."""
+    return holder_by(who, name, *([log_in(who, UNSCOPED), exchange(scope)] if rescoped else [log_in(who, scope)]))
+
+
+def holder_by(who, name, *steps):
+    """A token of a user that these requests give: the last `X-Subject-Token` among their answers. A request can have
+    `headers`; `as` names another holder or `self`, whose token so far it sends; `save` names the id of the created
+    resource, or is an object of names and the paths of values in the answer. `{token}` is the token so far, `{now}` the
+    time in seconds."""
+    return {"name": name, "user": who, "steps": list(steps)}
+
+
+def application_credential(owner, who, name, **fields):
+    """A token of an application credential, which the user creates with the token of `owner`."""
+    secret = "secret of " + name
+    fields = {"name": name, "secret": secret, **fields}
+    path = "/v3/users/{%s}/application_credentials" % who
+    create = {"method": "POST", "path": path, "body": {"application_credential": fields}, "as": owner, "save": name}
+    identity = {
+        "methods": ["application_credential"],
+        "application_credential": {"id": "{%s}" % name, "secret": secret},
+    }
+    return holder_by(who, name, create, authenticate(identity))
+
+
+def trust(owner, trustor, trustee, project, name, **fields):
+    """A token of a trust, which the trustor creates with the token of `owner`."""
+    fields = {
+        "trustor_user_id": "{%s}" % trustor,
+        "trustee_user_id": "{%s}" % trustee,
+        "project_id": "{%s}" % project,
+        **fields,
+    }
+    create = {"method": "POST", "path": "/v3/OS-TRUST/trusts", "body": {"trust": fields}, "as": owner, "save": name}
+    return holder_by(trustee, name, create, log_in(trustee, {"OS-TRUST:trust": {"id": "{%s}" % name}}))
+
+
+def access_token(owner, who, project, roles, name):
+    """A token of OAuth1, which the user authorises with the token of `owner`; its signatures are the secrets themselves."""
+    consumer, request, access = (f"{what} of {name}" for what in ("consumer", "request", "access"))
+
+    def signed(path, key="", **more):
+        secrets = "%s&%s" % ("{secret of %s}" % consumer, "{secret of %s}" % key if key else "")
+        fields = {
+            "oauth_consumer_key": "{%s}" % consumer,
+            "oauth_signature_method": "PLAINTEXT",
+            "oauth_signature": secrets.replace("&", "%26"),
+            "oauth_timestamp": "{now}",
+            "oauth_nonce": "0" * 32,
+            "oauth_version": "1.0",
+            **({"oauth_token": "{%s}" % key} if key else {}),
+            **more,
+        }
+        header = "OAuth " + ", ".join(f'{field}="{value}"' for field, value in fields.items())
+        return {"method": "POST", "path": path, "headers": {"Authorization": header}, "as": "nobody"}
+
+    def kept(what):
+        return {"save": {what: "oauth_token", f"secret of {what}": "oauth_token_secret"}}
+
+    requested = {**signed("/v3/OS-OAUTH1/request_token", oauth_callback="oob"), **kept(request)}
+    requested["headers"]["Requested-Project-Id"] = "{%s}" % project
+    return holder_by(
+        who,
+        name,
+        {
+            **post("OS-OAUTH1/consumers", consumer),
+            "save": {consumer: "consumer/id", f"secret of {consumer}": "consumer/secret"},
+        },
+        requested,
+        {
+            **put("OS-OAUTH1/authorize/{%s}" % request, {"roles": [{"id": "{%s}" % role} for role in roles]}),
+            "as": owner,
+            "save": {f"verifier of {name}": "token/oauth_verifier"},
+        },
+        {
+            **signed("/v3/OS-OAUTH1/access_token", request, oauth_verifier="{verifier of %s}" % name),
+            **kept(access),
+        },
+        {
+            **signed("/v3/auth/tokens", access),
+            "body": {"auth": {"identity": {"methods": ["oauth1"], "oauth1": {}}}},
+        },
+    )
+
+
+def ec2_credential(owner, who, project, name):
+    """A token of an EC2 credential, which the user creates with the token of `owner`. Its signature has no timestamp, and
+    is therefore valid forever."""
+    access, secret = name.replace(" ", "-"), "secret of " + name
+    blob = json.dumps({"access": access, "secret": secret})
+    fields = {"type": "ec2", "blob": blob, "user_id": "{%s}" % who, "project_id": "{%s}" % project}
+    params = {"AWSAccessKeyId": access, "SignatureMethod": "HmacSHA256", "SignatureVersion": "2"}
+    query = "&".join(f"{field}={value}" for field, value in sorted(params.items()))
+    signed = f"GET\ncloud.test\n/\n{query}".encode()
+    signature = base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode()
+    request = {"host": "cloud.test", "verb": "GET", "path": "/", "params": params}
+    credentials = {"access": access, "signature": signature, **request}
+    return holder_by(
+        who,
+        name,
+        {**post("credentials", name, **fields), "as": owner},
+        {"method": "POST", "path": "/v3/ec2tokens", "body": {"credentials": credentials}, "as": "admin"},
+    )

@@ -1,9 +1,11 @@
-"""Asks Python Keystone the generated questions, each of a database as the cast left it."""
+"""Sends the generated requests to Python Keystone, each with the database as the cast left it."""
 
 import json
 import pathlib
 import subprocess
 import sys
+import time
+import urllib.parse
 
 import lifecycle
 import matrix
@@ -14,7 +16,7 @@ HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "parity"), str(HERE.parent / "swap")]
 import record as parity  # noqa: E402
 
-# Nothing is kept from one request to the next: the database is put back behind Keystone's back.
+# Keystone must cache nothing, because the database is restored without its knowledge.
 OPTIONS = {
     "cache": {"enabled": "true", "backend": "dogpile.cache.null"},
     "identity": {"password_hash_rounds": 4},
@@ -23,7 +25,7 @@ OPTIONS = {
 
 
 class Restorer:
-    """Puts every table back in one go, with a client that stays."""
+    """Restores every table in one go, over a connection that stays open."""
 
     def __init__(self, client):
         self.process = subprocess.Popen(
@@ -63,30 +65,42 @@ class Cloud:
         for step in cast:
             self.make(step)
         for holder in holders:
-            self.tokens[holder["name"]] = self.log_in(holder)
+            self.log_in(holder)
         self.restorer = Restorer(stage.client)
 
-    def make(self, step):
-        answer = self.ask("admin", step)
+    def make(self, step, holder=None):
+        who = step.get("as", "admin")
+        answer = self.ask(holder if who == "self" else who, step)
         if answer.status >= 300:
             raise SystemExit(f"{step}: {answer}")
         if "save" in step:
+            self.save(step["save"], answer)
+        return answer
+
+    def save(self, names, answer):
+        if isinstance(names, str):
             made = next(iter(answer.json.values()))
-            self.ids[step["save"]] = (made[0] if isinstance(made, list) else made)["id"]
+            self.ids[names] = (made[0] if isinstance(made, list) else made)["id"]
+            return
+        values = answer.json if answer.text.startswith("{") else dict(urllib.parse.parse_qsl(answer.text))
+        for name, path in names.items():
+            self.ids[name] = parity.at(values, path)
 
     def log_in(self, holder):
-        scope = self.fill(holder["scope"])
-        who = {"user": {"id": self.ids[holder["user"]], "password": people.PASSWORD}}
-        first = people.UNSCOPED if holder["rescoped"] else scope
-        token, _ = wire.token(self.url, wire.auth({"methods": ["password"], "password": who}, first))
-        return wire.token(self.url, wire.rescope(token, scope))[0] if holder["rescoped"] else token
+        for step in holder["steps"]:
+            answer = self.make(step, holder["name"])
+            if token := answer.header("x-subject-token"):
+                self.tokens[holder["name"]] = self.ids["token"] = token
 
     def client(self, who="admin"):
         return wire.Client(self.url, self.tokens[who])
 
     def ask(self, who, step):
         subject = {"self": who}.get(step.get("subject"), step.get("subject"))
-        headers = {"Host": parity.HOST, **({"X-Subject-Token": self.tokens[subject]} if subject else {})}
+        self.ids["now"] = str(int(time.time()))
+        headers = {"Host": parity.HOST, **self.fill(step.get("headers", {}))}
+        if subject:
+            headers["X-Subject-Token"] = self.tokens[subject]
         path = self.fill(step["path"])
         return self.client(who)(step["method"], path, self.fill(step.get("body")), headers=headers)
 
@@ -94,16 +108,16 @@ class Cloud:
         return parity.filled(value, self.ids)
 
     def state(self, holder):
-        """Whether a token is good for asking about itself."""
-        answer = self.ask(holder, {"method": "GET", "path": "/v3/auth/tokens", "subject": holder})
-        return {200: "lives", 401: "ended", 404: "ended"}[answer.status]
+        """Whether a token is valid for an administrator: not every token may validate itself."""
+        answer = self.ask("admin", {"method": "GET", "path": "/v3/auth/tokens", "subject": holder})
+        return {200: "lives", 404: "ended"}.get(answer.status, str(answer.status))
 
     def restore(self):
         self.restorer.restore()
         self.forget()
 
     def forget(self):
-        """Until it has accepted a token, Keystone's thread still knows what its previous request has read."""
+        """Makes Keystone's thread forget what its previous request read, which it does when it accepts a token."""
         self.client().get("/v3/regions")
 
     def outcome(self, who, question):

@@ -64,7 +64,7 @@ async fn run(tx: &mut Tx, text: &'static str) {
     done.unwrap_or_else(|error| panic!("{text}: {error}"));
 }
 
-/// The names come from the database itself.
+/// The text of a statement; its names come from the database itself.
 fn literal(text: String) -> &'static str {
     Box::leak(text.into_boxed_str())
 }

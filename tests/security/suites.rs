@@ -6,11 +6,12 @@ use axum::body::Body;
 use axum::http::Request;
 use keystone_testkit::{Answer, Cloud, Ids, Session, fill, fill_text};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::snapshot::Snapshot;
 
-const PASSWORD: &str = "secret";
+/// The time of the cloud, in seconds.
+const NOW: &str = "1767268800";
 
 /// A file that `record` made.
 #[derive(Debug, Deserialize)]
@@ -26,23 +27,34 @@ pub(crate) struct Question {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) body: Option<Value>,
-    /// Whose token it is about.
+    /// The holder of the token that the request is about.
     pub(crate) subject: Option<String>,
     #[serde(rename = "as")]
     pub(crate) who: Option<String>,
-    save: Option<String>,
+    #[serde(default)]
+    headers: HashMap<String, String>,
+    save: Option<Save>,
 }
 
-/// A token and the way to it.
+/// A token, and the requests that give it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Holder {
     pub(crate) name: String,
     pub(crate) user: String,
-    scope: Value,
-    rescoped: bool,
+    steps: Vec<Question>,
 }
 
-/// The cloud of a recording, with a token for everybody.
+/// What a recording keeps of an answer.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Save {
+    /// The id of the created resource.
+    Id(String),
+    /// Values at these paths, by name.
+    Values(HashMap<String, String>),
+}
+
+/// The cloud of a recording, with a token for each holder.
 pub(crate) struct Stage {
     /// The nodes.
     pub(crate) nodes: [Cloud; 2],
@@ -58,48 +70,57 @@ impl Stage {
         let mut stage = Self {
             snapshot: Snapshot::default(),
             nodes: [cloud.clone(), cloud.neighbour().await],
-            ids: HashMap::new(),
+            ids: HashMap::from([("now".to_owned(), NOW.to_owned())]),
             tokens: HashMap::from([("admin".to_owned(), admin.token().to_owned())]),
         };
         for role in ["admin", "manager", "member", "reader"] {
             stage.ids.insert(role.to_owned(), cloud.role(role).await);
         }
         for step in &recording.cast {
-            let answer = stage.ask(&stage.nodes[0], "admin", step).await;
-            assert!(answer.status < 300, "{step:?}: {}", answer.body);
-            if let Some(name) = &step.save {
-                stage.ids.insert(name.clone(), id_of(&answer.body));
-            }
+            stage.make(step, "admin").await;
         }
-        for holder in &recording.holders {
-            let token = stage.log_in(holder).await;
-            stage.tokens.insert(holder.name.clone(), token);
+        for Holder { name, steps, .. } in &recording.holders {
+            for step in steps {
+                let answer = stage.make(step, name).await;
+                if let Some(token) = answer.header("x-subject-token") {
+                    stage.ids.insert("token".to_owned(), token.to_owned());
+                    stage.tokens.insert(name.clone(), token.to_owned());
+                }
+            }
         }
         stage.snapshot = Snapshot::take(cloud.keystone.db()).await;
         stage
     }
 
-    async fn log_in(&self, holder: &Holder) -> String {
-        let nobody = self.nodes[0].nobody();
-        let scope = fill(&holder.scope, &self.ids);
-        let unscoped = json!("unscoped");
-        let user = json!({ "id": self.ids[&holder.user] });
-        let first = if holder.rescoped { &unscoped } else { &scope };
-        let token = token_of(&nobody.log_in(&user, PASSWORD, first).await);
-        if !holder.rescoped {
-            return token;
+    /// Sends a request of the recording that creates something, for `holder` where it is its own.
+    async fn make(&mut self, step: &Question, holder: &str) -> Answer {
+        let who = step.who.as_deref().unwrap_or("admin");
+        let who = if who == "self" { holder } else { who };
+        let answer = self.ask(&self.nodes[0], who, step).await;
+        assert!(answer.status < 300, "{step:?}: {}", answer.body);
+        match &step.save {
+            Some(Save::Id(name)) => {
+                self.ids.insert(name.clone(), id_of(&answer.body));
+            }
+            Some(Save::Values(paths)) => {
+                for (name, path) in paths {
+                    self.ids.insert(name.clone(), value_at(&answer.body, path));
+                }
+            }
+            None => {}
         }
-        let identity = json!({ "methods": ["token"], "token": { "id": token } });
-        let auth = json!({ "auth": { "identity": identity, "scope": scope } });
-        token_of(&nobody.post("/v3/auth/tokens", &auth).await)
+        answer
     }
 
-    /// The answer of a node to somebody.
+    /// The answer of a node to a holder.
     pub(crate) async fn ask(&self, node: &Cloud, who: &str, question: &Question) -> Answer {
         let path = fill_text(&question.path, &self.ids);
         let mut request = Request::builder()
             .method(question.method.as_str())
             .uri(path);
+        for (name, value) in &question.headers {
+            request = request.header(name, fill_text(value, &self.ids));
+        }
         if let Some(subject) = &question.subject {
             let name = if subject == "self" { who } else { subject };
             request = request.header("x-subject-token", &self.tokens[name]);
@@ -117,7 +138,7 @@ impl Stage {
         self.session(node, who).send(request).await
     }
 
-    /// Somebody at a node.
+    /// A holder at a node.
     pub(crate) fn session(&self, node: &Cloud, who: &str) -> Session {
         match self.tokens.get(who) {
             Some(token) => node.nobody().with_token(token),
@@ -131,17 +152,25 @@ impl Stage {
     }
 }
 
-fn token_of(answer: &Answer) -> String {
-    assert_eq!(answer.status, 201, "{}", answer.body);
-    let token = answer.header("x-subject-token");
-    token.expect("a new token is in a header").to_owned()
+/// The text at a path in an answer of JSON, or in a form.
+fn value_at(body: &Value, path: &str) -> String {
+    let found = match body {
+        Value::String(form) => form_urlencoded::parse(form.as_bytes())
+            .find(|(name, _)| name == path)
+            .map(|(_, value)| value.into_owned()),
+        body => body
+            .pointer(&format!("/{path}"))
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+    };
+    found.unwrap_or_else(|| panic!("{path} in {body}"))
 }
 
-/// The id of what was made, alone in its envelope or the first of a list.
+/// The id of the created resource, which is alone in its envelope or the first of a list.
 fn id_of(body: &Value) -> String {
     let made = body.as_object().and_then(|body| body.values().next());
-    let made = made.expect("what was made is in an envelope");
+    let made = made.expect("a created resource is in an envelope");
     let made = made.as_array().map_or(made, |list| &list[0]);
     let id = made["id"].as_str();
-    id.expect("what was made has an id").to_owned()
+    id.expect("a created resource has an id").to_owned()
 }

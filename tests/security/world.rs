@@ -1,4 +1,4 @@
-//! The cloud and the people of these tests: `alice` is a member on two projects, `bob` a member and
+//! The cloud and the users of these tests: `alice` is a member on two projects, `bob` a member and
 //! `eve` a reader on the first.
 
 use keystone::Settings;
@@ -24,7 +24,7 @@ impl World {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
-        // Every test holds this future: it had better be small.
+        // Every test holds this future, so it is boxed to stay small.
         Box::pin(Self::build(settings)).await
     }
 
@@ -55,7 +55,7 @@ impl World {
         }
     }
 
-    /// A user on a project; passwords are names.
+    /// A session of a user on a project; the password is the name.
     pub(crate) async fn on(&self, user: &str, project: &str) -> Session {
         self.cloud.session(user, user, &on_project(project)).await
     }
@@ -64,7 +64,7 @@ impl World {
         self.cloud.session(user, user, &json!("unscoped")).await
     }
 
-    /// What a login of a user of the default domain answers.
+    /// The answer to a login of a user of the default domain.
     pub(crate) async fn try_login(&self, user: &str, password: &str, scope: &Value) -> Answer {
         let user = json!({ "name": user, "domain": { "id": "default" } });
         self.cloud.nobody().log_in(&user, password, scope).await
@@ -82,7 +82,7 @@ impl World {
             .await
     }
 
-    /// Every node must accept the token: this is also what makes nodes remember it, if they do.
+    /// Asserts that every node accepts the token. A node with a cache would remember it from here on.
     pub(crate) async fn lives(&self, token: &str) {
         for admin in self.admins() {
             admin.validate(token).await.ok();
@@ -91,7 +91,7 @@ impl World {
         }
     }
 
-    /// No node accepts the token, whoever asks about it or uses it.
+    /// Asserts that no node accepts the token, whether it is validated or used.
     pub(crate) async fn gone(&self, token: &str) {
         // The other node first: it did not see the write that ended the token.
         for admin in self.admins().into_iter().rev() {
@@ -115,7 +115,7 @@ impl World {
         self.admin.patch(path, &json!({ kind: change })).await.ok();
     }
 
-    /// Creates something; gives its id.
+    /// Creates a resource; returns its id.
     pub(crate) async fn make(&self, path: &str, kind: &str, fields: &Value) -> String {
         let body = self.admin.post(path, &json!({ kind: fields })).await;
         text(&body.created()[kind]["id"])

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::Call;
 use crate::injection::{World, names};
 
-/// Somebody who may do little, what is theirs, and what is not.
+/// A caller with few rights, what the caller owns, and what others own.
 struct Caller {
     session: Session,
     own: fn(&World, &str) -> String,
 }
 
-/// The attributes that rules read which can be spelled in more than one way.
+/// The attributes that rules read and that can be spelled in more than one way.
 fn attributes() -> BTreeSet<String> {
     let names = names();
     let last = names.iter().filter_map(|name| name.rsplit('.').next());
@@ -24,7 +24,7 @@ fn attributes() -> BTreeSet<String> {
         .collect()
 }
 
-/// Where the attributes in question stand in a body.
+/// The member of a body that has the attributes.
 fn member(body: &Value) -> Option<String> {
     let mut members = body.as_object()?.iter();
     members.find_map(|(name, value)| match value {
@@ -48,7 +48,7 @@ fn with(body: &Value, member: &str, attributes: &[(&str, &str)]) -> Value {
     body
 }
 
-/// What a body says of an attribute in all ways that a careless reading would mistake.
+/// Bodies that name an attribute in every way that two readings could understand differently.
 fn bodies(body: &Value, attribute: &str, own: &str, others: &str) -> Vec<Value> {
     let Some(member) = member(body) else {
         return Vec::new();
@@ -73,7 +73,7 @@ fn bodies(body: &Value, attribute: &str, own: &str, others: &str) -> Vec<Value> 
     bodies
 }
 
-/// All that the requests could have changed.
+/// Everything that the requests could have changed.
 async fn stored(admin: &Session) -> Vec<Value> {
     let mut stored = Vec::new();
     for collection in [
@@ -97,7 +97,7 @@ async fn stored(admin: &Session) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn sec_51_no_spelling_of_an_attribute_gets_past_a_rule() {
+async fn sec_51_no_spelling_of_an_attribute_bypasses_a_rule() {
     let world = World::new().await;
     let callers = [
         Caller {

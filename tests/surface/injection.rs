@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 
 use crate::{Call, UNKNOWN};
 
-/// Eve reads on one project; what the calls are about is not hers.
+/// Eve is a reader on one project; the calls are about resources that are not hers.
 pub(crate) struct World {
     pub(crate) cloud: Cloud,
     pub(crate) eve: Session,
     pub(crate) eve_id: String,
     project: String,
-    /// A domain that neither eve nor what the calls are about belongs to.
+    /// A domain that neither eve nor the targets of the calls belong to.
     pub(crate) managed: String,
     victim: Vec<(&'static str, String)>,
 }
@@ -78,7 +78,7 @@ impl World {
         }
     }
 
-    /// Eve as the manager of a domain, which is not the one that the calls are about.
+    /// Eve as the manager of a domain other than that of the targets.
     pub(crate) async fn manager_of_a_domain(&self) -> Session {
         let role = self.cloud.role("manager").await;
         let (domain, eve) = (&self.managed, &self.eve_id);
@@ -94,7 +94,7 @@ impl World {
         found.map_or_else(|| UNKNOWN.to_owned(), |(_, id)| id.clone())
     }
 
-    /// What eve would like a rule to read under this name.
+    /// The value that eve wants a rule to read under this name.
     pub(crate) fn wished(&self, name: &str) -> &str {
         match name {
             "target.role.name" => "reader",
@@ -126,7 +126,7 @@ fn nest(into: &mut Map<String, Value>, name: &str, value: &str) {
         }
         Some((first, rest)) => {
             let inner = into.entry(first).or_insert_with(|| json!({}));
-            // A text with the same name makes way: `project_id` and what is below `project` differ.
+            // A text with the same name is replaced: `project_id` and the attributes of `project` differ.
             if let Value::Object(inner) = inner {
                 nest(inner, rest, value);
             }
@@ -134,7 +134,7 @@ fn nest(into: &mut Map<String, Value>, name: &str, value: &str) {
     }
 }
 
-/// The bodies that say what eve wishes: by flat names, by nested ones, and inside the resource.
+/// The bodies with the values that eve wants: under flat names, under nested ones, and inside the resource.
 fn bodies(world: &World, formed: Option<&Value>) -> Vec<Value> {
     let formed = formed
         .and_then(Value::as_object)
@@ -155,16 +155,16 @@ fn bodies(world: &World, formed: Option<&Value>) -> Vec<Value> {
     vec![flat.into(), nested.into(), inside.into()]
 }
 
-/// How many things an answer shows.
+/// The number of resources in an answer.
 fn shown(answer: &Answer) -> usize {
     let members = answer.body.as_object().into_iter().flatten();
     let lists = members.filter_map(|(_, value)| value.as_array());
     lists.map(Vec::len).sum()
 }
 
-/// What is wrong with the answer to a request that says more than the plain one.
+/// What the answer to a request with additions shows or permits beyond the answer to the plain one.
 fn gained(plain: &Answer, answer: &Answer) -> Option<String> {
-    // A schema may refuse what is not in it; nothing else may change, unless for the worse.
+    // A schema may refuse additions, and the answer may be a refusal; it may not change otherwise.
     let refused = matches!(answer.status, 400 | 403);
     let same = answer.status == plain.status;
     let good = match plain.status {
@@ -209,7 +209,7 @@ async fn sec_51_no_key_of_a_body_or_a_query_changes_a_decision() {
 }
 
 #[tokio::test]
-async fn sec_51_eve_cannot_name_herself_the_owner() {
+async fn sec_51_a_caller_cannot_claim_to_be_the_owner() {
     let world = World::new().await;
     let (eve, eve_id) = (&world.eve, &world.eve_id);
     let alice = world.victim("user_id");

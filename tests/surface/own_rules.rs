@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
-/// A cloud with these rules; the file is there for as long as it is held.
+/// A cloud with these rules; their file is deleted when it is dropped.
 async fn cloud(rules: &Value, mut settings: Settings) -> (Cloud, NamedTempFile) {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(rules.to_string().as_bytes()).unwrap();
@@ -21,7 +21,7 @@ async fn cloud(rules: &Value, mut settings: Settings) -> (Cloud, NamedTempFile) 
     (Cloud::with(settings).await, file)
 }
 
-/// Somebody with a role on a project.
+/// A user with a role on a project.
 async fn person(cloud: &Cloud, name: &str, project: &str, role: &str) -> Session {
     let user = cloud.user(name).await;
     cloud.grant(&user, project, role).await;
@@ -30,7 +30,7 @@ async fn person(cloud: &Cloud, name: &str, project: &str, role: &str) -> Session
 }
 
 #[tokio::test]
-async fn only_the_named_project_is_the_administrators() {
+async fn is_admin_project_is_true_only_for_the_configured_project() {
     let rules = json!({ "identity:list_users": "is_admin_project:True" });
     let mut settings = Settings::default();
     settings.auth.admin_project = Some(("admin".to_owned(), "Default".to_owned()));
@@ -42,7 +42,7 @@ async fn only_the_named_project_is_the_administrators() {
 }
 
 #[tokio::test]
-async fn a_rule_can_stop_what_the_query_asks_for() {
+async fn a_rule_can_read_the_query() {
     let rule = "role:reader and not True:%(filter_attr.is_domain)s";
     let rules = json!({ "identity:list_projects": rule });
     let (cloud, _rules) = cloud(&rules, Settings::default()).await;
@@ -54,7 +54,7 @@ async fn a_rule_can_stop_what_the_query_asks_for() {
 }
 
 #[tokio::test]
-async fn a_rule_can_stop_what_the_body_says() {
+async fn a_rule_can_read_the_body() {
     let rule = "role:admin and not True:%(request_body.project.is_domain)s";
     let rules = json!({ "identity:create_project": rule });
     let (cloud, _rules) = cloud(&rules, Settings::default()).await;
@@ -78,7 +78,7 @@ async fn a_rule_can_read_the_catalog_of_the_token() {
 }
 
 #[tokio::test]
-async fn sec_51_no_header_passes_for_a_credential() {
+async fn sec_51_no_header_sets_a_credential_of_a_rule() {
     let rules = json!({
         "identity:list_users": "service_roles:admin or service_user_id:eve or role:admin",
         "identity:list_domains": "system_scope:all or is_admin:True",
@@ -114,12 +114,12 @@ fn silent() -> (u16, mpsc::UnboundedReceiver<TcpStream>) {
     (port, questions)
 }
 
-/// The threads that rules may wait on, of those that there are for what blocks; the rest is for hashing.
+/// How many of the threads for blocking work may wait for rules; the rest hashes passwords.
 const FOR_RULES: usize = 64;
 const ALL: usize = 72;
 
 #[test]
-fn logins_go_on_while_other_servers_keep_rules_waiting() {
+fn logins_succeed_while_rules_wait_for_other_servers() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(ALL)
@@ -153,7 +153,7 @@ async fn logins_go_on() {
         cloud.admin().await;
     }
     assert_eq!(answered.load(Ordering::Relaxed), 0);
-    // Who hangs up is an answer too: those that wait for a thread have their turn then.
+    // A closed connection is an answer too, after which the next rules get their threads.
     drop((waiting, questions));
     for request in requests {
         request.await.unwrap();

@@ -31,7 +31,7 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The names of rules that stand in the sources as texts.
+/// The names of rules that are literals in the sources.
 fn enforced() -> BTreeSet<String> {
     let mut files = Vec::new();
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
@@ -95,7 +95,7 @@ fn sec_73_every_rule_decides_as_in_keystone() {
                 }
             }
         }
-        // The last digit is filled up with noes.
+        // The last digit is padded with refusals.
         assert!(bits.all(|bit| !bit));
     }
     assert!(

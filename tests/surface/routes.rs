@@ -10,7 +10,7 @@ use crate::{Call, LATER, ROUTES, filled, unknown};
 /// Where the administrator's answer differs from Keystone's, and why.
 const DIFFERENT: [(&str, u16, &str); 0] = [];
 
-/// The page that Keystone's framework answers where it has no route.
+/// Whether an answer is the page of Keystone's framework for a path without a route.
 fn is_unrouted(answer: &Answer) -> bool {
     answer.status == 404
         && answer
@@ -49,7 +49,7 @@ async fn every_route_and_method_is_served() {
         let expected = call.recorded().map_or(200, |[.., status]| status);
         if is_unrouted(&answer) {
             wrong.push(format!("{}: no such route", call.key()));
-        } else if (answer.status == 405) != (expected == 405) {
+        } else if expected != 0 && (answer.status == 405) != (expected == 405) {
             wrong.push(format!("{}: {}, not {expected}", call.key(), answer.status));
         }
     }
@@ -125,7 +125,7 @@ fn covers(template: &str, path: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_family_that_is_served_is_no_longer_listed_as_missing() {
+async fn the_list_of_missing_families_has_no_served_one() {
     let cloud = Cloud::new().await;
     let nobody = cloud.nobody();
     for family in LATER {

@@ -4,14 +4,17 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use keystone_testkit::{ADMIN_PASSWORD, Answer, Cloud, Session};
-use serde_json::json;
+use axum::body::Body;
+use axum::http::Request;
+use keystone::Settings;
+use keystone_testkit::{ADMIN_PASSWORD, Answer, Cloud, OAuthToken, Session, Signer, passcode};
+use serde_json::{Value, json};
 
 use crate::{Call, UNKNOWN};
 use world::World;
 
-/// Listings, with the ids of the world by their names; `+` before those whose rows do not grow.
-const LISTINGS: [&str; 71] = [
+/// Listings, with ids of the world by their names; `+` marks those whose rows do not grow.
+const LISTINGS: [&str; 83] = [
     "/v3/OS-EP-FILTER/endpoint_groups",
     "/v3/OS-EP-FILTER/endpoint_groups?name=eg-x0",
     "/v3/OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/endpoints",
@@ -21,7 +24,12 @@ const LISTINGS: [&str; 71] = [
     "/v3/OS-EP-FILTER/projects/{project_id}/endpoints",
     "/v3/OS-INHERIT/domains/{domain_id}/groups/{group_id}/roles/inherited_to_projects",
     "/v3/OS-INHERIT/domains/{domain_id}/users/{user_id}/roles/inherited_to_projects",
+    "/v3/OS-OAUTH1/consumers",
     "/v3/OS-REVOKE/events",
+    "/v3/OS-TRUST/trusts",
+    "/v3/OS-TRUST/trusts?trustee_user_id={user_id}",
+    "/v3/OS-TRUST/trusts?trustor_user_id={user_id}",
+    "+/v3/OS-TRUST/trusts/{trust_id}/roles",
     "/v3/auth/catalog",
     "/v3/auth/domains",
     "/v3/auth/projects",
@@ -81,30 +89,42 @@ const LISTINGS: [&str; 71] = [
     "/v3/users",
     "/v3/users?name__icontains=x&domain_id={domain_id}",
     "/v3/users?limit=500",
+    "/v3/users/{user_id}/OS-OAUTH1/access_tokens",
+    "/v3/users/{user_id}/OS-OAUTH1/access_tokens/{access_token_id}/roles",
+    "/v3/users/{user_id}/access_rules",
+    "/v3/users/{user_id}/access_rules?service=x",
+    "/v3/users/{user_id}/application_credentials",
+    "/v3/users/{user_id}/application_credentials?name__contains=x",
+    "/v3/users/{user_id}/credentials/OS-EC2",
     "/v3/users/{user_id}/groups",
     "/v3/users/{user_id}/projects",
 ];
 
-/// GETs whose path ends in a word, and which list nothing.
-const NO_LISTING: [&str; 9] = [
+/// GETs whose path ends in a word, but that are no listings.
+const NO_LISTING: [&str; 14] = [
     "/",
     "/v3",
     "/healthcheck",
+    "/v3/OS-OAUTH1/access_token",
+    "/v3/OS-OAUTH1/request_token",
+    "/v3/OS-OAUTH2/token",
     "/v3/OS-SIMPLE-CERT/ca",
     "/v3/OS-SIMPLE-CERT/certificates",
     "/v3/auth/tokens",
     "/v3/auth/tokens/OS-PKI/revoked",
+    "/v3/ec2tokens",
     "/v3/limits/model",
+    "/v3/s3tokens",
     "/v3/users/{user_id}/password",
 ];
 
-/// Answers with one thing, though the path ends in a word.
+/// GETs that answer with one resource, although their path ends in a word.
 const SINGLE: [&str; 2] = [
     "/v3/domains/config/{group}/{option}/default",
     "/v3/endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy",
 ];
 
-/// The longest list in an answer.
+/// The length of the longest list in an answer.
 fn rows(answer: &Answer) -> usize {
     let members = answer.body.as_object().into_iter().flatten();
     let inner = members.flat_map(|(_, member)| {
@@ -231,8 +251,135 @@ async fn tokens_are_issued_and_validated_in_few_statements() {
     }
 }
 
+#[tokio::test]
+async fn tokens_of_oauth1_take_few_statements() {
+    let cloud = Cloud::new().await;
+    let admin = cloud.admin().await;
+    let project = admin.validate(admin.token()).await.ok()["token"]["project"]["id"].clone();
+    let project = project.as_str().unwrap();
+    let (member, reader) = (cloud.role("member").await, cloud.role("reader").await);
+    let consumer = cloud.consumer().await;
+    let (token, asked) = cloud.statements(consumer.request_token(project)).await;
+    let roles = [member.as_str(), &reader];
+    let (verifier, authorized) = cloud.statements(token.authorize(&admin, &roles)).await;
+    let (answer, exchanged) = cloud.statements(consumer.exchange(&token, &verifier)).await;
+    let token = OAuthToken::read(answer);
+    let (answer, entered) = cloud.statements(consumer.log_in(&token)).await;
+    let bearer = admin.with_token(answer.header("x-subject-token").unwrap());
+    answer.created();
+    let own = bearer.about("HEAD", "/v3/auth/tokens?nocatalog", bearer.token());
+    let (answer, own) = cloud.statements(own).await;
+    assert_eq!(answer.status, 200);
+    for (what, statements, most) in [
+        ("a request token", asked, 4),
+        ("an authorization", authorized, 16),
+        ("an access token", exchanged, 5),
+        ("a login", entered, 9),
+        ("a validation of the bearer's own token", own, 8),
+    ] {
+        let count = statements.len();
+        assert!(count <= most, "{what}: {count}\n{}", statements.join("\n"));
+    }
+}
+
+/// The tokens of an application credential and of a trust that delegate these roles of the administrator.
+async fn delegated(cloud: &Cloud, admin: &Session, roles: &[&str]) -> [String; 2] {
+    let owner = admin.validate(admin.token()).await.ok()["token"].clone();
+    let user = owner["user"]["id"].as_str().unwrap();
+    let named: Vec<Value> = roles.iter().map(|role| json!({ "name": role })).collect();
+    let paths = roles.iter().map(|role| format!("/v2.1/{role}"));
+    let access: Vec<Value> = paths
+        .map(|path| json!({ "service": "compute", "method": "GET", "path": path }))
+        .collect();
+    let fields =
+        json!({ "name": roles.join(" "), "secret": "s", "roles": named, "access_rules": access });
+    let path = format!("/v3/users/{user}/application_credentials");
+    let body = json!({ "application_credential": fields });
+    let made = admin.post(&path, &body).await.created();
+    let named_by = json!({ "id": made["application_credential"]["id"], "secret": "s" });
+    let identity =
+        json!({ "methods": ["application_credential"], "application_credential": named_by });
+    let body = json!({ "auth": { "identity": identity } });
+    let issued = cloud.nobody().post("/v3/auth/tokens", &body).await;
+    let of_credential = issued.header("x-subject-token").unwrap().to_owned();
+    issued.created();
+    let name = format!("trustee-{}", roles.len());
+    let fields = json!({ "trustor_user_id": user, "trustee_user_id": cloud.user(&name).await,
+        "project_id": owner["project"]["id"], "impersonation": false, "roles": named });
+    let body = json!({ "trust": fields });
+    let made = admin.post("/v3/OS-TRUST/trusts", &body).await.created();
+    let scope = json!({ "OS-TRUST:trust": { "id": made["trust"]["id"] } });
+    let of_trust = cloud.session(&name, &name, &scope).await;
+    [of_credential, of_trust.token().to_owned()]
+}
+
+#[tokio::test]
+async fn a_delegated_token_is_validated_in_as_many_statements_whatever_it_delegates() {
+    let cloud = Cloud::new().await;
+    let admin = cloud.admin().await;
+    let mut counts = Vec::new();
+    for roles in [&["reader"][..], &["admin", "manager", "member", "reader"]] {
+        for token in delegated(&cloud, &admin, roles).await {
+            let request = Request::get("/v3/auth/tokens")
+                .header("x-subject-token", &token)
+                .header("openstack-identity-access-rules", "1.0");
+            let request = request.body(Body::empty()).unwrap();
+            let (answer, statements) = cloud.statements(admin.send(request)).await;
+            let shown = answer.ok()["token"]["roles"].as_array().unwrap().len();
+            assert_eq!(shown, roles.len());
+            counts.push(statements.len());
+        }
+    }
+    assert_eq!(counts[..2], counts[2..]);
+    assert!(counts.iter().all(|count| *count <= 19), "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_signed_request_is_exchanged_in_few_statements() {
+    let world = World::new().await;
+    let own = world
+        .admin
+        .about("HEAD", "/v3/auth/tokens?nocatalog", world.admin.token());
+    let (_, own) = world.cloud.statements(own).await;
+    let url = world.url("/v3/users/{user_id}/credentials/OS-EC2");
+    let tenant = json!({ "tenant_id": world.url("{project_id}") });
+    let (made, creating) = world
+        .cloud
+        .statements(world.admin.post(&url, &tenant))
+        .await;
+    let keys = made.created()["credential"].clone();
+    let signer = Signer::of(&keys);
+    let one = format!("{url}/{}", keys["access"].as_str().unwrap());
+    let (answer, shown) = world.cloud.statements(world.admin.get(&one)).await;
+    answer.ok();
+    let request = signer.version_2("2099-01-01T00:00:00Z");
+    let (answer, exchanged) = world
+        .cloud
+        .statements(world.admin.exchange("ec2tokens", &request))
+        .await;
+    answer.ok();
+    let (answer, for_s3) = world
+        .cloud
+        .statements(world.admin.exchange("s3tokens", &signer.s3("x")))
+        .await;
+    answer.ok();
+    let (answer, deleted) = world.cloud.statements(world.admin.delete(&one)).await;
+    answer.no_content();
+    for (what, statements, wanted) in [
+        ("creating", creating, 4),
+        ("showing", shown, 4),
+        ("deleting", deleted, 4),
+        // The credential, its project and user, what the user holds, roles, and the catalog.
+        ("a request to EC2", exchanged, 7),
+        ("a request to S3", for_s3, 7),
+    ] {
+        let texts = statements.join("\n");
+        assert_eq!(statements.len() - own.len(), wanted, "{what}\n{texts}");
+    }
+}
+
 /// How many of the statements read a user's row.
-fn loads_of_users(statements: &[String]) -> usize {
+fn reads_of_users(statements: &[String]) -> usize {
     let loads = statements.iter();
     loads
         .filter(|text| text.starts_with("SELECT u.id, u.domain_id, u.extra"))
@@ -259,8 +406,8 @@ async fn a_change_of_a_user_reads_the_row_to_authorise_to_change_and_to_answer()
             .await;
         assert_eq!(answer.status, 200);
         let texts = statements.join("\n");
-        let caller = loads_of_users(&own);
-        assert_eq!(loads_of_users(&statements) - caller, loads, "{texts}");
+        let caller = reads_of_users(&own);
+        assert_eq!(reads_of_users(&statements) - caller, loads, "{texts}");
         assert_eq!(statements.len() - own.len(), total, "{texts}");
     }
 }
@@ -276,5 +423,38 @@ async fn a_login_reads_the_users_row_before_and_after_hashing() {
     let (answer, statements) = world.cloud.statements(login).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
     let texts = statements.join("\n");
-    assert_eq!(loads_of_users(&statements), 2, "{texts}");
+    assert_eq!(reads_of_users(&statements), 2, "{texts}");
+}
+
+#[tokio::test]
+async fn a_one_time_password_takes_one_statement_for_all_secrets() {
+    const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    let mut settings = Settings::default();
+    settings.auth.methods.push("totp".to_owned());
+    let cloud = Cloud::with(settings).await;
+    let (user, admin) = (cloud.user("dora").await, cloud.admin().await);
+    let seed = json!({ "credential": { "type": "totp", "user_id": user, "blob": SEED } });
+    let nobody = cloud.nobody();
+    let mut counts = BTreeSet::new();
+    for more in [1, 5] {
+        for _ in 0..more {
+            admin.post("/v3/credentials", &seed).await.created();
+        }
+        let code = passcode(SEED, cloud.now());
+        let proof = json!({ "user": { "id": user, "passcode": code } });
+        let auth =
+            json!({ "identity": { "methods": ["totp"], "totp": proof }, "scope": "unscoped" });
+        let body = json!({ "auth": auth });
+        let (answer, statements) = cloud
+            .statements(nobody.post("/v3/auth/tokens", &body))
+            .await;
+        answer.created();
+        let texts = statements.join("\n");
+        let of_secrets = statements
+            .iter()
+            .filter(|text| text.contains("FROM credential"));
+        assert_eq!(of_secrets.count(), 1, "{texts}");
+        counts.insert(statements.len());
+    }
+    assert_eq!(counts.len(), 1, "{counts:?}");
 }

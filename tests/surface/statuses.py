@@ -68,7 +68,7 @@ class Client:
         return self.wsgi.open(path, method=method, data=data, headers=headers)
 
     def status(self, *asked):
-        """0 where the connection would be dropped."""
+        """The status, or 0 where Keystone drops the connection."""
         try:
             answer = self.ask(*asked)
         except Exception:

@@ -5,30 +5,53 @@ use keystone_testkit::Cloud;
 use crate::{Call, unknown};
 
 /// The calls that need no token.
-const OPEN: [&str; 8] = [
+const OPEN: [&str; 11] = [
     "GET /",
     "HEAD /",
     "GET /v3",
     "HEAD /v3",
     "GET /healthcheck",
     "HEAD /healthcheck",
-    // Whoever logs in has no token yet: 401, for the password is wrong.
+    // A login needs no token: it is 401 because the password is wrong.
     "POST /v3/auth/tokens",
-    // The old password is what counts.
+    // The consumer's signature is what counts.
+    "POST /v3/OS-OAUTH1/access_token",
+    "POST /v3/OS-OAUTH1/request_token",
+    // The client's secret is what counts.
+    "POST /v3/OS-OAUTH2/token",
+    // The old password proves the caller.
     "POST /v3/users/{user_id}/password",
 ];
 
-/// The calls that are refused alike whoever makes them.
-const CLOSED: [&str; 11] = [
+/// The calls that are refused in the same way for every caller.
+const CLOSED: [&str; 29] = [
+    "GET /v3/OS-OAUTH1/access_token",
+    "HEAD /v3/OS-OAUTH1/access_token",
+    "GET /v3/OS-OAUTH1/authorize/{request_token_id}",
+    "HEAD /v3/OS-OAUTH1/authorize/{request_token_id}",
+    "PATCH /v3/OS-OAUTH1/consumers",
+    "DELETE /v3/OS-OAUTH1/consumers",
+    "POST /v3/OS-OAUTH1/consumers/{consumer_id}",
+    "GET /v3/OS-OAUTH1/request_token",
+    "HEAD /v3/OS-OAUTH1/request_token",
+    "GET /v3/OS-OAUTH2/token",
+    "HEAD /v3/OS-OAUTH2/token",
+    "PUT /v3/OS-OAUTH2/token",
+    "PATCH /v3/OS-OAUTH2/token",
+    "DELETE /v3/OS-OAUTH2/token",
     "GET /v3/OS-SIMPLE-CERT/ca",
     "HEAD /v3/OS-SIMPLE-CERT/ca",
     "GET /v3/OS-SIMPLE-CERT/certificates",
     "HEAD /v3/OS-SIMPLE-CERT/certificates",
     "GET /v3/auth/tokens/OS-PKI/revoked",
     "HEAD /v3/auth/tokens/OS-PKI/revoked",
+    "GET /v3/ec2tokens",
+    "HEAD /v3/ec2tokens",
     "PATCH /v3/policies",
     "DELETE /v3/policies",
     "POST /v3/policies/{policy_id}",
+    "GET /v3/s3tokens",
+    "HEAD /v3/s3tokens",
     "GET /v3/users/{user_id}/password",
     "HEAD /v3/users/{user_id}/password",
 ];

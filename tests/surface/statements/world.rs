@@ -12,6 +12,8 @@ pub(crate) struct World {
     pub(crate) cloud: Cloud,
     pub(crate) admin: Session,
     ids: BTreeMap<&'static str, String>,
+    /// The roles that the administrator has got on the project.
+    roles: Vec<String>,
 }
 
 impl World {
@@ -22,6 +24,7 @@ impl World {
             cloud,
             admin,
             ids: BTreeMap::new(),
+            roles: Vec::new(),
         };
         let own = world.admin.validate(world.admin.token()).await.ok();
         let user = own["token"]["user"]["id"].as_str().unwrap().to_owned();
@@ -54,6 +57,10 @@ impl World {
         world
             .name("prior_role_id", "roles", "role", json!({ "name": "prior" }))
             .await;
+        let trust = world.trust();
+        world
+            .name("trust_id", "OS-TRUST/trusts", "trust", trust)
+            .await;
         let service = &world.ids["service_id"];
         let path = format!(
             "policies/{}/OS-ENDPOINT-POLICY/services/{service}",
@@ -85,6 +92,13 @@ impl World {
     async fn name(&mut self, parameter: &'static str, collection: &str, member: &str, body: Value) {
         let id = self.make(collection, member, body).await;
         self.ids.insert(parameter, id);
+    }
+
+    /// A trust of the administrator for the administrator.
+    fn trust(&self) -> Value {
+        let (user, project) = (&self.ids["user_id"], &self.ids["project_id"]);
+        json!({ "trustor_user_id": user, "trustee_user_id": user, "project_id": project, "impersonation": false,
+                "roles": [{ "name": "admin" }, { "name": "member" }] })
     }
 
     async fn make(&self, collection: &str, member: &str, body: Value) -> String {
@@ -150,16 +164,13 @@ impl World {
             .await;
         }
         self.grow_catalog(name, &ids, &child).await;
-        let service = at("service_id");
-        let limit = json!([{ "service_id": service, "resource_name": name, "default_limit": 9 }]);
-        self.make("registered_limits", "registered_limits", limit)
-            .await;
-        let limit = json!([{ "service_id": service, "resource_name": name, "default_limit": 9, "region_id": "RegionOne" }]);
-        self.make("registered_limits", "registered_limits", limit)
-            .await;
-        let limit = json!([{ "service_id": service, "resource_name": name, "resource_limit": 3, "project_id": project,
-                             "region_id": "RegionOne" }]);
-        self.make("limits", "limits", limit).await;
+        self.make("OS-TRUST/trusts", "trust", self.trust()).await;
+        self.grow_limits(name, at("service_id"), project).await;
+        self.roles.push(role);
+        let roles: Vec<&str> = self.roles.iter().map(String::as_str).collect();
+        let consumer = self.cloud.consumer().await;
+        let token = consumer.granted(&self.admin, project, &roles).await;
+        self.ids.insert("access_token_id", token.key);
         // Tokens that end early leave an event behind.
         let token = self.cloud.admin().await;
         let answer = token
@@ -168,7 +179,7 @@ impl World {
         answer.no_content();
     }
 
-    /// A user in the group, a group with the administrator in it, and a credential.
+    /// A user in the group, a group with the administrator in it, and credentials.
     async fn grow_people(&self, name: &str, group: &str, admin: &str) {
         let user = json!({ "name": name, "domain_id": "default", "password": "secret", "email": "x@example.test" });
         let user = self.make("users", "user", user).await;
@@ -179,7 +190,28 @@ impl World {
         for user in [user.as_str(), admin] {
             let credential = json!({ "user_id": user, "type": "cert", "blob": "secret" });
             self.make("credentials", "credential", credential).await;
+            let project = json!({ "tenant_id": self.ids["project_id"] });
+            let keys = format!("/v3/users/{user}/credentials/OS-EC2");
+            self.admin.post(&keys, &project).await.created();
         }
+        let rule = json!({ "service": "x", "path": format!("/{name}"), "method": "GET" });
+        let credential = json!({ "name": name, "access_rules": [rule] });
+        let credentials = format!("users/{admin}/application_credentials");
+        self.make(&credentials, "application_credential", credential)
+            .await;
+    }
+
+    /// Registered limits of a service, and a project's limit.
+    async fn grow_limits(&self, name: &str, service: &str, project: &str) {
+        let limit = json!([{ "service_id": service, "resource_name": name, "default_limit": 9 }]);
+        self.make("registered_limits", "registered_limits", limit)
+            .await;
+        let limit = json!([{ "service_id": service, "resource_name": name, "default_limit": 9, "region_id": "RegionOne" }]);
+        self.make("registered_limits", "registered_limits", limit)
+            .await;
+        let limit = json!([{ "service_id": service, "resource_name": name, "resource_limit": 3, "project_id": project,
+                             "region_id": "RegionOne" }]);
+        self.make("limits", "limits", limit).await;
     }
 
     /// Regions, services and endpoints, with what filters them.

@@ -1,0 +1,281 @@
+//! Callers and clients by certificate: tokenless authorisation, and `OAuth2` tokens that are bound to a certificate.
+
+use axum::body::Body;
+use axum::http::Request;
+use keystone::Settings;
+use keystone::api::{Environment, Network, TrustedProxy};
+use keystone::auth::ClientRefused;
+use keystone::storage::sql;
+use keystone_testkit::{Answer, Cloud};
+use serde_json::{Value, json};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const ISSUER: &str = "CN=ca,O=test";
+/// SHA-256 of the issuer, which is the id of its identity provider.
+const IDENTITY_PROVIDER: &str = "b5f519185b4351a0aff5c1fdb293c4a42c49a76b91319e65cf49c80949481669";
+
+/// A cloud behind a proxy that vouches for certificates, with alice a member of p1.
+struct Place {
+    cloud: Cloud,
+    alice: String,
+    project: String,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let mut settings = Settings::default();
+        settings.auth.tokenless.trusted_issuers = vec![ISSUER.to_owned()];
+        settings.api.trusted_proxy = Some(TrustedProxy {
+            addresses: vec![Network::parse("10.0.0.1").expect("an address")],
+            secret: SECRET.into(),
+            variables: ["SSL_CLIENT_I_DN", "SSL_CLIENT_S_DN_CN"]
+                .map(str::to_owned)
+                .into(),
+        });
+        let cloud = Box::pin(Cloud::with(settings)).await;
+        let (alice, project) = (cloud.user("alice").await, cloud.project("p1").await);
+        cloud.grant(&alice, &project, "member").await;
+        Self {
+            cloud,
+            alice,
+            project,
+        }
+    }
+
+    /// Stores a mapping, and the identity provider of the issuer with it.
+    async fn mapped(&self, rules: &Value) {
+        let db = self.cloud.keystone.db();
+        for insert in [
+            sql("INSERT INTO identity_provider (id, enabled, domain_id) VALUES (?, 1, 'default')"),
+            sql(
+                "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES (?, 'x509', 'certificates')",
+            ),
+        ] {
+            let inserted = insert.bind(IDENTITY_PROVIDER).execute(db).await;
+            inserted.expect("a new row");
+        }
+        self.mapping("certificates", rules).await;
+    }
+
+    async fn change(&self, user: &str, attributes: &Value) {
+        let admin = self.cloud.admin().await;
+        let path = format!("/v3/users/{user}");
+        admin
+            .patch(&path, &json!({ "user": attributes }))
+            .await
+            .ok();
+    }
+
+    async fn mapping(&self, id: &str, rules: &Value) {
+        let insert = sql("INSERT INTO mapping (id, rules, schema_version) VALUES (?, ?, '1.0')");
+        let insert = insert.bind(id).bind(rules.to_string());
+        let inserted = insert.execute(self.cloud.keystone.db()).await;
+        inserted.expect("a new row");
+    }
+
+    /// `GET` through the proxy for a client with a certificate.
+    async fn get(&self, path: &str, issuer: &str, scope: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder()
+            .uri(path)
+            .header("x-keystone-proxy-secret", SECRET)
+            .header("x-keystone-env-ssl-client-i-dn", issuer)
+            .header("x-keystone-env-ssl-client-s-dn-cn", "alice");
+        for (name, value) in scope {
+            request = request.header(*name, *value);
+        }
+        let proxy = self.cloud.nobody().from([10, 0, 0, 1].into());
+        let request = request.body(Body::empty()).expect("a request");
+        proxy.send(request).await
+    }
+}
+
+fn local_user() -> Value {
+    json!([{
+        "remote": [{ "type": "SSL_CLIENT_S_DN_CN" }],
+        "local": [{ "user": { "name": "{0}", "domain": { "id": "default" }, "type": "local" } }],
+    }])
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_trusted_issuer_stands_for_a_token() {
+    let place = Place::new().await;
+    place.mapped(&local_user()).await;
+    // Rules that look into the token, which is null here, refuse: in Keystone they fail.
+    let user = format!("/v3/users/{}", place.alice);
+    let own = format!("{user}/projects");
+    let on_p1 = [("x-project-id", place.project.as_str())];
+    let answer = place.get(&own, ISSUER, &on_p1).await;
+    assert_eq!(answer.ok()["projects"][0]["name"], "p1");
+    place.get(&user, ISSUER, &on_p1).await.refused(403);
+    let by_name = [("x-project-name", "p1"), ("x-project-domain-id", "default")];
+    place.get(&own, ISSUER, &by_name).await.ok();
+    place.get("/v3/users", ISSUER, &on_p1).await.refused(403);
+
+    place
+        .get(&own, "CN=other,O=test", &on_p1)
+        .await
+        .refused(401);
+    let answer = place.get(&own, ISSUER, &[]).await;
+    assert!(
+        answer
+            .refused(400)
+            .starts_with("Expecting to find project or domain in scope.")
+    );
+    let answer = place.get(&own, ISSUER, &[("x-project-name", "p1")]).await;
+    let text = "Neither Project Domain ID nor Project Domain Name was provided.";
+    assert_eq!(answer.refused(400), text);
+    place
+        .get(&own, ISSUER, &[("x-project-id", "nowhere")])
+        .await
+        .refused(401);
+    let change = json!({ "user": { "enabled": false } });
+    place.cloud.admin().await.patch(&user, &change).await.ok();
+    place.get(&own, ISSUER, &on_p1).await.refused(401);
+}
+
+#[tokio::test]
+async fn a_certificate_without_a_mapping_or_a_rule_for_it_is_refused() {
+    let place = Place::new().await;
+    let on_p1 = [("x-project-id", place.project.as_str())];
+    let answer = place.get("/v3/users", ISSUER, &on_p1).await;
+    let text = format!(
+        "Could not find federated protocol x509 for Identity Provider: {IDENTITY_PROVIDER}."
+    );
+    assert_eq!(answer.refused(404), text);
+    place
+        .mapped(&json!([{
+            "remote": [{ "type": "SSL_CLIENT_S_DN_CN", "any_one_of": ["bob"] }],
+            "local": [{ "user": { "name": "bob" } }],
+        }]))
+        .await;
+    let answer = place.get("/v3/users", ISSUER, &on_p1).await;
+    assert!(
+        answer
+            .refused(400)
+            .starts_with("Could not map any federated user properties")
+    );
+}
+
+#[tokio::test]
+async fn the_groups_of_a_mapping_give_a_caller_without_a_user_roles() {
+    let place = Place::new().await;
+    let admin = place.cloud.admin().await;
+    let group = json!({ "group": { "name": "admins", "domain_id": "default" } });
+    let group = admin.post("/v3/groups", &group).await.created();
+    let id = group["group"]["id"].as_str().unwrap();
+    let role = place.cloud.role("admin").await;
+    let grant = format!("/v3/projects/{}/groups/{id}/roles/{role}", place.project);
+    admin.put(&grant).await.no_content();
+    place
+        .mapped(&json!([{
+            "remote": [{ "type": "SSL_CLIENT_S_DN_CN" }],
+            "local": [
+                { "user": { "name": "{0}" } },
+                { "groups": "['admins', 'unknown']", "domain": { "name": "Default" } },
+                { "group": { "id": id } },
+            ],
+        }]))
+        .await;
+    let on_p1 = [("x-project-id", place.project.as_str())];
+    place.get("/v3/users", ISSUER, &on_p1).await.ok();
+    let on_default = [("x-domain-id", "default")];
+    place
+        .get("/v3/users", ISSUER, &on_default)
+        .await
+        .refused(403);
+    // It is nobody of the database.
+    let projects = place.get("/v3/auth/projects", ISSUER, &on_p1).await.ok();
+    assert_eq!(projects["projects"], json!([]));
+    let asked = place.get("/v3/regions", ISSUER, &on_p1);
+    let (_, statements) = place.cloud.statements(asked).await;
+    assert_eq!(statements.len(), 8, "{statements:#?}");
+    admin.delete(&format!("/v3/groups/{id}")).await.no_content();
+    place.get("/v3/users", ISSUER, &on_p1).await.refused(500);
+}
+
+/// The certificate of `CN=alice`, as `mod_ssl` has it.
+fn certificate() -> Environment {
+    let vector = vector();
+    let pem = vector["pem"].as_str().expect("a text");
+    [("SSL_CLIENT_CERT", pem)].into_iter().collect()
+}
+
+/// That certificate, with its thumbprint.
+fn vector() -> Value {
+    let vectors = include_str!("../../crates/auth/src/certificate/vectors.json");
+    let mut vectors: Value = serde_json::from_str(vectors).expect("a list of certificates");
+    vectors[0].take()
+}
+
+fn whose(name: &str) -> Value {
+    json!([{
+        "remote": [{ "type": "SSL_CLIENT_SUBJECT_DN_CN" }, { "type": "SSL_CLIENT_ISSUER_DN_CN", "any_one_of": ["alice"] }],
+        "local": [{ "user": { "name": name, "domain": { "name": "Default" } } }],
+    }])
+}
+
+#[tokio::test]
+async fn a_client_gets_a_token_that_is_bound_to_its_certificate() {
+    let place = Place::new().await;
+    let auth = place.cloud.keystone.auth();
+    let reason = async |id: &str, environment: &Environment| match auth
+        .issue_for_certificate(id, environment)
+        .await
+    {
+        Err(ClientRefused::Unauthenticated(reason)) => reason,
+        other => panic!("{other:?}"),
+    };
+    let alice = place.alice.as_str();
+    assert_eq!(
+        reason(alice, &Environment::default()).await,
+        "SSL_CLIENT_CERT is no certificate"
+    );
+    assert_eq!(
+        reason("nobody", &certificate()).await,
+        "there is no such user"
+    );
+    assert_eq!(
+        reason(alice, &certificate()).await,
+        "the user has no default project"
+    );
+    let admin = place.cloud.admin().await;
+    place
+        .change(alice, &json!({ "default_project_id": place.project }))
+        .await;
+    assert!(
+        reason(alice, &certificate())
+            .await
+            .starts_with("there is no mapping oauth2_mapping")
+    );
+    place.mapping("oauth2_mapping", &whose("{0}")).await;
+
+    let token = auth
+        .issue_for_certificate(alice, &certificate())
+        .await
+        .unwrap();
+    let body = admin.validate(&token.id).await.ok();
+    let bound = json!({ "x5t#S256": vector()["thumbprint"] });
+    assert_eq!(body["token"]["oauth2_credential"], bound);
+    assert_eq!(body["token"]["methods"], json!([]));
+    assert_eq!(body["token"]["project"]["id"], place.project.as_str());
+    assert_eq!(body["token"]["roles"].as_array().map(Vec::len), Some(2));
+    // It is delegated, and can't be exchanged.
+    let identity = json!({ "methods": ["token"], "token": { "id": token.id } });
+    let held = json!({ "auth": { "identity": identity } });
+    let nobody = place.cloud.nobody();
+    nobody.post("/v3/auth/tokens", &held).await.refused(403);
+
+    // Another user's certificate, and a user who is disabled.
+    let bob = place.cloud.user("bob").await;
+    place
+        .change(&bob, &json!({ "default_project_id": place.project }))
+        .await;
+    let text = format!("the certificate is of another name than user {bob}");
+    assert_eq!(reason(&bob, &certificate()).await, text);
+    place.change(alice, &json!({ "enabled": false })).await;
+    let token = auth
+        .issue_for_certificate(alice, &certificate())
+        .await
+        .unwrap();
+    admin.validate(&token.id).await.refused(404);
+}
