@@ -31,7 +31,7 @@ def test_plugin(cloud):
         *(cloud.auth_url, endpoint(cloud)), oauth2_client_id=id, oauth2_client_secret=secret
     )
     session = cloud.session(plugin)
-    headers = session.get_auth_headers()
+    headers = session.session.get_auth_headers()
     expect(headers["Authorization"].startswith("Bearer "), f"the headers {headers}")
     bearer = {"Authorization": headers["Authorization"]}
     shown = requests.get(f"{cloud.auth_url}/auth/projects", headers=bearer)
@@ -81,7 +81,7 @@ def test_plugin_refused(cloud):
         *(cloud.auth_url, endpoint(cloud)), oauth2_client_id=id, oauth2_client_secret="wrong"
     )
     try:
-        cloud.session(plugin).get_auth_headers()
+        cloud.session(plugin).session.get_auth_headers()
     except exceptions.Unauthorized:
         return
     expect(False, "the login succeeded")

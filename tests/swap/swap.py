@@ -1,12 +1,14 @@
 """The swap: each Keystone reads what the other writes, and both answer the same requests alike."""
 
 import cloud
+import delegated
 import invariants
 import outage
 import requests_alike
 import rotation
 import sharing
 import python_on_our_database
+import signed
 import tokens
 from harness import checks, processes
 
@@ -24,7 +26,7 @@ def swap(run):
         invariants.untouched(before, invariants.schema(both.mariadb, "keystone"))
     with run.check("things to ask about", needed=True):
         things = cloud.furnish(both.admin(both.reference))
-    for chapter in (tokens, requests_alike, sharing, rotation):
+    for chapter in (tokens, delegated, requests_alike, sharing, rotation, signed):
         run.section(chapter.__doc__.strip().rstrip("."))
         chapter.tell(run, both, things)
     for chapter in (outage, python_on_our_database):

@@ -42,8 +42,15 @@ def bodies(things):
     }
 
 
-def validated_alike(both, issuer, body):
-    token, issued = wire.token(issuer.url, body)
+FIELDS = ("audit_ids", "expires_at", "issued_at", "user")
+
+
+def validated_alike(both, issuer, body, fields=FIELDS):
+    token_alike(both, issuer, *wire.token(issuer.url, body), fields)
+
+
+def token_alike(both, issuer, token, issued, fields=FIELDS):
+    """Both sides show the same of a token, and what its login showed."""
     caller = both.admin(issuer).token
     subject = {"X-Subject-Token": token}
     for query in ("", "?nocatalog"):
@@ -55,7 +62,7 @@ def validated_alike(both, issuer, body):
             seen.append(essence(answer, side.url))
         alike(*seen, f"GET /v3/auth/tokens{query}")
         validated = answer.json["token"]
-        for field in ("audit_ids", "expires_at", "issued_at", "user"):
+        for field in fields:
             equal(validated[field], issued[field], f"the validated {field}, beside the issued")
     for side in sides(both):
         answer = wire.Client(side.url, caller)("HEAD", "/v3/auth/tokens", headers=subject)

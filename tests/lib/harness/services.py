@@ -1,4 +1,4 @@
-"""Private MariaDB and memcached servers, in the test's directory and on free ports."""
+"""Private MariaDB, memcached and RabbitMQ servers, in the test's directory and on free ports."""
 
 import getpass
 import os
@@ -163,3 +163,40 @@ class Memcached:
             command += ["-u", "root"]
         self.daemon = processes.Daemon("memcached", command, directory / "memcached.log")
         processes.wait_for("memcached", lambda: processes.listening(self.port), daemon=self.daemon)
+
+
+class RabbitMq:
+    """A private RabbitMQ with its own port mapper, so that the machine's one is neither used nor started."""
+
+    # Debian's wrapper in the path changes to the user `rabbitmq`.
+    SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+
+    def __init__(self, directory):
+        directory = directory / "rabbitmq"
+        directory.mkdir()
+        self.port = processes.free_port()
+        # The user `guest` is limited to loopback.
+        self.url = f"rabbit://guest:guest@{LOOPBACK}:{self.port}/"
+        mapper = processes.free_port()
+        command = ["epmd", "-address", LOOPBACK, "-port", mapper]
+        self.mapper = processes.Daemon("epmd", command, directory / "epmd.log")
+        processes.wait_for("epmd", lambda: processes.listening(mapper), daemon=self.mapper)
+        environment = {
+            "HOME": directory,
+            "ERL_EPMD_PORT": mapper,
+            "ERL_EPMD_ADDRESS": LOOPBACK,
+            "RABBITMQ_NODENAME": f"tests-{self.port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": LOOPBACK,
+            "RABBITMQ_NODE_PORT": self.port,
+            "RABBITMQ_DIST_PORT": processes.free_port(),
+            "RABBITMQ_MNESIA_BASE": directory / "data",
+            "RABBITMQ_LOG_BASE": directory,
+            "RABBITMQ_CONF_ENV_FILE": directory / "none.conf",
+            "RABBITMQ_CONFIG_FILE": directory / "none",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": directory / "plugins",
+            "RABBITMQ_PID_FILE": directory / "pid",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1",
+        }
+        environment = {name: str(value) for name, value in environment.items()}
+        self.daemon = processes.Daemon("rabbitmq", [self.SERVER], directory / "log", env=environment, cwd=directory)
+        processes.wait_for("RabbitMQ", lambda: processes.listening(self.port), daemon=self.daemon, timeout=180)
