@@ -1,8 +1,9 @@
-//! A user or domain as a request names it, and the lookup of both: whatever is missing or disabled looks like a wrong
-//! password.
+//! Users, domains and roles as a request names them, and their lookup: a user or a domain that is missing or disabled looks
+//! like a wrong password.
 
-use keystone_identity::{DomainRef, Subject};
+use keystone_identity::{DomainRef, RoleRef, Subject};
 use keystone_types::{Error, Result};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::auth::Auth;
@@ -19,6 +20,13 @@ pub(crate) enum UserChoice {
 pub(crate) enum DomainChoice {
     Id(String),
     Name(String),
+}
+
+/// A role, by id or by a name that only one role has; an id wins.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RoleChoice {
+    id: Option<String>,
+    name: Option<String>,
 }
 
 impl UserChoice {
@@ -52,6 +60,22 @@ pub(crate) fn text<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a 
 }
 
 impl Auth {
+    /// The ids of roles, in the order in which they were chosen; one statement for all names.
+    pub(crate) async fn chosen_roles(&self, choices: &[RoleChoice]) -> Result<Vec<String>> {
+        let names = choices.iter().filter(|role| role.id.is_none());
+        let names: Vec<&str> = names.filter_map(|role| role.name.as_deref()).collect();
+        let known = if names.is_empty() {
+            Vec::new()
+        } else {
+            self.identity.roles_named(&names).await?
+        };
+        let ids = choices.iter().map(|role| match (&role.id, &role.name) {
+            (Some(id), _) => Ok(id.clone()),
+            (None, name) => only_one_named(name.as_deref().unwrap_or_default(), &known),
+        });
+        ids.collect()
+    }
+
     /// Finds an enabled user of an enabled domain.
     pub(crate) async fn find_user(&self, choice: UserChoice) -> Result<Subject> {
         let found = match choice {
@@ -99,6 +123,21 @@ impl Auth {
                 domain.id
             )))
         }
+    }
+}
+
+/// The id of the role with a name, which the databases compare without case.
+fn only_one_named(name: &str, roles: &[RoleRef]) -> Result<String> {
+    let folded = |name: &str| name.trim_end().to_lowercase();
+    let mut named = roles
+        .iter()
+        .filter(|role| folded(&role.name) == folded(name));
+    match (named.next(), named.next()) {
+        (Some(role), None) => Ok(role.id.clone()),
+        (Some(_), Some(_)) => Err(Error::Validation(format!(
+            "There are multiple role entities named '{name}'. Please use ID instead of names to resolve the ambiguity."
+        ))),
+        (None, _) => Err(Error::Missing(format!("Role {name} is not defined"))),
     }
 }
 

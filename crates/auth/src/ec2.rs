@@ -7,7 +7,6 @@ mod blob;
 mod claim;
 mod keys;
 mod login;
-mod mac;
 mod s3;
 mod signature;
 mod v4;

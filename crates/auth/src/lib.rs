@@ -11,6 +11,7 @@ mod ec2;
 mod environment;
 mod error;
 mod login;
+mod mac;
 mod methods;
 mod mfa;
 mod mint;
@@ -33,6 +34,7 @@ pub use application_credential::{
 pub use auth::{Auth, Keys, TokenKeys};
 pub use cascade::CASCADE;
 pub use certificate::NoCertificate;
+pub use choice::RoleChoice;
 pub use credential::{Credentials, OpenCredential};
 pub use delegation::Delegation;
 pub use ec2::{Ec2Keys, SigningProtocol, ec2_credential_id};

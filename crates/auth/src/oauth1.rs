@@ -17,7 +17,6 @@ use keystone_types::{Clock, Error, Result};
 pub(crate) use access_token::as_unauthorized;
 pub use access_token::{AccessToken, Issued, RoleIds};
 pub use consumer::{Consumer, NewConsumer};
-pub use request_token::RoleChoice;
 pub(crate) use signed_request::Breach;
 pub use signed_request::SignedRequest;
 

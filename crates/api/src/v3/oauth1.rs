@@ -2,8 +2,8 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use keystone_auth::Delegation;
-use keystone_auth::oauth1::{AccessToken, Consumer, Issued, RoleChoice};
+use keystone_auth::oauth1::{AccessToken, Consumer, Issued};
+use keystone_auth::{Delegation, RoleChoice};
 use keystone_identity::Role;
 use keystone_types::{Error, Resource, Result};
 use serde_json::{Map, Value, json};
@@ -140,14 +140,7 @@ async fn authorize(cx: Context, body: Body) -> Result<Response, ApiError> {
     // An access token outlives what it was made with.
     let refusal = "Cannot authorize a request token with a token issued via delegation.";
     own_authority(&cx, refusal)?;
-    let text = |role: &Value, key: &str| role[key].as_str().map(str::to_owned);
-    let roles = roles.as_array().into_iter().flatten();
-    let roles: Vec<RoleChoice> = roles
-        .filter_map(|role| {
-            let id = text(role, "id").map(RoleChoice::Id);
-            id.or_else(|| text(role, "name").map(RoleChoice::Name))
-        })
-        .collect();
+    let roles: Vec<RoleChoice> = serde_json::from_value(roles).map_err(Error::internal)?;
     let user_id = cx.caller().user_id();
     let id = cx.path("request_token_id");
     let verifier = app

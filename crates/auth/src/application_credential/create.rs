@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{ApplicationCredential, DetailedApplicationCredential, access_rule};
 use crate::auth::Auth;
+use crate::choice::RoleChoice;
 
 /// The bytes of a generated secret, which has 86 characters.
 const SECRET_BYTES: usize = 64;
@@ -26,16 +27,9 @@ pub struct NewApplicationCredential {
     unrestricted: Option<bool>,
     system: Option<String>,
     #[serde(default)]
-    roles: Vec<WantedRole>,
+    roles: Vec<RoleChoice>,
     #[serde(default)]
     access_rules: Vec<WantedRule>,
-}
-
-/// A role, by id or by name.
-#[derive(Clone, Debug, Deserialize)]
-struct WantedRole {
-    id: Option<String>,
-    name: Option<String>,
 }
 
 /// An access rule: one that exists, by id, or a new one.
@@ -60,7 +54,7 @@ impl Auth {
         project_id: Option<&str>,
         held: &[RoleRef],
     ) -> Result<(DetailedApplicationCredential, Secret)> {
-        let role_ids = self.chosen_roles(&new.roles, held).await?;
+        let role_ids = self.roles_to_delegate(&new.roles, held).await?;
         let expires_at = self.end(new.expires_at.as_deref())?;
         // Before the secret is hashed, which takes long.
         if self.settings.application_credential_limit.is_some() {
@@ -110,11 +104,15 @@ impl Auth {
     }
 
     /// The ids of the roles that were asked for, and of those that they imply; without any, all that the user acts with.
-    async fn chosen_roles(&self, wanted: &[WantedRole], held: &[RoleRef]) -> Result<Vec<String>> {
+    async fn roles_to_delegate(
+        &self,
+        wanted: &[RoleChoice],
+        held: &[RoleRef],
+    ) -> Result<Vec<String>> {
         if wanted.is_empty() {
             return Ok(held.iter().map(|role| role.id.clone()).collect());
         }
-        let mut chosen = self.named_or_given(wanted).await?;
+        let mut chosen = self.chosen_roles(wanted).await?;
         for implied in self.identity.roles_with_implied(&chosen).await? {
             if !chosen.contains(&implied.id) {
                 chosen.push(implied.id);
@@ -130,24 +128,6 @@ impl Auth {
         Err(Error::Validation(
             "Invalid application credential: Cannot create an application credential with unassigned role".to_owned(),
         ))
-    }
-
-    /// The ids of roles, of which some are named.
-    async fn named_or_given(&self, wanted: &[WantedRole]) -> Result<Vec<String>> {
-        let names: Vec<&str> = wanted
-            .iter()
-            .filter_map(|role| role.name.as_deref())
-            .collect();
-        let known = if names.is_empty() {
-            Vec::new()
-        } else {
-            self.identity.roles_named(&names).await?
-        };
-        let ids = wanted.iter().map(|role| match (&role.id, &role.name) {
-            (Some(id), _) => Ok(id.clone()),
-            (None, name) => only_one_named(name.as_deref().unwrap_or_default(), &known),
-        });
-        ids.collect()
     }
 
     fn end(&self, expires_at: Option<&str>) -> Result<Option<NaiveDateTime>> {
@@ -188,21 +168,6 @@ impl Auth {
         Err(Error::Refused(format!(
             "Unable to create additional application credentials, maximum of {limit} already exceeded for user."
         )))
-    }
-}
-
-/// The id of the role with a name, which the databases compare without case.
-fn only_one_named(name: &str, roles: &[RoleRef]) -> Result<String> {
-    let folded = |name: &str| name.trim_end().to_lowercase();
-    let mut named = roles
-        .iter()
-        .filter(|role| folded(&role.name) == folded(name));
-    match (named.next(), named.next()) {
-        (Some(role), None) => Ok(role.id.clone()),
-        (Some(_), Some(_)) => Err(Error::Validation(format!(
-            "There are multiple role entities named '{name}'. Please use ID instead of names to resolve the ambiguity."
-        ))),
-        (None, _) => Err(Error::Missing(format!("Role {name} is not defined"))),
     }
 }
 

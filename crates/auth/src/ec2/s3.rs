@@ -7,7 +7,8 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, STANDARD};
 use keystone_types::{Error, Result, Secret};
 
 use super::claim::{Claim, missing};
-use super::{mac, v4};
+use super::v4;
+use crate::mac;
 
 /// 401 unless the claim's signature is the one of the holder of the secret.
 pub(super) fn check(claim: &Claim, secret: &Secret) -> Result<()> {

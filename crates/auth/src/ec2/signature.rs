@@ -9,7 +9,8 @@ use keystone_python::percent_encode;
 use keystone_types::{Error, Result, Secret};
 
 use super::claim::{Claim, Texts, missing, texts};
-use super::{mac, v4};
+use super::v4;
+use crate::mac;
 
 /// 401 unless the claim's signature is the one of the holder of the secret.
 pub(super) fn check(claim: &Claim, secret: &Secret) -> Result<()> {

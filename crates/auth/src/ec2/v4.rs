@@ -7,8 +7,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::claim::{Claim, Texts, missing, texts};
-use super::mac;
 use super::signature::canonical_query;
+use crate::mac;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 

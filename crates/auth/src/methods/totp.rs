@@ -4,15 +4,14 @@
 //! half minute and `[totp] included_previous_windows` more, and may be used again until then.
 
 use chrono::NaiveDateTime;
-use hmac::{Hmac, KeyInit, Mac};
 use keystone_types::{Error, Result, Secret};
 use serde_json::Value;
-use sha1::Sha1;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::Verified;
 use crate::auth::Auth;
 use crate::choice::{UserChoice, text};
+use crate::mac;
 
 pub(super) const NAME: &str = "totp";
 
@@ -88,9 +87,7 @@ fn is_code(given: &[u8], secret: &Secret, now: NaiveDateTime, earlier: u32) -> C
 
 /// The six digits of a window.
 fn code(key: &[u8], window: i64) -> String {
-    let mut mac = Hmac::<Sha1>::new_from_slice(key).expect("HMAC takes a key of any length");
-    mac.update(&window.to_be_bytes());
-    let digest = mac.finalize().into_bytes();
+    let digest = mac::sha1(key, &window.to_be_bytes());
     let offset = usize::from(digest[19] & 15);
     let number = digest[offset..offset + 4]
         .iter()

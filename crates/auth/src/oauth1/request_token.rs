@@ -1,22 +1,16 @@
 //! Request tokens: a consumer's wish for roles on a project, until a user grants it.
 
+use std::collections::HashSet;
+
 use keystone_storage::{Query, select, sql, transaction};
-use keystone_types::{Error, Listing, Resource as _, Result, Secret, to_python_json};
+use keystone_types::{Error, Result, Secret, to_python_json};
 use serde_json::json;
 
 use super::access_token::Issued;
 use super::signed_request::SignedRequest;
 use super::{VERIFIER_CHARACTERS, VERIFIER_LENGTH, check_life, consumer};
 use crate::auth::Auth;
-
-/// A role that a user authorizes.
-#[derive(Clone, Debug)]
-pub enum RoleChoice {
-    /// By id.
-    Id(String),
-    /// By a name that only one role has.
-    Name(String),
-}
+use crate::choice::RoleChoice;
 
 /// A request token.
 #[derive(Debug, sqlx::FromRow)]
@@ -96,7 +90,9 @@ impl Auth {
     ) -> Result<String> {
         let token = self.request_token(id).await?;
         check_life("Request token", token.expires_at.as_deref(), &self.clock)?;
-        let role_ids = self.authorized_roles(roles).await?;
+        let mut role_ids = self.chosen_roles(roles).await?;
+        let mut seen = HashSet::new();
+        role_ids.retain(|id| seen.insert(id.clone()));
         let user_id = user_id.ok_or_else(|| Error::unauthorized("no user authorizes"))?;
         let project = self.identity.project_ref(&token.requested_project_id);
         let project = project.await?;
@@ -121,34 +117,6 @@ impl Auth {
             return Err(not_found());
         }
         Ok(verifier)
-    }
-
-    /// The ids of the roles, each once.
-    async fn authorized_roles(&self, choices: &[RoleChoice]) -> Result<Vec<String>> {
-        let mut ids: Vec<String> = Vec::new();
-        for choice in choices {
-            let id = match choice {
-                RoleChoice::Id(id) => id.clone(),
-                RoleChoice::Name(name) => self.only_role(name).await?,
-            };
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
-        }
-        Ok(ids)
-    }
-
-    /// The id of the one role of this name, in any domain or none.
-    async fn only_role(&self, name: &str) -> Result<String> {
-        let named = Listing::default().with("name", name);
-        let found = self.identity.roles(&named).await?.items;
-        match found.as_slice() {
-            [] => Err(Error::Missing(format!("Role {name} is not defined"))),
-            [role] => Ok(role.id().to_owned()),
-            _ => Err(Error::Validation(format!(
-                "There are multiple role entities named '{name}'. Please use ID instead of names to resolve the ambiguity."
-            ))),
-        }
     }
 
     pub(super) async fn request_token(&self, id: &str) -> Result<RequestToken> {

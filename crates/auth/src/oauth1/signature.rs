@@ -4,13 +4,10 @@ use std::net::Ipv6Addr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::digest::KeyInit;
-use hmac::{Hmac, Mac};
 use keystone_types::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sha1::Sha1;
-use sha2::{Sha256, Sha512};
-use subtle::ConstantTimeEq;
+
+use crate::mac;
 
 /// What RFC 5849 escapes: all but its unreserved characters.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -59,11 +56,12 @@ impl SignatureMethod {
         let key = format!("{}&{}", escape(consumer.reveal()), escape(token));
         let code = match self {
             Self::Plaintext => return Some(key),
-            Self::HmacSha1 => code::<Hmac<Sha1>>(&key, &signed.base_string()?),
-            Self::HmacSha256 => code::<Hmac<Sha256>>(&key, &signed.base_string()?),
-            Self::HmacSha512 => code::<Hmac<Sha512>>(&key, &signed.base_string()?),
+            Self::HmacSha1 => mac::sha1,
+            Self::HmacSha256 => mac::sha256,
+            Self::HmacSha512 => mac::sha512,
         };
-        Some(code)
+        let code = code(key.as_bytes(), signed.base_string()?.as_bytes());
+        Some(STANDARD.encode(code))
     }
 
     /// Whether `given` is that signature, found in a time that does not tell where it differs.
@@ -75,7 +73,7 @@ impl SignatureMethod {
         token: Option<&Secret>,
     ) -> bool {
         let expected = self.sign(signed, consumer, token);
-        expected.is_some_and(|expected| expected.as_bytes().ct_eq(given.as_bytes()).into())
+        expected.is_some_and(|expected| mac::same(given, &expected))
     }
 }
 
@@ -135,13 +133,6 @@ fn base_url(url: &str) -> Option<String> {
 
 fn escape(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
-}
-
-fn code<M: Mac + KeyInit>(key: &str, text: &str) -> String {
-    let mut mac =
-        <M as KeyInit>::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length");
-    mac.update(text.as_bytes());
-    STANDARD.encode(mac.finalize().into_bytes())
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use chrono::{NaiveDateTime, SubsecRound};
 use keystone_python::parse_isotime;
 use keystone_storage::{OrConflict, Tx, sql, transaction};
-use keystone_types::{Error, Extra, Result, new_id, same_id};
+use keystone_types::{Error, Extra, Result, new_id};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Trust;
 use crate::auth::Auth;
+use crate::choice::RoleChoice;
 use crate::delegation::Delegation;
 use crate::token::AuthToken;
 
@@ -22,7 +23,7 @@ pub struct NewTrust {
     project_id: Option<String>,
     impersonation: bool,
     #[serde(default)]
-    roles: Vec<NewRole>,
+    roles: Vec<RoleChoice>,
     expires_at: Option<String>,
     remaining_uses: Option<Value>,
     allow_redelegation: Option<bool>,
@@ -33,14 +34,6 @@ pub struct NewTrust {
     deleted_at: Option<Value>,
     #[serde(flatten)]
     extra: Map<String, Value>,
-}
-
-/// A role by id or by name.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum NewRole {
-    Id(String),
-    Name(String),
 }
 
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
@@ -61,7 +54,7 @@ impl Auth {
             Error::forbidden_action("The authenticated user should match the trustor")
         })?;
         self.identity.subject(&new.trustee_user_id).await?;
-        let roles = self.role_ids(&new.roles).await?;
+        let roles = self.chosen_roles(&new.roles).await?;
         self.check_held(&new, project_id, &roles).await?;
         let expires_at = self.expiry(new.expires_at.as_deref())?;
         let source = match caller.delegation(&self.settings) {
@@ -79,37 +72,6 @@ impl Auth {
         let trust = self.assembled(new, roles, expires_at, &pedigree)?;
         transaction!(self.db, |tx| store(tx, &trust).await).await?;
         Ok(trust)
-    }
-
-    /// The ids of roles that are given by id or name.
-    async fn role_ids(&self, roles: &[NewRole]) -> Result<Vec<String>> {
-        let asked = roles.iter().filter_map(|role| match role {
-            NewRole::Name(name) => Some(name.as_str()),
-            NewRole::Id(_) => None,
-        });
-        let asked: Vec<&str> = asked.collect();
-        let named = if asked.is_empty() {
-            Vec::new()
-        } else {
-            self.identity.roles_named(&asked).await?
-        };
-        let find = |role: &NewRole| match role {
-            NewRole::Id(id) => Ok(id.clone()),
-            NewRole::Name(name) => {
-                let mut found = named.iter().filter(|role| same_id(&role.name, name));
-                let role = found
-                    .next()
-                    .ok_or_else(|| Error::Missing(format!("Role {name} is not defined")))?;
-                match found.next() {
-                    None => Ok(role.id.clone()),
-                    Some(_) => Err(Error::Validation(format!(
-                        "There are multiple role entities named '{name}'. Please use ID instead of names to resolve the \
-                         ambiguity."
-                    ))),
-                }
-            }
-        };
-        roles.iter().map(find).collect()
     }
 
     /// 404 for a role that the trustor does not have on the project: of a trust that names an earlier one, which a client

@@ -2,15 +2,19 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
-use sha2::Sha256;
+use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
-pub(super) fn sha1(key: &[u8], message: &[u8]) -> Vec<u8> {
+pub(crate) fn sha1(key: &[u8], message: &[u8]) -> Vec<u8> {
     code::<Hmac<Sha1>>(key, message)
 }
 
-pub(super) fn sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
+pub(crate) fn sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     code::<Hmac<Sha256>>(key, message)
+}
+
+pub(crate) fn sha512(key: &[u8], message: &[u8]) -> Vec<u8> {
+    code::<Hmac<Sha512>>(key, message)
 }
 
 fn code<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
@@ -20,6 +24,6 @@ fn code<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
 }
 
 /// Compares two signatures as texts, in a time that does not tell where they differ.
-pub(super) fn same(given: &str, expected: &str) -> bool {
+pub(crate) fn same(given: &str, expected: &str) -> bool {
     given.as_bytes().ct_eq(expected.as_bytes()).into()
 }
