@@ -1,9 +1,10 @@
 //! Delegation: what the way in which a token came about decides.
 //!
 //! Each question is one match over [`Origin`], or over [`Backing`], the record that it names, without a wildcard, so that a
-//! new origin compiles only once every question is answered for it. The origin decides first. Where it is the user's own, the methods still may tell of a delegation:
-//! [`are_primary`], [`check_caller`] and [`check_receipt`] are the only readers of them, as `keystone/api/_shared/delegation.py` is
-//! in Keystone. What a delegated token may create is decided where it is created, by a match over [`Delegation`].
+//! new origin compiles only once every question is answered for it. The origin decides first. Where it is the user's own,
+//! the methods still may tell of a delegation: [`are_primary`], [`check_caller`] and [`check_receipt`] are the only readers
+//! of them, as `keystone/api/_shared/delegation.py` is in Keystone. What a delegated token may create is decided where it is
+//! created, by a match over [`Delegation`].
 
 use std::collections::BTreeSet;
 
@@ -411,9 +412,7 @@ impl Auth {
         });
         shown.collect::<Result<Value>>().map(Some)
     }
-}
 
-impl Auth {
     /// The roles of an application credential, as far as its user has them still.
     async fn roles_of_application_credential(
         &self,
