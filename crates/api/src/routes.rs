@@ -1,6 +1,7 @@
 //! Routes as data: what builds the router also tells which methods each path has.
 
 use std::collections::HashSet;
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use axum::Router;
@@ -8,8 +9,10 @@ use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter};
+use keystone_types::Error;
 
 use crate::context::route_key;
+use crate::error::ApiError;
 use crate::{Live, body};
 
 /// The routes of one family or of the whole API.
@@ -112,4 +115,10 @@ pub(crate) fn get<T: 'static>(handler: impl Handler<T, Live>) -> Handlers {
 /// A path with `DELETE`.
 pub(crate) fn delete<T: 'static>(handler: impl Handler<T, Live>) -> Handlers {
     Handlers::default().delete(handler)
+}
+
+/// Answers 400 with Python's error about the arguments, before the token is looked at: where one class of Keystone serves two
+/// paths, such as `keystone/api/policy.py`, each path also has the methods of the other.
+pub(crate) fn mismatch(text: &'static str) -> impl Fn() -> Ready<ApiError> + Clone {
+    move || ready(Error::Validation(text.to_owned()).into())
 }

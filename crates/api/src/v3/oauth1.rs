@@ -15,7 +15,7 @@ use crate::error::{ApiError, json_line};
 use crate::html;
 use crate::listing::ListLimit;
 use crate::middleware::latin1;
-use crate::routes::{Routes, get};
+use crate::routes::{Routes, get, mismatch};
 use crate::schema;
 
 pub(crate) fn routes() -> Routes {
@@ -25,13 +25,19 @@ pub(crate) fn routes() -> Routes {
             get(list)
                 .post(create)
                 .renaming()
-                .patch(no_id_to_patch)
-                .delete(no_id_to_delete),
+                .patch(mismatch(
+                    "ConsumerResource.patch() missing 1 required positional argument: 'consumer_id'",
+                ))
+                .delete(mismatch(
+                    "ConsumerResource.delete() missing 1 required positional argument: 'consumer_id'",
+                )),
         )
         .route(
             "/v3/OS-OAUTH1/consumers/{consumer_id}",
             get(show)
-                .post(id_to_post)
+                .post(mismatch(
+                    "ConsumerResource.post() got an unexpected keyword argument 'consumer_id'",
+                ))
                 .patch(update)
                 .renaming()
                 .delete(delete),
@@ -42,7 +48,10 @@ pub(crate) fn routes() -> Routes {
         )
         .route(
             "/v3/OS-OAUTH1/authorize/{request_token_id}",
-            get(put_only).put(authorize),
+            get(mismatch(
+                "_OAuth1ResourceBase.get() got an unexpected keyword argument 'request_token_id'",
+            ))
+            .put(authorize),
         )
         .route(
             "/v3/OS-OAUTH1/access_token",
@@ -283,29 +292,6 @@ fn form(issued: &Issued) -> Response {
     let form = HeaderValue::from_static("application/x-www-form-urlencoded");
     response.headers_mut().insert(header::CONTENT_TYPE, form);
     response
-}
-
-// In `keystone/api/os_oauth1.py` one class serves both paths of consumers. Each path therefore has the methods of the other
-// too, and answers them with Python's error about the arguments, before it looks at the token.
-
-async fn no_id_to_patch() -> ApiError {
-    mismatch("ConsumerResource.patch() missing 1 required positional argument: 'consumer_id'")
-}
-
-async fn no_id_to_delete() -> ApiError {
-    mismatch("ConsumerResource.delete() missing 1 required positional argument: 'consumer_id'")
-}
-
-async fn id_to_post() -> ApiError {
-    mismatch("ConsumerResource.post() got an unexpected keyword argument 'consumer_id'")
-}
-
-async fn put_only() -> ApiError {
-    mismatch("_OAuth1ResourceBase.get() got an unexpected keyword argument 'request_token_id'")
-}
-
-fn mismatch(text: &str) -> ApiError {
-    Error::Validation(text.to_owned()).into()
 }
 
 /// Keystone has this method in its tables, and drops the connection.

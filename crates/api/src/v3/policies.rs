@@ -9,7 +9,7 @@ use crate::body::{Body, attributes, resource};
 use crate::context::{Context, no_content};
 use crate::error::ApiError;
 use crate::listing::ListLimit;
-use crate::routes::{Routes, get};
+use crate::routes::{Routes, get, mismatch};
 use crate::schema;
 
 pub(crate) fn routes() -> Routes {
@@ -19,12 +19,21 @@ pub(crate) fn routes() -> Routes {
             get(list)
                 .post(create)
                 .renaming()
-                .patch(no_id_to_patch)
-                .delete(no_id_to_delete),
+                .patch(mismatch(
+                    "PolicyResource.patch() missing 1 required positional argument: 'policy_id'",
+                ))
+                .delete(mismatch(
+                    "PolicyResource.delete() missing 1 required positional argument: 'policy_id'",
+                )),
         )
         .route(
             "/v3/policies/{policy_id}",
-            get(show).post(id_to_post).patch(update).delete(delete),
+            get(show)
+                .post(mismatch(
+                    "PolicyResource.post() got an unexpected keyword argument 'policy_id'",
+                ))
+                .patch(update)
+                .delete(delete),
         )
 }
 
@@ -65,23 +74,4 @@ fn checked(body: Body, route: &str, label: &str) -> Result<Map<String, Value>> {
     let policy = body.value("policy").unwrap_or_else(|| json!({}));
     schema::inline(route, label, &policy).map_err(Error::Validation)?;
     Ok(attributes(policy))
-}
-
-// In `keystone/api/policy.py` one class serves both paths. Each path therefore has the methods of the other too, and
-// answers them with Python's error about the arguments, before it looks at the token.
-
-async fn no_id_to_patch() -> ApiError {
-    mismatch("PolicyResource.patch() missing 1 required positional argument: 'policy_id'")
-}
-
-async fn no_id_to_delete() -> ApiError {
-    mismatch("PolicyResource.delete() missing 1 required positional argument: 'policy_id'")
-}
-
-async fn id_to_post() -> ApiError {
-    mismatch("PolicyResource.post() got an unexpected keyword argument 'policy_id'")
-}
-
-fn mismatch(text: &str) -> ApiError {
-    Error::Validation(text.to_owned()).into()
 }
