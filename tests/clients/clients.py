@@ -7,7 +7,7 @@ import sys
 from keystoneauth1 import adapter, session
 from keystoneauth1.identity import v3
 
-from harness import checks, clouds, processes
+from harness import checks, clouds, keystones, processes
 from harness.shell import Shell
 
 # `totp` is the one built-in method that is off by default.
@@ -37,6 +37,14 @@ def modules(names):
     return [importlib.import_module(name) for name in found if not names or name in names]
 
 
+def can_run(module):
+    reason = getattr(module, "NATIVE_ONLY", None)
+    if reason is None or keystones.is_native():
+        return True
+    print(f"{module.__name__} is left out: {reason}", flush=True)
+    return False
+
+
 def merged(configs):
     """All options together; two values for one are an error."""
     together = {"auth": {"methods": METHODS}}
@@ -50,7 +58,7 @@ def merged(configs):
 
 
 def clients(run):
-    chosen = modules(sys.argv[1:])
+    chosen = [module for module in modules(sys.argv[1:]) if can_run(module)]
     config = merged(getattr(module, "CONFIG", {}) for module in chosen)
     cloud = Cloud(processes.scratch("clients"), config)
     for module in chosen:
