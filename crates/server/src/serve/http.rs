@@ -173,7 +173,7 @@ async fn serve_tls(
 ) -> std::result::Result<(), BoxError> {
     let (stream, environment) = tokio::select! {
         accepted = timeout(HEADER_TIMEOUT, tls.accept(stream)) => accepted??,
-        _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+        () = drained(&mut stopped) => return Ok(()),
     };
     let router = match environment {
         Some(environment) => with_environment(&router, environment),
@@ -225,16 +225,18 @@ async fn serve_connection<C: GracefulConnection>(
     mut stopped: watch::Receiver<bool>,
 ) -> C::Output {
     let mut connection = pin!(connection);
-    let end = async {
-        // A dropped sender means stop, too.
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-        sleep(DRAIN_TIME).await;
-    };
     tokio::select! {
         done = connection.as_mut() => return done,
-        () = end => connection.as_mut().graceful_shutdown(),
+        () = drained(&mut stopped) => connection.as_mut().graceful_shutdown(),
     }
     connection.await
+}
+
+/// Returns once the server is told to stop and what clients had sent by then has had time to arrive.
+async fn drained(stopped: &mut watch::Receiver<bool>) {
+    // A dropped sender means stop, too.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+    sleep(DRAIN_TIME).await;
 }
 
 /// Ignores a connection that was closed before it was accepted; waits if file descriptors are lacking.
