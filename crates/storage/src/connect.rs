@@ -21,11 +21,13 @@ use sqlx::{
     mysql::MySqlConnectOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
+use tokio::time::sleep;
 use tracing::warn;
 
 use crate::{
     DatabaseUrl, Db, Error, Result,
-    db::{Galera, Pools},
+    db::{Galera, Pools, RUNS, pause},
+    error::is_contention,
     pool::{BoxFuture, Limits, Pool, with_timeout},
     url::Backend,
 };
@@ -123,7 +125,7 @@ impl Db {
                     },
                     opener(connect),
                 );
-                drop(pool.lease().await.map_err(failed)?);
+                first(&pool).await.map_err(failed)?;
                 Ok(Self::new(Pools::Sqlite(pool), None, Galera::default()))
             }
             Backend::Memory => Self::memory().await,
@@ -148,6 +150,19 @@ impl Db {
         );
         drop(pool.lease().await?);
         Ok(Self::new(Pools::Sqlite(pool), None, Galera::default()))
+    }
+}
+
+/// Makes the first connection to a file. It switches to the write-ahead log, for which `SQLite` does not wait while another
+/// process does the same.
+async fn first(pool: &Pool<SqliteConnection>) -> sqlx::Result<()> {
+    let mut runs = 0;
+    loop {
+        match pool.lease().await {
+            Err(error) if is_contention(&error) && runs < RUNS => runs += 1,
+            lease => return lease.map(drop),
+        }
+        sleep(pause(runs)).await;
     }
 }
 

@@ -211,6 +211,19 @@ impl Db {
         Ok(self.tx(session, None))
     }
 
+    /// A connection beside the pool on which each statement sees everything that any node had committed before it, whatever
+    /// the operator set. `SQLite` has none: there each statement on any connection does.
+    pub async fn causal(&self) -> Result<Option<Tx>> {
+        let Pools::MySql(pool) = &self.pools else {
+            return Ok(None);
+        };
+        let mut lease = pool.separate().await?;
+        if self.galera.load(Ordering::Relaxed) {
+            ran(&mut lease, "SET SESSION wsrep_sync_wait = 7", self.limit).await?;
+        }
+        Ok(Some(self.tx(Session::MySql(lease), self.limit)))
+    }
+
     fn tx(&self, session: Session, limit: Option<Duration>) -> Tx {
         Tx {
             session,
@@ -326,6 +339,11 @@ impl Tx {
             }
         }
         Ok(())
+    }
+
+    /// Whether it is on a node of a Galera cluster.
+    pub fn on_galera(&self) -> bool {
+        self.galera
     }
 
     /// Which database this is.

@@ -195,7 +195,7 @@ pub(crate) fn is_full(error: &sqlx::Error) -> bool {
 }
 
 /// Whether the transaction was rolled back because of another one.
-fn is_contention(error: &sqlx::Error) -> bool {
+pub(crate) fn is_contention(error: &sqlx::Error) -> bool {
     // WSREP not ready, failed during COMMIT, lock waits, deadlocks and lost certifications, a row that changed under a
     // snapshot, a prepared statement whose tables changed.
     matches!(

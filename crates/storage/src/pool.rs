@@ -190,6 +190,19 @@ impl<C: Recover> Pool<C> {
         }
     }
 
+    /// A new connection beside the pool, which is closed when it is dropped.
+    pub(crate) async fn separate(&self) -> sqlx::Result<Lease<C>> {
+        let pool = Arc::clone(&self.0);
+        let idle = pool.connect().await?;
+        Ok(Lease {
+            permit: None,
+            connection: Some(idle.connection),
+            made: idle.made,
+            state: State::InTransaction,
+            pool,
+        })
+    }
+
     /// How many connections are in use.
     pub(crate) fn in_use(&self) -> usize {
         self.0.limits.size - self.0.permits.available_permits().min(self.0.limits.size)

@@ -4,6 +4,7 @@
 //! side's `db_sync` continues where the other's stopped. A database that this
 //! server created also has a table `keystone_native`; an adopted one has not.
 
+pub mod changes;
 mod revisions;
 mod sync;
 

@@ -118,6 +118,15 @@ impl Query {
         self
     }
 
+    /// Adds `UNION ALL` and another `SELECT`.
+    #[must_use]
+    pub fn union_all(mut self, text: &'static str) -> Self {
+        let all = self.text.to_mut();
+        all.push_str(" UNION ALL ");
+        all.push_str(text);
+        self
+    }
+
     /// Keeps the rows that it reads to this transaction until it ends; the clause ends the text. On `SQLite` a
     /// transaction is the only writer anyway. On Galera the table that it reads first and its first argument tell what
     /// is kept, so that it is on every node: the argument has to be the same for all who lock the same.
@@ -390,6 +399,13 @@ impl Query {
         {
             self.text.to_mut().push_str(lock.clause());
         }
+        // `SQLite` takes too many or too few without a word.
+        debug_assert_eq!(
+            self.text.matches('?').count(),
+            self.args.len(),
+            "{}",
+            self.text
+        );
         let args = DB::arguments(&self.text, self.args)?;
         Ok(sqlx::query_with(AssertSqlSafe(self.text), args))
     }

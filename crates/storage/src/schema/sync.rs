@@ -12,7 +12,7 @@ use tracing::info;
 use super::{
     SchemaState,
     revisions::{
-        Branch, CONTRACT_HEAD, EXPAND_HEAD, NATIVE, REVISIONS, Revision, Revisions, before,
+        Branch, CONTRACT_HEAD, EXPAND_HEAD, INDEXES, NATIVE, REVISIONS, Revision, Revisions, before,
     },
     state,
 };
@@ -88,6 +88,9 @@ async fn run(
             total,
         });
     }
+    if phase != Phase::Contract {
+        own(tx, INDEXES).await?;
+    }
     Ok(steps.iter().map(|(revision, _)| revision.id).collect())
 }
 
@@ -144,13 +147,7 @@ fn statements(text: &str) -> Vec<&str> {
 
 /// Marks a new database as created by this server.
 async fn mark(tx: &mut Tx) -> Result<()> {
-    let text = match tx.dialect() {
-        Dialect::MySql => NATIVE.0,
-        Dialect::Sqlite => NATIVE.1,
-    };
-    for statement in statements(text) {
-        raw(tx, statement).await?;
-    }
+    own(tx, NATIVE).await?;
     let marked =
         sql("SELECT created_by FROM keystone_native LIMIT 1").fetch_optional::<(String,)>(&mut *tx);
     if marked.await?.is_none() {
@@ -158,6 +155,18 @@ async fn mark(tx: &mut Tx) -> Result<()> {
             .bind(concat!("keystone-storage ", env!("CARGO_PKG_VERSION")))
             .execute(tx)
             .await?;
+    }
+    Ok(())
+}
+
+/// Runs statements of this server's own, which can be repeated.
+async fn own(tx: &mut Tx, (mysql, sqlite): (&str, &str)) -> Result<()> {
+    let text = match tx.dialect() {
+        Dialect::MySql => mysql,
+        Dialect::Sqlite => sqlite,
+    };
+    for statement in statements(text) {
+        raw(tx, statement).await?;
     }
     Ok(())
 }
@@ -181,7 +190,7 @@ async fn record(tx: &mut Tx, revision: &Revision) -> Result<()> {
     Ok(())
 }
 
-async fn lock(tx: &mut Tx) -> Result<()> {
+pub(super) async fn lock(tx: &mut Tx) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {
         // Rebuilding a table drops the old one, which must not cascade to its children.
         raw(tx, "PRAGMA foreign_keys = OFF").await?;
@@ -206,7 +215,7 @@ async fn lock(tx: &mut Tx) -> Result<()> {
 
 /// Ends the run. Closing the connection releases the lock; on `SQLite` the pool resets the connection, which rolls back
 /// what is not committed and turns foreign keys on again.
-async fn unlock(tx: &mut Tx, done: bool) -> Result<()> {
+pub(super) async fn unlock(tx: &mut Tx, done: bool) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite && done {
         raw(tx, "COMMIT").await?;
     }
@@ -214,7 +223,7 @@ async fn unlock(tx: &mut Tx, done: bool) -> Result<()> {
 }
 
 /// Runs a text of the migrations as it is, unprepared.
-async fn raw(tx: &mut Tx, text: &str) -> Result<()> {
+pub(super) async fn raw(tx: &mut Tx, text: &str) -> Result<()> {
     let query = sqlx::raw_sql(AssertSqlSafe(text.to_owned()));
     let done = match &mut tx.session {
         Session::MySql(lease) => {

@@ -1,0 +1,4 @@
+-- Revocation events that name neither user, project nor audit id are found by what else they name.
+
+CREATE INDEX IF NOT EXISTS `keystone_native_unnamed_event` ON `revocation_event`
+  (`user_id`,`project_id`,`audit_id`,`audit_chain_id`,`trust_id`,`consumer_id`,`issued_before`);

@@ -1,0 +1,8 @@
+-- Revocation events that name neither user, project nor audit id are found by what else they name.
+
+CREATE INDEX IF NOT EXISTS keystone_native_unnamed_event ON revocation_event
+  (user_id, project_id, audit_id, audit_chain_id, trust_id, consumer_id, issued_before);
+
+-- Passwords are found by their user, as they are on MariaDB by the index of the foreign key.
+
+CREATE INDEX IF NOT EXISTS keystone_native_password ON password (local_user_id);
