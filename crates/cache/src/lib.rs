@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod cache;
+mod changes;
+mod log;
+mod tags;
+
+pub use cache::Cache;
+pub use changes::{Changes, Counts, Mode, Pass, Settings};
+pub use keystone_storage::schema::changes::Kind;
+pub use tags::{AsOf, Dependency};
