@@ -24,8 +24,10 @@ impl Row {
         let corrupt = |error: String| {
             Error::internal(format!("table mapping, row {}, rules: {error}", self.id))
         };
-        let rules =
-            serde_json::from_str(&self.rules).map_err(|error| corrupt(error.to_string()))?;
+        // JSON in the string of another JSON, as `keystone/federation/backends/sql.py` stores it.
+        let rules = serde_json::from_str::<String>(&self.rules)
+            .and_then(|rules| serde_json::from_str(&rules))
+            .map_err(|error| corrupt(error.to_string()))?;
         Mapping::new(&self.id, &self.schema_version, rules)
             .map_err(|error| corrupt(error.to_string()))
     }
