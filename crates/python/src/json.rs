@@ -7,6 +7,7 @@
 
 mod encoding;
 mod read;
+mod serialize;
 mod write;
 
 use std::borrow::Cow;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 pub use encoding::decoded;
 pub use read::{MAX_DEPTH, Unreadable, read};
+pub use serialize::{append_serialized, append_with};
 pub use write::{append, append_object, write};
 
 /// Begins what only Python has. Alone or doubled it is itself.

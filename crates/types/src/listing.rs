@@ -9,6 +9,8 @@ pub struct Listing {
     pub limit: Option<u32>,
     /// The id after which the page starts.
     pub marker: Option<String>,
+    /// Whether the marker is the last row of a page that was read before, and may be gone since.
+    pub resumed: bool,
 }
 
 /// A condition on one attribute.
@@ -63,6 +65,16 @@ impl Listing {
         match value {
             Some(value) => listing.with(name, value),
             None => listing,
+        }
+    }
+
+    /// The same listing after the last row of a page that was read.
+    #[must_use]
+    pub fn after(self, last: String) -> Self {
+        Self {
+            marker: Some(last),
+            resumed: true,
+            ..self
         }
     }
 

@@ -121,3 +121,87 @@ fn only_whole_texts_can_be_stored() {
     assert_eq!(plain(&text(r#""a\ud800""#)), None);
     assert_eq!(plain(&text("NaN")), None);
 }
+
+/// A resource with attributes of its own and others.
+#[derive(serde::Serialize)]
+struct Mixed {
+    #[serde(flatten)]
+    other: serde_json::Map<String, Value>,
+    id: &'static str,
+    count: Option<i64>,
+    share: f64,
+    parts: Vec<(bool, char)>,
+}
+
+impl Mixed {
+    fn with(other: Value) -> Self {
+        let Value::Object(other) = other else {
+            panic!("no object: {other}");
+        };
+        Self {
+            other,
+            id: "a",
+            count: None,
+            share: 2.0,
+            parts: vec![(true, '"'), (false, 'é')],
+        }
+    }
+
+    /// The text with `links`, by way of a value; and without one, where that goes.
+    fn written(&self) -> (String, Option<String>) {
+        let links = json!({ "self": "http://é" });
+        let mut value = serde_json::to_value(self).unwrap();
+        value["links"] = links.clone();
+        let mut direct = "[".to_owned();
+        let done = append_with(self, "links", &links, &mut direct);
+        assert!(done || direct == "[", "{direct}");
+        (write(&value), done.then(|| direct.split_off(1)))
+    }
+}
+
+#[test]
+fn resources_are_written_as_their_values_are() {
+    for other in [
+        "{}",
+        r#"{"email": "e\u00e9\"\\", "n": [1, -2.5, 1e20, {}, []], "o": {"links": null, "o": true}}"#,
+        r#"{"x": NaN, "y": -Infinity, "z": 18446744073709551616, "\ud800": "\udbff\udfff", "": ""}"#,
+    ] {
+        let (expected, direct) = Mixed::with(read(other).unwrap()).written();
+        assert_eq!(direct.as_deref(), Some(&*expected));
+    }
+    let deep = format!("{{\"deep\": {}1{}}}", "[".repeat(150), "]".repeat(150));
+    let (expected, direct) = Mixed::with(read(deep).unwrap()).written();
+    assert_eq!(direct.as_deref(), Some(&*expected));
+}
+
+#[test]
+fn what_takes_a_value_is_not_written_without_one() {
+    let many: serde_json::Map<_, _> = (0..100).map(|n| (n.to_string(), n.into())).collect();
+    for other in [
+        json!({ "id": "b" }),
+        json!({ "links": {} }),
+        json!({ UNREADABLE: "[]" }),
+        json!({ "x": { UNREADABLE: "[]" } }),
+        Value::Object(many),
+    ] {
+        let (_, direct) = Mixed::with(other.clone()).written();
+        assert_eq!(direct, None, "{other}");
+    }
+    for no_object in [json!(null), json!([]), json!("{}"), json!(7)] {
+        assert!(!append_with(&no_object, "links", &1, &mut String::new()));
+    }
+    let mut out = String::new();
+    assert!(append_with(&json!({}), "a", &1, &mut out));
+    assert_eq!(out, r#"{"a": 1}"#);
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_attributes_are_written_as_their_values_are(
+        other in proptest::collection::hash_map(".{0,9}|id|links|count", "\\PC{0,30}|[\\x00-\\x7f]{0,30}", 0..9)
+    ) {
+        let other = other.into_iter().map(|(name, text)| (name, text.into()));
+        let (expected, direct) = Mixed::with(Value::Object(other.collect())).written();
+        proptest::prop_assert!(direct.is_none_or(|direct| direct == expected));
+    }
+}

@@ -21,10 +21,7 @@ pub fn append(value: &Value, out: &mut String) {
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),
         Value::Number(number) => out.push_str(&number_text(number)),
-        Value::String(text) => match verbatim(text).and_then(read::normalized) {
-            Some(json) => out.push_str(&json),
-            None => push_string(text, out),
-        },
+        Value::String(text) => push_text(text, out),
         Value::Array(items) => {
             out.push('[');
             for (i, item) in items.iter().enumerate() {
@@ -54,11 +51,24 @@ pub fn append_object(members: &Map<String, Value>, out: &mut String) {
     out.push('}');
 }
 
+/// Writes a text, or the value that is kept in it, behind a text.
+pub(super) fn push_text(text: &str, out: &mut String) {
+    match verbatim(text).and_then(read::normalized) {
+        Some(json) => out.push_str(&json),
+        None => push_string(text, out),
+    }
+}
+
 pub(super) fn push_string(text: &str, out: &mut String) {
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     out.reserve(text.len() + 2);
     out.push('"');
     let mut rest = text;
+    // The usual case, in a loop that looks at many bytes at once.
+    if text.bytes().fold(true, |all, byte| all & is_plain(&byte)) {
+        out.push_str(text);
+        rest = "";
+    }
     loop {
         let plain = rest.bytes().take_while(is_plain).count();
         let (head, tail) = rest.split_at(plain);
