@@ -4,12 +4,12 @@
 
 use std::fmt;
 
-use keystone_storage::{Column, OrConflict, Tx, select, sql, transaction};
+use keystone_storage::{Column, OrConflict, select, sql, transaction};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, check_length, new_id};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Identity;
-use crate::project::ROOT;
+use crate::user_limit::UserLimit;
 
 /// A credential without its blob: what a policy rule may know of it.
 #[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
@@ -132,7 +132,12 @@ impl Identity {
         )?;
         check_length("type", &credential.credential_type, 255)?;
         transaction!(self.db, |tx| {
-            self.check_user_limit(tx, &credential.user_id).await?;
+            let limit = UserLimit {
+                most: self.settings.credential_user_limit,
+                what: "credentials",
+                count: "SELECT COUNT(*) FROM credential WHERE user_id = ?",
+            };
+            limit.check(tx, &credential.user_id).await?;
             sql("INSERT INTO credential (id, user_id, project_id, type, extra, encrypted_blob, key_hash) \
                  VALUES (?, ?, ?, ?, ?, ?, ?)")
             .bind(&credential.id)
@@ -151,30 +156,6 @@ impl Identity {
             Ok(())
         })
             .await
-    }
-
-    /// 403 where a user has as many credentials as `[credential] user_limit` allows. Writers for one user
-    /// take turns.
-    async fn check_user_limit(&self, tx: &mut Tx, user_id: &str) -> Result<()> {
-        let Some(limit) = self.settings.credential_user_limit else {
-            return Ok(());
-        };
-        let user = sql("SELECT id FROM user WHERE id = ?").bind(user_id);
-        if !user.locking().exists(&mut *tx).await? {
-            // The user need not exist. The row above all domains exists in every database.
-            let root = sql("SELECT id FROM project WHERE id = ?").bind(ROOT);
-            root.locking().exists(&mut *tx).await?;
-        }
-        let (held,): (i64,) = sql("SELECT COUNT(*) FROM credential WHERE user_id = ?")
-            .bind(user_id)
-            .fetch_one(tx)
-            .await?;
-        if held < i64::from(limit) {
-            return Ok(());
-        }
-        Err(Error::Refused(format!(
-            "Unable to create additional credentials, maximum of {limit} already exceeded for user."
-        )))
     }
 
     /// Replaces the blob of a credential.

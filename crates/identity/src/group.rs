@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use crate::identity::Identity;
 use crate::project::empty_text;
 use crate::revocation::{RevocationEvent, revoke};
+use crate::settings::Settings;
 use crate::{shared_lock, user};
 
 /// A group, as stored and as served.
@@ -232,7 +233,9 @@ impl Identity {
         user_id: &str,
         listing: &Listing,
     ) -> Result<Page<Membership>> {
-        user::row(&self.db, user_id).await?;
+        if !listing.resumed {
+            user::row(&self.db, user_id).await?;
+        }
         let expiring = self.expiring_groups(user_id).await?;
         let mine = "g.id IN (SELECT m.group_id FROM user_group_membership m WHERE m.user_id = ?)";
         let select = select(GROUPS);
@@ -271,15 +274,25 @@ impl Identity {
         .fetch_all(&self.db)
         .await?;
         let now = self.clock.precise();
-        let default_ttl = self.settings.default_authorization_ttl;
         let ends = rows.into_iter().map(|row| {
-            let minutes = row.authorization_ttl.filter(|minutes| *minutes != 0);
-            let life = minutes.map_or(Some(default_ttl), Duration::try_minutes);
-            let end = life.and_then(|life| row.last_verified.checked_add_signed(life));
-            (row.group_id, end.unwrap_or(NaiveDateTime::MAX))
+            let end = end_of_membership(&self.settings, row.last_verified, row.authorization_ttl);
+            (row.group_id, end)
         });
         Ok(ends.filter(|(_, end)| *end > now).collect())
     }
+}
+
+/// When a federated membership ends; an identity provider may set for how long it lasts.
+pub(crate) fn end_of_membership(
+    settings: &Settings,
+    verified: NaiveDateTime,
+    minutes: Option<i64>,
+) -> NaiveDateTime {
+    let minutes = minutes.filter(|minutes| *minutes != 0);
+    let default = settings.default_authorization_ttl;
+    let life = minutes.map_or(Some(default), Duration::try_minutes);
+    let end = life.and_then(|life| verified.checked_add_signed(life));
+    end.unwrap_or(NaiveDateTime::MAX)
 }
 
 fn by_id(id: &str) -> Query {

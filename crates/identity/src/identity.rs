@@ -5,6 +5,7 @@ use std::sync::Arc;
 use keystone_storage::{Bulk, Cascade, Db, Query};
 use keystone_types::{Clock, Error, Listing, Result};
 
+use crate::facts::Queue;
 use crate::password::{Algorithm, Hasher};
 use crate::settings::Settings;
 
@@ -17,6 +18,7 @@ pub struct Identity {
     pub(crate) hasher: Hasher,
     pub(crate) bulk: Bulk,
     pub(crate) cascades: Arc<[Cascade]>,
+    pub(crate) facts: Queue,
 }
 
 impl Identity {
@@ -38,6 +40,7 @@ impl Identity {
             hasher,
             bulk: Bulk::default(),
             cascades: cascades.into(),
+            facts: Queue::default(),
         })
     }
 
@@ -46,7 +49,7 @@ impl Identity {
         let Some(marker) = &listing.marker else {
             return Ok(());
         };
-        if row.bind(marker).exists(&self.db).await? {
+        if listing.resumed || row.bind(marker).exists(&self.db).await? {
             return Ok(());
         }
         Err(Error::Missing(format!(

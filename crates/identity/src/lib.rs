@@ -4,6 +4,7 @@ mod cascade;
 mod credential;
 mod domain;
 mod domain_config;
+mod facts;
 mod group;
 mod identity;
 mod limit;
@@ -15,29 +16,33 @@ mod role;
 mod settings;
 mod shared_lock;
 mod user;
+mod user_limit;
 
 pub use credential::{Credential, SealedBlob, SealedCredential};
 pub use domain::Domain;
 pub use domain_config::rules::{Config, ConfigOptions, ConfigPart};
+pub use facts::{Asked, Event, Facts, Holder};
 pub use group::{Group, Membership};
 pub use identity::Identity;
+pub use keystone_storage::Bulk;
 pub use limit::Limit;
 pub use limit::registered::{LimitedResource, RegisteredLimit};
 pub use options::Options;
 pub use project::Project;
 pub use project::hierarchy::Relatives;
-pub use project::reference::{DomainRef, ProjectRef};
+pub use project::reference::{DomainChoice, DomainRef, ProjectRef};
 pub use project::tags::Tags;
 pub use revocation::{Revocation, RevocationEvent, revoke};
 pub use role::assignments::names::{Named, Names};
 pub use role::assignments::{
-    Assignment, AssignmentQuery, AssignmentScope, Assignments, IndirectSource,
+    Assignment, AssignmentQuery, AssignmentScope, Assignments, IndirectSource, Position,
 };
-pub use role::effective_roles::Holder;
 pub use role::grant::{Actor, Grant, GrantTarget, Inheritance};
 pub use role::implied::RoleInference;
 pub use role::{Role, RoleRef};
 pub use settings::{Compliance, EnforcementModel, Settings, UrlSafe};
 pub use user::account::{NewPassword, NewUser};
+pub use user::authentication::Candidate;
 pub use user::federated::{FederatedAccount, FederatedIdentity};
 pub use user::{Subject, User};
+pub use user_limit::UserLimit;

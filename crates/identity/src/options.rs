@@ -1,6 +1,6 @@
 //! Resource options: the `*_option` tables, which have ids of four characters in place of names.
 
-use keystone_storage::{Tx, sql};
+use keystone_storage::{Error as StorageError, Tx, sql};
 use keystone_types::{Error, Result, json, to_python_json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -98,6 +98,19 @@ impl TryFrom<Option<String>> for Options {
             options.insert((*name).to_owned(), value);
         }
         Ok(Self(options))
+    }
+}
+
+impl Options {
+    /// Reads options that were selected apart from the row of the table that they are of.
+    pub(crate) fn stored(joined: Option<String>, table: &str, row: &str) -> Result<Self> {
+        let read = Self::try_from(joined).map_err(|error| StorageError::Corrupt {
+            table: table.to_owned(),
+            row: row.to_owned(),
+            column: "options".to_owned(),
+            source: sqlx::Error::Decode(error.into()),
+        });
+        Ok(read?)
     }
 }
 

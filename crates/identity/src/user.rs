@@ -16,7 +16,8 @@ use serde::Serialize;
 
 use crate::identity::Identity;
 use crate::options::Options;
-use crate::project::reference::DomainRef;
+use crate::project::ROOT;
+use crate::project::reference::{DomainChoice, DomainRef};
 use crate::settings::Settings;
 use crate::user::federated::{FederatedAccount, federated_rows, into_accounts};
 
@@ -87,17 +88,17 @@ pub(crate) struct UserRow {
     pub(crate) id: String,
     pub(crate) domain_id: String,
     pub(crate) local_id: Option<i64>,
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     pub(crate) enabled: Option<bool>,
     pub(crate) default_project_id: Option<String>,
-    created_at: Option<NaiveDateTime>,
+    pub(crate) created_at: Option<NaiveDateTime>,
     pub(crate) last_active_at: Option<NaiveDate>,
-    expires_at: Option<NaiveDateTime>,
-    expires_at_int: Option<i64>,
+    pub(crate) expires_at: Option<NaiveDateTime>,
+    pub(crate) expires_at_int: Option<i64>,
     #[sqlx(try_from = "Option<String>")]
     pub(crate) options: Options,
-    owner_name: Option<String>,
-    owner_enabled: Option<bool>,
+    pub(crate) owner_name: Option<String>,
+    pub(crate) owner_enabled: Option<bool>,
 }
 
 /// A user with its domain.
@@ -117,24 +118,34 @@ macro_rules! shown_name {
     };
 }
 
-const USERS: &str = concat!(
-    "\
-    SELECT u.id, u.domain_id, u.extra, u.enabled, u.default_project_id, u.created_at, u.last_active_at, \
-           l.id AS local_id, \
-           ",
-    shown_name!(),
-    " AS name, \
-           p.expires_at, p.expires_at_int, \
-           (SELECT GROUP_CONCAT(o.option_id || HEX(o.option_value)) FROM user_option o \
-             WHERE o.user_id = u.id) AS options, \
-           d.name AS owner_name, d.enabled AS owner_enabled \
-      FROM user u \
-      LEFT JOIN project d ON d.id = u.domain_id \
-      LEFT JOIN local_user l ON l.user_id = u.id \
-      LEFT JOIN nonlocal_user n ON n.user_id = u.id \
-      LEFT JOIN password p ON p.id = (SELECT q.id FROM password q WHERE q.local_user_id = l.id \
-                                       ORDER BY q.created_at_int DESC, q.id DESC LIMIT 1)"
-);
+/// The statements that [`users`] and [`users_with_account`] narrow. Where nobody has options, as is usual, the subquery,
+/// which costs more than the rest of a row, does not run.
+macro_rules! users {
+    ($more:literal) => {
+        concat!(
+            "\
+            SELECT u.id, u.domain_id, u.extra, u.enabled, u.default_project_id, u.created_at, u.last_active_at, \
+                   l.id AS local_id, \
+                   ",
+            shown_name!(),
+            " AS name, \
+                   p.expires_at, p.expires_at_int, \
+                   CASE WHEN EXISTS (SELECT 1 FROM user_option) \
+                        THEN (SELECT GROUP_CONCAT(o.option_id || HEX(o.option_value)) FROM user_option o \
+                               WHERE o.user_id = u.id) END AS options, \
+                   d.name AS owner_name, d.enabled AS owner_enabled",
+            $more,
+            " FROM user u \
+              LEFT JOIN project d ON d.id = u.domain_id \
+              LEFT JOIN local_user l ON l.user_id = u.id \
+              LEFT JOIN nonlocal_user n ON n.user_id = u.id \
+              LEFT JOIN password p ON p.local_user_id = l.id \
+              LEFT JOIN password later ON later.local_user_id = p.local_user_id \
+                                      AND (later.created_at_int > p.created_at_int \
+                                           OR later.created_at_int = p.created_at_int AND later.id > p.id)"
+        )
+    };
+}
 
 const NAME: Column = Column::text("name", shown_name!(), 255);
 
@@ -147,6 +158,19 @@ const COLUMNS: [Column; 3] = [
 /// A time in a `*_int` column: microseconds since 1970.
 pub(crate) fn from_micros(micros: i64) -> Option<NaiveDateTime> {
     DateTime::from_timestamp_micros(micros).map(|time| time.naive_utc())
+}
+
+/// Selects users, each with the password that no later one follows: a subquery that sorts them costs several times as much.
+fn users() -> Select {
+    select(users!("")).and("later.id IS NULL")
+}
+
+/// The same with what their local account knows of logins.
+pub(crate) fn users_with_account() -> Select {
+    select(users!(
+        ", l.failed_auth_count, l.failed_auth_at, p.password_hash"
+    ))
+    .and("later.id IS NULL")
 }
 
 impl UserRow {
@@ -171,7 +195,7 @@ impl UserRow {
         }
     }
 
-    fn into_subject(self, settings: &Settings, today: NaiveDate) -> Subject {
+    pub(crate) fn into_subject(self, settings: &Settings, today: NaiveDate) -> Subject {
         let domain = DomainRef {
             id: self.domain_id.clone(),
             name: self.owner_name.clone().unwrap_or_default(),
@@ -201,15 +225,17 @@ impl Identity {
     pub async fn users(&self, listing: &Listing) -> Result<Page<User>> {
         let marked = sql("SELECT id FROM user WHERE id = ?");
         self.check_marker(listing, marked).await?;
-        self.list_users(select(USERS), listing).await
+        self.list_users(users(), listing).await
     }
 
     /// The members of a group, without expiring memberships.
     pub async fn users_in_group(&self, group_id: &str, listing: &Listing) -> Result<Page<User>> {
-        self.group(group_id).await?;
+        if !listing.resumed {
+            self.group(group_id).await?;
+        }
         let members =
             "u.id IN (SELECT m.user_id FROM user_group_membership m WHERE m.group_id = ?)";
-        self.list_users(select(USERS).filter(members, Some(group_id)), listing)
+        self.list_users(users().filter(members, Some(group_id)), listing)
             .await
     }
 
@@ -252,7 +278,7 @@ impl Identity {
 
     /// The users with these ids, each with its domain; those that do not exist are left out.
     pub async fn subjects(&self, ids: &[&str]) -> Result<Vec<Subject>> {
-        let query = select(USERS).among("u.id IN (?)", ids.iter().copied());
+        let query = users().among("u.id IN (?)", ids.iter().copied());
         let rows: Vec<UserRow> = query.then(" ORDER BY u.id").fetch_all(&self.db).await?;
         let today = self.clock.now().date();
         let rows = rows.into_iter();
@@ -262,20 +288,32 @@ impl Identity {
     }
 
     /// One local user with its domain, by name.
-    pub async fn subject_by_name(&self, name: &str, domain_id: &str) -> Result<Subject> {
-        let query = select(USERS).filter_all("l.name = ? AND l.domain_id = ?", [name, domain_id]);
+    pub async fn subject_by_name(&self, name: &str, domain: DomainChoice<'_>) -> Result<Subject> {
+        let query = named(users(), name, domain);
         let row: UserRow = query.then("").fetch_or(&self.db, || missing(name)).await?;
         Ok(row.into_subject(&self.settings, self.clock.now().date()))
     }
 }
 
+/// Narrows to the local user of a name.
+pub(crate) fn named(users: Select, name: &str, domain: DomainChoice<'_>) -> Select {
+    let users = users.filter("l.name = ?", Some(name));
+    match domain {
+        DomainChoice::Id(id) => users.filter("l.domain_id = ?", Some(id)),
+        DomainChoice::Name(domain) => users.filter_all(
+            "l.domain_id = (SELECT o.id FROM project o WHERE o.name = ? AND o.domain_id = ?)",
+            [domain, ROOT],
+        ),
+    }
+}
+
 /// A user's row.
 pub(crate) async fn row(exec: impl Into<Exec<'_>>, id: &str) -> Result<UserRow> {
-    let query = select(USERS).filter("u.id = ?", Some(id)).then("");
+    let query = users().filter("u.id = ?", Some(id)).then("");
     query.fetch_or(exec, || missing(id)).await
 }
 
-fn missing(id: &str) -> Error {
+pub(crate) fn missing(id: &str) -> Error {
     Error::not_found::<User>(id)
 }
 

@@ -123,6 +123,11 @@ impl Hasher {
         .await?
     }
 
+    /// How many hashes were begun.
+    pub fn begun(&self) -> u64 {
+        self.queue.given()
+    }
+
     /// Whether a password is too long for every format.
     fn exceeds_every_limit(&self, password: &Secret) -> bool {
         password.reveal().len() > self.max_password_length.max(CEILING)

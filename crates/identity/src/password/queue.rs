@@ -91,6 +91,11 @@ impl Queue {
         permit
     }
 
+    /// How many permits were given.
+    pub(super) fn given(&self) -> u64 {
+        self.state().given
+    }
+
     fn enqueue(&self, claimant: &Claimant) -> Option<(Receiver<Permit>, Waiting)> {
         let marks = claimant.0.clone();
         let (call, called) = channel();

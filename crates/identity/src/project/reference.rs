@@ -5,7 +5,7 @@ use keystone_types::{Error, Result};
 
 use crate::domain::Domain;
 use crate::identity::Identity;
-use crate::project::Project;
+use crate::project::{Project, ROOT};
 
 /// A domain as others refer to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,15 @@ pub struct DomainRef {
     pub name: String,
     /// Whether it is enabled.
     pub enabled: bool,
+}
+
+/// A domain, by id or by name.
+#[derive(Clone, Copy, Debug)]
+pub enum DomainChoice<'a> {
+    /// By id.
+    Id(&'a str),
+    /// By name.
+    Name(&'a str),
 }
 
 /// A project that a token can be scoped to, with its domain.
@@ -36,15 +45,15 @@ pub struct ProjectRef {
 }
 
 #[derive(Debug, sqlx::FromRow)]
-struct ProjectRow {
-    id: String,
-    name: String,
-    parent_id: Option<String>,
-    is_domain: bool,
-    enabled: Option<bool>,
-    owner_id: String,
-    owner_name: String,
-    owner_enabled: Option<bool>,
+pub(crate) struct ProjectRow {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) parent_id: Option<String>,
+    pub(crate) is_domain: bool,
+    pub(crate) enabled: Option<bool>,
+    pub(crate) owner_id: String,
+    pub(crate) owner_name: String,
+    pub(crate) owner_enabled: Option<bool>,
 }
 
 impl From<ProjectRow> for ProjectRef {
@@ -80,14 +89,25 @@ impl Identity {
     pub async fn project_ref(&self, id: &str) -> Result<ProjectRef> {
         let query = select(PROJECTS)
             .filter("p.id = ?", Some(id))
-            .filter("p.id <> ?", Some(crate::project::ROOT));
+            .filter("p.id <> ?", Some(ROOT));
         self.fetch_project(query.then(""), id).await
     }
 
-    /// One project with its domain, by name.
-    pub async fn project_ref_by_name(&self, name: &str, domain_id: &str) -> Result<ProjectRef> {
-        let query =
-            select(PROJECTS).filter_all("p.name = ? AND p.domain_id = ?", [name, domain_id]);
+    /// One project with its domain, by name. A domain is none.
+    pub async fn project_ref_by_name(
+        &self,
+        name: &str,
+        domain: DomainChoice<'_>,
+    ) -> Result<ProjectRef> {
+        let query = select(PROJECTS)
+            .filter("p.name = ?", Some(name))
+            .and("d.is_domain = 1 AND d.id <> d.domain_id");
+        let query = match domain {
+            DomainChoice::Id(id) => query.filter("d.id = ?", Some(id)),
+            DomainChoice::Name(name) => {
+                query.filter_all("d.name = ? AND d.domain_id = ?", [name, ROOT])
+            }
+        };
         self.fetch_project(query.then(""), name).await
     }
 

@@ -91,6 +91,15 @@ enum Found {
     Effective(Box<Expansion>),
 }
 
+/// A position in a list of assignments; the default is the first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Position {
+    grant: usize,
+    /// In what the grant is expanded to.
+    target: usize,
+    user: usize,
+}
+
 /// A domain and the projects in it.
 #[derive(Clone, Debug)]
 struct DomainProjects {
@@ -107,16 +116,28 @@ impl Assignments {
         }
     }
 
-    /// Calls `visit` with each assignment in turn.
-    pub fn each(&self, mut visit: impl FnMut(&Assignment)) {
+    /// Calls `visit` with each assignment in turn from a position on, which is moved, and stops soon after so many. Returns
+    /// whether there are no more.
+    pub fn visit(
+        &self,
+        position: &mut Position,
+        most: usize,
+        mut visit: impl FnMut(&Assignment),
+    ) -> bool {
         let visit = |item: &Assignment| {
             if self.within.as_ref().is_none_or(|within| within.holds(item)) {
                 visit(item);
             }
         };
         match &self.found {
-            Found::Granted(items) => items.iter().for_each(visit),
-            Found::Effective(expansion) => expansion.each(visit),
+            Found::Granted(items) => {
+                let rest = &items[position.grant.min(items.len())..];
+                let now = &rest[..most.min(rest.len())];
+                now.iter().for_each(visit);
+                position.grant += now.len();
+                position.grant == items.len()
+            }
+            Found::Effective(expansion) => expansion.visit(position, most, visit),
         }
     }
 }
@@ -165,7 +186,7 @@ impl Identity {
         let count = assignments.at_most();
         let collect = move || (MentionedIds::of(&assignments), assignments);
         let (mentioned, mut assignments) = self.bulk.run(count, collect).await?;
-        assignments.names = Some(self.names(mentioned).await?);
+        assignments.names = Some(self.names(mentioned, !query.effective).await?);
         Ok(assignments)
     }
 
@@ -189,13 +210,14 @@ impl Identity {
             Some(_) => granted(ASSIGNMENTS),
             None => on_system(narrow(granted(ASSIGNMENTS).union_all(SYSTEM))),
         };
-        let rows: Vec<Row> = select.then(IN_ORDER).fetch_all(&self.db).await?;
+        let rows: Vec<Row> = select.then("").fetch_all(&self.db).await?;
         let (count, query) = (rows.len(), query.clone());
         let read = move || {
             let items = rows.into_iter().filter_map(assignment);
             let mut items: Vec<Assignment> =
                 items.filter(|item| matches_kind(&query, item)).collect();
-            items.sort_by_key(|item| item.target == GrantTarget::System);
+            // Here, because both databases collect the rows of a union before they sort them.
+            items.sort_by(|one, other| order(one).cmp(&order(other)));
             items
         };
         self.bulk.run(count, read).await
@@ -211,6 +233,23 @@ impl Identity {
         };
         self.bulk.run(count, gather).await
     }
+}
+
+/// Those on the system come last.
+fn order(item: &Assignment) -> impl Ord {
+    let (actor, target) = (&item.actor, &item.target);
+    let kinds = (
+        *target == GrantTarget::System,
+        matches!(actor, Actor::User(_)),
+        matches!(target, GrantTarget::Project(..)),
+    );
+    (
+        kinds,
+        actor.id(),
+        target.id(),
+        target.inherited(),
+        &item.role_id,
+    )
 }
 
 fn on_system(select: Select) -> Select {

@@ -29,6 +29,21 @@ struct Node {
 }
 
 impl RoleGraph {
+    /// The graph of rows that have a role's id, name and domain, and a role that it implies.
+    pub(crate) fn of(rows: Vec<(String, String, String, Option<String>)>) -> Self {
+        let mut graph = BTreeMap::new();
+        for (id, name, domain_id, implied) in rows {
+            let global = domain_id == GLOBAL;
+            let node = graph.entry(id).or_insert_with(|| Node {
+                name,
+                global,
+                implies: Vec::new(),
+            });
+            node.implies.extend(implied);
+        }
+        Self(graph)
+    }
+
     /// The roles with these ids and those that they imply, each once, without domain-specific ones, which only imply others.
     pub(crate) fn expand<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Vec<RoleRef> {
         let nodes = self.closure(ids).into_iter().map(|id| (id, &self.0[id]));
@@ -176,17 +191,7 @@ impl Identity {
               FROM role r LEFT JOIN implied_role i ON i.prior_role_id = r.id ORDER BY r.id")
         .fetch_all(&self.db)
         .await?;
-        let mut graph = BTreeMap::new();
-        for (id, name, domain_id, implied) in rows {
-            let global = domain_id == GLOBAL;
-            let node = graph.entry(id).or_insert_with(|| Node {
-                name,
-                global,
-                implies: Vec::new(),
-            });
-            node.implies.extend(implied);
-        }
-        Ok(RoleGraph(graph))
+        Ok(RoleGraph::of(rows))
     }
 }
 

@@ -4,23 +4,52 @@
 //! again when the outcome is known. Of many guesses at the same time no more count than the operator allows, and none
 //! succeeds once the account is locked.
 
+use std::fmt;
+
 use chrono::NaiveDateTime;
-use keystone_storage::{Exec, sql, transaction};
+use keystone_storage::{Exec, Select, sql, transaction};
 use keystone_types::{Error, Result, Secret};
 
 use crate::identity::Identity;
 use crate::options::Options;
 use crate::password::{self, Claimant};
+use crate::project::reference::DomainChoice;
 use crate::revocation::{RevocationEvent, revoke};
 use crate::user::account::NewPassword;
 use crate::user::stored_password::{Expiry, SetBy};
-use crate::user::{User, locked, row};
+use crate::user::{Subject, User, UserRow, locked, missing, named, users_with_account};
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 struct LocalAccount {
     failed_auth_count: Option<i64>,
     failed_auth_at: Option<NaiveDateTime>,
     password_hash: Option<String>,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct UserWithAccount {
+    #[sqlx(flatten)]
+    row: UserRow,
+    #[sqlx(flatten)]
+    account: LocalAccount,
+}
+
+/// A user whose password is to be verified.
+#[derive(Clone)]
+pub struct Candidate {
+    /// The user, with its domain.
+    pub subject: Subject,
+    /// The local account, if there is one.
+    account: Option<LocalAccount>,
+}
+
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Candidate");
+        shown
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A user whose password was right.
@@ -32,15 +61,40 @@ struct Verified {
 }
 
 impl Identity {
-    /// Verifies the password of a user who was read before; every failure but an expired password looks the same to the
-    /// client. The user that is returned was read after the password was hashed.
+    /// One user, for [`Self::authenticate`].
+    pub async fn candidate(&self, id: &str) -> Result<Candidate> {
+        let users = users_with_account().filter("u.id = ?", Some(id));
+        self.only_candidate(users, id).await
+    }
+
+    /// The same by name.
+    pub async fn candidate_by_name(
+        &self,
+        name: &str,
+        domain: DomainChoice<'_>,
+    ) -> Result<Candidate> {
+        let users = named(users_with_account(), name, domain);
+        self.only_candidate(users, name).await
+    }
+
+    async fn only_candidate(&self, users: Select, name: &str) -> Result<Candidate> {
+        let found = users.then("").fetch_or(&self.db, || missing(name));
+        let UserWithAccount { row, account } = found.await?;
+        Ok(Candidate {
+            account: row.local_id.map(|_| account),
+            subject: row.into_subject(&self.settings, self.clock.now().date()),
+        })
+    }
+
+    /// Verifies the password of a user; every failure but an expired password looks the same to the client. The user that is
+    /// returned was read after the password was hashed.
     pub async fn authenticate(
         &self,
-        user: &User,
+        candidate: Candidate,
         password: Secret,
         claimant: &Claimant,
     ) -> Result<User> {
-        let verified = self.verify(user, password, claimant).await?;
+        let verified = self.verify(candidate, password, claimant).await?;
         let Verified { user, expired, .. } = verified;
         if !expired {
             return Ok(user);
@@ -59,8 +113,14 @@ impl Identity {
         Ok(self.hasher.verify_dummy(password, claimant).await?)
     }
 
-    async fn verify(&self, user: &User, password: Secret, claimant: &Claimant) -> Result<Verified> {
-        let Some(account) = account(&self.db, &user.id).await? else {
+    async fn verify(
+        &self,
+        candidate: Candidate,
+        password: Secret,
+        claimant: &Claimant,
+    ) -> Result<Verified> {
+        let user = candidate.subject.user;
+        let Some(account) = candidate.account else {
             self.hasher.verify_dummy(password, claimant).await?;
             return Err(Error::unauthorized(format!(
                 "user {} has no local password",
@@ -90,11 +150,13 @@ impl Identity {
 
     /// Checks the current state of a user whose password was right.
     async fn admit(&self, user_id: &str, hash: Option<String>) -> Result<Verified> {
-        let row = row(&self.db, user_id).await?;
-        let account = account(&self.db, user_id).await?;
-        let account = account.filter(|account| account.password_hash == hash);
-        // Another password was set meanwhile.
-        let account = account.ok_or_else(|| wrong(user_id))?;
+        let users = users_with_account().filter("u.id = ?", Some(user_id));
+        let found = users.then("").fetch_or(&self.db, || missing(user_id));
+        let UserWithAccount { row, account } = found.await?;
+        // Another password was set meanwhile, or there is none any more.
+        if row.local_id.is_none() || account.password_hash != hash {
+            return Err(wrong(user_id));
+        }
         if self.is_locked(&row.options, &account) {
             return Err(lockout(user_id));
         }
@@ -208,18 +270,18 @@ impl Identity {
         claimant: Claimant,
     ) -> Result<()> {
         let claimant = claimant.marked(user_id);
-        let user = match row(&self.db, user_id).await {
+        let candidate = match self.candidate(user_id).await {
             Err(Error::NotFound { .. }) => {
                 self.authenticate_nobody(original, &claimant).await?;
                 return Err(Error::unauthorized(format!("there is no user {user_id}")));
             }
-            row => row?.into_user(&self.settings, self.clock.now().date()),
+            found => found?,
         };
         let Verified {
             user,
             hash: verified,
             ..
-        } = self.verify(&user, original, &claimant).await?;
+        } = self.verify(candidate, original, &claimant).await?;
         self.check_strength(&NewPassword::Set(new.clone()))?;
         check_changeable(&user)?;
         self.check_age(&user.id).await?;

@@ -6,10 +6,9 @@ use keystone_storage::{Select, select};
 use keystone_types::{Error, Result};
 
 use super::inheritance::{self, AncestorRow, Descendants, TargetFilter};
-use super::{ASSIGNMENTS, Assignment, AssignmentQuery, AssignmentScope, IN_ORDER, Row};
+use super::{ASSIGNMENTS, Assignment, AssignmentQuery, AssignmentScope, IN_ORDER, Position, Row};
 use crate::identity::Identity;
 use crate::project::Project;
-use crate::role::effective_roles::GroupTargets;
 use crate::role::grant::{Actor, GrantTarget, Inheritance};
 use crate::role::implied::RoleGraph;
 use crate::user;
@@ -68,7 +67,7 @@ impl Identity {
         let select = match &user {
             Some(id) => {
                 let actors = self.actors(id).await?;
-                actors.assignments(first, ASSIGNMENTS, GroupTargets::ProjectsAndDomains, narrow)
+                actors.assignments(first, ASSIGNMENTS, narrow)
             }
             None => narrow(first),
         };
@@ -191,34 +190,57 @@ impl Expansion {
         counts.sum()
     }
 
-    /// Calls `visit` with each effective assignment in turn.
-    pub(super) fn each(&self, mut visit: impl FnMut(&Assignment)) {
-        for grants in self.by_target() {
-            let roles = self.roles(grants);
-            let granted = &grants[0].target;
+    /// See [`Assignments::visit`](super::Assignments::visit).
+    pub(super) fn visit(
+        &self,
+        position: &mut Position,
+        most: usize,
+        mut visit: impl FnMut(&Assignment),
+    ) -> bool {
+        let mut visited = 0;
+        while let Some(grants) = self.of_target(position.grant) {
+            let (roles, granted) = (self.roles(grants), &grants[0].target);
             let users = self.members.users_of(&grants[0].actor);
-            if roles.is_empty() || users.is_empty() {
-                continue;
-            }
             let mut item = grants[0].clone();
             if let Actor::Group(id) = &grants[0].actor {
                 item.source.group_id = Some(id.clone());
             }
-            if granted.inherited() {
+            let projects = self.inheriting(granted);
+            let targets = if granted.inherited() {
                 item.source.target = Some(granted.clone());
-                for project in self.inheriting(granted) {
-                    item.target = GrantTarget::Project(project.clone(), Inheritance::Direct);
-                    visit_each(&mut item, users, &roles, &mut visit);
+                projects.len()
+            } else {
+                usize::from(self.asks_for(granted))
+            };
+            while position.target < targets && !roles.is_empty() {
+                if granted.inherited() {
+                    let project = projects[position.target].clone();
+                    item.target = GrantTarget::Project(project, Inheritance::Direct);
                 }
-            } else if self.asks_for(granted) {
-                visit_each(&mut item, users, &roles, &mut visit);
+                while let Some(user) = users.get(position.user) {
+                    if visited >= most {
+                        return false;
+                    }
+                    visit_each(&mut item, user, &roles, &mut visit);
+                    visited += roles.len();
+                    position.user += 1;
+                }
+                position.user = 0;
+                position.target += 1;
             }
+            position.target = 0;
+            position.grant += grants.len();
         }
+        true
+    }
+
+    /// The grants of one actor on one target, from the one in this place on.
+    fn of_target(&self, first: usize) -> Option<&[Assignment]> {
+        self.grants.get(first..)?.chunk_by(same_target).next()
     }
 
     fn by_target(&self) -> impl Iterator<Item = &[Assignment]> {
-        self.grants
-            .chunk_by(|one, other| one.actor == other.actor && one.target == other.target)
+        self.grants.chunk_by(same_target)
     }
 
     /// The projects that inherit from a target, among those asked for.
@@ -263,19 +285,21 @@ impl Expansion {
     }
 }
 
-/// Visits the assignments of these roles to these users on the item's target.
+fn same_target(one: &Assignment, other: &Assignment) -> bool {
+    one.actor == other.actor && one.target == other.target
+}
+
+/// Visits the assignments of these roles to a user on the item's target.
 fn visit_each(
     item: &mut Assignment,
-    users: &[String],
+    user: &str,
     roles: &[ExpandedRole],
     visit: &mut impl FnMut(&Assignment),
 ) {
-    for user in users {
-        item.actor = Actor::User(user.clone());
-        for (role_id, prior) in roles {
-            item.role_id.clone_from(role_id);
-            item.source.prior_role_id.clone_from(prior);
-            visit(item);
-        }
+    item.actor = Actor::User(user.to_owned());
+    for (role_id, prior) in roles {
+        item.role_id.clone_from(role_id);
+        item.source.prior_role_id.clone_from(prior);
+        visit(item);
     }
 }

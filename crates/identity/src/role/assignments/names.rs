@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use keystone_storage::{Select, select};
 use keystone_types::Result;
 
-use super::Assignments;
+use super::{Assignments, Position};
 use crate::identity::Identity;
 use crate::project::ROOT;
 use crate::role::grant::{Actor, GrantTarget};
@@ -43,20 +43,49 @@ type Row = (
     Option<String>,
 );
 
-const USERS: &str = "\
-    SELECT 'user', u.id, COALESCE(l.name, n.name, (SELECT f.display_name FROM federated_user f WHERE f.user_id = u.id \
-                                            ORDER BY f.id LIMIT 1)), \
-           u.domain_id, d.name \
-      FROM `user` u \
-      LEFT JOIN project d ON d.id = u.domain_id \
-      LEFT JOIN local_user l ON l.user_id = u.id \
-      LEFT JOIN nonlocal_user n ON n.user_id = u.id";
+/// The users in a table, each with the first name of a federated account, the one that no earlier one precedes: a subquery
+/// that sorts them costs several times as much.
+macro_rules! users_in {
+    ($table:literal) => {
+        concat!(
+            "SELECT 'user', u.id, COALESCE(l.name, n.name, f.display_name), u.domain_id, d.name FROM ",
+            $table,
+            " LEFT JOIN project d ON d.id = u.domain_id \
+              LEFT JOIN local_user l ON l.user_id = u.id \
+              LEFT JOIN nonlocal_user n ON n.user_id = u.id \
+              LEFT JOIN federated_user f ON f.user_id = u.id \
+              LEFT JOIN federated_user earlier ON earlier.user_id = f.user_id AND earlier.id < f.id"
+        )
+    };
+}
+
+const USERS: &str = users_in!("`user` u");
+
+/// Those to whom something is granted.
+const GRANTED_USERS: &str = users_in!(
+    "(SELECT actor_id FROM assignment UNION SELECT actor_id FROM system_assignment) a \
+     JOIN `user` u ON u.id = a.actor_id"
+);
 
 const GROUPS: &str = "\
     SELECT 'group', g.id, g.name, g.domain_id, d.name FROM `group` g LEFT JOIN project d ON d.id = g.domain_id";
 
-const PROJECTS: &str = "\
-    SELECT 'project', p.id, p.name, p.domain_id, d.name FROM project p LEFT JOIN project d ON d.id = p.domain_id";
+macro_rules! projects_in {
+    ($table:literal) => {
+        concat!(
+            "SELECT 'project', p.id, p.name, p.domain_id, d.name FROM ",
+            $table,
+            " LEFT JOIN project d ON d.id = p.domain_id"
+        )
+    };
+}
+
+const PROJECTS: &str = projects_in!("project p");
+
+/// Those on which something is granted.
+const GRANTED_PROJECTS: &str = projects_in!(
+    "(SELECT DISTINCT target_id FROM assignment) a JOIN project p ON p.id = a.target_id"
+);
 
 const ROLES: &str = "\
     SELECT 'role', r.id, r.name, NULLIF(r.domain_id, '<<null>>'), d.name \
@@ -74,7 +103,7 @@ pub(super) struct MentionedIds {
 impl MentionedIds {
     pub(super) fn of(assignments: &Assignments) -> Self {
         let mut mentioned = Self::default();
-        assignments.each(|item| {
+        assignments.visit(&mut Position::default(), usize::MAX, |item| {
             match &item.actor {
                 Actor::User(id) => add(&mut mentioned.users, id),
                 Actor::Group(id) => add(&mut mentioned.groups, id),
@@ -95,13 +124,29 @@ fn add(ids: &mut HashSet<String>, id: &str) {
 }
 
 impl Identity {
-    /// The names of everything that assignments mention, in one statement.
-    pub(super) async fn names(&self, mentioned: MentionedIds) -> Result<Names> {
-        let select = within_or_all(select(USERS), "u.id", &mentioned.users);
+    /// The names of everything that assignments mention, in one statement; `granted` tells that they are what was granted.
+    pub(super) async fn names(&self, mentioned: MentionedIds, granted: bool) -> Result<Names> {
+        let (users, projects) = if granted {
+            (GRANTED_USERS, GRANTED_PROJECTS)
+        } else {
+            (USERS, PROJECTS)
+        };
+        let users = if is_few(&mentioned.users) {
+            USERS
+        } else {
+            users
+        };
+        let projects = if is_few(&mentioned.projects) {
+            PROJECTS
+        } else {
+            projects
+        };
+        let select = select(users).and("earlier.id IS NULL");
+        let select = within_or_all(select, "u.id", &mentioned.users);
         let select = within_or_all(select.union_all(GROUPS), "g.id", &mentioned.groups);
-        let select = within_or_all(select.union_all(PROJECTS), "p.id", &mentioned.projects);
+        let select = within_or_all(select.union_all(projects), "p.id", &mentioned.projects);
         let select = within_or_all(select.union_all(ROLES), "r.id", &mentioned.roles);
-        let rows: Vec<Row> = select.then(" ORDER BY 1, 2").fetch_all(&self.db).await?;
+        let rows: Vec<Row> = select.then("").fetch_all(&self.db).await?;
         self.bulk.run(rows.len(), move || names(rows)).await
     }
 }
@@ -133,12 +178,16 @@ fn names(rows: Vec<Row>) -> Names {
     names
 }
 
-/// The most ids that a statement lists; with more it finds everything.
+/// The most ids that a statement lists; with more it finds everything that there can be.
 const MAX_IDS: usize = 1000;
+
+fn is_few(ids: &HashSet<String>) -> bool {
+    ids.len() <= MAX_IDS
+}
 
 /// Narrows to these ids, unless they are too many for a statement.
 fn within_or_all(select: Select, column: &'static str, ids: &HashSet<String>) -> Select {
-    if ids.len() <= MAX_IDS {
+    if is_few(ids) {
         select.within(column, ids)
     } else {
         select

@@ -1,0 +1,147 @@
+//! The queue of callers that wait for facts.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use keystone_types::{Error, Result};
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
+
+use super::{Asked, Facts};
+use crate::identity::Identity;
+
+/// How many statements run at a time. With more of them, each would answer fewer callers.
+const LANES: usize = 2;
+
+/// How many callers a statement answers at most.
+const BATCH: usize = 64;
+
+/// Callers that wait; clones share them.
+///
+/// A lane is a task that takes everybody who waits, runs their statement, and ends when nobody waits any more. So a caller
+/// that leaves takes no statement with it, and no task outlives the work.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Queue(Arc<Mutex<Waiting>>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    callers: VecDeque<Caller>,
+    lanes: usize,
+}
+
+#[derive(Debug)]
+struct Caller {
+    asked: Asked,
+    answer: oneshot::Sender<Result<Arc<Facts>>>,
+}
+
+impl Queue {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a caller; tells whether it needs a lane of its own.
+    fn add(&self, caller: Caller) -> Option<Lane> {
+        let mut waiting = self.waiting();
+        waiting.callers.push_back(caller);
+        (waiting.lanes < LANES).then(|| {
+            waiting.lanes += 1;
+            Lane {
+                queue: self.clone(),
+                counts: true,
+            }
+        })
+    }
+}
+
+/// A lane, which counts until it has ended.
+struct Lane {
+    queue: Queue,
+    counts: bool,
+}
+
+impl Lane {
+    /// Takes those who wait; `None` ends the lane.
+    fn take(&mut self) -> Option<Vec<Caller>> {
+        let mut waiting = self.queue.waiting();
+        let count = waiting.callers.len().min(BATCH);
+        if count == 0 {
+            // Under the same lock, so that the next caller finds no lane that is about to end.
+            waiting.lanes -= 1;
+            self.counts = false;
+            return None;
+        }
+        Some(waiting.callers.drain(..count).collect())
+    }
+
+    async fn run(mut self, identity: Identity) {
+        loop {
+            // Those come along who are ready, but wait for a thread.
+            yield_now().await;
+            let Some(callers) = self.take() else { return };
+            if let Err(error) = identity.answer(callers).await {
+                self.fail(&error);
+            }
+        }
+    }
+
+    /// Fails everybody who waits: a statement of their own would only take as long again.
+    fn fail(&self, error: &Error) {
+        let callers = std::mem::take(&mut self.queue.waiting().callers);
+        for caller in callers {
+            caller.answer.send(Err(error.clone())).ok();
+        }
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        if !self.counts {
+            return;
+        }
+        // It was cut off. Nobody may wait without a lane.
+        let mut waiting = self.queue.waiting();
+        waiting.lanes -= 1;
+        if waiting.lanes == 0 {
+            waiting.callers.clear();
+        }
+    }
+}
+
+impl Identity {
+    /// The facts that are asked about, read after this call.
+    pub async fn facts(&self, asked: Asked) -> Result<Arc<Facts>> {
+        let (answer, answered) = oneshot::channel();
+        if let Some(lane) = self.facts.add(Caller { asked, answer }) {
+            tokio::spawn(lane.run(self.clone()));
+        }
+        let gone = |_| Err(Error::internal("the task that reads facts has ended"));
+        answered.await.unwrap_or_else(gone)
+    }
+
+    /// Answers all of them by one statement; fails if the database can't be asked.
+    async fn answer(&self, mut callers: Vec<Caller>) -> Result<()> {
+        callers.retain(|caller| !caller.answer.is_closed());
+        if callers.is_empty() {
+            return Ok(());
+        }
+        let mut all = Asked::default();
+        for caller in &callers {
+            all.add(caller.asked.clone());
+        }
+        let facts = self.read_facts(&all).await.map(Arc::new);
+        let several = callers.len() > 1;
+        let failure = facts.as_ref().err().cloned();
+        let is_away = failure.as_ref().is_some_and(|error| error.status() == 503);
+        for caller in callers {
+            let facts = if failure.is_some() && !is_away && several {
+                // A row that can't be read fails those who need it, and nobody else.
+                self.read_facts(&caller.asked).await.map(Arc::new)
+            } else {
+                facts.clone()
+            };
+            caller.answer.send(facts).ok();
+        }
+        failure.filter(|_| is_away).map_or(Ok(()), Err)
+    }
+}
