@@ -23,5 +23,5 @@ pub use endpoint_group::{EndpointGroup, Filters};
 pub use endpoint_policy::{Association, PolicyEndpoint};
 pub use policy::{Blob, Policy};
 pub use region::Region;
-pub use scope::{CatalogEndpoint, CatalogService};
+pub use scope::{CatalogEndpoint, CatalogService, Choice, Sources, Template};
 pub use service::Service;

@@ -1,10 +1,12 @@
 //! The catalog in a token.
 //!
-//! Every token that is validated carries one, so it is read in one statement; a second one runs
-//! only where endpoint groups are associated with the project.
+//! It is made from all services and endpoints, which are read in one statement, and rendered once for all who see the same
+//! of them. What a project sees is read only where there are endpoint filters at all.
+
+use std::borrow::Cow;
 
 use keystone_storage::sql;
-use keystone_types::{Extra, Result};
+use keystone_types::{Extra, Result, new_id, same_id, to_python_json};
 use serde::{Serialize, Serializer};
 
 use crate::{
@@ -12,7 +14,7 @@ use crate::{
     attributes::{Attribute, serialize},
     endpoint_group::Filters,
     service,
-    url::{FillError, Substitutions, render},
+    url::{self, FillError, Substitutions},
 };
 
 /// A service in a token's catalog.
@@ -59,7 +61,7 @@ impl Serialize for CatalogEndpoint {
 }
 
 /// A service with one of its endpoints, or with none.
-#[derive(sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 struct Row {
     service_id: String,
     service_type: Option<String>,
@@ -72,8 +74,7 @@ struct Row {
     #[sqlx(try_from = "Option<String>")]
     endpoint_extra: Extra,
     endpoint_enabled: Option<bool>,
-    associated_with: Option<String>,
-    has_groups: bool,
+    is_narrowed: bool,
 }
 
 /// Disabled rows are read too: filters that choose only disabled endpoints still apply.
@@ -82,13 +83,40 @@ const ROWS: &str = "\
            service.extra AS service_extra, service.enabled AS service_enabled, \
            endpoint.id AS endpoint_id, endpoint.interface, endpoint.region_id, endpoint.url, \
            endpoint.extra AS endpoint_extra, endpoint.enabled AS endpoint_enabled, \
-           project_endpoint.project_id AS associated_with, \
-           EXISTS(SELECT 1 FROM project_endpoint_group WHERE project_id = ?) AS has_groups \
+           (EXISTS(SELECT 1 FROM project_endpoint) OR EXISTS(SELECT 1 FROM project_endpoint_group)) AS is_narrowed \
     FROM service \
     LEFT JOIN endpoint ON endpoint.service_id = service.id \
-    LEFT JOIN project_endpoint \
-           ON project_endpoint.endpoint_id = endpoint.id AND project_endpoint.project_id = ? \
     ORDER BY service.id, endpoint.id";
+
+/// All services and endpoints, from which the catalog of each token is made.
+#[derive(Clone, Debug)]
+pub struct Sources(Vec<Row>);
+
+impl Sources {
+    /// Whether there are projects whose catalogs endpoint filters narrow.
+    pub fn are_narrowed(&self) -> bool {
+        self.0.first().is_some_and(|row| row.is_narrowed)
+    }
+}
+
+/// The endpoints that the filters of a project choose.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    endpoint_ids: Vec<String>,
+    groups: Vec<Filters>,
+}
+
+impl Choice {
+    /// Whether it names an endpoint, enabled or not.
+    fn has(&self, row: &Row) -> bool {
+        let (Some(id), Some(interface)) = (&row.endpoint_id, &row.interface) else {
+            return false;
+        };
+        let region = row.region_id.as_deref();
+        let group = |group: &Filters| group.matches(&row.service_id, region, interface);
+        self.endpoint_ids.iter().any(|chosen| same_id(chosen, id)) || self.groups.iter().any(group)
+    }
+}
 
 impl Catalog {
     /// The catalog for a token of `user_id`; without a project for domain and system scope.
@@ -97,18 +125,39 @@ impl Catalog {
         user_id: &str,
         project_id: Option<&str>,
     ) -> Result<Vec<CatalogService>> {
-        let query = sql(ROWS).bind(project_id).bind(project_id);
-        let rows: Vec<Row> = query.fetch_all(&self.db).await?;
-        let groups = match (project_id, rows.first()) {
-            (Some(project_id), Some(row)) if row.has_groups => {
-                self.filters_of_project(project_id).await?
-            }
-            _ => Vec::new(),
+        let sources = self.sources().await?;
+        let choice = match project_id.filter(|_| sources.are_narrowed()) {
+            Some(project_id) => self.choice(project_id).await?,
+            None => Choice::default(),
         };
-        let chosen = |row: &Row| row.is_chosen(&groups);
-        let filtered = rows.iter().any(chosen);
+        Ok(self.catalog(&sources, &choice, user_id, project_id))
+    }
+
+    /// Loads what catalogs are made from.
+    pub async fn sources(&self) -> Result<Sources> {
+        Ok(Sources(sql(ROWS).fetch_all(&self.db).await?))
+    }
+
+    /// The endpoints that the filters of a project choose.
+    pub async fn choice(&self, project_id: &str) -> Result<Choice> {
+        let associated = sql("SELECT endpoint_id FROM project_endpoint WHERE project_id = ?");
+        Ok(Choice {
+            endpoint_ids: associated.bind(project_id).fetch_texts(&self.db).await?,
+            groups: self.filters_of_project(project_id).await?,
+        })
+    }
+
+    /// The catalog of a user and a project.
+    pub fn catalog(
+        &self,
+        sources: &Sources,
+        choice: &Choice,
+        user_id: &str,
+        project_id: Option<&str>,
+    ) -> Vec<CatalogService> {
+        let filtered = sources.0.iter().any(|row| choice.has(row));
         if !filtered && !self.settings.return_all_endpoints_if_no_filter {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         let substitutions = Substitutions {
             user_id,
@@ -116,11 +165,11 @@ impl Catalog {
             public_endpoint: self.settings.public_endpoint.as_deref(),
         };
         let mut services: Vec<CatalogService> = Vec::new();
-        for row in rows.into_iter().filter(|row| row.service_enabled) {
-            let visible = !filtered || row.is_chosen(&groups);
+        for row in sources.0.iter().filter(|row| row.service_enabled) {
             if services.last().is_none_or(|last| last.id != row.service_id) {
                 services.push(row.service());
             }
+            let visible = !filtered || choice.has(row);
             if let (true, Some(service)) = (visible, services.last_mut()) {
                 service.endpoints.extend(row.endpoint(&substitutions));
             }
@@ -128,23 +177,99 @@ impl Catalog {
         if filtered {
             services.retain(|service| !service.endpoints.is_empty());
         }
-        Ok(services)
+        services
+    }
+
+    /// The catalog of any user and project with this choice, or of any user without a project, rendered as JSON with
+    /// places for their ids; `None` if a URL treats an id in another way than to insert it.
+    pub fn template(
+        &self,
+        sources: &Sources,
+        choice: &Choice,
+        has_project: bool,
+    ) -> Option<Template> {
+        let urls = sources.0.iter().filter_map(|row| row.url.as_deref());
+        if !urls.into_iter().all(url::inserts_only) {
+            return None;
+        }
+        let (user_id, project_id) = (new_id(), new_id());
+        let project = has_project.then_some(project_id.as_str());
+        let services = self.catalog(sources, choice, &user_id, project);
+        let rendered = to_python_json(&serde_json::to_value(services).ok()?);
+        Some(Template::split(&rendered, &user_id, &project_id))
     }
 }
 
-impl Row {
-    /// Whether an endpoint filter of the project names this endpoint, enabled or not.
-    fn is_chosen(&self, groups: &[Filters]) -> bool {
-        let (Some(_), Some(interface)) = (&self.endpoint_id, &self.interface) else {
-            return false;
-        };
-        let region = self.region_id.as_deref();
-        self.associated_with.is_some()
-            || groups
-                .iter()
-                .any(|group| group.matches(&self.service_id, region, interface))
+/// A catalog as JSON, with places for ids.
+#[derive(Clone, Debug)]
+pub struct Template {
+    pieces: Vec<Piece>,
+    len: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Text(Box<str>),
+    UserId,
+    ProjectId,
+}
+
+impl Template {
+    /// The template of a text in which these ids stand in the places of others. They are random, so that they are nowhere
+    /// else.
+    fn split(text: &str, user_id: &str, project_id: &str) -> Self {
+        let mut pieces = Vec::new();
+        for (n, part) in text.split(user_id).enumerate() {
+            if n > 0 {
+                pieces.push(Piece::UserId);
+            }
+            for (n, part) in part.split(project_id).enumerate() {
+                if n > 0 {
+                    pieces.push(Piece::ProjectId);
+                }
+                if !part.is_empty() {
+                    pieces.push(Piece::Text(part.into()));
+                }
+            }
+        }
+        Self {
+            pieces,
+            len: text.len(),
+        }
     }
 
+    /// How many bytes it fills.
+    pub fn size(&self) -> usize {
+        self.len
+    }
+
+    /// Writes the catalog of a user and a project.
+    pub fn fill(&self, user_id: &str, project_id: Option<&str>, out: &mut String) {
+        let (user_id, project_id) = (escaped(user_id), escaped(project_id.unwrap_or_default()));
+        out.reserve(self.len);
+        for piece in &self.pieces {
+            out.push_str(match piece {
+                Piece::Text(text) => text,
+                Piece::UserId => &user_id,
+                Piece::ProjectId => &project_id,
+            });
+        }
+    }
+}
+
+/// An id as it stands inside of a JSON string.
+fn escaped(id: &str) -> Cow<'_, str> {
+    if id
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    {
+        return Cow::Borrowed(id);
+    }
+    let quoted = to_python_json(&id.into());
+    Cow::Owned(quoted[1..quoted.len() - 1].to_owned())
+}
+
+impl Row {
     fn service(&self) -> CatalogService {
         let extra = Extra::from(self.service_extra.clone());
         CatalogService {
@@ -156,12 +281,13 @@ impl Row {
     }
 
     /// The endpoint, if it is enabled and its URL can be filled.
-    fn endpoint(self, substitutions: &Substitutions<'_>) -> Option<CatalogEndpoint> {
-        let (id, interface, url) = (self.endpoint_id?, self.interface?, self.url?);
+    fn endpoint(&self, substitutions: &Substitutions<'_>) -> Option<CatalogEndpoint> {
+        let (id, interface) = (self.endpoint_id.clone()?, self.interface.clone()?);
+        let url = self.url.as_deref()?;
         if self.endpoint_enabled != Some(true) {
             return None;
         }
-        let url = match render(&url, substitutions) {
+        let url = match url::render(url, substitutions) {
             Ok(url) if url.is_empty() => return None,
             Ok(url) => url.into_owned(),
             Err(FillError::Project) => return None,
@@ -176,9 +302,9 @@ impl Row {
         Some(CatalogEndpoint {
             id,
             interface,
-            region_id: self.region_id,
+            region_id: self.region_id.clone(),
             url,
-            extra: self.endpoint_extra,
+            extra: self.endpoint_extra.clone(),
         })
     }
 }

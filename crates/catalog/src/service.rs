@@ -92,7 +92,7 @@ impl Catalog {
         let unlimited = Listing {
             filters: columns.into_iter().cloned().collect(),
             limit: None,
-            marker: listing.marker.clone(),
+            ..listing.clone()
         };
         let mut services: Vec<Service> = query
             .page(&unlimited, "id")

@@ -61,6 +61,17 @@ pub(crate) fn render<'u>(
     fill(url, value).map(Cow::Owned)
 }
 
+/// Whether a template at most inserts ids, without padding, cutting or quoting them.
+pub(crate) fn inserts_only(url: &str) -> bool {
+    let template = url.replace("$(", "%(");
+    let inserts = |piece| match piece {
+        Ok(Piece::Place(place)) => place.is_plain(),
+        // What is malformed is left out of each catalog.
+        Ok(Piece::Text(_)) | Err(_) => true,
+    };
+    format::pieces(&template).all(inserts)
+}
+
 fn fill<'v>(
     url: &str,
     value: impl Fn(Option<&str>) -> Result<&'v str, FillError>,

@@ -96,7 +96,7 @@ async fn types_are_compared_by_case() {
             value: "Text".to_owned(),
         }],
         limit: Some(9),
-        marker: None,
+        ..Listing::default()
     };
     let found = catalog.policies(&begins(Case::Sensitive)).await.unwrap();
     assert_eq!(ids(&found), of("Text/x"));

@@ -1,8 +1,9 @@
 use std::sync::atomic::Ordering;
 
+use keystone_types::to_python_json;
 use serde_json::json;
 
-use super::CatalogService;
+use super::{CatalogService, Choice};
 use crate::{
     Catalog, Endpoint, Service,
     fixture::{count, counted, endpoint, object, run, with_nova},
@@ -188,14 +189,54 @@ async fn a_project_without_a_filter_sees_nothing_if_the_setting_says_so() {
 }
 
 #[tokio::test]
-async fn a_catalog_is_read_in_one_statement() {
+async fn a_catalog_is_read_in_one_statement_where_there_are_no_filters() {
     let (catalog, [public, ..]) = cloud().await;
+    let cost = async |project| {
+        let (counted, statements) = counted(&catalog);
+        counted.for_scope("u", project).await.unwrap();
+        statements.load(Ordering::Relaxed)
+    };
+    assert_eq!((cost(None).await, cost(Some("p")).await), (1, 1));
     run(&catalog, ASSOCIATE, &[&public.id, "p"]).await;
     group(&catalog, "g", r#"{"interface": "public"}"#, "q").await;
     group(&catalog, "h", r#"{"interface": "admin"}"#, "q").await;
-    for (project, expected) in [(None, 1), (Some("none"), 1), (Some("p"), 1), (Some("q"), 2)] {
-        let (counted, statements) = counted(&catalog);
-        counted.for_scope("u", project).await.unwrap();
-        assert_eq!(statements.load(Ordering::Relaxed), expected, "{project:?}");
+    assert_eq!((cost(None).await, cost(Some("none")).await), (1, 3));
+    assert_eq!((cost(Some("p")).await, cost(Some("q")).await), (3, 3));
+}
+
+#[tokio::test]
+async fn a_template_renders_what_the_catalog_is() {
+    let (catalog, [public, ..]) = cloud().await;
+    let nova = public.service_id.clone();
+    for url in [
+        "http://n/$(tenant_id)s/%(user_id)s",
+        "http://%(public_endpoint)s",
+        "http://%(user_id)s%(user_id)s\u{e4}\"",
+        "http://%(nope)s",
+    ] {
+        let text = "INSERT INTO endpoint (id, interface, service_id, url, extra) VALUES (?, 'public', ?, ?, '{\"name\": \"x\"}')";
+        run(&catalog, text, &[url, &nova, url]).await;
     }
+    run(&catalog, ASSOCIATE, &[&public.id, "filtered"]).await;
+    let sources = catalog.sources().await.unwrap();
+    for project in [None, Some("p"), Some("q\"\\\u{e4}"), Some("filtered")] {
+        let choice = catalog.choice(project.unwrap_or_default()).await.unwrap();
+        let template = catalog.template(&sources, &choice, project.is_some());
+        let template = template.unwrap();
+        for user in ["u", "0123456789abcdef0123456789abcdef", "\u{1}\"'"] {
+            let services = catalog.for_scope(user, project).await.unwrap();
+            let expected = to_python_json(&json!(services));
+            let mut filled = String::new();
+            template.fill(user, project, &mut filled);
+            assert_eq!(filled, expected, "{user:?} on {project:?}");
+        }
+    }
+    let cut = "INSERT INTO endpoint (id, interface, service_id, url, extra) VALUES ('cut', 'public', ?, ?, '{}')";
+    run(&catalog, cut, &[&nova, "http://%(project_id).4s"]).await;
+    let sources = catalog.sources().await.unwrap();
+    assert!(
+        catalog
+            .template(&sources, &Choice::default(), true)
+            .is_none()
+    );
 }
