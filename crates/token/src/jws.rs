@@ -9,6 +9,9 @@ mod claims;
 mod keys;
 mod pem;
 
+use std::any::Any;
+use std::sync::Arc;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +68,11 @@ impl Jws {
         text.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut text);
         Ok(text)
+    }
+
+    /// The public keys in use: the same `Arc` for as long as they stay the same.
+    pub(crate) fn public_keys(&self) -> Result<Arc<dyn Any + Send + Sync>> {
+        Ok(self.public.keys()?)
     }
 
     /// Opens a token that one of the private keys has signed, expired, revoked or neither.

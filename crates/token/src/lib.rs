@@ -28,4 +28,4 @@ pub use replacement::Replacement;
 pub use repository::{KeyRepository, Owner};
 pub use ring::KeyRing;
 pub use token::{Federation, Origin, ScopeIds, Token, new_audit_id};
-pub use tokens::Tokens;
+pub use tokens::{OpeningKeys, Tokens};

@@ -1,5 +1,6 @@
 //! The token provider that the operator chose.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use chrono::{NaiveDateTime, SubsecRound};
@@ -18,6 +19,17 @@ pub enum Tokens {
     Jws(Arc<Jws>),
 }
 
+/// A set of keys, to be compared with another.
+#[derive(Clone, Debug)]
+pub struct OpeningKeys(Arc<dyn Any + Send + Sync>);
+
+impl OpeningKeys {
+    /// Whether they are the same set, unchanged.
+    pub fn are(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl Tokens {
     /// The token as text.
     pub fn seal(&self, token: &Token) -> Result<String> {
@@ -33,6 +45,14 @@ impl Tokens {
             Self::Fernet(fernet) => fernet.open(text),
             Self::Jws(jws) => jws.open(text),
         }
+    }
+
+    /// The keys that tokens are opened with now. What was opened with the same ones still opens.
+    pub fn keys(&self) -> Result<OpeningKeys> {
+        Ok(OpeningKeys(match self {
+            Self::Fernet(fernet) => fernet.keys().keys()?,
+            Self::Jws(jws) => jws.public_keys()?,
+        }))
     }
 
     /// The time of issue of a token that is made now. Both keep whole seconds in the text, but the answer to the login tells
