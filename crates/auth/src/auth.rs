@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
+use keystone_cache::Changes;
 use keystone_catalog::Catalog;
 use keystone_federation::Federation;
 use keystone_identity::Identity;
 use keystone_storage::Db;
 use keystone_token::{Fernet, Jws, KeyRing, Receipts, Tokens};
-use keystone_types::Clock;
-use serde_json::Value;
+use keystone_types::{Clock, Result};
 
 use crate::credential::Credentials;
+use crate::remembered::{KnownCatalog, Remembered};
 use crate::settings::Settings;
 use crate::single_flight::SingleFlight;
-use crate::token::AuthToken;
+use crate::verified_secrets::VerifiedSecrets;
 
 /// Issues, validates and revokes tokens; clones share all.
 #[derive(Clone, Debug)]
@@ -26,8 +27,10 @@ pub struct Auth {
     pub(crate) settings: Arc<Settings>,
     pub(crate) tokens: Tokens,
     pub(crate) receipts: Arc<Receipts>,
-    pub(crate) token_lookups: SingleFlight<Arc<AuthToken>>,
-    pub(crate) catalog_lookups: SingleFlight<Arc<Value>>,
+    pub(crate) catalog_lookups: SingleFlight<Arc<KnownCatalog>>,
+    pub(crate) changes: Changes,
+    pub(crate) remembered: Remembered,
+    pub(crate) verified_secrets: Arc<VerifiedSecrets>,
     credentials: Credentials,
 }
 
@@ -52,15 +55,16 @@ pub enum TokenKeys {
 }
 
 impl Auth {
-    /// Authentication over these parts.
+    /// Authentication over these parts; `changes` are those of the database. It fails without random bytes.
     pub fn new(
+        changes: Changes,
         db: Db,
         clock: Clock,
         identity: Identity,
         catalog: Catalog,
         keys: Keys,
         settings: Settings,
-    ) -> Self {
+    ) -> Result<Self> {
         let tokens = match keys.tokens {
             TokenKeys::Fernet(keys) => Tokens::Fernet(Fernet::new(
                 keys,
@@ -70,7 +74,7 @@ impl Auth {
             TokenKeys::Jws(jws) => Tokens::Jws(jws),
         };
         let receipts = Receipts::new(keys.receipts, settings.methods.clone());
-        Self {
+        Ok(Self {
             federation: Federation::new(db.clone()),
             db,
             clock,
@@ -80,9 +84,11 @@ impl Auth {
             settings: settings.into(),
             tokens,
             receipts: receipts.into(),
-            token_lookups: SingleFlight::new(),
             catalog_lookups: SingleFlight::new(),
-        }
+            remembered: Remembered::new(&changes),
+            changes,
+            verified_secrets: VerifiedSecrets::new()?.into(),
+        })
     }
 
     /// The operator's settings.

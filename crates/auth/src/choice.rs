@@ -1,7 +1,7 @@
 //! Users, domains and roles as a request names them, and their lookup: a user or a domain that is missing or disabled looks
 //! like a wrong password.
 
-use keystone_identity::{DomainRef, RoleRef, Subject};
+use keystone_identity::{Candidate, DomainRef, RoleRef, Subject};
 use keystone_types::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -46,6 +46,13 @@ impl UserChoice {
 }
 
 impl DomainChoice {
+    pub(crate) fn borrowed(&self) -> keystone_identity::DomainChoice<'_> {
+        match self {
+            Self::Id(id) => keystone_identity::DomainChoice::Id(id),
+            Self::Name(name) => keystone_identity::DomainChoice::Name(name),
+        }
+    }
+
     pub(crate) fn parse(domain: &Value) -> Self {
         let text = |key| domain.get(key).and_then(Value::as_str);
         match text("name").filter(|name| !name.is_empty()) {
@@ -77,29 +84,31 @@ impl Auth {
     }
 
     /// Finds an enabled user of an enabled domain.
-    pub(crate) async fn find_user(&self, choice: UserChoice) -> Result<Subject> {
+    pub(crate) async fn find_user(&self, choice: &UserChoice) -> Result<Subject> {
         let found = match choice {
-            UserChoice::Id(id) => self.identity.subject(&id).await,
+            UserChoice::Id(id) => self.identity.subject(id).await,
             // The subject comes with its domain.
-            UserChoice::Name(name, DomainChoice::Id(domain_id)) => {
-                self.identity.subject_by_name(&name, &domain_id).await
-            }
-            UserChoice::Name(name, domain @ DomainChoice::Name(_)) => {
-                let domain = self.find_domain(&domain).await?;
-                self.identity.subject_by_name(&name, &domain.id).await
+            UserChoice::Name(name, domain) => {
+                self.identity.subject_by_name(name, domain.borrowed()).await
             }
         };
         let subject = masked(found)?;
-        let id = &subject.user.id;
-        if !subject.domain.enabled {
-            return Err(Error::unauthorized(format!(
-                "the domain of user {id} is disabled"
-            )));
-        }
-        if !subject.user.enabled {
-            return Err(Error::unauthorized(format!("user {id} is disabled")));
-        }
+        enabled(&subject)?;
         Ok(subject)
+    }
+
+    /// The same, for a password to be verified.
+    pub(crate) async fn find_candidate(&self, choice: &UserChoice) -> Result<Candidate> {
+        let found = match choice {
+            UserChoice::Id(id) => self.identity.candidate(id).await,
+            UserChoice::Name(name, domain) => {
+                let found = self.identity.candidate_by_name(name, domain.borrowed());
+                found.await
+            }
+        };
+        let candidate = masked(found)?;
+        enabled(&candidate.subject)?;
+        Ok(candidate)
     }
 
     /// Finds an enabled domain.
@@ -139,6 +148,20 @@ fn only_one_named(name: &str, roles: &[RoleRef]) -> Result<String> {
         ))),
         (None, _) => Err(Error::Missing(format!("Role {name} is not defined"))),
     }
+}
+
+/// 401 for a disabled user, and for one of a disabled domain.
+pub(crate) fn enabled(subject: &Subject) -> Result<()> {
+    let id = &subject.user.id;
+    if !subject.domain.enabled {
+        return Err(Error::unauthorized(format!(
+            "the domain of user {id} is disabled"
+        )));
+    }
+    if !subject.user.enabled {
+        return Err(Error::unauthorized(format!("user {id} is disabled")));
+    }
+    Ok(())
 }
 
 /// Makes a 401 of what does not exist.

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDateTime;
-use keystone_identity::{Holder, Role, RoleRef, Subject};
+use keystone_identity::{Asked, Facts, Holder, Role, RoleRef, Subject};
 use keystone_token::{Federation, Origin, ScopeIds, Token};
 use keystone_types::{Error, Extra, Result};
 use serde_json::{Map, Value, json};
@@ -17,11 +17,12 @@ use serde_json::{Map, Value, json};
 use crate::application_credential::ApplicationCredential;
 use crate::application_credential::access_rule::AccessRule;
 use crate::auth::Auth;
+use crate::basis::Basis;
 use crate::error::TokenError;
 use crate::oauth1::AccessToken;
-use crate::scope::{RequestedScope, Scope};
+use crate::scope::{RequestedScope, Scope, effective_roles};
 use crate::settings::Settings;
-use crate::trust::Trust;
+use crate::trust::{self, Trust};
 
 /// The method of tokens that an EC2 signature was exchanged for.
 pub(crate) const EC2: &str = "ec2credential";
@@ -113,19 +114,6 @@ pub(crate) fn check_trust_manager(token: &Token, settings: &Settings) -> Result<
     Err(Error::forbidden_action(
         "Delegated tokens cannot manage trusts.",
     ))
-}
-
-/// Whether the user of the catalog is known from the token alone.
-pub(crate) fn has_own_catalog(origin: &Origin) -> bool {
-    match origin {
-        Origin::User
-        | Origin::Federated(_)
-        | Origin::ApplicationCredential { .. }
-        | Origin::OAuth1 { .. }
-        | Origin::OAuth2Mtls { .. } => true,
-        // It is the trustor's.
-        Origin::Trust { .. } => false,
-    }
 }
 
 /// Whether the body of a token tells which kind of project it is for.
@@ -227,6 +215,13 @@ impl Backing {
     /// The user whose catalog the bearer gets.
     pub(crate) fn catalog_user<'a>(&'a self, bearer: &'a str) -> &'a str {
         self.trustor_id().unwrap_or(bearer)
+    }
+
+    /// Asks for what tells the roles.
+    pub(crate) fn ask(&self, asked: &mut Asked) {
+        let trustors = self.trust().into_iter().flat_map(Trust::trustors);
+        asked.actors.extend(trustors.map(str::to_owned));
+        asked.whole_roles = self.trust().is_some();
     }
 
     /// Checks that the bearer may hold the token.
@@ -331,10 +326,66 @@ pub(crate) fn takes_default_project(backing: &Backing) -> bool {
     }
 }
 
+/// The record that the origin of a token names, as it was read; with the facts it becomes a [`Backing`].
+#[derive(Debug)]
+pub(crate) enum Record {
+    /// A trust and those before it.
+    Trust(Vec<Trust>),
+    Other(Backing),
+}
+
+impl Record {
+    /// What is known of the backing before the facts are.
+    pub(crate) fn backing(&self) -> Option<&Backing> {
+        match self {
+            Self::Trust(_) => None,
+            Self::Other(backing) => Some(backing),
+        }
+    }
+
+    /// Asks for what it needs to be checked, and to tell the roles.
+    pub(crate) fn ask(&self, asked: &mut Asked) {
+        match self {
+            Self::Trust(chain) => {
+                let users = trust::parties(chain).into_iter();
+                asked.actors.extend(users.map(str::to_owned));
+                asked.whole_roles = true;
+            }
+            Self::Other(backing) => backing.ask(asked),
+        }
+    }
+
+    /// Adds it to the basis of an answer.
+    pub(crate) fn add_to(&self, basis: &mut Basis) {
+        match self {
+            Self::Trust(chain) => {
+                let users = trust::parties(chain).into_iter();
+                basis.users.extend(users.map(str::to_owned));
+                basis
+                    .trusts
+                    .extend(chain.iter().map(|trust| trust.id.clone()));
+                basis.until = chain.iter().filter_map(|trust| trust.expires_at).min();
+            }
+            Self::Other(Backing::ApplicationCredential(credential)) => {
+                basis.application_credentials.push(credential.id.clone());
+            }
+            Self::Other(Backing::AccessToken(access)) => {
+                basis.access_tokens.push(access.id.clone());
+            }
+            Self::Other(
+                Backing::User
+                | Backing::Federated(_)
+                | Backing::Trust(_)
+                | Backing::Certificate { .. },
+            ) => {}
+        }
+    }
+}
+
 impl Auth {
     /// Loads the record that a token's origin names.
-    pub(crate) async fn backing(&self, token: &Token) -> Result<Backing, TokenError> {
-        Ok(match &token.origin {
+    pub(crate) async fn record(&self, token: &Token) -> Result<Record, TokenError> {
+        Ok(Record::Other(match &token.origin {
             Origin::User => Backing::User,
             Origin::Federated(_) => {
                 tracing::warn!(
@@ -343,7 +394,7 @@ impl Auth {
                 );
                 return Err(TokenError::NotFound("Failed to validate token".to_owned()));
             }
-            Origin::Trust { trust_id } => Backing::Trust(self.trust(trust_id).await?.into()),
+            Origin::Trust { trust_id } => return Ok(Record::Trust(self.chain(trust_id).await?)),
             Origin::ApplicationCredential { app_cred_id } => {
                 let credential = self
                     .application_credential_of(&token.user_id, app_cred_id)
@@ -360,74 +411,72 @@ impl Auth {
                 thumbprint: thumbprint.clone(),
                 domain_id: domain_id.clone(),
             },
-        })
+        }))
     }
 
-    /// The roles on a scope of a token with this record behind it.
-    pub(crate) async fn roles(
-        &self,
-        backing: &Backing,
-        holder: &Holder,
-        scope: &Scope,
-    ) -> Result<Vec<RoleRef>> {
-        match backing {
-            Backing::User | Backing::Certificate { .. } => {
-                self.effective_roles(holder, scope).await
+    /// The backing that a record is with these facts; 403 for a trust whose chain does not hold any more.
+    pub(crate) fn backing(&self, record: &Record, facts: &Facts) -> Result<Backing> {
+        match record {
+            Record::Trust(chain) => {
+                let users = facts.subjects(trust::parties(chain))?;
+                let mut chain = self.settled(chain.clone(), &users)?;
+                Ok(Backing::Trust(chain.swap_remove(0).into()))
             }
-            // Those that were granted, as far as the user still has them. Keystone names a role twice that was granted and
-            // is implied by another one (`add_implied_roles` of `keystone/assignment/core.py`).
-            Backing::AccessToken(access) => {
-                let ids = access.role_ids.0.iter().map(String::as_str);
-                let granted = holder.with_implied(ids);
-                let mut roles = self.effective_roles(holder, scope).await?;
-                roles.retain(|role| granted.contains(role));
-                Ok(roles)
-            }
-            Backing::ApplicationCredential(credential) => {
-                self.roles_of_application_credential(credential, holder, scope)
-                    .await
-            }
-            // The user's own are not the answer.
-            Backing::Trust(trust) => self.delegated_roles(trust, holder, scope).await,
-            Backing::Federated(_) => Ok(Vec::new()),
+            Record::Other(backing) => Ok(backing.clone()),
         }
     }
+}
 
-    /// The roles with all their attributes where the body of a token has them, as `keystone/models/token_model.py` does for
-    /// a trust.
-    pub(crate) async fn shown_roles(
-        &self,
-        backing: &Backing,
-        roles: &[RoleRef],
-    ) -> Result<Option<Value>> {
-        if backing.trust().is_none() {
-            return Ok(None);
+/// The roles on a scope of a token with this record behind it.
+pub(crate) fn roles(
+    backing: &Backing,
+    facts: &Facts,
+    bearer: &Subject,
+    scope: &Scope,
+) -> Result<Vec<RoleRef>> {
+    let effective = || effective_roles(facts, Holder::User(&bearer.user.id), scope);
+    match backing {
+        Backing::User | Backing::Certificate { .. } => Ok(effective()),
+        // Those that were granted, as far as the user still has them. Keystone names a role twice that was granted and is
+        // implied by another one (`add_implied_roles` of `keystone/assignment/core.py`).
+        Backing::AccessToken(access) => {
+            let granted = facts.with_implied(access.role_ids.0.iter().map(String::as_str));
+            let mut roles = effective();
+            roles.retain(|role| granted.contains(role));
+            Ok(roles)
         }
-        let ids: Vec<String> = roles.iter().map(|role| role.id.clone()).collect();
-        let found = self.identity.roles_with_ids(&ids).await?;
-        let shown = found.into_iter().map(|role| {
-            let mut role = serde_json::to_value(role).map_err(Error::internal)?;
-            role.as_object_mut().map(Extra::was_unreadable);
-            Ok(role)
-        });
-        shown.collect::<Result<Value>>().map(Some)
+        // The roles of the credential, as far as its user has them still.
+        Backing::ApplicationCredential(credential) => {
+            let role_ids = &credential.role_ids;
+            if let Some(gone) = role_ids.iter().find(|id| !facts.knows_role(id)) {
+                return Err(Error::not_found::<Role>(gone));
+            }
+            let mut roles = effective();
+            roles.retain(|role| role_ids.contains(&role.id));
+            Ok(roles)
+        }
+        // The user's own are not the answer.
+        Backing::Trust(trust) => trust.delegated_roles(facts, scope),
+        Backing::Federated(_) => Ok(Vec::new()),
     }
+}
 
-    /// The roles of an application credential, as far as its user has them still.
-    async fn roles_of_application_credential(
-        &self,
-        credential: &ApplicationCredential,
-        holder: &Holder,
-        scope: &Scope,
-    ) -> Result<Vec<RoleRef>> {
-        let role_ids = &credential.role_ids;
-        if let Some(gone) = role_ids.iter().find(|id| !holder.knows_role(id)) {
-            return Err(Error::not_found::<Role>(gone));
-        }
-        let mut roles = self.effective_roles(holder, scope).await?;
-        roles.retain(|role| role_ids.contains(&role.id));
-        Ok(roles)
+/// The roles with all their attributes where the body of a token has them, as `keystone/models/token_model.py` does for a
+/// trust.
+pub(crate) fn shown_roles(
+    backing: &Backing,
+    facts: &Facts,
+    roles: &[RoleRef],
+) -> Result<Option<Value>> {
+    if backing.trust().is_none() {
+        return Ok(None);
     }
+    let shown = facts.whole_roles(roles).map(|role| {
+        let mut role = serde_json::to_value(role).map_err(Error::internal)?;
+        role.as_object_mut().map(Extra::was_unreadable);
+        Ok(role)
+    });
+    shown.collect::<Result<Value>>().map(Some)
 }
 
 /// The part of a token's origin that a revocation event can name.

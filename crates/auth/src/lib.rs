@@ -2,6 +2,7 @@
 
 mod application_credential;
 mod auth;
+mod basis;
 mod cascade;
 mod certificate;
 mod choice;
@@ -17,6 +18,7 @@ mod mfa;
 mod mint;
 pub mod oauth1;
 mod oauth2;
+mod remembered;
 mod request;
 mod revocation;
 mod scope;
@@ -26,6 +28,7 @@ mod token;
 mod tokenless;
 mod trust;
 mod validate;
+mod verified_secrets;
 
 pub use application_credential::access_rule::AccessRule;
 pub use application_credential::{
@@ -40,6 +43,7 @@ pub use delegation::Delegation;
 pub use ec2::{Ec2Keys, SigningProtocol, ec2_credential_id};
 pub use environment::Environment;
 pub use error::TokenError;
+pub use keystone_cache::Pass;
 pub use login::Login;
 pub use oauth2::ClientRefused;
 pub use scope::Scope;

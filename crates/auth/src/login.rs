@@ -38,7 +38,7 @@ impl Auth {
         }
         let mut verified = self.unasked_external(login.environment).await?;
         for method in methods {
-            let next = method.verify(self, &scope, login).await?;
+            let next = method.verify(self, &scope, &requested, login).await?;
             verified = Some(match verified {
                 Some(others) => others.and(next)?,
                 None => next,

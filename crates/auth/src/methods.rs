@@ -9,9 +9,11 @@ mod token;
 mod totp;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::NaiveDateTime;
-use keystone_identity::Subject;
+use keystone_identity::{Facts, Subject};
+use keystone_token::ScopeIds;
 use keystone_types::{Error, Result};
 use serde_json::Value;
 
@@ -51,6 +53,8 @@ pub(crate) struct Verified {
     pub(crate) expires_at: Option<NaiveDateTime>,
     /// The audit id of the root of the token's chain.
     pub(crate) chain: Option<String>,
+    /// Facts about the user on a scope, where they are known already.
+    pub(crate) facts: Option<(ScopeIds, Arc<Facts>)>,
 }
 
 impl Method {
@@ -109,6 +113,7 @@ impl Method {
         self,
         auth: &Auth,
         requested: &RequestedScope,
+        scope: &Scope,
         login: &Login<'_>,
     ) -> Result<Verified> {
         match self {
@@ -116,7 +121,7 @@ impl Method {
             Self::External => auth.external(login.environment).await,
             Self::Kerberos => auth.kerberos(login.environment).await,
             Self::Password(password) => password.verify(auth, &login.client).await,
-            Self::Token(token) => token.verify(auth, requested).await,
+            Self::Token(token) => token.verify(auth, requested, scope).await,
             Self::OneTimePassword(code) => code.verify(auth).await,
             Self::OAuth1 => oauth1::verify(auth, &login.signed).await,
         }
@@ -140,6 +145,7 @@ impl Verified {
             fixed_scope: None,
             expires_at: None,
             chain: None,
+            facts: None,
         }
     }
 
@@ -169,6 +175,7 @@ impl Verified {
                 .flatten()
                 .min(),
             chain: other.chain.or(self.chain),
+            facts: other.facts.or(self.facts),
         })
     }
 }

@@ -1,14 +1,14 @@
 //! The one place where tokens are made.
 
-use keystone_token::{Token, new_audit_id};
+use keystone_token::{ScopeIds, Token, new_audit_id};
 use keystone_types::{Error, Result};
 
 use crate::auth::Auth;
 use crate::choice::masked;
-use crate::delegation::Backing;
+use crate::delegation::{self, Backing};
 use crate::error::{TokenError, disabled};
 use crate::methods::Verified;
-use crate::scope::Scope;
+use crate::scope::{Scope, ask_about};
 use crate::token::AuthToken;
 
 impl Auth {
@@ -21,6 +21,7 @@ impl Auth {
             expires_at,
             chain,
             fixed_scope: _,
+            facts,
         } = verified;
         if !subject.domain.enabled {
             return Err(disabled("domain", &subject.domain.id).into_error());
@@ -28,8 +29,17 @@ impl Auth {
         backing
             .check_bearer(&subject)
             .map_err(TokenError::into_error)?;
-        let holder = self.identity.holder(&subject.user.id).await?;
-        let roles = self.roles(&backing, &holder, &scope).await?;
+        let is_known = |(known, _): &(ScopeIds, _)| *known == scope.ids();
+        let facts = match facts.filter(is_known) {
+            // They do not tell of those who delegated something.
+            Some((_, facts)) if matches!(backing, Backing::User) => facts,
+            Some(_) | None => {
+                let mut asked = ask_about(&subject.user.id, &scope.ids());
+                backing.ask(&mut asked);
+                self.identity.facts(asked).await?
+            }
+        };
+        let roles = delegation::roles(&backing, &facts, &subject, &scope)?;
         if roles.is_empty() && scope != Scope::Unscoped {
             return Err(Error::unauthorized(format!(
                 "user {} has no role on the scope it asks for",
@@ -53,7 +63,7 @@ impl Auth {
             )));
         }
         let id = self.tokens.seal(&token).map_err(Error::internal)?;
-        let shown = self.shown_roles(&backing, &roles).await?;
+        let shown = delegation::shown_roles(&backing, &facts, &roles)?;
         if let Backing::Trust(trust) = &backing {
             // After everything that can fail, so that no use is lost, and before anybody has the token.
             masked(self.use_trust(trust).await)?;

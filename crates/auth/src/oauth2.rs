@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use keystone_federation::{MappedUser, Mapping, MappingError};
 use keystone_identity::Subject;
-use keystone_token::ScopeIds;
 use keystone_types::Error;
 
 use crate::auth::Auth;
@@ -62,7 +61,7 @@ impl Auth {
         let mapped = mapping.apply(&attributes.into_iter().collect());
         let mapped = mapped.map_err(|error| unmapped(&mapping, &error))?;
         check_user(&mapped.user, &subject).map_err(ClientRefused::Unauthenticated)?;
-        let scope = self.current_scope(&ScopeIds::Project(project_id)).await;
+        let scope = self.current_project(&project_id).await;
         let scope = scope.map_err(TokenError::into_error)?;
         if !subject.domain.enabled {
             let error = crate::error::disabled("domain", &subject.domain.id);
@@ -78,6 +77,7 @@ impl Auth {
             fixed_scope: None,
             expires_at: None,
             chain: None,
+            facts: None,
         };
         Ok(self.mint(verified, scope).await?)
     }

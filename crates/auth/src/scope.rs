@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use keystone_identity::{DomainRef, Holder, ProjectRef, RoleRef, Subject};
-use keystone_token::{ScopeIds, Token};
-use keystone_types::{Error, Result};
+use keystone_cache::Pass;
+use keystone_catalog::{Choice, Template};
+use keystone_identity::{Asked, DomainRef, Facts, Holder, ProjectRef, RoleRef, Subject};
+use keystone_token::ScopeIds;
+use keystone_types::{Error, Result, to_python_json};
 use serde_json::Value;
 
 use crate::auth::Auth;
 use crate::choice::{DomainChoice, masked};
 use crate::error::{TokenError, disabled};
+use crate::remembered::{KnownCatalog, catalog_dependencies};
+use crate::token::AuthToken;
 
 /// Where a token holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,9 +142,9 @@ impl Auth {
                         "the project's name holds reserved characters",
                     ));
                 }
-                let domain = self.requested_domain(domain).await?;
-                let project = self.identity.project_ref_by_name(name, &domain.id).await;
-                Scope::Project(usable(masked(project)?)?)
+                self.check_domain_name(domain)?;
+                let project = self.identity.project_ref_by_name(name, domain.borrowed());
+                Scope::Project(usable(masked(project.await)?)?)
             }
             RequestedScope::Trust(id) => match masked(self.trust(id).await)?.project_id {
                 Some(project) => self.requested_project(&project).await?,
@@ -160,13 +164,18 @@ impl Auth {
     }
 
     async fn requested_domain(&self, choice: &DomainChoice) -> Result<DomainRef> {
+        self.check_domain_name(choice)?;
+        self.find_domain(choice).await
+    }
+
+    fn check_domain_name(&self, choice: &DomainChoice) -> Result<()> {
         let rule = self.identity.settings().domain_name_url_safe;
         if matches!(choice, DomainChoice::Name(name) if !rule.allows_scope(name)) {
             return Err(Error::unauthorized(
                 "the domain's name holds reserved characters",
             ));
         }
-        self.find_domain(choice).await
+        Ok(())
     }
 
     /// The user's default project, where it can be used; otherwise none, silently.
@@ -174,81 +183,168 @@ impl Auth {
         let Some(id) = &subject.user.default_project_id else {
             return Ok(Scope::Unscoped);
         };
-        let project = match self.identity.project_ref(id).await {
+        let user_id = &subject.user.id;
+        let scope = ScopeIds::Project(id.clone());
+        let facts = self.identity.facts(ask_about(user_id, &scope)).await?;
+        let project = match facts.project(id) {
             Err(Error::NotFound { .. }) => return Ok(Scope::Unscoped),
             other => other?,
         };
         if project.is_domain || !project.enabled || !project.domain.enabled {
             return Ok(Scope::Unscoped);
         }
-        let holder = self.identity.holder(&subject.user.id).await?;
-        let roles = self.identity.roles_on_project(&holder, &project).await?;
+        let roles = facts.roles_on_project(Holder::User(user_id), &project.id);
         Ok(if roles.is_empty() {
             Scope::Unscoped
         } else {
-            Scope::Project(project)
+            Scope::Project(project.clone())
         })
     }
 
-    /// Finds the scope that a token carries, as it is now.
-    pub(crate) async fn current_scope(&self, scope: &ScopeIds) -> Result<Scope, TokenError> {
-        Ok(match scope {
-            ScopeIds::Unscoped => Scope::Unscoped,
-            ScopeIds::Project(id) => {
-                let project = self.identity.project_ref(id).await?;
-                if !project.enabled {
-                    return Err(disabled("project", &project.id));
-                }
-                if !project.domain.enabled {
-                    return Err(disabled("domain", &project.domain.id));
-                }
-                Scope::Project(project)
-            }
-            ScopeIds::Domain(id) => {
-                let domain = self.identity.domain_ref(id).await?;
-                // Keystone asks only about the user's own domain.
-                if !domain.enabled {
-                    return Err(disabled("domain", &domain.id));
-                }
-                Scope::Domain(domain)
-            }
-            ScopeIds::System => Scope::System,
-        })
+    /// Finds the project that a token is to be for, as it is now.
+    pub(crate) async fn current_project(&self, id: &str) -> Result<Scope, TokenError> {
+        let project = self.identity.project_ref(id).await?;
+        check_project(&project)?;
+        Ok(Scope::Project(project))
     }
 
-    /// The effective roles of a user on a scope.
-    pub(crate) async fn effective_roles(
-        &self,
-        holder: &Holder,
-        scope: &Scope,
-    ) -> Result<Vec<RoleRef>> {
-        match scope {
-            Scope::Unscoped => Ok(Vec::new()),
-            Scope::Project(project) => self.identity.roles_on_project(holder, project).await,
-            Scope::Domain(domain) => self.identity.roles_on_domain(holder, &domain.id).await,
-            Scope::System => self.identity.roles_on_system(holder).await,
-        }
+    /// The catalog of a token's scope; none for an unscoped token.
+    pub async fn catalog_of(&self, pass: Pass, token: &AuthToken) -> Result<Option<Value>> {
+        let Some((known, user_id, project_id)) = self.known_catalog(pass, token).await? else {
+            return Ok(None);
+        };
+        let services = self
+            .catalog
+            .catalog(&known.sources, &known.choice, user_id, project_id);
+        let catalog = serde_json::to_value(services).map_err(Error::internal)?;
+        Ok(Some(catalog))
     }
 
-    /// The catalog of a token's scope, rendered, as a user has it; none for an unscoped token.
-    pub(crate) async fn catalog_for(
+    /// The same as JSON.
+    pub async fn rendered_catalog(&self, pass: Pass, token: &AuthToken) -> Result<Option<String>> {
+        let Some((known, user_id, project_id)) = self.known_catalog(pass, token).await? else {
+            return Ok(None);
+        };
+        let Some(template) = &known.template else {
+            let catalog = self.catalog_of(pass, token).await?;
+            return Ok(catalog.map(|catalog| to_python_json(&catalog)));
+        };
+        let mut rendered = String::new();
+        template.fill(user_id, project_id, &mut rendered);
+        Ok(Some(rendered))
+    }
+
+    /// What the catalog of a token is made from, and for which user and project.
+    async fn known_catalog<'t>(
         &self,
-        token: &Token,
-        user_id: &str,
-    ) -> Result<Option<Arc<Value>>> {
-        if token.scope == ScopeIds::Unscoped {
+        pass: Pass,
+        token: &'t AuthToken,
+    ) -> Result<Option<(Arc<KnownCatalog>, &'t str, Option<&'t str>)>> {
+        if token.token.scope == ScopeIds::Unscoped {
             return Ok(None);
         }
-        let project_id = token.scope.project_id();
-        let key = format!("{user_id}/{}", project_id.unwrap_or_default());
-        let load = || async {
-            let services = self.catalog.for_scope(user_id, project_id).await?;
-            Ok(Arc::new(
-                serde_json::to_value(services).map_err(Error::internal)?,
-            ))
+        let user_id = token.backing.catalog_user(&token.token.user_id);
+        let project_id = token.token.scope.project_id();
+        // Without filters all projects share one, and so do all scopes without a project. No id has a slash.
+        let shared = if project_id.is_some() {
+            "/projects"
+        } else {
+            "/"
         };
-        let catalog = self.catalog_lookups.run(&key, load).await;
-        catalog.map(Some).map_err(TokenError::into_error)
+        if pass == Pass::Memory {
+            let remembered = &self.remembered.catalogs;
+            let known = remembered.get(shared);
+            let known = known.or_else(|| remembered.get(project_id.unwrap_or_default()));
+            if let Some(known) = known {
+                return Ok(Some((known, user_id, project_id)));
+            }
+        }
+        let look_up = || self.look_up_catalog(shared, project_id);
+        let key = project_id.unwrap_or(shared);
+        let known = self.catalog_lookups.run(key, look_up).await;
+        let known = known.map_err(TokenError::into_error)?;
+        Ok(Some((known, user_id, project_id)))
+    }
+
+    async fn look_up_catalog(
+        &self,
+        shared: &str,
+        project_id: Option<&str>,
+    ) -> Result<Arc<KnownCatalog>, TokenError> {
+        let as_of = self.remembered.catalogs.now();
+        let sources = self.catalog.sources().await?;
+        let narrowed = project_id.filter(|_| sources.are_narrowed());
+        let choice = match narrowed {
+            Some(project_id) => self.catalog.choice(project_id).await?,
+            None => Choice::default(),
+        };
+        let template = self
+            .catalog
+            .template(&sources, &choice, project_id.is_some());
+        let bytes = 4 * template.as_ref().map_or(0, Template::size);
+        let known = Arc::new(KnownCatalog {
+            sources: Arc::new(sources),
+            choice,
+            template,
+        });
+        let key = narrowed.unwrap_or(shared);
+        let on = catalog_dependencies();
+        self.remembered
+            .catalogs
+            .put(key, as_of, Arc::clone(&known), bytes, on);
+        Ok(known)
+    }
+}
+
+/// Asks about a user on a scope.
+pub(crate) fn ask_about(user_id: &str, scope: &ScopeIds) -> Asked {
+    let on = scope.project_id().or(scope.domain_id());
+    Asked {
+        actors: [user_id.to_owned()].into(),
+        scopes: on.map(str::to_owned).into_iter().collect(),
+        on_system: *scope == ScopeIds::System,
+        ..Asked::default()
+    }
+}
+
+/// The scope that a token carries, as it is now.
+pub(crate) fn current_scope(facts: &Facts, scope: &ScopeIds) -> Result<Scope, TokenError> {
+    Ok(match scope {
+        ScopeIds::Unscoped => Scope::Unscoped,
+        ScopeIds::Project(id) => {
+            let project = facts.project(id)?;
+            check_project(project)?;
+            Scope::Project(project.clone())
+        }
+        ScopeIds::Domain(id) => {
+            let domain = facts.domain(id)?;
+            // Keystone asks only about the user's own domain.
+            if !domain.enabled {
+                return Err(disabled("domain", &domain.id));
+            }
+            Scope::Domain(domain.clone())
+        }
+        ScopeIds::System => Scope::System,
+    })
+}
+
+fn check_project(project: &ProjectRef) -> Result<(), TokenError> {
+    if !project.enabled {
+        return Err(disabled("project", &project.id));
+    }
+    if !project.domain.enabled {
+        return Err(disabled("domain", &project.domain.id));
+    }
+    Ok(())
+}
+
+/// The effective roles on a scope.
+pub(crate) fn effective_roles(facts: &Facts, holder: Holder<'_>, scope: &Scope) -> Vec<RoleRef> {
+    match scope {
+        Scope::Unscoped => Vec::new(),
+        Scope::Project(project) => facts.roles_on_project(holder, &project.id),
+        Scope::Domain(domain) => facts.roles_on_domain(holder, &domain.id),
+        Scope::System => facts.roles_on_system(holder),
     }
 }
 

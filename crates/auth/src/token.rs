@@ -4,12 +4,15 @@ use std::sync::{Arc, OnceLock};
 
 use keystone_identity::{DomainRef, ProjectRef, RoleRef, Subject};
 use keystone_token::Token;
-use keystone_types::{Error, Result, render_time, render_zoneless_time};
+use keystone_types::{Error, Result, new_id, render_time, render_zoneless_time, to_python_json};
 use serde_json::{Map, Value, json};
 
 use crate::delegation::{self, Backing, Delegation};
 use crate::scope::Scope;
 use crate::settings::Settings;
+
+/// What stands before the catalog in the body of a token.
+const CATALOG: &str = ", \"catalog\": ";
 
 /// The version of access rules.
 const ACCESS_RULES_VERSION: f64 = 1.0;
@@ -33,6 +36,14 @@ pub struct AuthToken {
     /// The roles with all their attributes, where the body has them.
     shown_roles: Option<Value>,
     policy_credentials: OnceLock<Arc<Value>>,
+    rendered: OnceLock<Rendered>,
+}
+
+/// The body of a token as JSON: what stands before the catalog, and what after it.
+#[derive(Clone, Debug)]
+struct Rendered {
+    head: Box<str>,
+    tail: Box<str>,
 }
 
 impl AuthToken {
@@ -58,6 +69,7 @@ impl AuthToken {
             roles,
             shown_roles: None,
             policy_credentials: OnceLock::new(),
+            rendered: OnceLock::new(),
         }
     }
 
@@ -170,6 +182,25 @@ impl AuthToken {
     fn roles_in_body(&self) -> Value {
         let shown = self.shown_roles.clone();
         shown.unwrap_or_else(|| json!(self.roles))
+    }
+
+    /// The same body as JSON, around a catalog that is JSON already. It is rendered once.
+    pub fn render(&self, settings: &Settings, catalog: Option<&str>) -> String {
+        let Rendered { head, tail } = self.rendered.get_or_init(|| self.rendered(settings));
+        let (name, catalog) = catalog.map_or(("", ""), |catalog| (CATALOG, catalog));
+        [head, name, catalog, tail].concat()
+    }
+
+    fn rendered(&self, settings: &Settings) -> Rendered {
+        // Nobody knows it, so that it is nowhere else in the body.
+        let mark = new_id();
+        let body = to_python_json(&self.body(settings, Some(mark.as_str().into())));
+        let catalog = format!("{CATALOG}\"{mark}\"");
+        let (head, tail) = body.split_once(&catalog).unwrap_or((&body, ""));
+        Rendered {
+            head: head.into(),
+            tail: tail.into(),
+        }
     }
 
     /// The body of `GET /v3/auth/tokens`, with the catalog where there is one.

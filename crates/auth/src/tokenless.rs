@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keystone_federation::{DomainName, Mapped, MappedUser, MappingError, UserType};
-use keystone_identity::{RoleRef, Subject};
+use keystone_identity::{Asked, DomainChoice as UserDomain, Holder, RoleRef, Subject};
 use keystone_types::{Error, Result, same_id};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::auth::Auth;
-use crate::choice::{DomainChoice, UserChoice};
+use crate::choice::{DomainChoice, enabled};
 use crate::environment::Environment;
-use crate::scope::{RequestedScope, Scope};
+use crate::scope::{RequestedScope, Scope, ask_about, effective_roles};
 
 /// A caller by certificate.
 #[derive(Clone, Debug)]
@@ -105,8 +105,10 @@ impl Auth {
             UserType::Ephemeral => (None, self.roles_of_mapped_groups(&mapped, &scope).await?),
             UserType::Local => {
                 let subject = self.local_user(mapped.user).await?;
-                let holder = self.identity.holder(&subject.user.id).await?;
-                let roles = self.effective_roles(&holder, &scope).await?;
+                let asked = ask_about(&subject.user.id, &scope.ids());
+                let facts = self.identity.facts(asked).await?;
+                let holder = Holder::User(&subject.user.id);
+                let roles = effective_roles(&facts, holder, &scope);
                 (Some(subject.user.id), roles)
             }
         };
@@ -117,18 +119,22 @@ impl Auth {
         }))
     }
 
-    /// The user of the database that a mapping names.
+    /// The user of the database that a mapping names; one that does not exist is a 404, and no 401 as at a login.
     async fn local_user(&self, user: MappedUser) -> Result<Subject> {
         let some = |text: Option<String>| text.filter(|text| !text.is_empty());
         let domain = user.domain.unwrap_or_default();
-        let domain = match (some(domain.name), some(domain.id)) {
-            (Some(name), _) => Some(DomainChoice::Name(name)),
-            (None, Some(id)) => Some(DomainChoice::Id(id)),
-            (None, None) => None,
-        };
-        let choice = match (some(user.id), some(user.name), domain) {
-            (Some(id), ..) => UserChoice::Id(id),
-            (None, Some(name), Some(domain)) => UserChoice::Name(name, domain),
+        let (domain_id, domain_name) = (some(domain.id), some(domain.name));
+        let subject = match (some(user.id), some(user.name), domain_name, domain_id) {
+            (Some(id), ..) => self.identity.subject(&id).await?,
+            (None, Some(name), Some(domain), _) => {
+                let domain = self.identity.domain_by_name(&domain).await?;
+                let domain = UserDomain::Id(&domain.id);
+                self.identity.subject_by_name(&name, domain).await?
+            }
+            (None, Some(name), None, Some(domain_id)) => {
+                let domain = UserDomain::Id(&domain_id);
+                self.identity.subject_by_name(&name, domain).await?
+            }
             _ => {
                 return Err(Error::Validation(
                     "User auth cannot be built due to missing either user id, or user name with domain id, or user name \
@@ -137,7 +143,8 @@ impl Auth {
                 ));
             }
         };
-        self.find_user(choice).await
+        enabled(&subject)?;
+        Ok(subject)
     }
 
     /// The roles that the groups of a mapping have on a scope. A group by name that does not exist is passed over.
@@ -160,8 +167,12 @@ impl Auth {
             let found = self.identity.existing_groups_by_name(&domain_id, &names);
             groups.extend(found.await?);
         }
-        let holder = self.identity.mapped_holder(&groups).await?;
-        self.effective_roles(&holder, scope).await
+        let asked = Asked {
+            actors: groups.iter().cloned().collect(),
+            ..ask_about("", &scope.ids())
+        };
+        let facts = self.identity.facts(asked).await?;
+        Ok(effective_roles(&facts, Holder::Groups(&groups), scope))
     }
 
     async fn domain_id(&self, domain: &DomainName) -> Result<String> {

@@ -9,10 +9,10 @@ mod redelegation;
 pub use ending::{TrustFilter, flush_trusts};
 pub use new::NewTrust;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDateTime};
-use keystone_identity::{Holder, Role, RoleRef, Subject, User};
+use keystone_identity::{Facts, Role, RoleRef, Subject, User};
 use keystone_storage::{Column, select, sql, transaction};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, render_time, same_id};
 use serde::{Serialize, Serializer};
@@ -221,6 +221,42 @@ impl Trust {
         }
         Ok(())
     }
+
+    /// The users who have the roles: the trustor, and the first trustor of the chain.
+    pub(crate) fn trustors(&self) -> impl Iterator<Item = &str> {
+        let original = self.parties.as_ref();
+        let original = original.map(|parties| parties.original_trustor_id.as_str());
+        let original = original.filter(|id| !same_id(id, &self.trustor_user_id));
+        [self.trustor_user_id.as_str()].into_iter().chain(original)
+    }
+
+    /// The roles of a token for it: all that it delegates, with what they imply, and 403 unless the trustor and the first
+    /// trustor of the chain still have every one of them.
+    pub(crate) fn delegated_roles(&self, facts: &Facts, scope: &Scope) -> Result<Vec<RoleRef>> {
+        let Scope::Project(project) = scope else {
+            // Keystone looks up the project that there is none of.
+            return Err(Error::NotFound {
+                kind: "project",
+                id: "None".to_owned(),
+            });
+        };
+        let refused = |detail: &str| Error::Forbidden {
+            detail: format!("{detail} Trust {}.", self.id),
+        };
+        let named = self.project_id.as_deref().unwrap_or_default();
+        if !same_id(named, &project.id) {
+            return Err(refused("The trust is for another project."));
+        }
+        let roles = || self.roles.iter().map(String::as_str);
+        let mut needed = facts.closure(roles());
+        needed.extend(self.roles.iter().cloned());
+        for trustor in self.trustors() {
+            if !needed.is_subset(&facts.delegable_roles(trustor, &project.id)) {
+                return Err(refused("Trustee has no delegated roles."));
+            }
+        }
+        Ok(facts.with_implied(roles()))
+    }
 }
 
 impl Auth {
@@ -241,14 +277,14 @@ impl Auth {
 
     /// A trust and those before it, up to the first one.
     async fn pedigree(&self, id: &str) -> Result<Vec<Trust>> {
-        let mut chain = self.chain(id).await?;
-        let mut users: Vec<&str> = chain
-            .iter()
-            .flat_map(|trust| [trust.trustee_user_id.as_str(), &trust.trustor_user_id])
-            .collect();
-        users.sort_unstable();
-        users.dedup();
+        let chain = self.chain(id).await?;
+        let users: Vec<&str> = parties(&chain).into_iter().collect();
         let users = self.identity.subjects(&users).await?;
+        self.settled(chain, &users)
+    }
+
+    /// A chain whose first trust has its parties, which are among the users.
+    pub(crate) fn settled(&self, mut chain: Vec<Trust>, users: &[Subject]) -> Result<Vec<Trust>> {
         let find = |id: &str| users.iter().find(|user| same_id(&user.user.id, id));
         self.check_chain(&chain, find)?;
         let original = chain.last().map(|first| first.trustor_user_id.clone());
@@ -262,7 +298,7 @@ impl Auth {
     }
 
     /// The chain of a trust, from itself to the first one, none of which may be over.
-    async fn chain(&self, id: &str) -> Result<Vec<Trust>> {
+    pub(crate) async fn chain(&self, id: &str) -> Result<Vec<Trust>> {
         let rows: Vec<TrustRow> = sql(CHAIN).bind(id).fetch_all(&self.db).await?;
         let rows = rows.into_iter().map(Trust::from);
         let mut found: BTreeMap<String, Trust> =
@@ -305,48 +341,18 @@ impl Auth {
         .await
     }
 
-    /// The roles of a token for a trust: all that it delegates, with what they imply, and 403 unless the trustor and the
-    /// first trustor of the chain still have every one of them.
-    pub(crate) async fn delegated_roles(
-        &self,
-        trust: &Trust,
-        holder: &Holder,
-        scope: &Scope,
-    ) -> Result<Vec<RoleRef>> {
-        let Scope::Project(project) = scope else {
-            // Keystone looks up the project that there is none of.
-            return Err(Error::NotFound {
-                kind: "project",
-                id: "None".to_owned(),
-            });
-        };
-        let refused = |detail: &str| Error::Forbidden {
-            detail: format!("{detail} Trust {}.", trust.id),
-        };
-        let named = trust.project_id.as_deref().unwrap_or_default();
-        if !same_id(named, &project.id) {
-            return Err(refused("The trust is for another project."));
-        }
-        let roles = || trust.roles.iter().map(String::as_str);
-        let mut needed = holder.closure(roles());
-        needed.extend(trust.roles.iter().cloned());
-        let original = trust.parties.as_ref();
-        let original = original.map(|parties| parties.original_trustor_id.as_str());
-        let mut trustors = vec![trust.trustor_user_id.as_str()];
-        trustors.extend(original.filter(|id| !same_id(id, &trust.trustor_user_id)));
-        for trustor in trustors {
-            let held = self.identity.delegable_roles(trustor, holder, project);
-            if !needed.is_subset(&held.await?) {
-                return Err(refused("Trustee has no delegated roles."));
-            }
-        }
-        Ok(holder.with_implied(roles()))
-    }
-
     /// The delegated roles that still exist.
     pub async fn roles_of_trust(&self, trust: &Trust) -> Result<Vec<Role>> {
         self.identity.roles_with_ids(&trust.roles).await
     }
+}
+
+/// The ids of the users between whom the trusts of a chain are.
+pub(crate) fn parties(chain: &[Trust]) -> BTreeSet<&str> {
+    let users = chain
+        .iter()
+        .flat_map(|trust| [&trust.trustee_user_id, &trust.trustor_user_id]);
+    users.map(String::as_str).collect()
 }
 
 #[cfg(test)]

@@ -1,64 +1,72 @@
 //! Validation: from a token back to its user, scope and roles as they are now.
 //!
-//! Nothing is remembered between two validations, so that each sees every write of every node.
-//! Concurrent validations of one token share a lookup that begins after all of them: see
-//! [`crate::single_flight::SingleFlight`].
+//! What was looked up is remembered while nothing changes that it depends on (`keystone-cache`), so that each validation
+//! sees every write of every node. Where changes can't be followed nothing is remembered.
+//! Lookups at the same time share a statement that begins after all of them: see [`keystone_identity::Facts`].
 
 use std::sync::Arc;
 
-use chrono::Duration;
-use keystone_identity::{RevocationEvent, revoke};
+use chrono::{Duration, NaiveDateTime};
+use keystone_cache::Pass;
+use keystone_identity::{Facts, RevocationEvent, revoke};
 use keystone_storage::transaction;
-use keystone_token::{Origin, Token, Tokens};
+use keystone_token::{Origin, ScopeIds, Token, Tokens};
 use keystone_types::{Error, Result};
-use serde_json::Value;
 
 use crate::auth::Auth;
-use crate::delegation;
+use crate::basis::Basis;
+use crate::delegation::{self, Record};
 use crate::error::{TokenError, disabled};
-use crate::scope::Scope;
+use crate::remembered::KnownToken;
+use crate::revocation::{ask_for_events, is_revoked};
+use crate::scope::{Scope, ask_about, current_scope};
 use crate::token::AuthToken;
 
+/// About how many bytes a token takes that has its body and what policy rules see of it.
+const TOKEN_BYTES: usize = 4 << 10;
+const ROLE_BYTES: usize = 256;
+
 impl Auth {
+    /// Leave to answer from memory. The answers that are given with it reflect every write that was finished before this
+    /// call: a request needs it once.
+    pub async fn pass(&self) -> Result<Pass> {
+        self.changes.pass().await
+    }
+
     /// Validates a token; it may have expired up to `window` ago.
     pub async fn validate(&self, id: &str, window: Duration) -> Result<Arc<AuthToken>, TokenError> {
-        self.validate_opened(id, window, || self.open(id)).await
+        let pass = self.pass().await?;
+        self.validate_with(pass, id, window).await
     }
 
-    /// The same, with the catalog of the token's scope, which is looked up at the same time.
-    pub async fn validate_with_catalog(
+    /// The same for a caller that has passed.
+    pub async fn validate_with(
         &self,
+        pass: Pass,
         id: &str,
         window: Duration,
-    ) -> Result<(Arc<AuthToken>, Option<Arc<Value>>), TokenError> {
-        let opened = self.open(id)?;
-        let validate = self.validate_opened(id, window, || Ok(opened.clone()));
-        if !delegation::has_own_catalog(&opened.origin) {
-            let token = validate.await?;
-            let catalog = self.catalog_of(&token).await?;
-            return Ok((token, catalog));
-        }
-        let catalog = self.catalog_for(&opened, &opened.user_id);
-        let (token, catalog) = tokio::join!(validate, catalog);
-        Ok((token?, catalog?))
-    }
-
-    /// The catalog of a token's scope, rendered; none for an unscoped token.
-    pub async fn catalog_of(&self, token: &AuthToken) -> Result<Option<Arc<Value>>> {
-        let user_id = token.backing.catalog_user(&token.token.user_id);
-        self.catalog_for(&token.token, user_id).await
-    }
-
-    async fn validate_opened(
-        &self,
-        id: &str,
-        window: Duration,
-        open: impl FnOnce() -> Result<Token, TokenError>,
     ) -> Result<Arc<AuthToken>, TokenError> {
-        let look_up = || async { self.look_up(id, open()?).await };
-        let token = self.token_lookups.run(id, look_up).await?;
+        let token = if let Some(token) = self.recall(pass, id) {
+            token
+        } else {
+            self.look_up(id, &ScopeIds::Unscoped).await?.0
+        };
         self.check_life(&token, window).await?;
         Ok(token)
+    }
+
+    /// The token as it is remembered.
+    fn recall(&self, pass: Pass, id: &str) -> Option<Arc<AuthToken>> {
+        if pass == Pass::Database {
+            return None;
+        }
+        let known = self.remembered.tokens.get(id)?;
+        let keys = self.tokens.keys().ok()?;
+        let now = self.clock.precise();
+        // What ends by itself is no change that anything tells of.
+        let lasts = known.token.backing.capped(NaiveDateTime::MAX) > now
+            && known.until.is_none_or(|end| end > now);
+        (known.keys.are(&keys) && known.day == now.date() && lasts).then_some(known.token)
     }
 
     /// Ends a token that was validated, and those derived from it where `cascade` says so.
@@ -83,40 +91,85 @@ impl Auth {
         .await
     }
 
-    /// Finds what a token names.
-    async fn look_up(&self, id: &str, token: Token) -> Result<Arc<AuthToken>, TokenError> {
-        // All of them to the end: a statement that is cut off costs its connection.
-        let (scope, backing, subject, holder, events) = tokio::join!(
-            self.current_scope(&token.scope),
-            self.backing(&token),
-            self.identity.subject(&token.user_id),
-            self.identity.holder(&token.user_id),
-            self.revocation_events(&token),
-        );
-        let scope = scope?;
+    /// Validates a token that is to be exchanged for one on another scope, with facts about its user there.
+    pub(crate) async fn validate_for(
+        &self,
+        id: &str,
+        scope: &ScopeIds,
+    ) -> Result<(Arc<AuthToken>, Arc<Facts>), TokenError> {
+        let (token, facts) = self.look_up(id, scope).await?;
+        self.check_life(&token, Duration::zero()).await?;
+        Ok((token, facts))
+    }
+
+    /// Finds what a token names, and remembers it; the facts also tell of its user on another scope.
+    async fn look_up(
+        &self,
+        id: &str,
+        other_scope: &ScopeIds,
+    ) -> Result<(Arc<AuthToken>, Arc<Facts>), TokenError> {
+        let as_of = self.remembered.tokens.now();
+        let day = self.clock.now().date();
+        // Before it is opened: with keys that replace them meanwhile it might not open.
+        let keys = self.tokens.keys();
+        let token = self.open(id)?;
+        let record = self.record(&token).await;
+        let mut asked = ask_about(&token.user_id, &token.scope);
+        asked.add(ask_about(&token.user_id, other_scope));
+        let known = record.as_ref().ok();
+        if let Some(record) = known {
+            record.ask(&mut asked);
+        }
+        ask_for_events(&mut asked, &token, known.and_then(Record::backing));
+        let facts = self.identity.facts(asked).await?;
+        let (token, basis) = self.judge(id, token, record, &facts)?;
+        let token = Arc::new(token);
+        if let Ok(keys) = keys {
+            let bytes = id.len() + TOKEN_BYTES + token.roles.len() * ROLE_BYTES;
+            let known = KnownToken {
+                token: Arc::clone(&token),
+                keys,
+                day,
+                until: basis.until,
+            };
+            let on = basis.dependencies();
+            self.remembered.tokens.put(id, as_of, known, bytes, on);
+        }
+        Ok((token, facts))
+    }
+
+    /// The token as the facts let it be, and what that depends on.
+    fn judge(
+        &self,
+        id: &str,
+        token: Token,
+        record: Result<Record, TokenError>,
+        facts: &Facts,
+    ) -> Result<(AuthToken, Basis), TokenError> {
+        let scope = current_scope(facts, &token.scope)?;
+        let subject = facts.subject(&token.user_id);
         // Keystone finds the users of a trust through the trust, and other records through the user.
-        let (subject, backing) = match (&token.origin, subject, backing) {
-            (Origin::Trust { .. }, subject, backing) => {
-                let backing = backing?;
-                (subject?, backing)
-            }
-            (_, subject, backing) => (subject?, backing?),
+        let (subject, record) = match (&token.origin, subject, record) {
+            (Origin::Trust { .. }, subject, record) => (subject, record?),
+            (_, subject, record) => (Ok(subject?), record?),
         };
-        let (holder, events) = (holder?, events?);
+        let backing = self.backing(&record, facts)?;
+        let subject = subject?;
         backing.check_bearer(&subject)?;
         if !subject.domain.enabled {
             return Err(disabled("domain", &subject.domain.id));
         }
-        let roles = self.roles(&backing, &holder, &scope).await?;
+        let roles = delegation::roles(&backing, facts, &subject, &scope)?;
         if roles.is_empty() && scope != Scope::Unscoped {
             return Err(TokenError::NotFound(format!("Could not find token: {id}.")));
         }
-        if events.revoke(&token, &backing, &subject, &roles) {
+        if is_revoked(facts, &token, &backing, &subject, &roles) {
             return Err(TokenError::NotFound("Failed to validate token".to_owned()));
         }
-        let shown = self.shown_roles(&backing, &roles).await?;
+        let shown = delegation::shown_roles(&backing, facts, &roles)?;
+        let basis = Basis::new(&token, &record, &subject, &scope, facts);
         let token = AuthToken::new(id.to_owned(), token, backing, subject, scope, roles);
-        Ok(Arc::new(token.showing(shown)))
+        Ok((token.showing(shown), basis))
     }
 
     /// Opens a token.

@@ -149,8 +149,9 @@ impl Auth {
 
     /// Whether this service is in the catalog of a token.
     async fn is_offered(&self, token: &AuthToken) -> Result<bool> {
-        let catalog = self.catalog_of(token).await?;
-        let services = catalog.as_deref().and_then(Value::as_array);
+        let pass = self.pass().await?;
+        let catalog = self.catalog_of(pass, token).await?;
+        let services = catalog.as_ref().and_then(Value::as_array);
         let mut services = services.into_iter().flatten();
         Ok(services.any(|service| service["type"] == SERVICE))
     }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::NaiveDateTime;
-use keystone_identity::RoleRef;
+use keystone_identity::{RoleRef, UserLimit};
 use keystone_python::parse_isotime;
 use keystone_storage::{OrConflict, Tx, sql, transaction};
 use keystone_types::{Error, Result, Secret, check_length, new_id};
@@ -56,12 +56,14 @@ impl Auth {
     ) -> Result<(DetailedApplicationCredential, Secret)> {
         let role_ids = self.roles_to_delegate(&new.roles, held).await?;
         let expires_at = self.end(new.expires_at.as_deref())?;
+        let limit = UserLimit {
+            most: self.settings.application_credential_limit,
+            what: "application credentials",
+            count: "SELECT COUNT(*) FROM application_credential WHERE user_id = ?",
+        };
         // Before the secret is hashed, which takes long.
-        if self.settings.application_credential_limit.is_some() {
-            let check = transaction!(self.db, |tx| self
-                .check_limit_of_application_credentials(tx, user_id)
-                .await);
-            check.await?;
+        if limit.most.is_some() {
+            transaction!(self.db, |tx| limit.check(tx, user_id).await).await?;
         }
         let secret = match new.secret {
             Some(secret) if !secret.reveal().is_empty() => secret,
@@ -88,8 +90,7 @@ impl Auth {
         )?;
         let rules = new.access_rules;
         transaction!(self.db, |tx| {
-            self.check_limit_of_application_credentials(tx, user_id)
-                .await?;
+            limit.check(tx, user_id).await?;
             insert(tx, &credential).await?;
             for rule in &rules {
                 add_rule(tx, &credential, rule).await?;
@@ -144,29 +145,6 @@ impl Auth {
         Err(Error::Validation(format!(
             "{refusal} The server could not comply with the request since it is either malformed or otherwise incorrect. \
              The client is assumed to be in error."
-        )))
-    }
-
-    /// 403 where a user has as many as `[application_credential] user_limit` allows. Writers for one user take turns.
-    async fn check_limit_of_application_credentials(
-        &self,
-        tx: &mut Tx,
-        user_id: &str,
-    ) -> Result<()> {
-        let Some(limit) = self.settings.application_credential_limit else {
-            return Ok(());
-        };
-        let user = sql("SELECT id FROM user WHERE id = ?").bind(user_id);
-        user.locking().fetch_optional::<(String,)>(&mut *tx).await?;
-        let (held,): (i64,) = sql("SELECT COUNT(*) FROM application_credential WHERE user_id = ?")
-            .bind(user_id)
-            .fetch_one(tx)
-            .await?;
-        if held < i64::from(limit) {
-            return Ok(());
-        }
-        Err(Error::Refused(format!(
-            "Unable to create additional application credentials, maximum of {limit} already exceeded for user."
         )))
     }
 }

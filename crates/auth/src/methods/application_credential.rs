@@ -2,7 +2,6 @@
 
 use keystone_identity::password::Claimant;
 use keystone_python::is_true;
-use keystone_token::ScopeIds;
 use keystone_types::{Error, Result, Secret};
 use serde_json::{Map, Value};
 
@@ -12,7 +11,6 @@ use crate::auth::Auth;
 use crate::choice::{DomainChoice, UserChoice, text};
 use crate::delegation::Backing;
 use crate::error::TokenError;
-use crate::scope::Scope;
 
 pub(super) const NAME: &str = "application_credential";
 
@@ -90,16 +88,14 @@ impl PresentedCredential {
         };
         // Whose it is: the request can't name somebody else.
         let owner = UserChoice::Id(credential.user_id.clone());
-        let subject = auth.find_user(owner).await?;
+        let subject = auth.find_user(&owner).await?;
         let secret = match self.secret {
             PresentedSecret::Text(secret) => secret,
             PresentedSecret::Missing => return Err(refused("no secret was presented")),
             PresentedSecret::NoText => return Err(Error::expecting("string", "password")),
         };
-        let hash = credential.secret_hash.reveal().to_owned();
         let claimant = client.clone().marked(&credential.id);
-        let hasher = auth.identity.hasher();
-        if !hasher.verify_secret(secret, hash, &claimant).await? {
+        if !auth.verify_secret(secret, &credential, &claimant).await? {
             return Err(refused("the secret is wrong"));
         }
         if credential.has_expired(auth.clock.precise()) {
@@ -108,8 +104,7 @@ impl PresentedCredential {
         let Some(project_id) = &credential.project_id else {
             return Err(refused("it is for no project"));
         };
-        let scope = ScopeIds::Project(project_id.clone());
-        let scope: Result<Scope, TokenError> = auth.current_scope(&scope).await;
+        let scope = auth.current_project(project_id).await;
         let scope = scope.map_err(TokenError::into_error)?;
         let mut verified = Verified::by(NAME, subject);
         verified.fixed_scope = Some(scope);
@@ -155,13 +150,35 @@ impl Owner {
 }
 
 impl Auth {
+    /// Whether this is the credential's secret, which was read for this login; hashes it unless that was done a short time
+    /// ago.
+    async fn verify_secret(
+        &self,
+        secret: Secret,
+        credential: &ApplicationCredential,
+        claimant: &Claimant,
+    ) -> Result<bool> {
+        let hash = credential.secret_hash.reveal();
+        if self.verified_secrets.contains(&secret, hash) {
+            return Ok(true);
+        }
+        let hasher = self.identity.hasher();
+        let verified = hasher.verify_secret(secret.clone(), hash.to_owned(), claimant);
+        let verified = verified.await?;
+        if verified {
+            self.verified_secrets.insert(&secret, hash);
+        }
+        Ok(verified)
+    }
+
     /// The id of the user who is named as the owner; an unknown name is a 404, as in `keystone/auth/core.py`.
     async fn owner(&self, owner: &Owner) -> Result<String> {
         Ok(match owner {
             Owner::Id(id) => id.clone(),
             Owner::Name(name, domain) => {
                 let domain = self.find_domain(domain).await?;
-                let found = self.identity.subject_by_name(name, &domain.id).await?;
+                let domain = keystone_identity::DomainChoice::Id(&domain.id);
+                let found = self.identity.subject_by_name(name, domain).await?;
                 found.user.id
             }
         })

@@ -47,7 +47,11 @@ impl Auth {
                 self.settings.default_domain_id.clone()
             }
         };
-        let subject = masked(self.identity.subject_by_name(name, &domain_id).await)?;
+        let subject = masked(
+            self.identity
+                .subject_by_name(name, keystone_identity::DomainChoice::Id(&domain_id))
+                .await,
+        )?;
         Ok(Verified::by(method, subject))
     }
 }

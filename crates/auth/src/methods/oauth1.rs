@@ -1,6 +1,5 @@
 //! `oauth1`: a consumer's signature with an access token, in the header of the login.
 
-use keystone_token::ScopeIds;
 use keystone_types::{Error, Result};
 
 use super::Verified;
@@ -31,8 +30,7 @@ pub(super) async fn verify(auth: &Auth, request: &SignedRequest) -> Result<Verif
         return Err(Error::unauthorized("Could not validate the access token"));
     }
     let subject = auth.identity.subject(&access.authorizing_user_id).await?;
-    let scope = ScopeIds::Project(access.project_id.clone());
-    let scope = auth.current_scope(&scope).await;
+    let scope = auth.current_project(&access.project_id).await;
     let mut verified = Verified::by(NAME, subject);
     verified.fixed_scope = Some(scope.map_err(TokenError::into_error)?);
     verified.backing = Backing::AccessToken(access.into());

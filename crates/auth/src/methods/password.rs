@@ -31,7 +31,7 @@ impl Password {
     pub(super) async fn verify(self, auth: &Auth, client: &Claimant) -> Result<Verified> {
         let claimant = client.clone().marked(&self.user);
         let identity = &auth.identity;
-        let subject = match auth.find_user(self.user).await {
+        let candidate = match auth.find_candidate(&self.user).await {
             Err(error @ Error::Unauthorized { .. }) => {
                 // As long as a wrong password takes.
                 identity
@@ -41,8 +41,9 @@ impl Password {
             }
             other => other?,
         };
+        let subject = candidate.subject.clone();
         identity
-            .authenticate(&subject.user, self.password, &claimant)
+            .authenticate(candidate, self.password, &claimant)
             .await?;
         Ok(Verified::by(NAME, subject))
     }

@@ -1,6 +1,5 @@
 //! `token`: a token that the user holds, exchanged for one of another scope.
 
-use chrono::Duration;
 use keystone_types::{Error, Result, Secret};
 use serde_json::Value;
 
@@ -8,7 +7,7 @@ use super::Verified;
 use crate::auth::Auth;
 use crate::delegation;
 use crate::error::TokenError;
-use crate::scope::RequestedScope;
+use crate::scope::{RequestedScope, Scope};
 
 pub(super) const NAME: &str = "token";
 
@@ -25,9 +24,14 @@ impl HeldToken {
         Ok(Self { id: id.into() })
     }
 
-    pub(super) async fn verify(self, auth: &Auth, requested: &RequestedScope) -> Result<Verified> {
-        let held = auth.validate(self.id.reveal(), Duration::zero()).await;
-        let held = held.map_err(TokenError::into_error)?;
+    pub(super) async fn verify(
+        self,
+        auth: &Auth,
+        requested: &RequestedScope,
+        scope: &Scope,
+    ) -> Result<Verified> {
+        let held = auth.validate_for(self.id.reveal(), &scope.ids()).await;
+        let (held, facts) = held.map_err(TokenError::into_error)?;
         held.check_reader(None)?;
         let exchange = delegation::exchange(&held.token, requested, &auth.settings)?;
         let mut verified = Verified::by(NAME, held.subject.clone());
@@ -35,6 +39,7 @@ impl HeldToken {
         verified.backing = exchange.backing;
         verified.expires_at = Some(held.token.expires_at);
         verified.chain = exchange.chain;
+        verified.facts = Some((scope.ids(), facts));
         Ok(verified)
     }
 }

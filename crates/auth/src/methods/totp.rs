@@ -47,7 +47,7 @@ impl OneTimePassword {
     }
 
     pub(super) async fn verify(self, auth: &Auth) -> Result<Verified> {
-        let subject = auth.find_user(self.user).await?;
+        let subject = auth.find_user(&self.user).await?;
         let id = &subject.user.id;
         let secrets = auth.credentials().secrets(id, NAME).await?;
         let (now, earlier) = (auth.clock.now(), auth.settings.totp_previous_windows);

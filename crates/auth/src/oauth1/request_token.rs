@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
+use keystone_identity::Holder;
 use keystone_storage::{Query, select, sql, transaction};
+use keystone_token::ScopeIds;
 use keystone_types::{Error, Result, Secret, to_python_json};
 use serde_json::json;
 
@@ -11,6 +13,7 @@ use super::signed_request::SignedRequest;
 use super::{VERIFIER_CHARACTERS, VERIFIER_LENGTH, check_life, consumer};
 use crate::auth::Auth;
 use crate::choice::RoleChoice;
+use crate::scope::ask_about;
 
 /// A request token.
 #[derive(Debug, sqlx::FromRow)]
@@ -94,10 +97,11 @@ impl Auth {
         let mut seen = HashSet::new();
         role_ids.retain(|id| seen.insert(id.clone()));
         let user_id = user_id.ok_or_else(|| Error::unauthorized("no user authorizes"))?;
-        let project = self.identity.project_ref(&token.requested_project_id);
-        let project = project.await?;
-        let holder = self.identity.holder(user_id).await?;
-        let held = self.identity.roles_on_project(&holder, &project).await?;
+        let project_id = &token.requested_project_id;
+        let scope = ScopeIds::Project(project_id.clone());
+        let facts = self.identity.facts(ask_about(user_id, &scope)).await?;
+        let project = facts.project(project_id)?;
+        let held = facts.roles_on_project(Holder::User(user_id), &project.id);
         let holds = |id: &String| held.iter().any(|role| role.id == *id);
         if !role_ids.iter().all(holds) {
             return Err(Error::unauthorized(

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{NaiveDateTime, SubsecRound};
 use keystone_python::parse_isotime;
 use keystone_storage::{OrConflict, Tx, sql, transaction};
+use keystone_token::ScopeIds;
 use keystone_types::{Error, Extra, Result, new_id};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -13,6 +14,7 @@ use super::Trust;
 use crate::auth::Auth;
 use crate::choice::RoleChoice;
 use crate::delegation::Delegation;
+use crate::scope::ask_about;
 use crate::token::AuthToken;
 
 /// A trust to create, of a request whose schema was checked.
@@ -113,12 +115,10 @@ impl Auth {
         let Some(id) = project_id.filter(|id| !id.is_empty()) else {
             return Ok(BTreeSet::new());
         };
-        let (project, holder) =
-            tokio::join!(self.identity.project_ref(id), self.identity.holder(user_id));
-        let (project, holder) = (project?, holder?);
-        self.identity
-            .delegable_roles(user_id, &holder, &project)
-            .await
+        let scope = ScopeIds::Project(id.to_owned());
+        let facts = self.identity.facts(ask_about(user_id, &scope)).await?;
+        let project = facts.project(id)?;
+        Ok(facts.delegable_roles(user_id, &project.id))
     }
 
     /// Reads the end of a trust, which has to be in the future (`parse_expiration_date` in `keystone/common/utils.py`).
