@@ -15,10 +15,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use keystone_auth::oauth1::SignedRequest;
-use keystone_auth::{AuthToken, Environment, Login, Scope};
+use keystone_auth::{AuthToken, Delegation, Environment, Login, Pass, Scope};
 use keystone_identity::password::Claimant;
 use keystone_policy::{Denied, Rules};
-use keystone_types::{Error, Extra, Listing, Resource, Result};
+use keystone_types::{Error, Extra, Resource, Result};
 use serde_json::{Map, Value, json};
 
 use crate::error::{ApiError, json_line};
@@ -26,7 +26,7 @@ use crate::forwarded::Forwarded;
 use crate::middleware::{BaseUrl, Caller, Connection, header_text, latin1};
 use crate::{App, Live, Settings, body, query, schema};
 
-pub(crate) use collection::JsonList;
+pub(crate) use collection::{JsonList, PIECE, Pieces, in_pieces};
 pub(crate) use target::PolicyTarget;
 pub(crate) use unchecked::Unchecked;
 
@@ -38,6 +38,8 @@ pub(crate) struct Context {
     /// The rules in force when the request came: all its decisions are made by the same ones.
     rules: Arc<Rules>,
     caller: Caller,
+    /// Leave to answer from memory, where the caller's token needed it.
+    pass: Option<Pass>,
     base: BaseUrl,
     connection: Option<Connection>,
     environment: Environment,
@@ -71,6 +73,7 @@ impl FromRequestParts<Live> for Context {
             rules: app.policy.rules(),
             app,
             caller: extension(parts, "the caller")?,
+            pass: parts.extensions.get().copied(),
             base: extension(parts, "the base URL")?,
             connection: parts.extensions.get().copied(),
             environment: extension(parts, "the environment")?,
@@ -136,7 +139,15 @@ impl Context {
 
     /// Reads without a rule, to build the target of one.
     pub(crate) fn unchecked(&self) -> Unchecked<'_> {
-        Unchecked(&self.app)
+        Unchecked(&self.app, self.pass)
+    }
+
+    /// Leave to answer from memory.
+    pub(crate) async fn pass(&self) -> Result<Pass> {
+        match self.pass {
+            Some(pass) => Ok(pass),
+            None => self.app.auth.pass().await,
+        }
     }
 
     /// The services without a rule, for requests that no rule is about: those that prove themselves by the secrets in
@@ -168,6 +179,21 @@ impl Context {
                 "Callers by certificate cannot manage credentials",
             )),
             Caller::Nobody | Caller::AdminToken | Caller::Token(_) => Ok(()),
+        }
+    }
+
+    /// Fails for a delegated token, whose keys would outlive the delegation, and for a caller by certificate alone.
+    pub(crate) fn refuse_delegated(&self, refusal: impl FnOnce() -> Error) -> Result<()> {
+        self.refuse_tokenless()?;
+        let settings = self.unchecked().auth_settings();
+        match self.token().map(|token| token.delegation(settings)) {
+            None | Some(Delegation::None) => Ok(()),
+            Some(
+                Delegation::Trust(_)
+                | Delegation::ApplicationCredential(_)
+                | Delegation::AccessToken(_)
+                | Delegation::Unnamed,
+            ) => Err(refusal()),
         }
     }
 
@@ -369,11 +395,6 @@ impl Context {
     fn query_text(&self) -> String {
         let query = self.uri.query().filter(|query| !query.is_empty());
         query.map(|query| format!("?{query}")).unwrap_or_default()
-    }
-
-    fn next_url(&self, marker: &str, listing: &Listing) -> String {
-        let query = query::following(&self.query, marker, listing.limit);
-        format!("{}{}?{}", self.base.public, self.uri.path(), query)
     }
 }
 

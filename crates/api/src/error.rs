@@ -160,6 +160,19 @@ pub(crate) fn log(error: &Error) {
     }
 }
 
+/// Writes the line about a list that ends before its last member: the client, who has the head of the answer, finds the
+/// connection closed.
+pub(crate) fn log_cut_off(error: &Error) {
+    let cause = match chain(error) {
+        text if text.is_empty() => error.to_string(),
+        text => text,
+    };
+    tracing::error!(
+        cause = %clipped(&cause, MAX_LOGGED_CAUSE),
+        "the rest of a list could not be read, and its connection was closed"
+    );
+}
+
 /// An error with all its causes.
 fn chain(error: &Error) -> String {
     let mut text = String::new();

@@ -56,6 +56,7 @@ impl Context {
             filters,
             limit,
             marker: marker.map(str::to_owned),
+            resumed: false,
         })
     }
 

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use axum::{Extension, Router};
 use chrono::Duration;
-use keystone_auth::{AuthToken, Environment, Scope, TokenError, Tokenless};
+use keystone_auth::{AuthToken, Environment, Pass, Scope, TokenError, Tokenless};
 use keystone_identity::RoleRef;
 use keystone_types::Error;
 use tracing::Instrument;
@@ -193,9 +193,14 @@ async fn serve(app: &App, mut request: Request, next: Next, base: &str) -> Respo
     let wanted = accept(request.headers()).map(str::to_owned);
     let asked = (request.method().as_str(), &*path::in_rules(&request));
     let environment = request.extensions().get();
-    let mut response = match caller(app, request.headers(), asked, environment).await {
+    let mut passed = None;
+    let caller = caller(app, request.headers(), asked, environment, &mut passed).await;
+    let mut response = match caller {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
+            if let Some(pass) = passed {
+                request.extensions_mut().insert(pass);
+            }
             let mut response = next.run(request).await;
             match response.extensions_mut().remove::<PendingError>() {
                 Some(PendingError(error)) => {
@@ -274,6 +279,7 @@ async fn caller(
     headers: &HeaderMap,
     (method, path): (&str, &str),
     environment: Option<&Environment>,
+    passed: &mut Option<Pass>,
 ) -> Result<Caller, Error> {
     let Some(token) = header_text(headers, "x-auth-token").filter(|token| !token.is_empty()) else {
         return tokenless(app, headers, environment).await;
@@ -286,7 +292,10 @@ async fn caller(
         );
         return Ok(Caller::AdminToken);
     }
-    match app.auth.validate(token, Duration::zero()).await {
+    let pass = app.auth.pass().await?;
+    let validated = app.auth.validate_with(pass, token, Duration::zero()).await;
+    passed.replace(pass);
+    match validated {
         Ok(token) => {
             token.check_caller()?;
             let service = header_text(headers, "x-service-token");

@@ -91,11 +91,11 @@ impl Context {
         if !self.rules.may_read(rule, &["token", "catalog"]) {
             return Ok(credentials);
         }
-        let Some(catalog) = auth.catalog_of(token).await? else {
+        let Some(catalog) = auth.catalog_of(self.pass().await?, token).await? else {
             return Ok(credentials);
         };
         let mut credentials = Value::clone(&credentials);
-        credentials["token"]["catalog"] = Value::clone(&catalog);
+        credentials["token"]["catalog"] = catalog;
         Ok(Arc::new(credentials))
     }
 

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use chrono::Duration;
-use keystone_auth::{ApplicationCredential, AuthToken, TokenError, Trust};
+use keystone_auth::{ApplicationCredential, AuthToken, Pass, TokenError, Trust};
 use keystone_identity::{Credential, Domain, Group, Limit, Project, Role, User};
 use keystone_types::Result;
-use serde_json::Value;
 
 use crate::App;
 
 /// Reads for the target of a rule. It hands out no service, so that nothing can be changed without a rule.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Unchecked<'a>(pub(super) &'a App);
+pub(crate) struct Unchecked<'a>(pub(super) &'a App, pub(super) Option<Pass>);
 
 impl<'a> Unchecked<'a> {
     pub(crate) async fn application_credential(self, id: &str) -> Result<ApplicationCredential> {
@@ -56,19 +55,11 @@ impl<'a> Unchecked<'a> {
         id: &str,
         window: Duration,
     ) -> Result<Arc<AuthToken>, TokenError> {
-        self.0.auth.validate(id, window).await
-    }
-
-    pub(crate) async fn token_with_catalog(
-        self,
-        id: &str,
-        window: Duration,
-    ) -> Result<(Arc<AuthToken>, Option<Arc<Value>>), TokenError> {
-        self.0.auth.validate_with_catalog(id, window).await
-    }
-
-    pub(crate) async fn catalog_of(self, token: &AuthToken) -> Result<Option<Arc<Value>>> {
-        self.0.auth.catalog_of(token).await
+        let pass = match self.1 {
+            Some(pass) => pass,
+            None => self.0.auth.pass().await?,
+        };
+        self.0.auth.validate_with(pass, id, window).await
     }
 
     pub(crate) fn auth_settings(self) -> &'a keystone_auth::Settings {

@@ -66,7 +66,7 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow_on(rule, target(&found)?).await?;
     check_delegation(&cx)?;
     check_unrestricted(&cx)?;
-    app.auth.delete_application_credential(&found?.id).await?;
+    app.auth.delete_application_credential(&found?).await?;
     Ok(no_content())
 }
 

@@ -8,8 +8,8 @@ use chrono::Duration;
 use keystone_auth::{AuthToken, TokenError};
 use keystone_identity::{Actor, Grant, GrantTarget};
 use keystone_python::bool_from_string;
-use keystone_types::{Error, Listing, Result, to_python_json};
-use serde_json::{Value, json};
+use keystone_types::{Error, Listing, Result};
+use serde_json::json;
 
 use crate::body::Body;
 use crate::context::{Context, PolicyTarget, no_content};
@@ -39,13 +39,12 @@ async fn issue(cx: Context, body: Body) -> Result<Response, ApiError> {
     let catalog = if cx.has("nocatalog") {
         None
     } else {
-        service.catalog_of(&token).await?
+        service
+            .rendered_catalog(service.pass().await?, &token)
+            .await?
     };
-    let body = token.body(
-        service.settings(),
-        catalog.map(|catalog| (*catalog).clone()),
-    );
-    token_response(StatusCode::CREATED, &token.id, &body)
+    let body = token.render(service.settings(), catalog.as_deref());
+    token_response(StatusCode::CREATED, &token.id, body)
 }
 
 async fn validate(cx: Context) -> Result<Response, ApiError> {
@@ -60,17 +59,17 @@ async fn validate(cx: Context) -> Result<Response, ApiError> {
         Duration::zero()
     };
     cx.authenticated()?;
-    let (found, catalog) = if cx.has("nocatalog") {
-        (find_subject(&cx, window).await?, None)
-    } else {
-        find_subject_with_catalog(&cx, window).await?
-    };
+    let found = find_subject(&cx, window).await?;
     let target = token_target(found.as_deref())?;
     let service = &cx.allow_on(rule, target).await?.auth;
     let token = found.ok_or_else(no_subject)?;
-    let catalog = catalog.map(|catalog| Value::clone(&catalog));
-    let body = token.body(service.settings(), catalog);
-    token_response(StatusCode::OK, subject_id(&cx), &body)
+    let catalog = if cx.has("nocatalog") {
+        None
+    } else {
+        service.rendered_catalog(cx.pass().await?, &token).await?
+    };
+    let body = token.render(service.settings(), catalog.as_deref());
+    token_response(StatusCode::OK, subject_id(&cx), body)
 }
 
 async fn revoke(cx: Context) -> Result<Response, ApiError> {
@@ -110,25 +109,6 @@ async fn find_subject(cx: &Context, window: Duration) -> Result<Option<Arc<AuthT
 /// The version of access rules that the caller can enforce.
 fn access_rules_version(cx: &Context) -> Option<&str> {
     header_text(&cx.headers, "openstack-identity-access-rules")
-}
-
-/// The same with the catalog of its scope.
-async fn find_subject_with_catalog(
-    cx: &Context,
-    window: Duration,
-) -> Result<(Option<Arc<AuthToken>>, Option<Arc<Value>>)> {
-    let (id, services) = (subject_id(cx), cx.unchecked());
-    if id.is_empty() {
-        return Ok((None, None));
-    }
-    let (token, catalog) = if let Some(own) = own_token(cx, id) {
-        (Arc::clone(own), services.catalog_of(own).await?)
-    } else {
-        let found = services.token_with_catalog(id, window).await;
-        found.map_err(TokenError::into_error)?
-    };
-    token.check_reader(access_rules_version(cx))?;
-    Ok((Some(token), catalog))
 }
 
 /// The caller's token, which was validated for this request already, if it is the subject too.
@@ -179,11 +159,11 @@ async fn catalog(cx: Context) -> Result<Response, ApiError> {
     let token = token.ok_or_else(|| Error::Forbidden {
         detail: "A project-scoped token is required to produce a service catalog.".to_owned(),
     })?;
-    let catalog = app.auth.catalog_of(token).await?;
+    let catalog = app.auth.catalog_of(cx.pass().await?, token).await?;
     let links = json!({ "self": cx.url("auth/catalog") });
     Ok(json_line(
         StatusCode::OK,
-        &json!({ "catalog": catalog.as_deref(), "links": links }),
+        &json!({ "catalog": catalog, "links": links }),
     ))
 }
 
@@ -204,7 +184,7 @@ fn token_target(token: Option<&AuthToken>) -> Result<PolicyTarget> {
 pub(super) fn token_response(
     status: StatusCode,
     id: &str,
-    body: &Value,
+    body: String,
 ) -> Result<Response, ApiError> {
     let mut response = unnamed_token_response(status, body);
     let id = HeaderValue::from_str(id).map_err(Error::internal)?;
@@ -213,8 +193,8 @@ pub(super) fn token_response(
 }
 
 /// The answer about a token whose id the client does not get.
-pub(super) fn unnamed_token_response(status: StatusCode, body: &Value) -> Response {
-    let mut response = json_response(status, to_python_json(body));
+pub(super) fn unnamed_token_response(status: StatusCode, body: String) -> Response {
+    let mut response = json_response(status, body);
     // The next validation must see a revocation: no cache in between may keep this answer.
     let no_store = HeaderValue::from_static("no-store");
     response

@@ -54,7 +54,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
         attributes.shift_remove(column);
     }
     let credential: Credential = resource(attributes)?;
-    let delegation = access(&cx).await.check(&credential)?;
+    let delegation = access(&cx).await?.check(&credential)?;
     let credentials = app.auth.credentials();
     cx.created(
         &credentials
@@ -98,14 +98,14 @@ async fn allowed<'a>(cx: &'a Context, rule: &'static str) -> Result<(&'a App, Cr
     let target = PolicyTarget::new().maybe("credential", found.clone())?;
     let app = cx.allow_on(rule, target).await?;
     let credential = found?;
-    access(cx).await.check(&credential)?;
+    access(cx).await?.check(&credential)?;
     Ok((app, credential))
 }
 
 /// The credentials that the listing asks for and the caller may see, from its marker on.
 async fn visible(cx: &Context, app: &App, listing: &Listing) -> Result<Vec<SealedCredential>> {
     const RULE: &str = "identity:get_credential";
-    let access = access(cx).await;
+    let access = access(cx).await?;
     if access == Access::Nothing {
         return Ok(Vec::new());
     }
@@ -134,12 +134,13 @@ enum Access<'a> {
 }
 
 /// A delegated token must not get at secrets that outlive it (`keystone/api/credentials.py`).
-async fn access(cx: &Context) -> Access<'_> {
+async fn access(cx: &Context) -> Result<Access<'_>> {
+    cx.refuse_tokenless()?;
     let settings = cx.unchecked().auth_settings();
     let Some(token) = cx.token() else {
-        return Access::All;
+        return Ok(Access::All);
     };
-    match token.delegation(settings) {
+    Ok(match token.delegation(settings) {
         Delegation::None => Access::All,
         delegation @ (Delegation::Trust(_)
         | Delegation::ApplicationCredential(_)
@@ -153,7 +154,7 @@ async fn access(cx: &Context) -> Access<'_> {
                 Access::Nothing
             }
         }
-    }
+    })
 }
 
 impl<'a> Access<'a> {

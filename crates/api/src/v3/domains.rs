@@ -1,8 +1,8 @@
 //! `/v3/domains`
 
 use axum::response::Response;
-use keystone_identity::Project;
-use keystone_types::{Error, Result, new_id};
+use keystone_identity::{Identity, Project};
+use keystone_types::{Error, Listing, Result, new_id};
 use serde_json::{Value, json};
 
 use crate::body::{Body, parse_member};
@@ -27,7 +27,8 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow_on("identity:list_domains", target).await?;
     let listing = cx.listing(ListLimit::Resource, &["name", "enabled"])?;
     let narrowed = listing.within("id", scope);
-    cx.collection_or_all(app.identity.domains(&narrowed).await?, listing)
+    let read = |identity: Identity, page: Listing| async move { identity.domains(&page).await };
+    cx.long_collection_or_all(&app.identity, narrowed, read)
         .await
 }
 

@@ -1,7 +1,7 @@
 //! `/v3/users/{user_id}/credentials/OS-EC2`
 
 use axum::response::Response;
-use keystone_auth::{Delegation, Ec2Keys, ec2_credential_id};
+use keystone_auth::{Ec2Keys, ec2_credential_id};
 use keystone_identity::Credential;
 use keystone_types::{Error, Listing, Result};
 
@@ -25,7 +25,7 @@ pub(crate) fn routes() -> Routes {
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:ec2_list_credentials").await?;
-    refuse_delegated(&cx)?;
+    cx.refuse_delegated(delegated)?;
     let user_id = cx.path("user_id");
     app.identity.user(user_id).await?;
     let listing = Listing::default()
@@ -55,7 +55,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let project_id = body.value("tenant_id").unwrap_or_default();
     let project_id = keystone_python::str(&project_id);
     app.identity.project(&project_id).await?;
-    refuse_delegated(&cx)?;
+    cx.refuse_delegated(delegated)?;
     let credentials = app.auth.credentials();
     let keys = credentials.create_ec2_keys(user_id, &project_id).await?;
     cx.created(&keys)
@@ -86,23 +86,11 @@ async fn allowed<'a>(cx: &'a Context, rule: &'static str) -> Result<(&'a App, St
             "the access key is of no EC2 credential",
         ));
     }
-    refuse_delegated(cx)?;
+    cx.refuse_delegated(delegated)?;
     Ok((app, id))
 }
 
-/// 403 for every delegated token (`_require_primary_auth_for_ec2` in `keystone/api/users.py`).
-fn refuse_delegated(cx: &Context) -> Result<()> {
-    cx.refuse_tokenless()?;
-    let settings = cx.unchecked().auth_settings();
-    match cx.token().map(|token| token.delegation(settings)) {
-        None | Some(Delegation::None) => Ok(()),
-        Some(
-            Delegation::Trust(_)
-            | Delegation::ApplicationCredential(_)
-            | Delegation::AccessToken(_)
-            | Delegation::Unnamed,
-        ) => Err(Error::forbidden_action(
-            "Delegated tokens cannot access credentials directly",
-        )),
-    }
+/// As `_require_primary_auth_for_ec2` in `keystone/api/users.py`.
+fn delegated() -> Error {
+    Error::forbidden_action("Delegated tokens cannot access credentials directly")
 }

@@ -4,7 +4,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use keystone_auth::{AuthToken, SigningProtocol};
 use keystone_types::Result;
-use serde_json::Value;
 
 use super::auth::{token_response, unnamed_token_response};
 use crate::body::Body;
@@ -27,13 +26,13 @@ async fn refuse() -> Response {
 async fn ec2(cx: Context, body: Body) -> Result<Response, ApiError> {
     let rule = "identity:ec2tokens_validate";
     let (token, body) = issue(&cx, rule, SigningProtocol::Ec2, body).await?;
-    token_response(StatusCode::OK, &token.id, &body)
+    token_response(StatusCode::OK, &token.id, body)
 }
 
 async fn s3(cx: Context, body: Body) -> Result<Response, ApiError> {
     let rule = "identity:s3tokens_validate";
     let (_, body) = issue(&cx, rule, SigningProtocol::S3, body).await?;
-    Ok(unnamed_token_response(StatusCode::OK, &body))
+    Ok(unnamed_token_response(StatusCode::OK, body))
 }
 
 /// The token of whoever signed a request, and its body.
@@ -42,11 +41,10 @@ async fn issue(
     rule: &'static str,
     protocol: SigningProtocol,
     body: Body,
-) -> Result<(AuthToken, Value)> {
+) -> Result<(AuthToken, String)> {
     let service = &cx.allow(rule).await?.auth;
     let token = service.issue_for_signature(protocol, &body.whole()).await?;
-    let catalog = service.catalog_of(&token).await?;
-    let catalog = catalog.map(|catalog| Value::clone(&catalog));
-    let body = token.body(service.settings(), catalog);
+    let catalog = service.rendered_catalog(cx.pass().await?, &token).await?;
+    let body = token.render(service.settings(), catalog.as_deref());
     Ok((token, body))
 }

@@ -1,8 +1,10 @@
 //! `/v3/groups`
 
+use std::sync::Arc;
+
 use axum::response::Response;
-use keystone_identity::Group;
-use keystone_types::Result;
+use keystone_identity::{Group, Identity};
+use keystone_types::{Listing, Result};
 use serde_json::json;
 
 use crate::App;
@@ -32,8 +34,8 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow_on("identity:list_groups", target).await?;
     let listing = cx.listing(ListLimit::Identity, &["domain_id", "name"])?;
     let narrowed = cx.within_domain(&listing)?;
-    cx.collection(app.identity.groups(&narrowed).await?, &listing)
-        .await
+    let read = |identity: Identity, page: Listing| async move { identity.groups(&page).await };
+    cx.long_collection(&app.identity, narrowed, read).await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
@@ -72,8 +74,12 @@ async fn users(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow_on(RULE, target(&cx).await?).await?;
     let listing = cx.listing(ListLimit::Identity, filters(RULE))?;
     let narrowed = listing.within("domain_id", cx.domain_scope());
-    let users = app.identity.users_in_group(cx.path("group_id"), &narrowed);
-    cx.collection(users.await?, &listing).await
+    let id: Arc<str> = cx.path("group_id").into();
+    let read = move |identity: Identity, page: Listing| {
+        let id = Arc::clone(&id);
+        async move { identity.users_in_group(&id, &page).await }
+    };
+    cx.long_collection(&app.identity, narrowed, read).await
 }
 
 async fn check_user(cx: Context) -> Result<Response, ApiError> {

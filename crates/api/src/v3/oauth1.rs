@@ -2,8 +2,8 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use keystone_auth::RoleChoice;
 use keystone_auth::oauth1::{AccessToken, Consumer, Issued};
-use keystone_auth::{Delegation, RoleChoice};
 use keystone_identity::Role;
 use keystone_types::{Error, Resource, Result};
 use serde_json::{Map, Value, json};
@@ -147,8 +147,9 @@ async fn authorize(cx: Context, body: Body) -> Result<Response, ApiError> {
     let route = "PUT /v3/OS-OAUTH1/authorize/{request_token_id}";
     schema::inline(route, "request_token_authorize", &roles).map_err(Error::Validation)?;
     // An access token outlives what it was made with.
-    let refusal = "Cannot authorize a request token with a token issued via delegation.";
-    own_authority(&cx, refusal)?;
+    cx.refuse_delegated(|| {
+        forbidden("Cannot authorize a request token with a token issued via delegation.")
+    })?;
     let roles: Vec<RoleChoice> = serde_json::from_value(roles).map_err(Error::internal)?;
     let user_id = cx.caller().user_id();
     let id = cx.path("request_token_id");
@@ -219,29 +220,15 @@ async fn show_role(cx: Context) -> Result<Response, ApiError> {
 /// The services, if the rule and the caller's kind of token allow it.
 async fn allowed<'a>(cx: &'a Context, rule: &'static str) -> Result<&'a App> {
     let app = cx.allow(rule).await?;
-    own_authority(
-        cx,
-        "Cannot manage OAuth access tokens with a token issued via delegation.",
-    )?;
+    cx.refuse_delegated(|| {
+        forbidden("Cannot manage OAuth access tokens with a token issued via delegation.")
+    })?;
     Ok(app)
 }
 
-/// 403 for a delegated token.
-fn own_authority(cx: &Context, refusal: &str) -> Result<()> {
-    cx.refuse_tokenless()?;
-    let settings = cx.unchecked().auth_settings();
-    let delegation = cx.token().map(|token| token.delegation(settings));
-    match delegation {
-        None | Some(Delegation::None) => Ok(()),
-        Some(
-            Delegation::Trust(_)
-            | Delegation::ApplicationCredential(_)
-            | Delegation::AccessToken(_)
-            | Delegation::Unnamed,
-        ) => Err(Error::Forbidden {
-            detail: refusal.to_owned(),
-        }),
-    }
+fn forbidden(detail: &str) -> Error {
+    let detail = detail.to_owned();
+    Error::Forbidden { detail }
 }
 
 /// Keystone does not fill in the placeholder (`keystone/api/users.py`).

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use keystone_identity::{Limit, Project, Relatives};
-use keystone_types::{Error, Result, to_python_json};
+use keystone_identity::{Identity, Limit, Project, Relatives};
+use keystone_types::{Error, Listing, Result, to_python_json};
 use serde_json::{Value, json};
 
 use crate::App;
@@ -44,7 +44,8 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
     let projects = (!cx.has("is_domain")).then_some("0");
     let narrowed = listing.within("is_domain", projects);
     let narrowed = narrowed.within("domain_id", scope);
-    cx.collection_or_all(app.identity.projects(&narrowed).await?, listing)
+    let read = |identity: Identity, page: Listing| async move { identity.projects(&page).await };
+    cx.long_collection_or_all(&app.identity, narrowed, read)
         .await
 }
 

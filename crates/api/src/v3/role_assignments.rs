@@ -2,14 +2,17 @@
 
 mod entity;
 
+use std::sync::Arc;
+
 use axum::response::Response;
-use keystone_identity::{Actor, AssignmentQuery, AssignmentScope};
+use keystone_identity::{Actor, AssignmentQuery, AssignmentScope, Assignments, Bulk, Position};
 use keystone_types::{Error, Result};
 use serde_json::{Map, json};
 
-use crate::context::{Context, JsonList, PolicyTarget};
+use crate::context::{Context, JsonList, PIECE, Pieces, PolicyTarget, in_pieces};
 use crate::error::ApiError;
 use crate::routes::{Routes, get};
+use entity::Entity;
 
 pub(crate) fn routes() -> Routes {
     Routes::new().route("/v3/role_assignments", get(list))
@@ -31,14 +34,54 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
         ..query(&cx)?
     };
     let found = app.identity.role_assignments(&query).await?;
-    let links = json!({ "next": null, "self": cx.self_url(), "previous": null });
-    let (count, base) = (found.at_most(), cx.url(""));
-    let render = move || {
-        let mut text = JsonList::begin("role_assignments");
-        found.each(|item| text.push(&entity::render(&base, item, found.names.as_ref())));
-        Ok(text.end(Map::from_iter([("links".to_owned(), links)])))
+    let rows = Rows {
+        bulk: app.identity.bulk().clone(),
+        left: found.at_most(),
+        found: found.into(),
+        position: Position::default(),
+        text: JsonList::begin("role_assignments"),
+        base: cx.url(""),
+        own_url: cx.self_url(),
     };
-    Ok(cx.bulk(count, render).await?)
+    in_pieces(&cx.method, rows).await
+}
+
+/// The rest of a list of assignments.
+struct Rows {
+    bulk: Bulk,
+    found: Arc<Assignments>,
+    position: Position,
+    /// How many there are at most.
+    left: usize,
+    text: JsonList,
+    base: String,
+    own_url: String,
+}
+
+impl Pieces for Rows {
+    async fn piece(&mut self) -> Result<(String, bool)> {
+        let (found, mut position) = (Arc::clone(&self.found), self.position);
+        let (mut text, base) = (std::mem::take(&mut self.text), self.base.clone());
+        let links = json!({ "next": null, "self": self.own_url, "previous": null });
+        let render = move || {
+            let mut failed = None;
+            let done = found.visit(&mut position, PIECE, |item| {
+                let entity = Entity::of(&base, item, found.names.as_ref());
+                if let Err(error) = text.push_item(&entity) {
+                    failed = Some(error);
+                }
+            });
+            if done {
+                text.close(Map::from_iter([("links".to_owned(), links)]));
+            }
+            failed.map_or(Ok((text, position, done)), Err)
+        };
+        let count = self.left.min(PIECE);
+        let (text, position, done) = self.bulk.run(count, render).await??;
+        self.left -= count;
+        (self.text, self.position) = (text, position);
+        Ok((self.text.take(), done))
+    }
 }
 
 /// The tree's top is what the rule is asked about.

@@ -1,9 +1,11 @@
 //! `/v3/users`
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use axum::response::Response;
-use keystone_identity::{NewUser, User};
-use keystone_types::{Error, Result, Secret};
+use keystone_identity::{Identity, NewUser, User};
+use keystone_types::{Error, Listing, Result, Secret};
 use serde_json::{Value, json};
 
 use crate::body::{Body, parse_member, same_id};
@@ -35,8 +37,8 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
     let listing = cx.listing(ListLimit::Identity, filters(RULE))?;
     let app = cx.allow_on(RULE, target).await?;
     let narrowed = cx.within_domain(&listing)?;
-    cx.collection(app.identity.users(&narrowed).await?, &listing)
-        .await
+    let read = |identity: Identity, page: Listing| async move { identity.users(&page).await };
+    cx.long_collection(&app.identity, narrowed, read).await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
@@ -92,8 +94,12 @@ async fn groups(cx: Context) -> Result<Response, ApiError> {
     let app = allow(&cx, "identity:list_groups_for_user").await?;
     let listing = cx.listing(ListLimit::Identity, &["name"])?;
     let narrowed = listing.within("domain_id", cx.domain_scope());
-    let groups = app.identity.groups_for_user(cx.path("user_id"), &narrowed);
-    cx.collection(groups.await?, &listing).await
+    let id: Arc<str> = cx.path("user_id").into();
+    let read = move |identity: Identity, page: Listing| {
+        let id = Arc::clone(&id);
+        async move { identity.groups_for_user(&id, &page).await }
+    };
+    cx.long_collection(&app.identity, narrowed, read).await
 }
 
 async fn projects(cx: Context) -> Result<Response, ApiError> {
