@@ -43,6 +43,7 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
             "token",
         ],
     ),
+    ("cache", &["stale_for"]),
     ("catalog", &["driver", "list_limit"]),
     (
         "cors",

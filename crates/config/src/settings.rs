@@ -40,6 +40,7 @@ impl Config {
         reader.drivers();
         let settings = Settings {
             database: reader.database(),
+            cache: reader.cache(),
             keys: reader.keys(),
             identity: reader.identity(),
             catalog: reader.catalog(),
@@ -103,6 +104,14 @@ impl Reader<'_> {
             let name = name.to_string_lossy();
             name.starts_with("keystone.") && name.ends_with(".conf")
         })
+    }
+
+    fn cache(&mut self) -> keystone::cache::Settings {
+        let stale_for = self.seconds("cache", "stale_for");
+        keystone::cache::Settings {
+            stale_for: stale_for.to_std().unwrap_or_default(),
+            ..keystone::cache::Settings::default()
+        }
     }
 
     fn database(&mut self) -> keystone::Database {

@@ -7,7 +7,8 @@
 use keystone_catalog::{Endpoint, Region, Service};
 use keystone_identity::password::Claimant;
 use keystone_identity::{
-    Actor, Grant, GrantTarget, Inheritance, NewPassword, NewUser, Options, Project, Role,
+    Actor, DomainChoice, Grant, GrantTarget, Inheritance, NewPassword, NewUser, Options, Project,
+    Role,
 };
 use keystone_storage::sql;
 use keystone_types::{Error, Extra, Listing, Result, Secret, new_id};
@@ -182,7 +183,9 @@ impl Keystone {
     /// An existing administrator is enabled, and gets the password if another one is in force.
     async fn administrator(&self, wanted: &Bootstrap, domain_id: &str) -> Result<String> {
         let identity = self.identity();
-        let found = identity.subject_by_name(&wanted.username, domain_id).await;
+        let found = identity
+            .subject_by_name(&wanted.username, DomainChoice::Id(domain_id))
+            .await;
         let user = match found {
             Err(Error::NotFound { .. }) => {
                 let created = identity.create_user(NewUser {
@@ -202,7 +205,7 @@ impl Keystone {
                 }
                 // Another bootstrap has created it meanwhile.
                 identity
-                    .subject_by_name(&wanted.username, domain_id)
+                    .subject_by_name(&wanted.username, DomainChoice::Id(domain_id))
                     .await?
                     .user
             }
@@ -213,8 +216,9 @@ impl Keystone {
             identity.update_user(&user.id, patch).await?;
             info!(user.id = user.id, "enabled the user");
         }
+        let candidate = identity.candidate(&user.id).await?;
         match identity
-            .authenticate(&user, wanted.password.clone(), &Claimant::default())
+            .authenticate(candidate, wanted.password.clone(), &Claimant::default())
             .await
         {
             Err(error) if error.status() == 401 => {

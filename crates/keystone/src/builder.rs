@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use keystone_api::Live;
 use keystone_auth::{Keys as Rings, TokenKeys};
+use keystone_cache::Changes;
 use keystone_policy::{Enforcer, LoadError};
-use keystone_storage::schema::{Phase, SchemaState, state, sync};
+use keystone_storage::schema::{Phase, SchemaState, changes, state, sync};
 use keystone_storage::{DatabaseUrl, Db};
 use keystone_token::{Jws, KeyRepository, KeyRing, KeySet};
 use keystone_types::Clock;
@@ -104,6 +105,7 @@ impl Builder {
         };
         if in_memory {
             sync(&db, Phase::All, |_| {}).await?;
+            changes::install(&db).await?;
         }
         let state = state(&db).await?;
         if !state.is_usable() {
@@ -115,10 +117,20 @@ impl Builder {
         };
         let keys = rings(&settings, or_new(keys)?, or_new(credential_keys)?);
         let created_here = db.created_here().await?;
-        let app = services(&db, &clock, &keys, created_here, settings, Enforcer::new)?;
+        let changes = Changes::of(&db, settings.cache);
+        let app = services(
+            &db,
+            &changes,
+            &clock,
+            &keys,
+            created_here,
+            settings,
+            Enforcer::new,
+        )?;
         app.identity.check_tree().await?;
         Ok(Keystone {
             db,
+            changes,
             clock,
             keys,
             created_here,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::Router;
 use keystone_api::{App, Live, RemoteChecks};
 use keystone_auth::Auth;
+use keystone_cache::Changes;
 use keystone_catalog::Catalog;
 use keystone_identity::Identity;
 use keystone_identity::password::Algorithm;
@@ -20,6 +21,7 @@ pub use bootstrap::{Bootstrap, Bootstrapped};
 pub use builder::{BuildError, Builder};
 pub use keystone_api as api;
 pub use keystone_auth as auth;
+pub use keystone_cache as cache;
 pub use keystone_catalog as catalog;
 pub use keystone_identity as identity;
 pub use keystone_policy as policy;
@@ -38,6 +40,7 @@ const HOUSEKEEPING: std::time::Duration = std::time::Duration::from_mins(10);
 #[derive(Clone, Debug)]
 pub struct Keystone {
     db: Db,
+    changes: Changes,
     clock: Clock,
     keys: auth::Keys,
     created_here: bool,
@@ -58,6 +61,11 @@ impl Keystone {
     /// The database.
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// The changes of the database, which the answers in memory follow.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// Users, projects, roles and assignments.
@@ -102,6 +110,7 @@ impl Keystone {
         let before = self.live.app();
         let mut app = services(
             &self.db,
+            &self.changes,
             &self.clock,
             &self.keys,
             self.created_here,
@@ -118,6 +127,7 @@ impl Keystone {
 /// Puts the services together.
 fn services(
     db: &Db,
+    changes: &Changes,
     clock: &Clock,
     keys: &auth::Keys,
     created_here: bool,
@@ -143,13 +153,14 @@ fn services(
     let identity = Identity::new(db.clone(), clock.clone(), identity, CASCADES)?;
     let catalog = Catalog::new(db.clone(), catalog);
     let auth = Auth::new(
+        changes.clone(),
         db.clone(),
         clock.clone(),
         identity.clone(),
         catalog.clone(),
         keys.clone(),
         auth,
-    );
+    )?;
     let policy = Arc::new(enforcer(policy)?);
     Ok(App {
         identity,

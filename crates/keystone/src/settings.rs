@@ -10,6 +10,8 @@ use keystone_token::{Credentials, JwsKeys, KeyRepository};
 pub struct Settings {
     /// Where the data is.
     pub database: Database,
+    /// How long answers may be given without the database.
+    pub cache: keystone_cache::Settings,
     /// Where the keys are.
     pub keys: Keys,
     /// Users, projects and roles.

@@ -82,6 +82,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 async fn prepare(settings: &keystone::Settings) -> Result<Keystone> {
     let db = serve::connect(&settings.database).await?;
     schema::sync(&db, Phase::All, |_| {}).await?;
+    if schema::changes::incomplete(&db).await?.is_some() {
+        schema::changes::install(&db).await?;
+    }
     db.close().await;
     let keys = &settings.keys;
     for repository in [&keys.tokens, &keys.receipts, &keys.credentials] {

@@ -5,65 +5,64 @@
 //! `KEYSTONE_LOG_FORMAT=json` makes each line a JSON object. SIGHUP reopens the file, so that
 //! logrotate can move it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+mod output;
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use keystone_config::Config;
-use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use crate::arguments::Logging;
 use crate::environment;
-use crate::error::{CommandError, Result};
+use crate::error::Result;
+use output::Output;
+
+/// The log of this process.
+static OUTPUT: OnceLock<Output> = OnceLock::new();
 
 /// The parts of the log that can change while the process runs.
 #[derive(Debug)]
 pub(crate) struct Logs {
     level: reload::Handle<EnvFilter, Registry>,
-    file: Option<LogFile>,
+    output: &'static Output,
+    to_file: bool,
     arguments: Logging,
 }
-
-/// A log file that can be reopened.
-#[derive(Clone, Debug)]
-struct LogFile(Arc<(PathBuf, Mutex<File>)>);
 
 impl Logs {
     /// Starts the log that the configuration and the command line describe; `program` names the file in a `log_dir`.
     pub(crate) fn start(config: &Config, arguments: &Logging, program: &str) -> Result<Self> {
         let path = path(config, arguments, program);
-        let file = path.as_deref().map(LogFile::open).transpose()?;
-        let also_stderr = config.bool("DEFAULT", "use_stderr");
-        let writer = match file.clone() {
-            None => BoxMakeWriter::new(io::stderr),
-            Some(file) if also_stderr => BoxMakeWriter::new(move || Both(file.clone())),
-            Some(file) => BoxMakeWriter::new(move || file.clone()),
-        };
+        let opened = Output::open(path.as_deref(), config.bool("DEFAULT", "use_stderr"))?;
+        // A second start in one process keeps the first log, as tests need it.
+        let first = OUTPUT.get().is_none();
+        let output = OUTPUT.get_or_init(|| opened);
+        if first && program == "keystone" {
+            output.write_behind();
+        }
         let format = environment::variables().remove("KEYSTONE_LOG_FORMAT");
         let json = arguments
             .json()
             .unwrap_or_else(|| config.bool("DEFAULT", "use_json"))
             || format.as_deref() == Some("json");
-        let layer = fmt::layer().with_writer(writer).with_ansi(false);
+        let layer = fmt::layer().with_writer(output).with_ansi(false);
         let layer = if json {
             layer.json().flatten_event(true).boxed()
         } else {
             layer.boxed()
         };
         let (filter, level) = reload::Layer::new(filter(config, arguments));
-        // A second start in one process keeps the first log, as tests need it.
         let _ = Registry::default().with(filter).with(layer).try_init();
         for name in ignored_options(config, arguments) {
             tracing::warn!("{name} has no effect: the log goes to standard error or to a file");
         }
         Ok(Self {
             level,
-            file,
+            output,
+            to_file: path.is_some(),
             arguments: arguments.clone(),
         })
     }
@@ -75,16 +74,14 @@ impl Logs {
 
     /// Reopens the file, which may have been moved.
     pub(crate) fn reopen(&self) {
-        if let Some(file) = &self.file
-            && let Err(failure) = file.reopen()
-        {
+        if let Err(failure) = self.output.reopen() {
             tracing::error!("{failure}; logging to the file that was open");
         }
     }
 
     /// Whether the log goes to a file.
     pub(crate) fn is_to_file(&self) -> bool {
-        self.file.is_some()
+        self.to_file
     }
 }
 
@@ -132,53 +129,9 @@ fn ignored_options(config: &Config, arguments: &Logging) -> Vec<String> {
     names
 }
 
-impl LogFile {
-    fn open(path: &Path) -> Result<Self> {
-        let file = append(path)?;
-        Ok(Self(Arc::new((path.to_owned(), Mutex::new(file)))))
-    }
-
-    fn reopen(&self) -> Result<()> {
-        let (path, file) = &*self.0;
-        let new = append(path)?;
-        *file.lock().unwrap_or_else(PoisonError::into_inner) = new;
-        Ok(())
-    }
-}
-
-fn append(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    // The log names users and projects, which only the operator's group may read.
-    let file = options.create(true).append(true).mode(0o640).open(path);
-    file.map_err(|error| {
-        CommandError::new(format!(
-            "the log file {} can't be opened: {error}",
-            path.display()
-        ))
-    })
-}
-
-impl Write for LogFile {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut file = self.0.1.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(line).map(|()| line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A log file and standard error.
-struct Both(LogFile);
-
-impl Write for Both {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let _ = io::stderr().lock().write_all(line);
-        self.0.write(line)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+/// Writes the lines that wait for others: at the end of the process, and before something else is written.
+pub(crate) fn flush() {
+    if let Some(output) = OUTPUT.get() {
+        output.flush();
     }
 }

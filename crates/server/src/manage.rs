@@ -44,6 +44,8 @@ pub(crate) enum Command {
     /// Evaluate, list or check policy rules.
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Remove the triggers and the table of the change log: every validation then asks the database.
+    RemoveTriggers(WithCommon<NoArguments>),
     /// Rotate the keys of receipts.
     ReceiptRotate(WithCommon<OwnerArguments>),
     /// Create the key repository of receipts.
@@ -78,6 +80,7 @@ impl Command {
             | Self::DbSync(_)
             | Self::DbVersion(_)
             | Self::Policy(_)
+            | Self::RemoveTriggers(_)
             | Self::TrustFlush(_) => return Ok(()),
         };
         owner
@@ -94,6 +97,9 @@ pub(crate) async fn run(command: Command, before: CommonArguments) -> Result<Exi
             return database::sync(own, &load(common)?).await;
         }
         Command::DbVersion(WithCommon { common, .. }) => database::version(&load(common)?).await,
+        Command::RemoveTriggers(WithCommon { common, .. }) => {
+            database::remove_triggers(&load(common)?).await
+        }
         Command::Bootstrap(WithCommon { own, common }) => bootstrap::run(own, &load(common)?).await,
         Command::CreateJwsKeypair(WithCommon { own, common }) => {
             keys::create_pair(&own, &load(common)?)

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::arguments::{CommonArguments, WithCommon};
 use crate::error::{CommandError, Result};
 use crate::terminal::print_error;
-use crate::{dev, manage, serve};
+use crate::{dev, logs, manage, serve};
 
 /// The command line of the server.
 #[derive(Debug, Parser)]
@@ -70,6 +70,7 @@ fn runtime(mut builder: Builder) -> Result<Runtime> {
 }
 
 fn exit(program: &str, done: Result<ExitCode>) -> ExitCode {
+    logs::flush();
     done.unwrap_or_else(|CommandError { text, status }| {
         print_error(&format!("{program}: {text}"));
         ExitCode::from(status)

@@ -40,6 +40,10 @@ pub(crate) async fn warn_about_setup(keystone: &Keystone, settings: &keystone::S
             path.display()
         );
     }
+    // It logs whether there will be answers from memory.
+    if let Err(error) = keystone.auth().pass().await {
+        tracing::warn!("the change log can't be read: {error}");
+    }
     let identity = keystone.identity();
     let domain = &identity.settings().default_domain_id;
     match identity.domain(domain).await {

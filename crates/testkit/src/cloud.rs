@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{Duration, NaiveDateTime};
 use keystone::identity::Compliance;
-use keystone::storage::Db;
+use keystone::storage::schema::changes;
+use keystone::storage::{Db, Dialect};
 use keystone::token::KeySet;
 use keystone::types::Clock;
 use keystone::{Bootstrap, Keystone, Settings};
@@ -34,16 +35,35 @@ impl Cloud {
     }
 
     /// A cloud with other settings; the rules of `[security_compliance]` begin after bootstrap.
+    ///
+    /// On `SQLite` it has a change log and answers from memory. On a server, where its triggers take longer to make than all
+    /// else, it has none: there most tests ask the database for each answer.
     pub async fn with(settings: Settings) -> Self {
+        // Boxed where it is kept while others are awaited: the tests' futures hold several clouds.
+        let settings = Box::new(settings);
+        let db = Box::pin(database::fresh()).await;
+        if db.dialect() == Dialect::Sqlite {
+            Box::pin(install(&db)).await;
+        }
+        Box::pin(Self::on(db, settings)).await
+    }
+
+    /// A cloud with a change log on any database.
+    pub async fn with_change_log(settings: Settings) -> Self {
+        let settings = Box::new(settings);
+        let db = Box::pin(database::fresh()).await;
+        Box::pin(install(&db)).await;
+        Box::pin(Self::on(db, settings)).await
+    }
+
+    async fn on(db: Db, settings: Box<Settings>) -> Self {
         let start = "2026-01-01T12:00:00"
             .parse::<NaiveDateTime>()
             .expect("a literal time");
         let now = Arc::new(Mutex::new(start));
         let key = key();
         let statements = Statements::default();
-        // Boxed where it is kept while others are awaited: the tests' futures hold several clouds.
-        let settings = Box::new(settings);
-        let db = statements.hear(database::fresh().await);
+        let db = statements.hear(db);
         Box::pin(bootstrap((*settings).clone(), db.clone(), &now, &key)).await;
         Self {
             keystone: Box::pin(node(&settings, db, &now, &key)).await,
@@ -171,6 +191,11 @@ impl Cloud {
         let path = format!("/v3/projects/{project_id}/users/{user_id}/roles/{role_id}");
         self.admin().await.put(&path).await.no_content();
     }
+}
+
+async fn install(db: &Db) {
+    let installed = changes::install(db).await;
+    installed.expect("the test user may create triggers");
 }
 
 /// Bootstraps an empty cloud, without the password rules of its settings.

@@ -1,9 +1,10 @@
-//! `db_sync` and `db_version`: the schema.
+//! `db_sync`, `db_version` and `remove_triggers`: the schema, and the triggers of the change log.
 
 use std::process::ExitCode;
 
 use clap::Args;
-use keystone::storage::schema::{self, CONTRACT_HEAD, EXPAND_HEAD, Phase};
+use keystone::storage::Db;
+use keystone::storage::schema::{self, CONTRACT_HEAD, EXPAND_HEAD, Phase, changes};
 
 use crate::configuration::Configuration;
 use crate::error::{CommandError, Result};
@@ -28,6 +29,12 @@ pub(crate) struct SyncArguments {
     /// Change nothing; exit with 0 if there is nothing to do, 2 if --expand is needed, 4 if --contract is needed.
     #[arg(long, group = "phase")]
     check: bool,
+    /// Change nothing; print the statements that make the triggers of the change log, for an administrator of the database.
+    #[arg(long, group = "phase")]
+    print_triggers: bool,
+    /// Leave the triggers of the change log alone. Without them every validation asks the database.
+    #[arg(long)]
+    without_triggers: bool,
 }
 
 pub(super) async fn sync(
@@ -39,7 +46,12 @@ pub(super) async fn sync(
         print("Data migrations are no longer supported with alembic. This is now a no-op.");
         return Ok(ExitCode::SUCCESS);
     }
+    let without_triggers = arguments.without_triggers;
     let phase = match arguments {
+        SyncArguments {
+            print_triggers: true,
+            ..
+        } => return print_triggers(configuration).await,
         SyncArguments { expand: true, .. } => Phase::Expand,
         SyncArguments { contract: true, .. } => Phase::Contract,
         SyncArguments { check: true, .. } => return check(configuration).await,
@@ -56,8 +68,42 @@ pub(super) async fn sync(
     let line = ProgressLine::new();
     schema::sync(&db, phase, |progress| line.schema(progress)).await?;
     drop(line);
+    if !without_triggers {
+        install_triggers(&db).await?;
+    }
     db.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Installs the triggers where they are not as they should be. Not being allowed to is no failure: the server works without
+/// them, only slower.
+async fn install_triggers(db: &Db) -> Result<()> {
+    let Some(why) = changes::incomplete(db).await? else {
+        return Ok(());
+    };
+    if let Err(error) = changes::install(db).await {
+        tracing::warn!(
+            why,
+            error = crate::error::with_causes(&error),
+            "the triggers of the change log could not be made, so every validation will ask the database: let an \
+             administrator of the database run what `keystone-manage db_sync --print-triggers` prints"
+        );
+    }
+    Ok(())
+}
+
+async fn print_triggers(configuration: &Configuration) -> Result<ExitCode> {
+    let db = serve::connect(&configuration.settings.database).await?;
+    let script = changes::script(&db).await?;
+    print(script.trim_end());
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn remove_triggers(configuration: &Configuration) -> Result<()> {
+    let db = serve::connect(&configuration.settings.database).await?;
+    changes::remove(&db).await?;
+    db.close().await;
+    Ok(())
 }
 
 async fn check(configuration: &Configuration) -> Result<ExitCode> {

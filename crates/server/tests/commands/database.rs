@@ -68,3 +68,25 @@ fn the_error_of_an_unreachable_database_hides_the_password() {
         .says("127.0.0.1:1");
     assert!(!run.stderr.contains("hidden"), "{run:?}");
 }
+
+#[test]
+fn the_triggers_of_the_change_log_are_made_last_unless_they_are_not_wanted() {
+    const ASKING: &str = "every validation asks the database";
+    const REMEMBERING: &str = "validations are answered from memory";
+    let sandbox = Sandbox::new();
+    let says = |text: &str| {
+        let lines = sandbox.serve().preparation.join("\n");
+        assert!(lines.contains(text), "{text}: {lines}");
+    };
+    sandbox
+        .manage(&["db_sync", "--without-triggers"])
+        .succeeds();
+    let shown = sandbox.manage(&["db_sync", "--print-triggers"]).succeeds();
+    let one = "CREATE TRIGGER `keystone_change_user_update` AFTER UPDATE ON `user`";
+    assert!(shown.stdout.contains(one), "{}", shown.stdout);
+    says(ASKING);
+    sandbox.manage(&["db_sync"]).succeeds();
+    says(REMEMBERING);
+    sandbox.manage(&["remove_triggers"]).succeeds();
+    says(ASKING);
+}

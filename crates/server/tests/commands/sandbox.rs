@@ -152,6 +152,8 @@ impl Run {
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
+    /// What it logged before it listened.
+    pub(crate) preparation: Vec<String>,
     log: Receiver<String>,
 }
 
@@ -169,9 +171,12 @@ impl Server {
         let mut server = Self {
             child,
             address: String::new(),
+            preparation: Vec::new(),
             log,
         };
-        let line = server.logs("listening address=");
+        let mut before = Vec::new();
+        let line = server.log_line("listening address=", &mut before);
+        server.preparation = before;
         let (_, address) = line.split_once("address=").unwrap();
         address.trim().clone_into(&mut server.address);
         server
@@ -180,7 +185,12 @@ impl Server {
     /// The next line of the log that has `text`.
     #[track_caller]
     pub(crate) fn logs(&self, text: &str) -> String {
-        let mut before = Vec::new();
+        self.log_line(text, &mut Vec::new())
+    }
+
+    /// The same; the lines before it are added to others.
+    #[track_caller]
+    fn log_line(&self, text: &str, before: &mut Vec<String>) -> String {
         loop {
             match self.log.recv_timeout(PATIENCE) {
                 Ok(line) if line.contains(text) => return line,

@@ -5,7 +5,8 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
 
 use crate::sandbox::{Run, Sandbox, mode, names, owned};
@@ -92,7 +93,8 @@ fn sec_15_no_secret_is_in_the_log_of_a_process() {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
     }
-    child.kill().unwrap();
+    let id = i32::try_from(child.id()).unwrap();
+    kill(Pid::from_raw(id), Signal::SIGTERM).unwrap();
     child.wait().unwrap();
     let log = log();
     assert!(

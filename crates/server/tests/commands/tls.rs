@@ -110,10 +110,12 @@ async fn the_certificate_of_a_client_stands_for_a_token() {
         "remote": [{ "type": "SSL_CLIENT_S_DN_CN" }],
         "local": [{ "user": { "name": "{0}", "domain": { "id": "default" }, "type": "local" } }],
     }]);
+    // As Python Keystone stores them: a text.
+    let rules = Value::from(rules.to_string()).to_string();
     // SHA-256 of the issuer.
     let idp = "b5f519185b4351a0aff5c1fdb293c4a42c49a76b91319e65cf49c80949481669";
     for insert in [
-        sql("INSERT INTO mapping (id, rules) VALUES ('m', ?)").bind(rules.to_string()),
+        sql("INSERT INTO mapping (id, rules) VALUES ('m', ?)").bind(rules),
         sql("INSERT INTO identity_provider (id, enabled, domain_id) VALUES (?, 1, 'default')")
             .bind(idp),
         sql("INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES (?, 'x509', 'm')")
