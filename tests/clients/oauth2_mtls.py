@@ -63,7 +63,8 @@ def served(cloud):
         certificate(directory, "authority", "/CN=authority")
         certificate(directory, "server", "/CN=localhost", "authority")
         certificate(directory, "clients", "/CN=clients")
-        rules = json.dumps(RULES).replace("'", "''")
+        # Keystone stores JSON in the string of another JSON.
+        rules = json.dumps(json.dumps(RULES)).replace("\\", "\\\\").replace("'", "''")
         cloud.mariadb.sql(f"INSERT INTO mapping (id, rules) VALUES ('oauth2_mapping', '{rules}')", "keystone")
         cloud.https = Https(cloud.directory, cloud.config)
         cloud.https.spawn()

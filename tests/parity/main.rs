@@ -82,6 +82,11 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     endpoint_groups
     endpoint_policy
     endpoint_policy_search
+    external_logins
+    external_logins_ended
+    external_logins_not_enabled
+    external_logins_of_domains
+    external_logins_under_rules
     filtered_catalogs
     filtered_catalogs_only
     grants
@@ -93,6 +98,8 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     health
     immutable_domains
     implied_roles
+    kerberos_logins
+    kerberos_logins_only
     limit_clean_up
     limit_input
     limit_lists
@@ -114,7 +121,12 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     oauth1_for_ever
     oauth1_request_tokens
     oauth2_tokens
+    oauth2_tokens_by_certificate
+    oauth2_tokens_by_certificate_ended
+    oauth2_tokens_by_certificate_not_enabled
     oauth2_tokens_by_certificate_only
+    oauth2_tokens_by_certificates_mapped
+    oauth2_tokens_by_certificates_of_many_attributes
     odd_requests
     one_time_passwords
     one_time_passwords_disabled
@@ -149,6 +161,8 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     signed_tokens_of_es512
     strict_names
     strict_passwords
+    tokenless_administrators
+    tokenless_callers
     tokens_asked_for
     tokens_ended
     tokens_expired

@@ -36,9 +36,12 @@ pub(crate) async fn replay(name: &str) {
         file: Some(oracle.rules.path().to_owned()),
         ..recording.policy()
     };
-    let mut replay = Replay::new(settings).await;
+    let mut replay = Replay::new(settings, recording.variables()).await;
     let mut different = Vec::new();
     for (number, step) in recording.steps.iter().enumerate() {
+        if replay.prepares(step).await {
+            continue;
+        }
         let answer = replay.ask(step).await;
         replay.learn(step, &answer);
         let asked = oracle.take();

@@ -39,8 +39,9 @@ AUDITS = ("audit_chain_id", "audit_id", "audit_ids")
 
 
 class Recorder:
-    def __init__(self, url, oracle=None):
-        self.url, self.ids, self.names, self.tokens = url, {}, {}, {}
+    def __init__(self, stage, oracle=None):
+        self.stage, self.url = stage, stage.reference.url
+        self.ids, self.names, self.tokens = {}, {}, {}
         self.oracle, self.credentials = oracle, []
 
     def record(self, step):
@@ -48,8 +49,12 @@ class Recorder:
         if "wait" in step:
             time.sleep(step["wait"] + 0.1)
             return step
+        if "mapping" in step:
+            self.stage.store(filled(step["mapping"], self.ids))
+            return step
         self.ids["now"] = str(int(time.time()))
-        asked = filled({key: step[key] for key in ("path", "body", "raw", "headers") if key in step}, self.ids)
+        asked = filled({key: step[key] for key in ("path", "body", "raw", "headers", "environ") if key in step}, self.ids)
+        vouched = wire.vouched(asked["environ"]) if "environ" in asked else {}
         try:
             answer = wire.request(
                 step["method"],
@@ -57,7 +62,7 @@ class Recorder:
                 asked.get("body"),
                 raw=asked.get("raw"),
                 token=self.tokens.get(step.get("as")),
-                headers={"Host": HOST, **asked.get("headers", {})},
+                headers={"Host": HOST, **vouched, **asked.get("headers", {})},
             )
         except ConnectionError:
             return {**step, "dropped": True}
@@ -193,7 +198,7 @@ class Stage:
         self.connection = self.mariadb.database("keystone", "KEYSTONE_DBPASS")
         self.config = self.directory / "keystone.conf"
         self.configure({})
-        self.reference = keystones.Reference(self.directory, self.config)
+        self.reference = keystones.Reference(self.directory, self.config, module="harness.vouching")
         self.client = ["--no-defaults", f"--socket={self.mariadb.socket}", "-uroot", "keystone"]
         self.fresh = self.settled()
 
@@ -232,15 +237,29 @@ class Stage:
                 shutil.copytree(kept / keys, self.directory / keys)
         return (kept / "fresh.sql").read_bytes()
 
+    def sql(self, script):
+        subprocess.run(["mariadb", *self.client], input=script, check=True)
+
+    def store(self, mapping):
+        """A mapping, in place of one of its id, and the identity provider whose protocol it is, where one is named."""
+        rows = [("mapping", {"id": mapping["id"], "rules": json.dumps(json.dumps(mapping["rules"])), "schema_version": mapping["version"]})]
+        if "provider" in mapping:
+            rows.append(("identity_provider", {"id": mapping["provider"], "enabled": "1", "domain_id": "default"}))
+            protocol = {"idp_id": mapping["provider"], "id": mapping["protocol"], "mapping_id": mapping["id"]}
+            rows.append(("federation_protocol", protocol))
+        for table, row in rows:
+            values = ", ".join("'" + value.replace("\\", "\\\\").replace("'", "''") + "'" for value in row.values())
+            self.sql(f"REPLACE INTO {table} ({', '.join(row)}) VALUES ({values});".encode())
+
     def record(self, steps, options, oracle=None):
-        subprocess.run(["mariadb", *self.client], input=self.fresh, check=True)
+        self.sql(self.fresh)
         if oracle:
             rules = self.directory / "questions.json"
             oracle.write_rules(rules)
             options = {**options, "oslo_policy": {"policy_file": rules, **options.get("oslo_policy", {})}}
         self.configure(options)
         self.reference.serve()
-        recorder = Recorder(self.reference.url, oracle)
+        recorder = Recorder(self, oracle)
         recorded = [recorder.record(step) for step in steps]
         self.reference.stop()
         return recorded, recorder.credentials

@@ -1,6 +1,6 @@
 //! What a recording holds: options of `keystone.conf`, and questions with Keystone's answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -29,7 +29,7 @@ pub(crate) struct Recording {
     pub(crate) credentials: Vec<Value>,
 }
 
-/// A request and its answer, a login, or time that passes.
+/// A request and its answer, a login, a mapping that is stored, or time that passes.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Step {
     #[serde(rename = "as")]
@@ -41,6 +41,10 @@ pub(crate) struct Step {
     pub(crate) body: Option<Value>,
     pub(crate) raw: Option<String>,
     pub(crate) headers: Option<Map<String, Value>>,
+    /// Variables that a web server in front vouches for.
+    #[serde(default)]
+    pub(crate) environ: BTreeMap<String, String>,
+    pub(crate) mapping: Option<StoredMapping>,
     pub(crate) save: Option<Save>,
     /// The name of the token that this answers; of a login's answer only the status matters.
     pub(crate) token: Option<String>,
@@ -63,6 +67,16 @@ pub(crate) struct Step {
     /// What the policy was asked, in a recording of that.
     #[serde(default)]
     pub(crate) asked: Vec<Asked>,
+}
+
+/// A mapping, and the identity provider whose protocol it is.
+#[derive(Debug, Deserialize)]
+pub(crate) struct StoredMapping {
+    pub(crate) id: String,
+    pub(crate) rules: Value,
+    pub(crate) version: String,
+    pub(crate) provider: Option<String>,
+    pub(crate) protocol: Option<String>,
 }
 
 /// Which parts of an answer later steps name.
@@ -94,6 +108,14 @@ impl Recording {
             policy: Settings::default().policy,
             ..self.all_settings()
         }
+    }
+
+    /// The variables that a web server in front vouches for in some request.
+    pub(crate) fn variables(&self) -> BTreeSet<String> {
+        let steps = self.steps.iter();
+        steps
+            .flat_map(|step| step.environ.keys().cloned())
+            .collect()
     }
 
     /// How the policy is asked.

@@ -1,19 +1,20 @@
 //! One run through a recording.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::http::Request;
 use chrono::Duration;
+use keystone::storage::sql;
 use keystone::{Provider, Settings};
-use keystone_testkit::{Answer, Cloud, Ids, fill, fill_text, passcode, sign_tokens};
+use keystone_testkit::{Answer, Cloud, Ids, fill, fill_text, passcode, sign_tokens, trusted_proxy};
 use regex::Regex;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use crate::hide::{self, Names};
-use crate::recording::{Recording, Step};
+use crate::recording::{Recording, Step, StoredMapping};
 
 /// Those that matter; of the last ones only that they are there.
 const HEADERS: [&str; 11] = [
@@ -49,11 +50,10 @@ pub(crate) struct Replay {
 /// Plays a recording; tells every step whose answer differs.
 pub(crate) async fn replay(name: &str) {
     let recording = Recording::read("recorded", name);
-    let mut replay = Replay::new(recording.settings()).await;
+    let mut replay = Replay::new(recording.settings(), recording.variables()).await;
     let mut different = Vec::new();
     for (number, step) in recording.steps.iter().enumerate() {
-        if let Some(seconds) = step.wait {
-            replay.cloud.advance(Duration::seconds(seconds));
+        if replay.prepares(step).await {
             continue;
         }
         let answer = replay.ask(step).await;
@@ -61,7 +61,7 @@ pub(crate) async fn replay(name: &str) {
         if let Some(difference) = replay.difference(step, &answer) {
             let who = step.who.as_deref().unwrap_or("nobody");
             let (method, path) = (&step.method, &step.path);
-            let asked = json!([step.body, step.raw, step.headers]);
+            let asked = json!([step.body, step.raw, step.headers, step.environ]);
             different.push(format!(
                 "{number}: {method} {path} {asked} as {who}\n{difference}"
             ));
@@ -77,8 +77,9 @@ pub(crate) async fn replay(name: &str) {
 }
 
 impl Replay {
-    /// A cloud as bootstrap leaves it.
-    pub(crate) async fn new(mut settings: Settings) -> Self {
+    /// A cloud as bootstrap leaves it, behind a web server that may vouch for these variables.
+    pub(crate) async fn new(mut settings: Settings, variables: BTreeSet<String>) -> Self {
+        settings.api.trusted_proxy = Some(trusted_proxy(variables));
         let is_signed = settings.keys.provider == Provider::Jws;
         let keys = is_signed.then(|| sign_tokens(&mut settings));
         Self {
@@ -87,6 +88,44 @@ impl Replay {
             names: HashMap::new(),
             tokens: HashMap::new(),
             _keys: keys,
+        }
+    }
+
+    /// Whether the step asks nothing: then time has passed, or a mapping is stored.
+    pub(crate) async fn prepares(&self, step: &Step) -> bool {
+        if let Some(seconds) = step.wait {
+            self.cloud.advance(Duration::seconds(seconds));
+        }
+        if let Some(mapping) = &step.mapping {
+            self.store(mapping).await;
+        }
+        step.wait.is_some() || step.mapping.is_some()
+    }
+
+    async fn store(&self, mapping: &StoredMapping) {
+        let rules = fill(&mapping.rules, &self.ids).to_string();
+        let mut changes = vec![
+            sql("DELETE FROM mapping WHERE id = ?").bind(&mapping.id),
+            sql("INSERT INTO mapping (id, rules, schema_version) VALUES (?, ?, ?)")
+                .bind(&mapping.id)
+                .bind(Value::from(rules).to_string())
+                .bind(&mapping.version),
+        ];
+        if let Some(provider) = &mapping.provider {
+            changes.push(
+                sql("INSERT INTO identity_provider (id, enabled, domain_id) VALUES (?, 1, 'default')")
+                    .bind(provider),
+            );
+            changes.push(
+                sql("INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES (?, ?, ?)")
+                    .bind(provider)
+                    .bind(&mapping.protocol)
+                    .bind(&mapping.id),
+            );
+        }
+        for change in changes {
+            let stored = change.execute(self.cloud.keystone.db()).await;
+            stored.expect("a mapping can be stored");
         }
     }
 
@@ -113,7 +152,15 @@ impl Replay {
         let nobody = self.cloud.nobody();
         let token = step.who.as_ref().and_then(|who| self.tokens.get(who));
         let session = token.map_or(nobody.clone(), |token| nobody.with_token(token));
-        session.send(request).await
+        if step.environ.is_empty() {
+            return session.send(request).await;
+        }
+        let environ = step.environ.iter();
+        let environ: Vec<_> = environ
+            .map(|(name, value)| (name.as_str(), fill_text(value, &self.ids)))
+            .collect();
+        let variables = environ.iter().map(|(name, value)| (*name, value.as_str()));
+        session.send_vouched(request, variables).await
     }
 
     /// Learns the one-time passwords that a request has, as they are now.

@@ -1,7 +1,7 @@
 """The structure of a database as a sorted list of facts, which can be compared with that of another database.
 
 Constraint and index names, column order, types, defaults, nullability, collations, foreign keys, and the
-rows of `alembic_version` and of the root domain. Tables of our own (`keystone_…`) are left out: they are additive.
+rows of `alembic_version` and of the root domain. Tables and indices of our own (`keystone_…`) are left out: they are additive.
 """
 import sqlite3
 
@@ -19,7 +19,7 @@ MYSQL = {
     " AND r.table_name = k.table_name AND r.constraint_name = k.constraint_name WHERE k.constraint_schema = DATABASE()",
     "constraint": "SELECT table_name, constraint_name, constraint_type FROM information_schema.table_constraints"
     " WHERE constraint_schema = DATABASE()",
-    "trigger": "SELECT event_object_table, trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()",
+    "trigger": "SELECT trigger_name, event_object_table FROM information_schema.triggers WHERE trigger_schema = DATABASE()",
     "version": "SELECT 'alembic_version', version_num FROM alembic_version",
     "root": "SELECT 'project', p.* FROM project p WHERE is_domain = 1",
 }
@@ -30,7 +30,7 @@ def mysql(query):
         (kind, *map(str, row))
         for kind, text in MYSQL.items()
         for row in query(text)
-        if not str(row[0]).startswith("keystone_")
+        if not (str(row[0]).startswith("keystone_") or kind == "index" and row[1].startswith("keystone_"))
     )
 
 
@@ -45,6 +45,8 @@ def sqlite(path):
         facts.append(("table", table))
         facts += [("column", table, *row) for row in query(f'PRAGMA table_info("{table}")')]
         for _, index, unique, origin, partial in query(f'PRAGMA index_list("{table}")'):
+            if index.startswith("keystone_"):
+                continue
             columns = [row[2] for row in query(f'PRAGMA index_info("{index}")')]
             name = "" if index.startswith("sqlite_autoindex") else index
             facts.append(("index", table, name, unique, origin, partial, *columns))

@@ -1,23 +1,24 @@
-"""Delegated tokens at both: application credentials, trusts, OAuth1 and EC2."""
+"""Delegated tokens at both: application credentials, clients of OAuth2, trusts, OAuth1 and EC2."""
 
 import base64
 import hashlib
 import hmac
 import time
+import urllib.parse
 
 import tokens
 from cloud import made
 from harness import wire
 from harness.checks import equal, expect
 
-KINDS = ("application credential's", "trust's", "impersonating trust's", "access token's", "EC2 key's")
+KINDS = ("application credential's", "OAuth2 client's", "trust's", "impersonating trust's", "access token's", "EC2 key's")
 
 
 def tell(run, both, things):
     for issuer, other in both.both_ways():
         with run.check(f"users who delegate, through {issuer.name}", needed=True):
             people = People(both.admin(issuer), issuer, things)
-        for name, delegate in zip(KINDS, (application_credential, trust, impersonation, access_token, ec2_key)):
+        for name, delegate in zip(KINDS, (application_credential, oauth2_client, trust, impersonation, access_token, ec2_key)):
             with run.check(f"{issuer.name}'s {name} tokens at both, until they end at {other.name}"):
                 lived(both, issuer, other, people, *delegate(people))
 
@@ -62,12 +63,18 @@ def lived(both, issuer, other, people, log_in, path, outlives=False):
         expect(False, f"a login at {side.name} succeeded after the end")
 
 
-def application_credential(people):
-    fields = {"name": "lent", "roles": [{"id": people.member}], "description": "both ways"}
+def lent(people, name):
+    """A new application credential, and its path."""
+    fields = {"name": name, "roles": [{"id": people.member}], "description": "both ways"}
     base = f"/v3/users/{people.lender}/application_credentials"
     answer = people.at(people.side).post(base, {"application_credential": fields})
     equal(answer.status, 201, f"the status ({answer})")
     credential = answer.json["application_credential"]
+    return credential, f"{base}/{credential['id']}"
+
+
+def application_credential(people):
+    credential, path = lent(people, "lent")
     secret = {"secret": credential["secret"]}
     by_id = {"id": credential["id"], **secret}
     by_name = {"name": "lent", "user": {"id": people.lender}, **secret}
@@ -77,7 +84,32 @@ def application_credential(people):
             issued = wire.token(side.url, wire.auth({"methods": ["application_credential"], "application_credential": named}, None))
         return issued
 
-    return log_in, f"{base}/{credential['id']}"
+    return log_in, path
+
+
+def oauth2_client(people):
+    """The secret goes in the form to one side, and by HTTP's basic authentication to the other."""
+    credential, path = lent(people, "client")
+    client = {"client_id": credential["id"], "client_secret": credential["secret"]}
+    basic = base64.b64encode(":".join(client.values()).encode()).decode()
+    type_of_form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    def log_in(side):
+        fields, headers = {"grant_type": "client_credentials"}, type_of_form
+        if side is people.side:
+            fields |= client
+        else:
+            headers = {**headers, "Authorization": f"Basic {basic}"}
+        form = urllib.parse.urlencode(fields)
+        answer = wire.request("POST", f"{side.url}/v3/OS-OAUTH2/token", raw=form, headers=headers)
+        if answer.status != 200:
+            raise AssertionError(f"200 expected: {answer}")
+        token = answer.json["access_token"]
+        equal({**answer.json, "access_token": ""}, {"access_token": "", "expires_in": 3600, "token_type": "Bearer"}, "the rest of the answer")
+        own = wire.Client(side.url, token).get("/v3/auth/tokens", headers={"X-Subject-Token": token})
+        return issued_by(own, 200)
+
+    return log_in, path
 
 
 def trust(people, impersonation=False):

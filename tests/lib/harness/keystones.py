@@ -63,9 +63,9 @@ class Native:
 class Reference(Native):
     name = "reference"
 
-    def __init__(self, directory, config, processes=2, threads=4):
+    def __init__(self, directory, config, processes=2, threads=4, module="keystone.wsgi.api"):
         super().__init__(directory, config)
-        self.processes, self.threads = processes, threads
+        self.processes, self.threads, self.module = processes, threads, module
         # oslo.middleware reads its options from the standard path of keystone.conf, whatever the server was started with.
         self.home = directory / "home"
         (self.home / ".keystone").mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ class Reference(Native):
             VENVS / "keystone/bin/uwsgi",
             *sockets,
             "--module",
-            "keystone.wsgi.api:application",
+            f"{self.module}:application",
             "--master",
             "--die-on-term",
             "--need-app",

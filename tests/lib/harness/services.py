@@ -17,8 +17,11 @@ class MariaDb:
     def __init__(self, directory, port=None, host=LOOPBACK):
         self.directory = directory / "mariadb"
         self.directory.mkdir(parents=True)
+        self.temporary = self.directory / "tmp"
+        self.temporary.mkdir()
         if os.getuid() == 0:
             shutil.chown(self.directory, self.account)
+            shutil.chown(self.temporary, self.account)
         self.socket = self.directory / "sock"
         self.port = port or processes.free_port()
         self.host = host
@@ -49,8 +52,11 @@ class MariaDb:
             f"--port={self.port}",
             f"--bind-address={LOOPBACK}",
             f"--pid-file={self.directory / 'pid'}",
+            # In /tmp, servers delete each other's tables when they start.
+            f"--tmpdir={self.temporary}",
             "--skip-name-resolve",
             "--innodb-flush-log-at-trx-commit=2",
+            "--skip-sync-frm",
             "--innodb-buffer-pool-size=64M",
             "--innodb-log-file-size=32M",
             "--max-connections=300",
@@ -81,11 +87,12 @@ class MariaDb:
     def kill(self):
         return self.daemon.stop(number=9)
 
-    def sql(self, text, database=""):
+    def sql(self, text, database="", timeout=120):
         """Runs statements; returns the rows as lists of strings."""
         done = processes.run(
             ["mariadb", "--no-defaults", f"--socket={self.socket}", "-uroot", "-N", "-B", database],
             input=text,
+            timeout=timeout,
         )
         if done.returncode:
             raise RuntimeError(f"{text}\n{done.stderr}")

@@ -5,6 +5,8 @@
 `{totp:SECRET:-1}` for that of the window before, and `{now}` for the time in seconds.
 """
 
+import hashlib
+
 from harness import wire
 
 NOTHING = "0" * 32
@@ -42,9 +44,9 @@ def text(value):
 def ask(method, path, body=None, who="admin", **more):
     """A request below /v3, or of a whole path where it begins with a slash.
 
-    More: `raw` (a body as text), `headers`, `save`, `token` (the name for the token that it answers), `receipt` (the name
-    for the receipt), `count` (of
-    lists only their lengths matter, as when a page has as many as it may of those that there are).
+    More: `raw` (a body as text), `headers`, `environ` (the variables that a web server in front vouches for), `save`,
+    `token` (the name for the token that it answers), `receipt` (the name for the receipt), `count` (of lists only their
+    lengths matter, as when a page has as many as it may of those that there are).
 
     `save="name"` names the id of the one resource answered; `save={"name": "limits/0/id"}` whatever is at the path,
     and `save={"name": "limits/resource_name=volumes/id"}` of the first in a list that has this value there.
@@ -84,6 +86,14 @@ def login(name, user, password, scope):
 def wait(seconds):
     """Time passes."""
     return {"wait": seconds}
+
+
+def mapping(name, rules, issuer=None, protocol="x509", version="1.0"):
+    """A mapping is stored; with an issuer of certificates, as the one of its identity provider for tokenless callers."""
+    stored = {"id": name, "rules": rules, "version": version}
+    if issuer:
+        stored |= {"provider": hashlib.sha256(issuer.encode()).hexdigest(), "protocol": protocol}
+    return {"mapping": stored}
 
 
 def pick(collection, *names):

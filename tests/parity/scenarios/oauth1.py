@@ -107,7 +107,7 @@ def oauth1_consumers():
 def oauth1_flow():
     """From a consumer to a token, and what may be seen of it."""
     tokens = "users/{bob}/OS-OAUTH1/access_tokens"
-    steps = stage() + get(REQUEST, ACCESS, f"OS-OAUTH1/authorize/{NOTHING}")
+    steps = stage() + get(REQUEST, ACCESS, f"OS-OAUTH1/authorize/{NOTHING}") + head(REQUEST, ACCESS)
     steps += [request("asked"), authorize("asked", {"id": "{reader}"}), access("asked", "given"), access("asked")]
     steps += [enter("given", save="oauth")]
     steps += [enter("given", scope={"project": {"id": "{works}"}}), enter("given", scope="system"), enter("given", "unscoped"), enter("given", query="?nocatalog")]
