@@ -14,15 +14,18 @@ async fn a_user_has_no_more_credentials_than_allowed() {
     let mut settings = Settings::default();
     settings.identity.credential_user_limit = Some(5);
     let nodes = Box::pin(Nodes::with(settings)).await;
-    let user = nodes.cloud.user("alice").await;
-    let requests = (0..20).map(|n| {
-        let session = nodes.turn(n);
-        let new = json!({ "credential": { "type": "cert", "user_id": user, "blob": "b" } });
-        async move { session.post("/v3/credentials", &new).await }
-    });
-    let counts = statuses(&at_once(requests).await);
-    assert_eq!(counts.get(&201), Some(&5), "{counts:?}");
-    assert_eq!(counts.get(&403), Some(&15), "{counts:?}");
+    let alice = nodes.cloud.user("alice").await;
+    // The owner of a credential need not exist.
+    for user in [alice.as_str(), "nobody"] {
+        let requests = (0..20).map(|n| {
+            let session = nodes.turn(n);
+            let new = json!({ "credential": { "type": "cert", "user_id": user, "blob": "b" } });
+            async move { session.post("/v3/credentials", &new).await }
+        });
+        let counts = statuses(&at_once(requests).await);
+        assert_eq!(counts.get(&201), Some(&5), "{user}: {counts:?}");
+        assert_eq!(counts.get(&403), Some(&15), "{user}: {counts:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,8 +9,10 @@ from people import (
     ec2_credential,
     group,
     holder,
+    oauth2_client,
     on_domain,
     on_project,
+    passcode,
     post,
     project,
     put,
@@ -72,6 +74,8 @@ HOLDERS = [
     holder("olga", SCOPES["direct"], "olga by password"),
     access_token("olga by password", "olga", "direct", ["member"], "olga by access token"),
     ec2_credential(OWNER, "alice", "direct", "direct by EC2 credential"),
+    passcode(OWNER, "alice", SCOPES["direct"], "direct by passcode"),
+    oauth2_client(OWNER, "alice", "direct by OAuth2 client"),
 ]
 
 
@@ -143,14 +147,17 @@ def delegations():
     by_owner = {"as": OWNER}
     for name in ("direct by trust", "direct by impersonation"):
         yield f"{name}: delete the trust", [delete("OS-TRUST/trusts/{%s}" % name, **by_owner)]
-    name = "direct by application credential"
-    yield f"{name}: delete it", [delete("users/{alice}/application_credentials/{%s}" % name, **by_owner)]
+    for name in ("direct by application credential", "direct by OAuth2 client"):
+        yield f"{name}: delete it", [delete("users/{alice}/application_credentials/{%s}" % name, **by_owner)]
     name = "olga by access token"
     yield f"{name}: delete the consumer", [delete("OS-OAUTH1/consumers/{consumer of %s}" % name)]
     path = "users/{olga}/OS-OAUTH1/access_tokens/{access of %s}" % name
     yield f"{name}: delete it", [{**delete(path), "as": "olga by password"}]
     path = "projects/{direct}/users/{olga}/roles/{member}"
     yield f"{name}: delete the grant", [delete(path)]
+    name = "direct by passcode"
+    yield f"{name}: another secret", [{**patch("credentials/{%s}" % name, blob="MFRGGZDFMZTWQ2LK"), **by_owner}]
+    yield f"{name}: delete the secret", [delete("credentials/{%s}" % name, **by_owner)]
     yield "direct by EC2 credential: delete it", [delete("credentials/{direct by EC2 credential}", **by_owner)]
 
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::body::Body;
 use axum::http::Request;
 use keystone::Settings;
-use keystone::storage::sql;
+use keystone::storage::{Dialect, sql};
 use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::EnvFilter;
@@ -237,6 +237,11 @@ async fn break_and_ask(world: &World, bob: &keystone_testkit::Session) {
     let db = world.cloud.keystone.db();
     for broken in ["DROP TABLE password", "DROP TABLE revocation_event"] {
         sql(broken).execute(db).await.expect("the table is there");
+        if db.dialect() == Dialect::Sqlite {
+            // No trigger tells of it: what is remembered would be answered for a while.
+            let forget = sql("INSERT INTO keystone_change (kind) VALUES (1)");
+            forget.execute(db).await.expect("the log can be written");
+        }
         let login = world.try_login("bob", "right-s3cret", &Value::Null).await;
         assert_eq!(login.status, 500);
         assert!(!login.body.to_string().contains("s3cret"));

@@ -119,4 +119,10 @@ holders! {
     admins_on_projects: "an admin on a project";
     members_on_the_system: "a member on the system";
     rescoped_members_on_projects: "a member on a project, rescoped";
+    application_credentials: "an application credential";
+    unrestricted_application_credentials: "an unrestricted application credential";
+    trusts: "a trust";
+    trusts_with_impersonation: "a trust with impersonation";
+    access_tokens: "an access token";
+    ec2_credentials: "an EC2 credential";
 }

@@ -64,19 +64,23 @@ def holder(who, scope, name, rescoped=False):
 
 
 def holder_by(who, name, *steps):
-    """A token of a user that these requests give: the last `X-Subject-Token` among their answers. A request can have
-    `headers`; `as` names another holder or `self`, whose token so far it sends; `save` names the id of the created
+    """A token of a user that these requests give: the last `X-Subject-Token` among their answers, or what is at the path
+    `token` in an answer. A request can have `headers`, and a body as text in `raw`; `as` names another holder or `self`, whose token so far it sends; `save` names the id of the created
     resource, or is an object of names and the paths of values in the answer. `{token}` is the token so far, `{now}` the
     time in seconds."""
     return {"name": name, "user": who, "steps": list(steps)}
 
 
 def application_credential(owner, who, name, **fields):
-    """A token of an application credential, which the user creates with the token of `owner`."""
-    secret = "secret of " + name
+    """A token of an application credential, which the user creates with the token of `owner`. Of its access rules, the
+    first one's id is `{rule of …}`."""
+    kind, secret = "application_credential", "secret of " + name
     fields = {"name": name, "secret": secret, **fields}
+    save = {name: f"{kind}/id"}
+    if "access_rules" in fields:
+        save["rule of " + name] = f"{kind}/access_rules/0/id"
     path = "/v3/users/{%s}/application_credentials" % who
-    create = {"method": "POST", "path": path, "body": {"application_credential": fields}, "as": owner, "save": name}
+    create = {"method": "POST", "path": path, "body": {kind: fields}, "as": owner, "save": save}
     identity = {
         "methods": ["application_credential"],
         "application_credential": {"id": "{%s}" % name, "secret": secret},
@@ -84,8 +88,18 @@ def application_credential(owner, who, name, **fields):
     return holder_by(who, name, create, authenticate(identity))
 
 
+def oauth2_client(owner, who, name):
+    """A token of OAuth 2.0 for an application credential, which the user creates with the token of `owner`."""
+    create, _ = application_credential(owner, who, name)["steps"]
+    secret = create["body"]["application_credential"]["secret"]
+    form = "grant_type=client_credentials&client_id={%s}&client_secret=%s" % (name, secret.replace(" ", "+"))
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    granted = {"method": "POST", "path": "/v3/OS-OAUTH2/token", "raw": form, "headers": headers, "as": "nobody"}
+    return holder_by(who, name, create, {**granted, "token": "access_token"})
+
+
 def trust(owner, trustor, trustee, project, name, **fields):
-    """A token of a trust, which the trustor creates with the token of `owner`."""
+    """A token of a trust, which the trustor creates with the token of `owner`: the trustor's, with impersonation."""
     fields = {
         "trustor_user_id": "{%s}" % trustor,
         "trustee_user_id": "{%s}" % trustee,
@@ -93,7 +107,32 @@ def trust(owner, trustor, trustee, project, name, **fields):
         **fields,
     }
     create = {"method": "POST", "path": "/v3/OS-TRUST/trusts", "body": {"trust": fields}, "as": owner, "save": name}
-    return holder_by(trustee, name, create, log_in(trustee, {"OS-TRUST:trust": {"id": "{%s}" % name}}))
+    who = trustor if fields["impersonation"] else trustee
+    return holder_by(who, name, create, log_in(trustee, {"OS-TRUST:trust": {"id": "{%s}" % name}}))
+
+
+def passcode(owner, who, scope, name):
+    """A token by password and by a one-time password, whose secret the user stores with the token of `owner`."""
+    secret, user = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", {"id": "{%s}" % who}
+    identity = {
+        "methods": ["password", "totp"],
+        "password": {"user": {**user, "password": PASSWORD}},
+        "totp": {"user": {**user, "passcode": "{totp:%s}" % secret}},
+    }
+    create = post("credentials", name, type="totp", blob=secret, user_id=user["id"])
+    return holder_by(who, name, {**create, "as": owner}, authenticate(identity, scope))
+
+
+def passcode(owner, who, scope, name):
+    """A token by password and by a one-time password, whose secret the user stores with the token of `owner`."""
+    secret, user = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", {"id": "{%s}" % who}
+    identity = {
+        "methods": ["password", "totp"],
+        "password": {"user": {**user, "password": PASSWORD}},
+        "totp": {"user": {**user, "passcode": "{totp:%s}" % secret}},
+    }
+    create = post("credentials", name, type="totp", blob=secret, user_id=user["id"])
+    return holder_by(who, name, {**create, "as": owner}, authenticate(identity, scope))
 
 
 def access_token(owner, who, project, roles, name):

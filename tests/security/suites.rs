@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use axum::body::Body;
 use axum::http::Request;
-use keystone_testkit::{Answer, Cloud, Ids, Session, fill, fill_text};
+use keystone::Settings;
+use keystone_testkit::{Answer, Cloud, Ids, Session, fill, fill_text, passcode};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -12,6 +13,9 @@ use crate::snapshot::Snapshot;
 
 /// The time of the cloud, in seconds.
 const NOW: &str = "1767268800";
+
+/// The secret of the recordings' one-time passwords.
+const PASSCODE_SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
 /// A file that `record` made.
 #[derive(Debug, Deserialize)]
@@ -27,6 +31,10 @@ pub(crate) struct Question {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) body: Option<Value>,
+    /// A body that is not JSON.
+    raw: Option<String>,
+    /// Where in the answer the token is, if not in the header.
+    token: Option<String>,
     /// The holder of the token that the request is about.
     pub(crate) subject: Option<String>,
     #[serde(rename = "as")]
@@ -65,12 +73,18 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn set<R>(recording: &Recording<R>) -> Self {
-        let cloud = Cloud::new().await;
+        let mut settings = Settings::default();
+        settings.auth.methods.push("totp".to_owned());
+        let cloud = Cloud::with_change_log(settings).await;
         let admin = cloud.admin().await;
+        let code = passcode(PASSCODE_SECRET, cloud.now());
         let mut stage = Self {
             snapshot: Snapshot::default(),
             nodes: [cloud.clone(), cloud.neighbour().await],
-            ids: HashMap::from([("now".to_owned(), NOW.to_owned())]),
+            ids: HashMap::from([
+                ("now".to_owned(), NOW.to_owned()),
+                (format!("totp:{PASSCODE_SECRET}"), code),
+            ]),
             tokens: HashMap::from([("admin".to_owned(), admin.token().to_owned())]),
         };
         for role in ["admin", "manager", "member", "reader"] {
@@ -82,9 +96,12 @@ impl Stage {
         for Holder { name, steps, .. } in &recording.holders {
             for step in steps {
                 let answer = stage.make(step, name).await;
-                if let Some(token) = answer.header("x-subject-token") {
-                    stage.ids.insert("token".to_owned(), token.to_owned());
-                    stage.tokens.insert(name.clone(), token.to_owned());
+                let header = answer.header("x-subject-token").map(str::to_owned);
+                let token = step.token.as_ref();
+                let token = token.map(|path| value_at(&answer.body, path)).or(header);
+                if let Some(token) = token {
+                    stage.ids.insert("token".to_owned(), token.clone());
+                    stage.tokens.insert(name.clone(), token);
                 }
             }
         }
@@ -125,9 +142,9 @@ impl Stage {
             let name = if subject == "self" { who } else { subject };
             request = request.header("x-subject-token", &self.tokens[name]);
         }
-        let body = match &question.body {
-            None => Body::empty(),
-            Some(body) => {
+        let body = match (&question.body, &question.raw) {
+            (None, raw) => Body::from(fill_text(raw.as_deref().unwrap_or_default(), &self.ids)),
+            (Some(body), _) => {
                 request = request.header("content-type", "application/json");
                 Body::from(fill(body, &self.ids).to_string())
             }
