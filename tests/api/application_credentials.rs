@@ -1,8 +1,9 @@
 //! Application credentials of other writers, and what a login and a validation cost.
 
+use chrono::Duration;
 use keystone::Settings;
 use keystone::identity::password::Algorithm;
-use keystone::storage::sql;
+use keystone::storage::{Dialect, sql};
 use keystone_testkit::{Cloud, Session};
 use serde_json::{Value, json};
 
@@ -131,4 +132,115 @@ async fn logins_and_validations_take_few_statements() {
     answer.ok();
     let own = plain.len();
     assert!(listed.len() <= own + 2, "{}", listed.join("\n"));
+}
+
+/// How often the statements read all application credentials, as SQLite plans them.
+async fn scans(cloud: &Cloud, statements: Vec<String>) -> usize {
+    let mut count = 0;
+    for text in statements {
+        let places = text.matches('?').count();
+        let plan = sql(format!("EXPLAIN QUERY PLAN {text}").leak());
+        let plan = (0..places).fold(plan, |plan, _| plan.bind("x"));
+        let steps: Vec<(i64, i64, i64, String)> = plan
+            .fetch_all(cloud.keystone.db())
+            .await
+            .expect("the plan can be asked for");
+        let whole = ["SCAN c", "SCAN application_credential"];
+        count += steps
+            .iter()
+            .filter(|step| whole.iter().any(|scan| step.3 == *scan))
+            .count();
+    }
+    count
+}
+
+#[tokio::test]
+async fn an_id_is_looked_for_in_all_rows_once() {
+    let cloud = Cloud::new().await;
+    if cloud.keystone.db().dialect() == Dialect::MySql {
+        // It plans by the number of rows.
+        return;
+    }
+    let (admin, path, id) = program(&cloud).await;
+    let (answer, statements) = cloud
+        .statements(cloud.nobody().post("/v3/auth/tokens", &login(&id, SECRET)))
+        .await;
+    answer.created();
+    assert_eq!(scans(&cloud, statements).await, 1);
+    let one = format!("{path}/{id}");
+    let (answer, statements) = cloud.statements(admin.get(&one)).await;
+    answer.ok();
+    assert_eq!(scans(&cloud, statements).await, 1);
+    let (answer, statements) = cloud.statements(admin.delete(&one)).await;
+    answer.no_content();
+    assert_eq!(scans(&cloud, statements).await, 1);
+}
+
+/// The status of a login, and how many hashes it took.
+async fn hashed(cloud: &Cloud, login: &Value) -> (u16, u64) {
+    let identity = cloud.keystone.identity();
+    let before = identity.hasher().begun();
+    let answer = cloud.nobody().post("/v3/auth/tokens", login).await;
+    (answer.status, identity.hasher().begun() - before)
+}
+
+#[tokio::test]
+async fn a_second_login_computes_no_hash() {
+    let cloud = Cloud::new().await;
+    let (admin, path, id) = program(&cloud).await;
+    let right = login(&id, SECRET);
+    assert_eq!(hashed(&cloud, &right).await, (201, 1));
+    assert_eq!(hashed(&cloud, &right).await, (201, 0));
+
+    // A wrong secret takes a hash each time, one of another credential too.
+    let other = json!({ "application_credential": { "name": "other", "secret": "another" } });
+    let other = admin.post(&path, &other).await.created();
+    let other = other["application_credential"]["id"].as_str().unwrap();
+    assert_eq!(hashed(&cloud, &login(other, "another")).await, (201, 1));
+    for _ in 0..2 {
+        assert_eq!(hashed(&cloud, &login(&id, "wrong")).await, (401, 1));
+        assert_eq!(hashed(&cloud, &login(&id, "another")).await, (401, 1));
+        assert_eq!(hashed(&cloud, &login(other, SECRET)).await, (401, 1));
+    }
+    assert_eq!(hashed(&cloud, &right).await, (201, 0));
+}
+
+#[tokio::test]
+async fn a_changed_secret_is_forgotten_at_once() {
+    let cloud = Cloud::new().await;
+    let (_, _, id) = program(&cloud).await;
+    let right = login(&id, SECRET);
+    assert_eq!(hashed(&cloud, &right).await, (201, 1));
+    // As another process changes it.
+    let copied = "UPDATE application_credential SET secret_hash = ? WHERE id = ?";
+    let identity = cloud.keystone.identity();
+    for (secret, old, new) in [("changed", 401, 201), (SECRET, 201, 401)] {
+        let hash = identity.hasher().hash_secret(secret.into()).await.unwrap();
+        let change = sql(copied).bind(hash).bind(&id);
+        change.execute(cloud.keystone.db()).await.unwrap();
+        assert_eq!(hashed(&cloud, &right).await, (old, 1), "{secret}");
+        let changed = login(&id, "changed");
+        assert_eq!(hashed(&cloud, &changed).await, (new, 1), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn what_ends_a_credential_ends_its_logins_though_the_secret_is_known() {
+    let cloud = Cloud::new().await;
+    let (admin, path, deleted) = program(&cloud).await;
+    let end = (cloud.now() + Duration::hours(1)).format("%Y-%m-%dT%H:%M:%S.000000Z");
+    let expiring = json!({ "name": "expiring", "secret": "short", "expires_at": end.to_string() });
+    let expiring = json!({ "application_credential": expiring });
+    let expiring = admin.post(&path, &expiring).await.created();
+    let expiring = expiring["application_credential"]["id"].as_str().unwrap();
+    let (deleting, expired) = (login(&deleted, SECRET), login(expiring, "short"));
+    for known in [&deleting, &expired] {
+        assert_eq!(hashed(&cloud, known).await, (201, 1));
+        assert_eq!(hashed(&cloud, known).await, (201, 0));
+    }
+    let gone = admin.delete(&format!("{path}/{deleted}")).await;
+    gone.no_content();
+    assert_eq!(hashed(&cloud, &deleting).await, (404, 0));
+    cloud.advance(Duration::hours(1));
+    assert_eq!(hashed(&cloud, &expired).await, (401, 0));
 }

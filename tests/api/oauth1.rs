@@ -22,9 +22,20 @@ async fn person(cloud: &Cloud) -> (String, String, String) {
     (user, project, cloud.role("member").await)
 }
 
-const ACCESS_TOKEN: &str = "\
-    INSERT INTO access_token (id, access_secret, authorizing_user_id, project_id, role_ids, consumer_id, expires_at) \
-    VALUES (?, ?, ?, ?, ?, ?, ?)";
+/// Stores an access token with these values after its key and secret: `authorizing_user_id`, `project_id`, `role_ids`,
+/// `consumer_id`, `expires_at`.
+async fn stored_access(cloud: &Cloud, key: String, rest: [&str; 5]) -> OAuthToken {
+    let secret = "b".repeat(32);
+    run(
+        cloud,
+        "INSERT INTO access_token \
+           (id, access_secret, authorizing_user_id, project_id, role_ids, consumer_id, expires_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        &[[key.as_str(), &secret].as_slice(), &rest].concat(),
+    )
+    .await;
+    OAuthToken { key, secret }
+}
 
 /// A consumer as Python Keystone stores one.
 async fn stored_consumer(cloud: &Cloud) -> Consumer {
@@ -56,24 +67,9 @@ async fn rows_of_python_keystone_are_used() {
         .ok();
     assert_eq!(shown["consumer"]["colour"], "röt");
     let roles = format!("[\"{role}\"]");
-    let access = OAuthToken {
-        key: "a".repeat(32),
-        secret: "b".repeat(32),
-    };
-    run(
-        &cloud,
-        ACCESS_TOKEN,
-        &[
-            &access.key,
-            &access.secret,
-            &user,
-            &project,
-            &roles,
-            &consumer.key,
-            "2026-01-01T12:00:01.500000Z",
-        ],
-    )
-    .await;
+    let end = "2026-01-01T12:00:01.500000Z";
+    let rest = [user.as_str(), &project, &roles, &consumer.key, end];
+    let access = stored_access(&cloud, "a".repeat(32), rest).await;
     let token = consumer.log_in(&access).await.created();
     assert_eq!(
         token["token"]["OS-OAUTH1"]["consumer_id"],
@@ -116,24 +112,8 @@ async fn a_damaged_access_token_is_left_out_of_a_list_and_lets_nobody_in() {
     .into_iter()
     .enumerate()
     {
-        let access = OAuthToken {
-            key: n.to_string().repeat(32),
-            secret: "b".repeat(32),
-        };
-        run(
-            &cloud,
-            ACCESS_TOKEN,
-            &[
-                &access.key,
-                &access.secret,
-                &user,
-                &project,
-                roles,
-                &consumer.key,
-                end,
-            ],
-        )
-        .await;
+        let rest = [user.as_str(), &project, roles, &consumer.key, end];
+        let access = stored_access(&cloud, n.to_string().repeat(32), rest).await;
         consumer.log_in(&access).await.refused(500);
     }
     let shown = admin.get(&list).await.ok();

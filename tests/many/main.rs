@@ -73,6 +73,9 @@ async fn many_projects_are_listed() {
     // And `top`, and that of the administrator.
     assert_eq!(count(&reached["projects"]), MANY + 2);
     drop(reached);
+    let all = admin.get("/v3/projects").await.ok();
+    assert_eq!(count(&all["projects"]), MANY + 2);
+    drop(all);
     let ids = admin
         .get(&format!("/v3/projects/{top}?subtree_as_ids"))
         .await;
@@ -126,6 +129,32 @@ async fn many_effective_assignments_are_listed() {
     );
     let list = admin.get(&url).await.ok();
     assert_eq!(count(&list["role_assignments"]), 2 * (MANY + 1));
+}
+
+#[tokio::test]
+async fn many_grants_are_listed_with_names() {
+    let (cloud, admin, top) = cloud().await;
+    let user = cloud.user("holder").await;
+    let role = cloud.role("member").await;
+    projects(&cloud, &top).await;
+    let grants = sql(numbered!(
+        "INSERT INTO assignment (type, actor_id, target_id, role_id, inherited)",
+        "'UserProject', ?, n.id, ?, 0"
+    ));
+    let grants = grants.bind(&user).bind(&role);
+    let made = grants.execute(cloud.keystone.db()).await;
+    made.expect("the roles are granted");
+    let path = format!("/v3/role_assignments?include_names&user.id={user}");
+    let (list, statements) = cloud.statements(admin.get(&path)).await;
+    let list = list.ok();
+    let list = list["role_assignments"].as_array().expect("a list");
+    assert_eq!(list.len(), MANY);
+    assert!(
+        list.iter()
+            .all(|item| item["scope"]["project"]["name"] == item["scope"]["project"]["id"])
+    );
+    let own = |text: &&String| text.contains("assignment a") || text.contains("UNION ALL");
+    assert!(statements.iter().filter(own).count() <= 4, "{statements:?}");
 }
 
 #[tokio::test]
