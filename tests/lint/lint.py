@@ -129,6 +129,16 @@ def dependencies(run, workspace):
             for kind, count in (("direct", direct), ("locked", locked))
             if count > ceilings[kind]
         )
+    with run.check("the fuzz targets have the product's versions"):
+        versions = collections.defaultdict(set)
+        for package in workspace.lock:
+            versions[package["name"]].add(package["version"])
+        fuzzed = tomllib.loads((ROOT / "tests/fuzz/Cargo.lock").read_text())["package"]
+        none(
+            f"{package['name']} {package['version']}"
+            for package in fuzzed
+            if package["name"] in versions and package["version"] not in versions[package["name"]]
+        )
     with run.check("everything comes from crates.io"):
         registry = "registry+https://github.com/rust-lang/crates.io-index"
         none(f"{package['name']}: {package['source']}" for package in workspace.others if package["source"] != registry)
