@@ -1,177 +1,77 @@
-"""Start, memory, validations and logins of this server and of Python Keystone 30.0.0 under uWSGI, one after the other on
-the same machine, database, configuration and password hashes."""
+"""This server, Python Keystone 30.0.0 under uWSGI and a ceiling, one after the other on the same machine, database,
+configuration, tokens and password hashes. Progress goes to the standard error, the table to the standard output."""
 
-import getpass
-import grp
-import json
-import os
-import pathlib
-import platform
-import re
-import statistics
-import time
+import argparse
 
-from harness import keystones, processes, services, wire
+import contestants
+import report
+import seed
+from clouds import Cloud, MariaDb
+from contest import Contest, say
+from figures import FIGURES
 
-CONF = """\
-[database]
-connection = {connection}
-
-[token]
-provider = fernet
-
-[cache]
-enabled = true
-backend = dogpile.cache.memcached
-memcache_servers = {memcached}
-
-[identity]
-# The default of Python Keystone; both servers verify the same hashes.
-password_hash_algorithm = bcrypt
-
-[fernet_tokens]
-key_repository = {directory}/fernet-keys/
-
-[credential]
-key_repository = {directory}/credential-keys/
-"""
-
-SECONDS = int(os.environ.get("KEYSTONE_BENCH_SECONDS", 10))
-PASSWORD = "000000"
-# Enough to keep eight threads of uWSGI busy. Every service validates tokens at once; few users log in at once.
-CONNECTIONS = {"validations": 64, "logins": 16}
-STARTS = 5
+from harness import processes
 
 
-def prepare(directory):
-    mariadb, memcached = services.MariaDb(directory), services.Memcached(directory)
-    config = directory / "keystone.conf"
-    connection = mariadb.database("keystone", "KEYSTONE_DBPASS")
-    config.write_text(CONF.format(connection=connection, memcached=memcached.address, directory=directory))
-    reference = keystones.Reference(directory, config)
-    owner = ("--keystone-user", getpass.getuser(), "--keystone-group", grp.getgrgid(os.getgid()).gr_name)
-    url = "http://127.0.0.1:5000/v3"
-    urls = [part for name in ("admin", "internal", "public") for part in (f"--bootstrap-{name}-url", url)]
-    for command in (
-        ("db_sync",),
-        ("fernet_setup", *owner),
-        ("credential_setup", *owner),
-        ("bootstrap", "--bootstrap-password", PASSWORD, "--bootstrap-region-id", "RegionOne", *urls),
-    ):
-        done = reference.manage(*command)
-        if done.returncode:
-            raise RuntimeError(f"{command[0]}: {done.stderr}")
-    return [keystones.under_test(directory, config), reference]
+def arguments():
+    parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
+    parser.add_argument("--size", choices=seed.SIZES, default="M", help="of the cloud (default: M)")
+    parser.add_argument("--catalog", choices=("small", "real"), default="real", help="3 endpoints or 270 (default: real)")
+    parser.add_argument("--only", choices=FIGURES, nargs="+", metavar="FIGURE", help=f"of {', '.join(FIGURES)}")
+    parser.add_argument("--seconds", type=int, default=5, help="of each load (default: 5)")
+    parser.add_argument("--rounds", type=int, default=3, help="in which the servers take turns (default: 3)")
+    parser.add_argument("--without-triggers", action="store_true", help="is passed to `db_sync`")
+    parser.add_argument("--quick", action="store_true", help="size S, one round of 1 s: only tests the script")
+    options = parser.parse_args()
+    if options.quick:
+        options.size, options.seconds, options.rounds = "S", 1, 1
+    options.warm_up, options.starts = (1, 1) if options.quick else (2, 5)
+    options.chosen = options.only or [name for name in FIGURES if name != "sizes" or options.size == "L"]
+    if options.size == "L" and not options.only:
+        # A million of them is not what the figure is about.
+        options.chosen.remove("assignments")
+    return options
 
 
-def started(keystone):
-    """Milliseconds from the start of the process to its first answer."""
-    port = processes.free_port()
-    begun = time.monotonic()
-    keystone.spawn(port)
-    while True:
-        try:
-            if wire.request("GET", f"{keystone.url}/v3").status == 200:
-                return (time.monotonic() - begun) * 1000
-        except OSError:
-            pass
-        if not keystone.daemon.alive():
-            raise RuntimeError(keystone.daemon.tail())
-        time.sleep(0.001)
+def contest_of(options, directory):
+    mariadb, memcached = MariaDb(directory), contestants.Memcached(directory)
+    sync_options = ("--without-triggers",) if options.without_triggers else ()
+
+    def cloud(size):
+        say(f"seeding size {size}")
+        return Cloud(directory, mariadb, memcached, size, options.catalog, sync_options)
+
+    contest = Contest(options, directory, cloud(options.size), memcached)
+    if "sizes" in options.chosen:
+        contest.small = Contest(options, directory, cloud("S"), memcached)
+    return contest
 
 
-def memory(keystone):
-    """Mebibytes of all its processes; shared memory counts once."""
-    total = 0
-    for pid in keystone.daemon.family():
-        rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-        total += int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.M)[1])
-    return total / 1024
-
-
-def load(directory, url, lines, seconds, connections, warming=False):
-    """Answers per second that wrk gets. Every answer must be a success, except while `warming`: Python Keystone's threads
-    race for the policy file in the first requests."""
-    script = directory / "load.lua"
-    script.write_text("\n".join(lines) + FAILURES)
-    command = ["wrk", "-t", 1, "-c", connections, "-d", f"{seconds}s", "--timeout", "30s", "--latency", "-s", script, url]
-    done = processes.run(command, timeout=seconds + 60)
-    if done.returncode or not warming and "refused: 0\n" not in done.stdout:
-        raise RuntimeError(f"wrk: {done.stdout}{done.stderr}")
-    latency = re.search(r"^\s+50%\s+(\S+)\s*$", done.stdout, re.M)[1]
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1]), latency
-
-
-FAILURES = """
-done = function(summary, latency, requests)
-  io.write("refused: " .. summary.errors.status .. "\\n")
-end
-"""
-
-
-def validations(directory, keystone):
-    token, _ = wire.token(keystone.url, wire.password("admin", PASSWORD, "admin"))
-    lines = [
-        'wrk.method = "GET"',
-        f'wrk.headers["X-Auth-Token"] = "{token}"',
-        f'wrk.headers["X-Subject-Token"] = "{token}"',
-    ]
-    connections = CONNECTIONS["validations"]
-    load(directory, f"{keystone.url}/v3/auth/tokens", lines, 2, connections, warming=True)
-    return load(directory, f"{keystone.url}/v3/auth/tokens", lines, SECONDS, connections)
-
-
-def logins(directory, keystone):
-    body = json.dumps(wire.password("admin", PASSWORD, "admin"))
-    lines = ['wrk.method = "POST"', 'wrk.headers["Content-Type"] = "application/json"', f"wrk.body = [[{body}]]"]
-    return load(directory, f"{keystone.url}/v3/auth/tokens", lines, SECONDS, CONNECTIONS["logins"])
-
-
-def measure(directory, keystone):
-    starts = []
-    for _ in range(STARTS):
-        starts.append(started(keystone))
-        keystone.stop()
-    keystone.serve()
-    wire.login(keystone.url, "admin", PASSWORD, "admin")
-    time.sleep(1)
-    figures = {"start": statistics.median(starts), "memory": memory(keystone)}
-    figures["validations"] = validations(directory, keystone)
-    figures["logins"] = logins(directory, keystone)
-    keystone.stop()
-    return figures
-
-
-def ratio(one, other):
-    return f"{one / other:.1f} ×" if one / other < 10 else f"{one / other:.0f} ×"
-
-
-def table(ours, reference):
-    def speed(name, unit):
-        (mine, my_median), (its, its_median) = ours[name], reference[name]
-        cells = (f"{mine:,.0f}/s (median {my_median})", f"{its:,.1f}/s (median {its_median})", ratio(mine, its))
-        return f"| {unit} | {' | '.join(cells)} |"
-
-    return "\n".join(
-        [
-            "| | this server | Python Keystone 30.0.0, uWSGI 2 × 4, memcached | |",
-            "|---|---|---|---|",
-            f"| start to the first answer | {ours['start']:.0f} ms | {reference['start']:,.0f} ms "
-            f"| {ratio(reference['start'], ours['start'])} |",
-            f"| memory when idle (PSS) | {ours['memory']:.1f} MiB | {reference['memory']:.0f} MiB "
-            f"| {ratio(reference['memory'], ours['memory'])} |",
-            speed("validations", f"hot token validations, {CONNECTIONS['validations']} connections"),
-            speed("logins", f"logins (bcrypt, 12 rounds), {CONNECTIONS['logins']} connections"),
-        ]
+def introduction(options, mariadb):
+    size = seed.SIZES[options.size]
+    return (
+        f"{contestants.machine(mariadb)}. {size.users:,} users, {size.projects:,} projects, {size.grants:,} grants, "
+        f"{270 if options.catalog == 'real' else 3} endpoints{', no triggers' if options.without_triggers else ''}; "
+        f"medians of {options.rounds} × {options.seconds} s:"
     )
 
 
 def main():
-    directory = processes.scratch("bench")
-    ours, reference = (measure(directory, keystone) for keystone in prepare(directory))
-    cores = os.cpu_count()
-    print(f"On {cores} cores, MariaDB on the same machine, {SECONDS} s for each load, {platform.machine()}:\n")
-    print(table(ours, reference))
+    options = arguments()
+    contest = contest_of(options, processes.scratch("bench"))
+    if "start" not in options.chosen:
+        contest.serve()
+    if "sizes" in options.chosen:
+        contestants.seconds_to_ready(contest.small.ours, contest.small.cloud)
+    rows = []
+    for name in options.chosen:
+        say(f"  {name}")
+        found = FIGURES[name](contest)
+        rows += found
+        for row in found:
+            say(f"    {row}")
+    print(f"{introduction(options, contest.cloud.mariadb)}\n")
+    print(report.table(rows))
 
 
 main()

@@ -1,0 +1,105 @@
+"""The servers that are measured, each a process on a port of its own."""
+
+import os
+import pathlib
+import re
+import socket
+import time
+
+from load import Request
+
+from harness import keystones, processes, services, wire
+from harness.processes import LOOPBACK
+
+OURS, REFERENCE, CEILING = "this server", "Python Keystone", "the ceiling"
+MEBIBYTE = 1 << 20
+
+
+class Memcached(services.Memcached):
+    def flush(self):
+        with socket.create_connection((LOOPBACK, self.port)) as connection:
+            connection.sendall(b"flush_all\r\n")
+            if connection.recv(16) != b"OK\r\n":
+                raise RuntimeError("memcached was not flushed")
+
+
+def ours(cloud):
+    return keystones.Native(cloud.directory, cloud.config)
+
+
+def reference(cloud):
+    return keystones.Reference(cloud.directory, cloud.config, processes=2, threads=4)
+
+
+class Ceiling:
+    """axum answering a fixed body."""
+
+    def __init__(self, directory, body):
+        file = directory / "ceiling.body"
+        file.write_bytes(body)
+        port = processes.free_port()
+        self.url = f"http://{LOOPBACK}:{port}"
+        command = [keystones.NATIVE_BIN / "ceiling", f"{LOOPBACK}:{port}", file]
+        self.daemon = processes.Daemon("ceiling", command, directory / "ceiling.log")
+        processes.wait_for("ceiling", lambda: processes.listening(port), daemon=self.daemon)
+
+    def stop(self):
+        self.daemon.stop()
+
+
+def answer(keystone, request):
+    """The answer to a request of the bench, which must be a success."""
+    headers = {"Host": "keystone.bench", "X-Subject-Token": request.subject}
+    url = f"{keystone.url}{request.path}"
+    found = wire.request(request.method, url, request.body, request.token, headers=headers, timeout=600)
+    if found.status not in (200, 201):
+        raise RuntimeError(f"{request.method} {url}: {found}")
+    return found
+
+
+def seconds_to_ready(keystone, cloud):
+    """From the start of the process to its first answer about a token."""
+    validation = Request("GET", "/v3/auth/tokens", cloud.admin, cloud.admin)
+    port = processes.free_port()
+    begun = time.monotonic()
+    keystone.spawn(port)
+    while not processes.listening(port):
+        if not keystone.daemon.alive():
+            raise RuntimeError(keystone.daemon.tail())
+        time.sleep(0.001)
+    answer(keystone, validation)
+    return time.monotonic() - begun
+
+
+def _sum_of(daemon, file, name):
+    total = 0
+    for pid in daemon.family():
+        total += int(re.search(rf"^{name}:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/{file}").read_text(), re.M)[1])
+    return total * 1024
+
+
+def memory(keystone):
+    """Bytes of all its processes that are in memory; what they share counts once."""
+    return _sum_of(keystone.daemon, "smaps_rollup", "Pss")
+
+
+def peak_memory(keystone):
+    """The most bytes that were in memory since `forget_peak`."""
+    return _sum_of(keystone.daemon, "status", "VmHWM")
+
+
+def forget_peak(keystone):
+    for pid in keystone.daemon.family():
+        pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def machine(mariadb):
+    """What the figures were measured on."""
+    model = re.search(r"^model name\s*: (.+)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
+    kibibytes = int(re.search(r"^MemTotal:\s+(\d+) kB", pathlib.Path("/proc/meminfo").read_text(), re.M)[1])
+    ((database,),) = mariadb.sql("SELECT VERSION()")
+    kernel = os.uname()
+    return (
+        f"{os.cpu_count()} cores of {model[1] if model else kernel.machine}, {kibibytes / MEBIBYTE:.0f} GiB, "
+        f"Linux {kernel.release}, MariaDB {database} and wrk on the same machine"
+    )
