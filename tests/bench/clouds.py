@@ -79,7 +79,7 @@ class Cloud:
         self.database = f"keystone_{size_name.lower()}"
         self.config = self.directory / "keystone.conf"
         connection = mariadb.database(self.database, "KEYSTONE_DBPASS")
-        self.config.write_text(CONF.format(connection=connection, memcached=memcached, keys=directory))
+        self.config.write_text(CONF.format(connection=connection, memcached=memcached.address, keys=directory))
         self.set_up(sync_options)
         self.fill(catalog)
         self.mint = minted.Mint(directory / "fernet-keys")

@@ -216,6 +216,33 @@ async fn a_gap_is_closed_by_a_row_and_never_while_its_transaction_is_open() {
 }
 
 #[tokio::test]
+async fn old_rows_are_deleted_but_for_the_newest() {
+    let followed = Followed::with(Following {
+        keep: Duration::ZERO,
+        ..Following::default()
+    })
+    .await;
+    followed.passes().await;
+    followed.remember("a", Kind::User, "a");
+    // What closes a gap changes nothing.
+    let newest = sql("SELECT MAX(id) FROM keystone_change").fetch_one(&followed.db);
+    let (newest,): (i64,) = newest.await.unwrap();
+    let filler = sql("INSERT INTO keystone_change (id, kind) VALUES (?, 0)").bind(newest + 1);
+    filler.execute(&followed.db).await.unwrap();
+    loop {
+        followed.passes().await;
+        let rows = sql("SELECT CAST(id AS CHAR) FROM keystone_change");
+        if rows.fetch_texts(&followed.db).await.unwrap() == [(newest + 1).to_string()] {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    followed.passes().await;
+    assert_eq!(followed.cache.get("a"), Some(1));
+    assert_eq!(followed.count(|it| &it.starts), 1);
+}
+
+#[tokio::test]
 async fn every_cascade_of_the_schema_is_known() {
     let cloud = Box::pin(Cloud::with_change_log(Settings::default())).await;
     let db = cloud.keystone.db();

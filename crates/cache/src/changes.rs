@@ -36,6 +36,8 @@ pub struct Settings {
     /// How old a gap is when it is closed first; by default 10 s, and 30 s on Galera, where a closed gap may fail another
     /// node's transaction.
     pub close_after: Option<Duration>,
+    /// How long rows of the log are kept.
+    pub keep: Duration,
     /// What questions are let through to.
     pub mode: Mode,
 }
@@ -58,6 +60,7 @@ impl Default for Settings {
             stale_for: Duration::ZERO,
             check_after: Duration::from_secs(10),
             close_after: None,
+            keep: Duration::from_hours(1),
             mode: Mode::default(),
         }
     }
@@ -388,7 +391,7 @@ impl Reader {
                 }
             });
         }
-        if let Some(below) = place.prunable() {
+        if let Some(below) = place.prunable(self.settings.keep) {
             let db = self.db.clone();
             tokio::spawn(async move {
                 if let Err(error) = prune(&db, below).await {

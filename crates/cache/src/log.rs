@@ -28,8 +28,7 @@ const SLOTS: usize = 16;
 /// How long to wait before a gap that stayed open is closed again.
 const CLOSE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// How long rows are kept, and in how many steps their age is told.
-const KEEP: Duration = Duration::from_hours(1);
+/// In how many steps the age of rows is told.
 const MARKS: u32 = 10;
 
 /// How many rows are deleted at a time.
@@ -181,9 +180,9 @@ impl Place {
     /// The id below which rows are old enough to be deleted, at most once in a while.
     ///
     /// Nothing can appear late below the first gap, so that what a reader finds at its start is all there will be.
-    pub(crate) fn prunable(&mut self) -> Option<i64> {
+    pub(crate) fn prunable(&mut self, keep: Duration) -> Option<i64> {
         let now = Instant::now();
-        let step = KEEP / MARKS;
+        let step = keep / MARKS;
         let latest = self.marks.back();
         if latest.is_some_and(|(at, _)| now.duration_since(*at) < step) {
             return None;
@@ -191,7 +190,7 @@ impl Place {
         self.marks.push_back((now, self.last.id));
         let mut below = None;
         while let Some((at, id)) = self.marks.front().copied()
-            && now.duration_since(at) >= KEEP
+            && now.duration_since(at) >= keep
         {
             below = Some(id);
             self.marks.pop_front();
@@ -226,10 +225,10 @@ pub(crate) async fn close(db: &Db, gaps: &[i64]) -> Result<u64> {
     at_once(&mut tx).await?;
     let mut closed = 0;
     for id in gaps {
-        let fill = sql("INSERT IGNORE INTO keystone_change (id, kind) VALUES (?, 0)").bind(*id);
+        let fill = sql("INSERT INTO keystone_change (id, kind) VALUES (?, 0)").bind(*id);
         match fill.execute(&mut tx).await {
             Ok(rows) => closed += rows,
-            Err(error) if error.is_retriable() => {}
+            Err(error) if error.is_retriable() || error.is_duplicate() => {}
             Err(error) => return Err(error),
         }
     }
