@@ -128,6 +128,51 @@ async fn without_a_trigger_there_is_no_memory_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_log_that_cannot_be_read_or_followed_is_done_without() {
+    for damage in [
+        &[
+            "DROP TABLE keystone_change",
+            "CREATE TABLE keystone_change (id INTEGER PRIMARY KEY)",
+        ][..],
+        &["INSERT INTO keystone_change (id, kind) VALUES (1000000000000, 0)"],
+    ] {
+        for seen_before in [true, false] {
+            let followed = Followed::new().await;
+            if seen_before {
+                assert_eq!(followed.passes().await, Pass::Memory);
+                followed.remember("a", Kind::User, "a");
+            }
+            for text in damage {
+                followed.run(text).await;
+            }
+            assert_eq!(followed.passes().await, Pass::Database, "{damage:?}");
+            assert_eq!(followed.cache.get("a"), None, "{damage:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_is_made_anew_and_everything_forgotten() {
+    let followed = Followed::new().await;
+    if !followed.is_on_server() {
+        // There is none of its own.
+        return;
+    }
+    followed.passes().await;
+    followed.remember("a", Kind::User, "a");
+    let others = "SELECT CAST(id AS CHAR) FROM information_schema.processlist \
+                   WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+    for id in sql(others).fetch_texts(&followed.db).await.unwrap() {
+        let kill: &'static str = format!("KILL {id}").leak();
+        // One of them may have ended by itself.
+        sql(kill).execute(&followed.db).await.ok();
+    }
+    assert_eq!(followed.passes().await, Pass::Memory);
+    assert_eq!(followed.cache.get("a"), None);
+    assert_eq!(followed.count(|it| &it.starts), 2);
+}
+
+#[tokio::test]
 async fn writing_goes_on_without_the_table_of_the_log() {
     let cloud = Box::pin(Cloud::with_change_log(Settings::default())).await;
     let db = cloud.keystone.db();

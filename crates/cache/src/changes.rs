@@ -262,7 +262,11 @@ impl Reader {
             self.state = State::New;
             tries -= 1;
             if tries == 0 {
-                return self.without_database(error);
+                // What the database refuses, such as a table without a grant, keeps nobody from answering without a log.
+                return match error {
+                    ClientError::Unavailable { .. } => self.without_database(error),
+                    _ => Ok(self.go_blind(format!("it can't be read ({})", with_causes(&error)))),
+                };
             }
         }
     }
@@ -400,6 +404,15 @@ impl Reader {
             });
         }
     }
+}
+
+/// An error with its causes.
+fn with_causes(error: &ClientError) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 fn exec<'a>(on: Option<&'a mut Tx>, db: &'a Db) -> Exec<'a> {

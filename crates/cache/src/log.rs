@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use keystone_storage::schema::changes::Kind;
+use keystone_storage::schema::changes::{Kind, MOST_GAPS};
 use keystone_storage::{Db, Dialect, Exec, Query, Result, Tx, sql};
 
 use crate::tags::Tags;
@@ -126,6 +126,9 @@ impl Place {
         };
         let (mut anchored, mut changes, mut late) = (false, 0, 0);
         for row in rows {
+            if row.id - self.last.id > MOST_GAPS {
+                return Ok(Advance::Lost);
+            }
             if row.id > self.last.id {
                 tags.apply(Kind::of(row.kind), &row.of);
                 self.step_to(row);

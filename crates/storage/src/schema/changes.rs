@@ -381,6 +381,9 @@ pub async fn script(db: &Db) -> Result<String> {
     ))
 }
 
+/// How many ids may be missing between the rows: a reader remembers each of them.
+pub const MOST_GAPS: i64 = 1_000_000;
+
 /// What keeps the log from being complete; `None` if nothing does.
 pub async fn incomplete(exec: impl Into<Exec<'_>>) -> Result<Option<String>> {
     let mut exec = exec.into();
@@ -416,6 +419,17 @@ pub async fn incomplete(exec: impl Into<Exec<'_>>) -> Result<Option<String>> {
     if missing > 0 {
         let total = wanted.len();
         return Ok(Some(format!("{missing} of {total} triggers are missing")));
+    }
+    let span = sql("SELECT MAX(id) - MIN(id) FROM keystone_change");
+    let (span,): (Option<i64>,) = span.fetch_one(exec.reborrow()).await?;
+    if span.is_some_and(|span| span > MOST_GAPS) {
+        let rows = sql("SELECT COUNT(*) FROM keystone_change");
+        let (rows,): (i64,) = rows.fetch_one(exec.reborrow()).await?;
+        if span.unwrap_or_default() - rows > MOST_GAPS {
+            return Ok(Some(
+                "its ids have a gap of millions, which no transaction makes".to_owned(),
+            ));
+        }
     }
     if dialect == Dialect::MySql {
         let read_only: (bool,) = sql("SELECT @@read_only = 1").fetch_one(exec).await?;
