@@ -299,7 +299,7 @@ async fn caller(
         Ok(token) => {
             token.check_caller()?;
             let service = header_text(headers, "x-service-token");
-            let checked = app.auth.check_request(&token, method, path, service);
+            let checked = app.auth.check_request(&token, method, path, service, pass);
             checked.await.map(|()| Caller::Token(token))
         }
         Err(TokenError::NotFound(text)) => {

@@ -35,13 +35,16 @@ async fn issue(cx: Context, body: Body) -> Result<Response, ApiError> {
         return Err(Error::expecting("auth", "request body").into());
     }
     let service = &cx.without_policy().auth;
-    let token = service.issue(&auth, &cx.login()).await?;
-    let catalog = if cx.has("nocatalog") {
+    // Before the token is made: what fails afterwards would lose the use of a trust that was taken for it.
+    let pass = if cx.has("nocatalog") {
         None
     } else {
-        service
-            .rendered_catalog(service.pass().await?, &token)
-            .await?
+        Some(service.pass().await?)
+    };
+    let token = service.issue(&auth, &cx.login()).await?;
+    let catalog = match pass {
+        Some(pass) => service.rendered_catalog(pass, &token).await?,
+        None => None,
     };
     let body = token.render(service.settings(), catalog.as_deref());
     token_response(StatusCode::CREATED, &token.id, body)

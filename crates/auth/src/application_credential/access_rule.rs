@@ -3,6 +3,7 @@
 //! Every service checks the rules about itself; `keystonemiddleware` defines which paths match.
 
 use chrono::Duration;
+use keystone_cache::Pass;
 use keystone_storage::{Column, select, sql, transaction};
 use keystone_types::{Error, Listing, Page, Resource, Result};
 use serde::Serialize;
@@ -130,6 +131,7 @@ impl Auth {
         method: &str,
         path: &str,
         service_token: Option<&str>,
+        pass: Pass,
     ) -> Result<()> {
         let Some(rules) = token.backing.access_rules() else {
             return Ok(());
@@ -139,7 +141,9 @@ impl Auth {
             return Ok(());
         }
         let allowed = rules.iter().any(|rule| rule.allows(SERVICE, method, path));
-        if self.is_offered(token).await? && (allowed || self.is_of_service(service_token).await?) {
+        if self.is_offered(token, pass).await?
+            && (allowed || self.is_of_service(service_token, pass).await?)
+        {
             return Ok(());
         }
         Err(Error::unauthorized(
@@ -148,8 +152,7 @@ impl Auth {
     }
 
     /// Whether this service is in the catalog of a token.
-    async fn is_offered(&self, token: &AuthToken) -> Result<bool> {
-        let pass = self.pass().await?;
+    async fn is_offered(&self, token: &AuthToken, pass: Pass) -> Result<bool> {
         let catalog = self.catalog_of(pass, token).await?;
         let services = catalog.as_ref().and_then(Value::as_array);
         let mut services = services.into_iter().flatten();
@@ -157,11 +160,11 @@ impl Auth {
     }
 
     /// Whether a token in `X-Service-Token` is valid and of a service. Python Keystone takes any text for one.
-    async fn is_of_service(&self, token: Option<&str>) -> Result<bool> {
+    async fn is_of_service(&self, token: Option<&str>, pass: Pass) -> Result<bool> {
         let Some(token) = token else {
             return Ok(false);
         };
-        match self.validate(token, Duration::zero()).await {
+        match self.validate_with(pass, token, Duration::zero()).await {
             Ok(token) => Ok(token.roles.iter().any(|role| role.name == SERVICE_ROLE)),
             Err(error) if error.is_ours() => Err(error.into_error()),
             Err(_) => Ok(false),
