@@ -3,13 +3,12 @@
 use axum::body::Body;
 use axum::http::Request;
 use keystone::Settings;
-use keystone::api::{Environment, Network, TrustedProxy};
+use keystone::api::Environment;
 use keystone::auth::ClientRefused;
 use keystone::storage::sql;
-use keystone_testkit::{Answer, Cloud};
+use keystone_testkit::{Answer, Cloud, trusted_proxy};
 use serde_json::{Value, json};
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const ISSUER: &str = "CN=ca,O=test";
 /// SHA-256 of the issuer, which is the id of its identity provider.
 const IDENTITY_PROVIDER: &str = "b5f519185b4351a0aff5c1fdb293c4a42c49a76b91319e65cf49c80949481669";
@@ -25,13 +24,8 @@ impl Place {
     async fn new() -> Self {
         let mut settings = Settings::default();
         settings.auth.tokenless.trusted_issuers = vec![ISSUER.to_owned()];
-        settings.api.trusted_proxy = Some(TrustedProxy {
-            addresses: vec![Network::parse("10.0.0.1").expect("an address")],
-            secret: SECRET.into(),
-            variables: ["SSL_CLIENT_I_DN", "SSL_CLIENT_S_DN_CN"]
-                .map(str::to_owned)
-                .into(),
-        });
+        let variables = ["SSL_CLIENT_I_DN", "SSL_CLIENT_S_DN_CN"];
+        settings.api.trusted_proxy = Some(trusted_proxy(variables));
         let cloud = Box::pin(Cloud::with(settings)).await;
         let (alice, project) = (cloud.user("alice").await, cloud.project("p1").await);
         cloud.grant(&alice, &project, "member").await;
@@ -77,17 +71,13 @@ impl Place {
 
     /// `GET` through the proxy for a client with a certificate.
     async fn get(&self, path: &str, issuer: &str, scope: &[(&str, &str)]) -> Answer {
-        let mut request = Request::builder()
-            .uri(path)
-            .header("x-keystone-proxy-secret", SECRET)
-            .header("x-keystone-env-ssl-client-i-dn", issuer)
-            .header("x-keystone-env-ssl-client-s-dn-cn", "alice");
+        let mut request = Request::builder().uri(path);
         for (name, value) in scope {
             request = request.header(*name, *value);
         }
-        let proxy = self.cloud.nobody().from([10, 0, 0, 1].into());
         let request = request.body(Body::empty()).expect("a request");
-        proxy.send(request).await
+        let vouched = [("SSL_CLIENT_I_DN", issuer), ("SSL_CLIENT_S_DN_CN", "alice")];
+        self.cloud.nobody().send_vouched(request, vouched).await
     }
 }
 

@@ -123,18 +123,6 @@ def passcode(owner, who, scope, name):
     return holder_by(who, name, {**create, "as": owner}, authenticate(identity, scope))
 
 
-def passcode(owner, who, scope, name):
-    """A token by password and by a one-time password, whose secret the user stores with the token of `owner`."""
-    secret, user = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", {"id": "{%s}" % who}
-    identity = {
-        "methods": ["password", "totp"],
-        "password": {"user": {**user, "password": PASSWORD}},
-        "totp": {"user": {**user, "passcode": "{totp:%s}" % secret}},
-    }
-    create = post("credentials", name, type="totp", blob=secret, user_id=user["id"])
-    return holder_by(who, name, {**create, "as": owner}, authenticate(identity, scope))
-
-
 def access_token(owner, who, project, roles, name):
     """A token of OAuth1, which the user authorises with the token of `owner`; its signatures are the secrets themselves."""
     consumer, request, access = (f"{what} of {name}" for what in ("consumer", "request", "access"))
