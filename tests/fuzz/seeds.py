@@ -32,6 +32,9 @@ cases = recorded("token/tests/jws/cases.json")["tokens"]
 write("jws", [case["token"] for case in cases] + [compact(case["claims"]) for case in cases])
 
 # Some of them: a request that is accepted takes tens of statements.
+rows = recorded("auth/src/ec2/vectors.json")
+write("ec2", [compact(described) for _, _, _, described in rows[::8]])
+
 requests = recorded("auth/tests/oauth1/vectors.json")["requests"]
 lines = [
     [url, "form" if is_form else "", header, *(f"{name}={value}" for name, value in query)]
