@@ -2,3 +2,7 @@
 
 CREATE INDEX IF NOT EXISTS `keystone_native_unnamed_event` ON `revocation_event`
   (`user_id`,`project_id`,`audit_id`,`audit_chain_id`,`trust_id`,`consumer_id`,`issued_before`);
+
+-- A login names an application credential by its id.
+
+CREATE INDEX IF NOT EXISTS `keystone_native_application_credential` ON `application_credential` (`id`);

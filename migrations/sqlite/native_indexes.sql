@@ -6,3 +6,7 @@ CREATE INDEX IF NOT EXISTS keystone_native_unnamed_event ON revocation_event
 -- Passwords are found by their user, as they are on MariaDB by the index of the foreign key.
 
 CREATE INDEX IF NOT EXISTS keystone_native_password ON password (local_user_id);
+
+-- A login names an application credential by its id.
+
+CREATE INDEX IF NOT EXISTS keystone_native_application_credential ON application_credential (id);
