@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use keystone::Settings;
-use keystone::cache::{Cache, Changes, Counts, Kind, Pass, Settings as Following};
+use keystone::cache::{Cache, Changes, Counts, Kind, Settings as Following, Source};
 use keystone::storage::schema::changes;
 use keystone::storage::{Db, Dialect, sql, transaction};
 use keystone::types::Error;
@@ -38,8 +38,8 @@ impl Followed {
         self.cache.put(key, now, 1, 0, [(kind, id.to_owned())]);
     }
 
-    async fn passes(&self) -> Pass {
-        self.changes.pass().await.unwrap()
+    async fn passes(&self) -> Source {
+        self.changes.pass().await.unwrap().source
     }
 
     async fn run(&self, text: &'static str) {
@@ -60,7 +60,7 @@ const CHANGE_OF_A: &str = "INSERT INTO keystone_change (kind, ref) VALUES (2, 'a
 #[tokio::test]
 async fn a_change_is_known_to_whoever_asks_after_its_commit() {
     let followed = Followed::new().await;
-    assert_eq!(followed.passes().await, Pass::Memory);
+    assert_eq!(followed.passes().await, Source::Memory);
     followed.remember("a", Kind::User, "a");
     followed.remember("b", Kind::User, "b");
     followed.passes().await;
@@ -101,7 +101,7 @@ async fn a_log_that_is_emptied_or_restored_is_read_anew() {
         followed.remember("a", Kind::User, "a");
         let starts = followed.count(|it| &it.starts);
         followed.run(damage).await;
-        assert_eq!(followed.passes().await, Pass::Memory, "{damage}");
+        assert_eq!(followed.passes().await, Source::Memory, "{damage}");
         assert_eq!(followed.cache.get("a"), None, "{damage}");
         assert_eq!(followed.count(|it| &it.starts), starts + 1, "{damage}");
     }
@@ -114,17 +114,17 @@ async fn without_a_trigger_there_is_no_memory_until_it_is_back() {
         ..Following::default()
     })
     .await;
-    assert_eq!(followed.passes().await, Pass::Memory);
+    assert_eq!(followed.passes().await, Source::Memory);
     followed.remember("a", Kind::User, "a");
     followed
         .run("DROP TRIGGER keystone_change_user_update")
         .await;
-    assert_eq!(followed.passes().await, Pass::Database);
+    assert_eq!(followed.passes().await, Source::Database);
     changes::install(&followed.db).await.unwrap();
-    assert_eq!(followed.passes().await, Pass::Memory);
+    assert_eq!(followed.passes().await, Source::Memory);
     assert_eq!(followed.cache.get("a"), None);
     changes::remove(&followed.db).await.unwrap();
-    assert_eq!(followed.passes().await, Pass::Database);
+    assert_eq!(followed.passes().await, Source::Database);
 }
 
 #[tokio::test]
@@ -139,13 +139,13 @@ async fn a_log_that_cannot_be_read_or_followed_is_done_without() {
         for seen_before in [true, false] {
             let followed = Followed::new().await;
             if seen_before {
-                assert_eq!(followed.passes().await, Pass::Memory);
+                assert_eq!(followed.passes().await, Source::Memory);
                 followed.remember("a", Kind::User, "a");
             }
             for text in damage {
                 followed.run(text).await;
             }
-            assert_eq!(followed.passes().await, Pass::Database, "{damage:?}");
+            assert_eq!(followed.passes().await, Source::Database, "{damage:?}");
             assert_eq!(followed.cache.get("a"), None, "{damage:?}");
         }
     }
@@ -167,7 +167,7 @@ async fn a_connection_that_is_lost_is_made_anew_and_everything_forgotten() {
         // One of them may have ended by itself.
         sql(kill).execute(&followed.db).await.ok();
     }
-    assert_eq!(followed.passes().await, Pass::Memory);
+    assert_eq!(followed.passes().await, Source::Memory);
     assert_eq!(followed.cache.get("a"), None);
     assert_eq!(followed.count(|it| &it.starts), 2);
 }

@@ -65,6 +65,19 @@ async fn differences(world: &World, chance: &mut Chance, happened: &str) -> Vec<
             }
         }
     }
+    // The first one is asked each time, so that it is remembered.
+    let project = chance.below(world.projects.len());
+    for n in [chance.below(world.tokens.len()), 0] {
+        let expected = world.exchange(&world.oracle, n, project).await;
+        for (node, session) in world.nodes.iter().enumerate() {
+            let answer = world.exchange(session, n, project).await;
+            if answer != expected {
+                found.push(format!(
+                    "node {node}, token {n} for project {project}: {answer:?}\n  instead of {expected:?}\n  after {happened}"
+                ));
+            }
+        }
+    }
     found
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct World {
     users: Vec<(String, String)>,
     groups: Vec<String>,
     /// Each below the one before it.
-    projects: Vec<String>,
+    pub(crate) projects: Vec<String>,
     roles: Vec<String>,
     endpoints: Vec<String>,
     domain: String,
@@ -241,6 +241,26 @@ impl World {
             }
         };
         answer.header("x-subject-token").map(str::to_owned)
+    }
+
+    /// What a node answers to somebody who exchanges a token for one of a project, without what is random in it.
+    pub(crate) async fn exchange(
+        &self,
+        node: &Session,
+        token: usize,
+        project: usize,
+    ) -> (u16, Value) {
+        let identity = json!({ "methods": ["token"], "token": { "id": self.tokens[token] } });
+        let scope = json!({ "project": { "id": self.projects[project] } });
+        let auth = json!({ "auth": { "identity": identity, "scope": scope } });
+        let answer = node.post("/v3/auth/tokens", &auth).await;
+        if answer.status != 201 {
+            // Being asked about the token of a disabled user revokes it, and the next refusal has another text.
+            return (answer.status, Value::Null);
+        }
+        let mut token = answer.body["token"].clone();
+        token.as_object_mut().unwrap().remove("audit_ids");
+        (answer.status, token)
     }
 
     /// Makes a token anew, and what is behind it.

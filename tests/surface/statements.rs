@@ -228,7 +228,7 @@ fn every_listing_is_measured() {
 
 #[tokio::test]
 async fn tokens_are_issued_and_validated_in_few_statements() {
-    let cloud = Cloud::new().await;
+    let cloud = Cloud::with_change_log(Settings::default()).await;
     let admin = cloud.admin().await;
     let user = json!({ "name": "admin", "domain": { "id": "default" } });
     let scope = json!({ "project": { "name": "admin", "domain": { "id": "default" } } });
@@ -247,11 +247,26 @@ async fn tokens_are_issued_and_validated_in_few_statements() {
     let exchange = nobody.post("/v3/auth/tokens?nocatalog", &body);
     let (answer, exchanged) = cloud.statements(exchange).await;
     answer.created();
+    // By the project's id, with a catalog, which is known by now.
+    let project = cloud.project("other").await;
+    let owner = admin.validate(admin.token()).await.ok()["token"]["user"]["id"].clone();
+    cloud
+        .grant(owner.as_str().unwrap(), &project, "reader")
+        .await;
+    let mut body = body;
+    body["auth"]["scope"] = json!({ "project": { "id": project } });
+    let exchange = async || nobody.post("/v3/auth/tokens", &body).await;
+    let (answer, exchanged_by_id) = cloud.statements(exchange()).await;
+    answer.created();
+    let (answer, exchanged_again) = cloud.statements(exchange()).await;
+    answer.created();
     for (what, statements, most) in [
         ("a login", issued, 5),
         ("a validation", validated, 3),
         ("a validation of the caller's own token", own, 2),
         ("an exchange for another scope", exchanged, 2),
+        ("an exchange for a project by its id", exchanged_by_id, 2),
+        ("the same again", exchanged_again, 1),
     ] {
         let count = statements.len();
         assert!(count <= most, "{what}: {count}\n{}", statements.join("\n"));

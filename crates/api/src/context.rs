@@ -69,11 +69,15 @@ impl FromRequestParts<Live> for Context {
             .unwrap_or_default();
         schema::query(&route_key(&parts.method, matched), &query).map_err(Error::Validation)?;
         let app: Arc<App> = extension(parts, "the services")?;
+        let pass: Option<Pass> = parts.extensions.get().copied();
         Ok(Self {
-            rules: app.policy.rules(),
+            rules: match pass {
+                Some(pass) => app.policy.rules_since(pass.since),
+                None => app.policy.rules(),
+            },
             app,
             caller: extension(parts, "the caller")?,
-            pass: parts.extensions.get().copied(),
+            pass,
             base: extension(parts, "the base URL")?,
             connection: parts.extensions.get().copied(),
             environment: extension(parts, "the environment")?,
@@ -379,7 +383,7 @@ impl Context {
     }
 
     /// What a login has beside its body.
-    pub(crate) fn login(&self) -> Login<'_> {
+    pub(crate) fn login(&self, pass: Option<Pass>) -> Login<'_> {
         Login {
             receipt: header_text(&self.headers, "openstack-auth-receipt"),
             client: self.claimant(),
@@ -389,6 +393,7 @@ impl Context {
                 ..self.signed(self.url("auth/tokens"))
             },
             environment: &self.environment,
+            pass,
         }
     }
 

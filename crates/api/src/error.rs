@@ -1,11 +1,13 @@
 //! How an error is shown to a client and to the operator.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fmt::Write as _;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use keystone_types::{Error, to_python_json};
 use serde_json::{Value, json};
 
@@ -100,7 +102,21 @@ pub(crate) fn render(error: &Error, style: Style, base: &str, insecure_debug: bo
 }
 
 pub(crate) fn json_response(status: StatusCode, text: String) -> Response {
-    let mut response = Response::new(Body::from(text));
+    json_body(status, text.into())
+}
+
+/// The same of a text in parts, which are not copied.
+pub(crate) fn json_parts<const N: usize>(status: StatusCode, parts: [Bytes; N]) -> Response {
+    let length: usize = parts.iter().map(Bytes::len).sum();
+    let parts = stream::iter(parts.map(Ok::<_, Infallible>));
+    let mut response = json_body(status, Body::from_stream(parts));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, length.into());
+    response
+}
+
+fn json_body(status: StatusCode, body: Body) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(
         header::CONTENT_TYPE,

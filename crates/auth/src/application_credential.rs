@@ -131,8 +131,8 @@ const WITH_RULES: &str = credentials!(
 const NAME: [Column; 1] = [Column::text("name", "c.name", 255)];
 
 impl Auth {
-    /// One application credential. No index of Keystone's schema finds an id: the only statement that reads the whole table
-    /// for it is this small one about its owner, by whom an index finds the rest.
+    /// One application credential. No index of Keystone's schema finds an id: where `db_sync` has not added one, the only
+    /// statement that reads the whole table is this small one about its owner, by whom an index finds the rest.
     pub async fn application_credential(&self, id: &str) -> Result<ApplicationCredential> {
         let owner = sql(
             "SELECT user_id FROM application_credential WHERE id = ? ORDER BY internal_id LIMIT 1",

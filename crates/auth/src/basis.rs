@@ -48,6 +48,21 @@ impl Basis {
             ..Self::default()
         };
         record.add_to(&mut basis);
+        basis.with(scope, facts)
+    }
+
+    /// Of the roles that a user has on a scope.
+    pub(crate) fn of_roles(user_id: &str, scope: &Scope, facts: &Facts) -> Self {
+        let basis = Self {
+            users: vec![user_id.to_owned()],
+            ..Self::default()
+        };
+        basis.with(scope, facts)
+    }
+
+    /// Adds what belongs to its users and to the scope.
+    fn with(self, scope: &Scope, facts: &Facts) -> Self {
+        let mut basis = self;
         let mut ends = vec![basis.until];
         for id in &basis.users {
             basis.groups.extend(facts.groups(id).map(str::to_owned));

@@ -48,6 +48,6 @@ pub use login::Login;
 pub use oauth2::ClientRefused;
 pub use scope::Scope;
 pub use settings::{ExternalDomain, Settings};
-pub use token::AuthToken;
+pub use token::{AuthToken, RenderedToken};
 pub use tokenless::{Tokenless, TokenlessSettings};
 pub use trust::{NewTrust, Trust, TrustFilter, flush_trusts};

@@ -1,5 +1,6 @@
 //! From credentials to a token.
 
+use keystone_cache::Pass;
 use keystone_identity::password::Claimant;
 use keystone_types::{Error, Result};
 use serde_json::Value;
@@ -8,7 +9,7 @@ use crate::auth::Auth;
 use crate::choice::masked;
 use crate::delegation::{self, Backing};
 use crate::environment::Environment;
-use crate::methods::{Verified, external};
+use crate::methods::{Method, Verified, external};
 use crate::oauth1::SignedRequest;
 use crate::request::Request;
 use crate::scope::RequestedScope;
@@ -25,14 +26,21 @@ pub struct Login<'a> {
     pub signed: SignedRequest,
     /// What others vouch for.
     pub environment: &'a Environment,
+    /// Leave to answer from memory, where there is one.
+    pub pass: Option<Pass>,
 }
 
 impl Auth {
     /// Issues a token for the `auth` object of a request whose schema was checked.
     pub async fn issue(&self, auth: &Value, login: &Login<'_>) -> Result<AuthToken> {
         let Request { mut methods, scope } = Request::parse(auth, &self.settings.methods)?;
+        if let ([Method::Token(held)], RequestedScope::ProjectId(id), Some(pass)) =
+            (&methods[..], &scope, login.pass)
+        {
+            self.prefetch(pass, held, id).await;
+        }
         // Before any credential is checked, as in `keystone/auth/core.py`.
-        let requested = self.requested_scope(&scope).await?;
+        let requested = self.requested_scope(login.pass, &scope).await?;
         for method in &mut methods {
             method.look_up(self).await?;
         }

@@ -9,10 +9,9 @@ mod token;
 mod totp;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use chrono::NaiveDateTime;
-use keystone_identity::{Facts, Subject};
+use keystone_identity::{RoleRef, Subject};
 use keystone_token::ScopeIds;
 use keystone_types::{Error, Result};
 use serde_json::Value;
@@ -24,7 +23,7 @@ use crate::scope::{RequestedScope, Scope};
 
 use application_credential::PresentedCredential;
 use password::Password;
-use token::HeldToken;
+pub(crate) use token::HeldToken;
 use totp::OneTimePassword;
 
 /// A method with its part of the request.
@@ -53,8 +52,8 @@ pub(crate) struct Verified {
     pub(crate) expires_at: Option<NaiveDateTime>,
     /// The audit id of the root of the token's chain.
     pub(crate) chain: Option<String>,
-    /// Facts about the user on a scope, where they are known already.
-    pub(crate) facts: Option<(ScopeIds, Arc<Facts>)>,
+    /// The roles that the user has on a scope, where they are known already.
+    pub(crate) roles: Option<(ScopeIds, Vec<RoleRef>)>,
 }
 
 impl Method {
@@ -121,7 +120,7 @@ impl Method {
             Self::External => auth.external(login.environment).await,
             Self::Kerberos => auth.kerberos(login.environment).await,
             Self::Password(password) => password.verify(auth, &login.client).await,
-            Self::Token(token) => token.verify(auth, requested, scope).await,
+            Self::Token(token) => token.verify(auth, requested, scope, login.pass).await,
             Self::OneTimePassword(code) => code.verify(auth).await,
             Self::OAuth1 => oauth1::verify(auth, &login.signed).await,
         }
@@ -145,7 +144,7 @@ impl Verified {
             fixed_scope: None,
             expires_at: None,
             chain: None,
-            facts: None,
+            roles: None,
         }
     }
 
@@ -175,7 +174,7 @@ impl Verified {
                 .flatten()
                 .min(),
             chain: other.chain.or(self.chain),
-            facts: other.facts.or(self.facts),
+            roles: other.roles.or(self.roles),
         })
     }
 }

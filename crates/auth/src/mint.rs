@@ -21,7 +21,7 @@ impl Auth {
             expires_at,
             chain,
             fixed_scope: _,
-            facts,
+            roles,
         } = verified;
         if !subject.domain.enabled {
             return Err(disabled("domain", &subject.domain.id).into_error());
@@ -30,16 +30,18 @@ impl Auth {
             .check_bearer(&subject)
             .map_err(TokenError::into_error)?;
         let is_known = |(known, _): &(ScopeIds, _)| *known == scope.ids();
-        let facts = match facts.filter(is_known) {
-            // They do not tell of those who delegated something.
-            Some((_, facts)) if matches!(backing, Backing::User) => facts,
+        let (roles, shown) = match roles.filter(is_known) {
+            // They are not those that somebody else delegated.
+            Some((_, roles)) if matches!(backing, Backing::User) => (roles, None),
             Some(_) | None => {
                 let mut asked = ask_about(&subject.user.id, &scope.ids());
                 backing.ask(&mut asked);
-                self.identity.facts(asked).await?
+                let facts = self.identity.facts(asked).await?;
+                let roles = delegation::roles(&backing, &facts, &subject, &scope)?;
+                let shown = delegation::shown_roles(&backing, &facts, &roles)?;
+                (roles, shown)
             }
         };
-        let roles = delegation::roles(&backing, &facts, &subject, &scope)?;
         if roles.is_empty() && scope != Scope::Unscoped {
             return Err(Error::unauthorized(format!(
                 "user {} has no role on the scope it asks for",
@@ -63,7 +65,6 @@ impl Auth {
             )));
         }
         let id = self.tokens.seal(&token).map_err(Error::internal)?;
-        let shown = delegation::shown_roles(&backing, &facts, &roles)?;
         if let Backing::Trust(trust) = &backing {
             // After everything that can fail, so that no use is lost, and before anybody has the token.
             masked(self.use_trust(trust).await)?;

@@ -77,7 +77,7 @@ impl Auth {
             fixed_scope: None,
             expires_at: None,
             chain: None,
-            facts: None,
+            roles: None,
         };
         Ok(self.mint(verified, scope).await?)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keystone_cache::Pass;
+use keystone_cache::{Pass, Source};
 use keystone_catalog::{Choice, Template};
 use keystone_identity::{Asked, DomainRef, Facts, Holder, ProjectRef, RoleRef, Subject};
 use keystone_token::ScopeIds;
@@ -129,12 +129,16 @@ impl RequestedScope {
 
 impl Auth {
     /// Finds the scope that a request asks for; whatever is missing or disabled looks like a wrong password.
-    pub(crate) async fn requested_scope(&self, scope: &RequestedScope) -> Result<Scope> {
+    pub(crate) async fn requested_scope(
+        &self,
+        pass: Option<Pass>,
+        scope: &RequestedScope,
+    ) -> Result<Scope> {
         Ok(match scope {
             RequestedScope::Default | RequestedScope::Unscoped => Scope::Unscoped,
             RequestedScope::System => Scope::System,
             RequestedScope::Domain(choice) => Scope::Domain(self.requested_domain(choice).await?),
-            RequestedScope::ProjectId(id) => self.requested_project(id).await?,
+            RequestedScope::ProjectId(id) => self.requested_project(pass, id).await?,
             RequestedScope::ProjectName(name, domain) => {
                 let rule = self.identity.settings().project_name_url_safe;
                 if !rule.allows_scope(name) {
@@ -147,14 +151,14 @@ impl Auth {
                 Scope::Project(usable(masked(project.await)?)?)
             }
             RequestedScope::Trust(id) => match masked(self.trust(id).await)?.project_id {
-                Some(project) => self.requested_project(&project).await?,
+                Some(project) => self.requested_project(pass, &project).await?,
                 None => Scope::Unscoped,
             },
         })
     }
 
-    async fn requested_project(&self, id: &str) -> Result<Scope> {
-        let project = masked(self.identity.project_ref(id).await)?;
+    async fn requested_project(&self, pass: Option<Pass>, id: &str) -> Result<Scope> {
+        let project = masked(self.project(pass, id).await)?;
         if project.is_domain {
             return Err(Error::unauthorized(format!(
                 "project {id} acts as a domain"
@@ -220,18 +224,40 @@ impl Auth {
         Ok(Some(catalog))
     }
 
-    /// The same as JSON.
-    pub async fn rendered_catalog(&self, pass: Pass, token: &AuthToken) -> Result<Option<String>> {
+    /// The same as JSON, which the tokens of a project share.
+    pub async fn rendered_catalog(
+        &self,
+        pass: Pass,
+        token: &AuthToken,
+    ) -> Result<Option<Arc<[u8]>>> {
+        let filled_catalogs = &self.remembered.filled_catalogs;
+        let as_of = filled_catalogs.now();
         let Some((known, user_id, project_id)) = self.known_catalog(pass, token).await? else {
             return Ok(None);
         };
         let Some(template) = &known.template else {
             let catalog = self.catalog_of(pass, token).await?;
-            return Ok(catalog.map(|catalog| to_python_json(&catalog)));
+            return Ok(catalog.map(|catalog| to_python_json(&catalog).into_bytes().into()));
         };
-        let mut rendered = String::new();
-        template.fill(user_id, project_id, &mut rendered);
-        Ok(Some(rendered))
+        let user = if template.names_users() { user_id } else { "" };
+        // No id of a project has a slash.
+        let key = format!("{}/{user}", project_id.unwrap_or_default());
+        let from_memory = pass.source == Source::Memory;
+        if let Some(filled) = from_memory.then(|| filled_catalogs.get(&key)).flatten() {
+            return Ok(Some(filled));
+        }
+        let mut filled = String::new();
+        template.fill(user_id, project_id, &mut filled);
+        let filled: Arc<[u8]> = filled.into_bytes().into();
+        let bytes = filled.len();
+        filled_catalogs.put(
+            &key,
+            as_of,
+            Arc::clone(&filled),
+            bytes,
+            catalog_dependencies(),
+        );
+        Ok(Some(filled))
     }
 
     /// What the catalog of a token is made from, and for which user and project.
@@ -251,7 +277,7 @@ impl Auth {
         } else {
             "/"
         };
-        if pass == Pass::Memory {
+        if pass.source == Source::Memory {
             let remembered = &self.remembered.catalogs;
             let known = remembered.get(shared);
             let known = known.or_else(|| remembered.get(project_id.unwrap_or_default()));

@@ -39,7 +39,18 @@ pub struct AuthToken {
     rendered: OnceLock<Rendered>,
 }
 
-/// The body of a token as JSON: what stands before the catalog, and what after it.
+/// The body of a token as JSON, in three parts.
+#[derive(Clone, Debug)]
+pub struct RenderedToken {
+    /// What stands before the catalog.
+    pub head: String,
+    /// The catalog, which others share.
+    pub catalog: Arc<[u8]>,
+    /// What stands after it.
+    pub tail: String,
+}
+
+/// What stands before the catalog of a token, and what after it.
 #[derive(Clone, Debug)]
 struct Rendered {
     head: Box<str>,
@@ -184,11 +195,15 @@ impl AuthToken {
         shown.unwrap_or_else(|| json!(self.roles))
     }
 
-    /// The same body as JSON, around a catalog that is JSON already. It is rendered once.
-    pub fn render(&self, settings: &Settings, catalog: Option<&str>) -> String {
+    /// The same body as JSON, around a catalog that is JSON already and is not copied. It is rendered once.
+    pub fn render(&self, settings: &Settings, catalog: Option<Arc<[u8]>>) -> RenderedToken {
         let Rendered { head, tail } = self.rendered.get_or_init(|| self.rendered(settings));
-        let (name, catalog) = catalog.map_or(("", ""), |catalog| (CATALOG, catalog));
-        [head, name, catalog, tail].concat()
+        let name = catalog.as_ref().map_or("", |_| CATALOG);
+        RenderedToken {
+            head: [head, name].concat(),
+            catalog: catalog.unwrap_or_default(),
+            tail: tail.clone().into(),
+        }
     }
 
     fn rendered(&self, settings: &Settings) -> Rendered {

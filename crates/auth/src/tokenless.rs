@@ -94,7 +94,7 @@ impl Auth {
             );
             return Ok(None);
         }
-        let scope = self.requested_scope(&requested(header)?).await?;
+        let scope = self.requested_scope(None, &requested(header)?).await?;
         let identity_provider = hex::encode(Sha256::digest(issuer));
         let mapping = self
             .federation

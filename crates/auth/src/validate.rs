@@ -5,10 +5,11 @@
 //! Lookups at the same time share a statement that begins after all of them: see [`keystone_identity::Facts`].
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use chrono::{Duration, NaiveDateTime};
-use keystone_cache::Pass;
-use keystone_identity::{Facts, RevocationEvent, revoke};
+use chrono::Duration;
+use keystone_cache::{AsOf, Pass, Source};
+use keystone_identity::{Facts, Holder, RevocationEvent, RoleRef, revoke};
 use keystone_storage::transaction;
 use keystone_token::{Origin, ScopeIds, Token, Tokens};
 use keystone_types::{Error, Result};
@@ -17,14 +18,11 @@ use crate::auth::Auth;
 use crate::basis::Basis;
 use crate::delegation::{self, Record};
 use crate::error::{TokenError, disabled};
-use crate::remembered::KnownToken;
+use crate::methods::HeldToken;
+use crate::remembered::{KnownToken, ROLE_BYTES, TOKEN_BYTES};
 use crate::revocation::{ask_for_events, is_revoked};
-use crate::scope::{Scope, ask_about, current_scope};
+use crate::scope::{Scope, ask_about, current_scope, effective_roles};
 use crate::token::AuthToken;
-
-/// About how many bytes a token takes that has its body and what policy rules see of it.
-const TOKEN_BYTES: usize = 4 << 10;
-const ROLE_BYTES: usize = 256;
 
 impl Auth {
     /// Leave to answer from memory. The answers that are given with it reflect every write that was finished before this
@@ -55,20 +53,6 @@ impl Auth {
         Ok(token)
     }
 
-    /// The token as it is remembered.
-    fn recall(&self, pass: Pass, id: &str) -> Option<Arc<AuthToken>> {
-        if pass == Pass::Database {
-            return None;
-        }
-        let known = self.remembered.tokens.get(id)?;
-        let keys = self.tokens.keys().ok()?;
-        let now = self.clock.precise();
-        // What ends by itself is no change that anything tells of.
-        let lasts = known.token.backing.capped(NaiveDateTime::MAX) > now
-            && known.until.is_none_or(|end| end > now);
-        (known.keys.are(&keys) && known.day == now.date() && lasts).then_some(known.token)
-    }
-
     /// Ends a token that was validated, and those derived from it where `cascade` says so.
     pub async fn revoke(&self, token: &AuthToken, cascade: bool) -> Result<()> {
         let audit_id = token.token.audit_ids.first();
@@ -91,15 +75,71 @@ impl Auth {
         .await
     }
 
-    /// Validates a token that is to be exchanged for one on another scope, with facts about its user there.
+    /// Validates a token that is to be exchanged for one on another scope, with the roles of its user there.
     pub(crate) async fn validate_for(
         &self,
+        pass: Option<Pass>,
         id: &str,
-        scope: &ScopeIds,
-    ) -> Result<(Arc<AuthToken>, Arc<Facts>), TokenError> {
-        let (token, facts) = self.look_up(id, scope).await?;
+        scope: &Scope,
+    ) -> Result<(Arc<AuthToken>, Vec<RoleRef>), TokenError> {
+        let remembered = pass.and_then(|pass| {
+            let token = self.recall(pass, id)?;
+            let roles = self.recall_roles(pass, &token.token.user_id, &scope.ids())?;
+            Some((token, roles))
+        });
+        let (token, roles) = match remembered {
+            Some(found) => found,
+            None => self.look_up_with_roles(id, scope).await?,
+        };
         self.check_life(&token, Duration::zero()).await?;
-        Ok((token, facts))
+        Ok((token, roles))
+    }
+
+    async fn look_up_with_roles(
+        &self,
+        id: &str,
+        scope: &Scope,
+    ) -> Result<(Arc<AuthToken>, Vec<RoleRef>), TokenError> {
+        let as_of = self.remembered.roles.now();
+        let (token, facts) = self.look_up(id, &scope.ids()).await?;
+        let roles = self.roles_in(as_of, &facts, &token, scope);
+        Ok((token, roles))
+    }
+
+    /// The roles of a token's user on a scope, in facts since `as_of`; they are remembered.
+    fn roles_in(
+        &self,
+        as_of: AsOf,
+        facts: &Facts,
+        token: &AuthToken,
+        scope: &Scope,
+    ) -> Vec<RoleRef> {
+        let user_id = &token.token.user_id;
+        let roles = effective_roles(facts, Holder::User(user_id), scope);
+        self.remember_roles(as_of, user_id, scope, facts, &roles);
+        roles
+    }
+
+    /// Remembers, by one statement, what an exchange for a project needs and is not known. What can't be found or
+    /// remembered is looked up again, in the order in which Keystone does.
+    pub(crate) async fn prefetch(&self, pass: Pass, held: &HeldToken, project_id: &str) {
+        let scope = ScopeIds::Project(project_id.to_owned());
+        let is_known = |token: Arc<AuthToken>| {
+            let roles = self.recall_roles(pass, &token.token.user_id, &scope);
+            roles.is_some() && self.recall_project(pass, project_id).is_some()
+        };
+        let token = self.recall(pass, held.id());
+        if pass.source == Source::Database || token.is_some_and(is_known) {
+            return;
+        }
+        let as_of = self.remembered.roles.now();
+        let Ok((token, facts)) = self.look_up(held.id(), &scope).await else {
+            return;
+        };
+        if let Ok(project) = facts.project(project_id) {
+            self.remember_project(as_of, project_id, project);
+            self.roles_in(as_of, &facts, &token, &Scope::Project(project.clone()));
+        }
     }
 
     /// Finds what a token names, and remembers it; the facts also tell of its user on another scope.
@@ -111,7 +151,7 @@ impl Auth {
         let as_of = self.remembered.tokens.now();
         let day = self.clock.now().date();
         // Before it is opened: with keys that replace them meanwhile it might not open.
-        let keys = self.tokens.keys();
+        let keys = self.tokens.keys_since(Instant::now());
         let token = self.open(id)?;
         let record = self.record(&token).await;
         let mut asked = ask_about(&token.user_id, &token.scope);

@@ -67,8 +67,17 @@ impl Default for Settings {
 }
 
 /// Leave to answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// What from.
+    pub source: Source,
+    /// The question had been asked by then: what was looked at afterwards need not be looked at again.
+    pub since: Instant,
+}
+
+/// What answers come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pass {
+pub enum Source {
     /// From memory: every change that was committed before the question is applied.
     Memory,
     /// From the database only: changes can't be followed.
@@ -94,8 +103,8 @@ pub struct Counts {
     pub closed: AtomicU64,
 }
 
-type Answer = Result<Pass, ClientError>;
-type Question = oneshot::Sender<Answer>;
+type Answer = Result<Source, ClientError>;
+type Question = oneshot::Sender<Result<Pass, ClientError>>;
 
 /// The changes of a database as they are committed, by whomever; clones share them.
 ///
@@ -127,11 +136,15 @@ impl Changes {
     }
 
     /// Waits until every change that was committed before this call has been applied.
-    pub async fn pass(&self) -> Answer {
-        match self.0.settings.mode {
-            Mode::Gated => {}
-            Mode::Database => return Ok(Pass::Database),
-            Mode::Ungated => return Ok(Pass::Memory),
+    pub async fn pass(&self) -> Result<Pass, ClientError> {
+        let source = match self.0.settings.mode {
+            Mode::Gated => None,
+            Mode::Database => Some(Source::Database),
+            Mode::Ungated => Some(Source::Memory),
+        };
+        if let Some(source) = source {
+            let since = Instant::now();
+            return Ok(Pass { source, since });
         }
         let (question, answer) = oneshot::channel();
         self.ask(question);
@@ -221,7 +234,9 @@ impl Reader {
         let mut batch = Vec::new();
         // Whoever is there before the read begins shares it.
         while questions.recv_many(&mut batch, usize::MAX).await > 0 {
+            let since = Instant::now();
             let answer = self.answer().await;
+            let answer = answer.map(|source| Pass { source, since });
             for question in batch.drain(..) {
                 // Somebody who left needs no answer.
                 question.send(answer.clone()).ok();
@@ -247,9 +262,9 @@ impl Reader {
                 State::New | State::Blind { .. } => START_TIMEOUT,
             };
             let error = match timeout(limit, self.read()).await {
-                Ok(Ok(Some(pass))) => {
+                Ok(Ok(Some(source))) => {
                     self.good = Some(Instant::now());
-                    return Ok(pass);
+                    return Ok(source);
                 }
                 Ok(Ok(None)) => ClientError::unavailable("the change log is being replaced"),
                 Ok(Err(error)) => error.into(),
@@ -276,7 +291,7 @@ impl Reader {
         self.failed = Some(Instant::now());
         if self.may_be_stale() {
             self.tags.freeze();
-            return Ok(Pass::Memory);
+            return Ok(Source::Memory);
         }
         self.tags.forget_everything();
         Err(error)
@@ -288,7 +303,7 @@ impl Reader {
             .failed
             .is_some_and(|failed| failed.elapsed() < THAW_AFTER);
         let is_new = matches!(self.state, State::New);
-        (is_away && is_new && self.may_be_stale()).then_some(Ok(Pass::Memory))
+        (is_away && is_new && self.may_be_stale()).then_some(Ok(Source::Memory))
     }
 
     /// Whether what held at the last good read may still be answered.
@@ -298,7 +313,7 @@ impl Reader {
     }
 
     /// One read; `None` if this is not the log that was followed.
-    async fn read(&mut self) -> Result<Option<Pass>> {
+    async fn read(&mut self) -> Result<Option<Source>> {
         let check_after = self.settings.check_after;
         match &mut self.state {
             State::Following(following) if following.checked.elapsed() < check_after => {
@@ -312,10 +327,10 @@ impl Reader {
                 self.counts.late.fetch_add(late as u64, Relaxed);
                 let gaps = place.gaps() as u64;
                 self.counts.most_gaps.fetch_max(gaps, Relaxed);
-                return Ok(Some(Pass::Memory));
+                return Ok(Some(Source::Memory));
             }
             State::Blind { checked } if checked.elapsed() < check_after => {
-                return Ok(Some(Pass::Database));
+                return Ok(Some(Source::Database));
             }
             State::New | State::Following(_) | State::Blind { .. } => {}
         }
@@ -331,7 +346,7 @@ impl Reader {
 
     /// Finds the end of the log. What is remembered from before is forgotten afterwards: a lookup that began before may have
     /// missed what the log already had.
-    async fn start(&mut self) -> Result<Option<Pass>> {
+    async fn start(&mut self) -> Result<Option<Source>> {
         let mut on = self.db.causal().await?;
         let on_galera = on.as_ref().is_some_and(Tx::on_galera);
         let close_after = match self.settings.close_after {
@@ -355,10 +370,10 @@ impl Reader {
                 "validations are answered from memory until the change log tells of a change"
             );
         }
-        Ok(Some(Pass::Memory))
+        Ok(Some(Source::Memory))
     }
 
-    fn go_blind(&mut self, why: String) -> Pass {
+    fn go_blind(&mut self, why: String) -> Source {
         self.forget();
         self.state = State::Blind {
             checked: Instant::now(),
@@ -371,7 +386,7 @@ impl Reader {
             );
             self.complaint = Some(why);
         }
-        Pass::Database
+        Source::Database
     }
 
     fn forget(&mut self) {

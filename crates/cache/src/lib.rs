@@ -6,6 +6,6 @@ mod log;
 mod tags;
 
 pub use cache::Cache;
-pub use changes::{Changes, Counts, Mode, Pass, Settings};
+pub use changes::{Changes, Counts, Mode, Pass, Settings, Source};
 pub use keystone_storage::schema::changes::Kind;
 pub use tags::{AsOf, Dependency};

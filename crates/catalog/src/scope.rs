@@ -243,6 +243,12 @@ impl Template {
         self.len
     }
 
+    /// Whether the catalogs of two users of a project differ.
+    pub fn names_users(&self) -> bool {
+        let is_of_user = |piece: &Piece| matches!(piece, Piece::UserId);
+        self.pieces.iter().any(is_of_user)
+    }
+
     /// Writes the catalog of a user and a project.
     pub fn fill(&self, user_id: &str, project_id: Option<&str>, out: &mut String) {
         let (user_id, project_id) = (escaped(user_id), escaped(project_id.unwrap_or_default()));

@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use serde_json::Value;
 
 use crate::error::{Denied, LoadError};
@@ -19,6 +19,8 @@ use crate::settings::Settings;
 pub struct Enforcer {
     settings: Settings,
     state: ArcSwap<State>,
+    /// When somebody began to look at the files last, of those who share their look.
+    looked: ArcSwapOption<Instant>,
     reloading: Mutex<()>,
 }
 
@@ -63,6 +65,7 @@ impl Enforcer {
         Ok(Self {
             settings,
             state: ArcSwap::from_pointee(state),
+            looked: ArcSwapOption::empty(),
             reloading: Mutex::new(()),
         })
     }
@@ -77,6 +80,22 @@ impl Enforcer {
     pub fn rules(&self) -> Arc<Rules> {
         self.refresh();
         Arc::clone(&self.state.load().rules)
+    }
+
+    /// The rules as they were at `since` or later: many who ask since then share a look at the files.
+    pub fn rules_since(&self, since: Instant) -> Arc<Rules> {
+        if self
+            .looked
+            .load()
+            .as_ref()
+            .is_some_and(|looked| **looked >= since)
+        {
+            return Arc::clone(&self.state.load().rules);
+        }
+        let begun = Instant::now();
+        let rules = self.rules();
+        self.looked.store(Some(Arc::new(begun)));
+        rules
     }
 
     /// How long another server may take to answer a rule's question.

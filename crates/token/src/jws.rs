@@ -11,6 +11,7 @@ mod pem;
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Instant;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -70,9 +71,9 @@ impl Jws {
         Ok(text)
     }
 
-    /// The public keys in use: the same `Arc` for as long as they stay the same.
-    pub(crate) fn public_keys(&self) -> Result<Arc<dyn Any + Send + Sync>> {
-        Ok(self.public.keys()?)
+    /// The public keys as they were at `since` or later: the same `Arc` for as long as they stay the same.
+    pub(crate) fn public_keys(&self, since: Instant) -> Result<Arc<dyn Any + Send + Sync>> {
+        Ok(self.public.keys_since(since)?)
     }
 
     /// Opens a token that one of the private keys has signed, expired, revoked or neither.

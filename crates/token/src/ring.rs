@@ -1,6 +1,7 @@
 //! The keys in use, which follow their repository while the server runs.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::error::Result;
 use crate::keys::KeySet;
@@ -36,6 +37,14 @@ impl KeyRing {
         match &self.0 {
             Keys::Fixed(keys) => Ok(Arc::clone(keys)),
             Keys::Directory(watch) => watch.keys(),
+        }
+    }
+
+    /// The keys as they were at `since` or later: many who ask since then share a look at the repository.
+    pub fn keys_since(&self, since: Instant) -> Result<Arc<KeySet>> {
+        match &self.0 {
+            Keys::Fixed(keys) => Ok(Arc::clone(keys)),
+            Keys::Directory(watch) => watch.keys_since(since),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{NaiveDateTime, SubsecRound};
 
@@ -47,11 +48,12 @@ impl Tokens {
         }
     }
 
-    /// The keys that tokens are opened with now. What was opened with the same ones still opens.
-    pub fn keys(&self) -> Result<OpeningKeys> {
+    /// The keys that tokens are opened with, as they were at `since` or later. What was opened with the same ones still
+    /// opens.
+    pub fn keys_since(&self, since: Instant) -> Result<OpeningKeys> {
         Ok(OpeningKeys(match self {
-            Self::Fernet(fernet) => fernet.keys().keys()?,
-            Self::Jws(jws) => jws.public_keys()?,
+            Self::Fernet(fernet) => fernet.keys().keys_since(since)?,
+            Self::Jws(jws) => jws.public_keys(since)?,
         }))
     }
 

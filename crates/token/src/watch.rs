@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
@@ -82,6 +82,8 @@ pub(crate) struct Watch<D: Directory> {
     directory: D,
     quiet: Duration,
     state: ArcSwap<State<D::Keys>>,
+    /// When somebody began to look at the directory last, of those who share their look.
+    looked: ArcSwapOption<Instant>,
     refreshing: Mutex<()>,
 }
 
@@ -127,6 +129,7 @@ impl<D: Directory> Watch<D> {
             directory,
             quiet,
             state: ArcSwap::from_pointee(state),
+            looked: ArcSwapOption::empty(),
             refreshing: Mutex::new(()),
         }
     }
@@ -150,6 +153,22 @@ impl<D: Directory> Watch<D> {
         let next = self.refresh(&self.state.load());
         let keys = next.keys.clone();
         self.state.store(Arc::new(next));
+        keys
+    }
+
+    /// The keys as they were at `since` or later: many who ask since then share a look at the directory.
+    pub(crate) fn keys_since(&self, since: Instant) -> Result<Arc<D::Keys>> {
+        if self
+            .looked
+            .load()
+            .as_ref()
+            .is_some_and(|looked| **looked >= since)
+        {
+            return self.state.load().keys.clone();
+        }
+        let begun = Instant::now();
+        let keys = self.keys();
+        self.looked.store(Some(Arc::new(begun)));
         keys
     }
 

@@ -137,6 +137,7 @@ impl Service {
                     client: Claimant::default(),
                     signed,
                     environment: &Environment::default(),
+                    pass: None,
                 };
                 let body = json!({ "identity": { "methods": ["oauth1"], "oauth1": {} } });
                 self.cloud.run(auth.issue(&body, &login)).is_ok()

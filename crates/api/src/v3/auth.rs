@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use chrono::Duration;
-use keystone_auth::{AuthToken, TokenError};
+use keystone_auth::{AuthToken, RenderedToken, TokenError};
 use keystone_identity::{Actor, Grant, GrantTarget};
 use keystone_python::bool_from_string;
 use keystone_types::{Error, Listing, Result};
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use crate::body::Body;
 use crate::context::{Context, PolicyTarget, no_content};
-use crate::error::{ApiError, json_line, json_response};
+use crate::error::{ApiError, json_line, json_parts};
 use crate::middleware::header_text;
 use crate::routes::{Routes, get};
 use crate::schema;
@@ -39,14 +40,14 @@ async fn issue(cx: Context, body: Body) -> Result<Response, ApiError> {
     let pass = if cx.has("nocatalog") {
         None
     } else {
-        Some(service.pass().await?)
+        Some(cx.pass().await?)
     };
-    let token = service.issue(&auth, &cx.login()).await?;
+    let token = service.issue(&auth, &cx.login(pass)).await?;
     let catalog = match pass {
         Some(pass) => service.rendered_catalog(pass, &token).await?,
         None => None,
     };
-    let body = token.render(service.settings(), catalog.as_deref());
+    let body = token.render(service.settings(), catalog);
     token_response(StatusCode::CREATED, &token.id, body)
 }
 
@@ -71,7 +72,7 @@ async fn validate(cx: Context) -> Result<Response, ApiError> {
     } else {
         service.rendered_catalog(cx.pass().await?, &token).await?
     };
-    let body = token.render(service.settings(), catalog.as_deref());
+    let body = token.render(service.settings(), catalog);
     token_response(StatusCode::OK, subject_id(&cx), body)
 }
 
@@ -187,7 +188,7 @@ fn token_target(token: Option<&AuthToken>) -> Result<PolicyTarget> {
 pub(super) fn token_response(
     status: StatusCode,
     id: &str,
-    body: String,
+    body: RenderedToken,
 ) -> Result<Response, ApiError> {
     let mut response = unnamed_token_response(status, body);
     let id = HeaderValue::from_str(id).map_err(Error::internal)?;
@@ -196,8 +197,14 @@ pub(super) fn token_response(
 }
 
 /// The answer about a token whose id the client does not get.
-pub(super) fn unnamed_token_response(status: StatusCode, body: String) -> Response {
-    let mut response = json_response(status, body);
+pub(super) fn unnamed_token_response(status: StatusCode, body: RenderedToken) -> Response {
+    let RenderedToken {
+        head,
+        catalog,
+        tail,
+    } = body;
+    let parts = [head.into(), Bytes::from_owner(catalog), tail.into()];
+    let mut response = json_parts(status, parts);
     // The next validation must see a revocation: no cache in between may keep this answer.
     let no_store = HeaderValue::from_static("no-store");
     response

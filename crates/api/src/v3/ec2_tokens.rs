@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use keystone_auth::{AuthToken, SigningProtocol};
+use keystone_auth::{AuthToken, RenderedToken, SigningProtocol};
 use keystone_types::Result;
 
 use super::auth::{token_response, unnamed_token_response};
@@ -41,10 +41,10 @@ async fn issue(
     rule: &'static str,
     protocol: SigningProtocol,
     body: Body,
-) -> Result<(AuthToken, String)> {
+) -> Result<(AuthToken, RenderedToken)> {
     let service = &cx.allow(rule).await?.auth;
     let token = service.issue_for_signature(protocol, &body.whole()).await?;
     let catalog = service.rendered_catalog(cx.pass().await?, &token).await?;
-    let body = token.render(service.settings(), catalog.as_deref());
+    let body = token.render(service.settings(), catalog);
     Ok((token, body))
 }

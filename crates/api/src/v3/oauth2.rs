@@ -126,7 +126,7 @@ async fn issue(cx: &Context, client: Client) -> Result<Result<AuthToken, Refusal
                 "methods": ["application_credential"],
                 "application_credential": { "id": id, "secret": secret.reveal() },
             } });
-            service.issue(&auth, &cx.login()).await
+            service.issue(&auth, &cx.login(None)).await
         }
         Client::Certificate { id } if allowed("tls_client_auth") => {
             match service.issue_for_certificate(&id, cx.environment()).await {

@@ -1,5 +1,6 @@
 //! `token`: a token that the user holds, exchanged for one of another scope.
 
+use keystone_cache::Pass;
 use keystone_types::{Error, Result, Secret};
 use serde_json::Value;
 
@@ -24,14 +25,20 @@ impl HeldToken {
         Ok(Self { id: id.into() })
     }
 
+    /// The token as its holder has it.
+    pub(crate) fn id(&self) -> &str {
+        self.id.reveal()
+    }
+
     pub(super) async fn verify(
         self,
         auth: &Auth,
         requested: &RequestedScope,
         scope: &Scope,
+        pass: Option<Pass>,
     ) -> Result<Verified> {
-        let held = auth.validate_for(self.id.reveal(), &scope.ids()).await;
-        let (held, facts) = held.map_err(TokenError::into_error)?;
+        let held = auth.validate_for(pass, self.id(), scope).await;
+        let (held, roles) = held.map_err(TokenError::into_error)?;
         held.check_reader(None)?;
         let exchange = delegation::exchange(&held.token, requested, &auth.settings)?;
         let mut verified = Verified::by(NAME, held.subject.clone());
@@ -39,7 +46,7 @@ impl HeldToken {
         verified.backing = exchange.backing;
         verified.expires_at = Some(held.token.expires_at);
         verified.chain = exchange.chain;
-        verified.facts = Some((scope.ids(), facts));
+        verified.roles = Some((scope.ids(), roles));
         Ok(verified)
     }
 }

@@ -1,0 +1,129 @@
+//! What a validation does when everything is known: the gate, the token, and its body with a catalog of 270 endpoints.
+
+use chrono::Duration;
+use divan::{Bencher, black_box};
+use keystone::auth::oauth1::SignedRequest;
+use keystone::auth::{Auth, Environment, Login};
+use keystone::catalog::{Endpoint, Region, Service};
+use keystone::identity::password::Claimant;
+use keystone::{Bootstrap, Keystone};
+use serde_json::json;
+use tokio::runtime::{Builder, Runtime};
+
+const SERVICES: usize = 30;
+const REGIONS: [&str; 3] = ["north", "south", "west"];
+const INTERFACES: [&str; 3] = ["admin", "internal", "public"];
+
+fn main() {
+    divan::main();
+}
+
+/// A cloud in memory, and the token of its administrator.
+struct Cloud {
+    runtime: Runtime,
+    auth: Auth,
+    token: String,
+}
+
+fn cloud() -> Cloud {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("threads can be started");
+    let (auth, token) = runtime.block_on(async {
+        let keystone = Keystone::builder()
+            .build()
+            .await
+            .expect("a database in memory");
+        let made = keystone.bootstrap(&Bootstrap::new("secret")).await;
+        let project_id = made.expect("an empty cloud can be bootstrapped").project_id;
+        fill(&keystone).await.expect("endpoints can be created");
+        let admin = json!({ "name": "admin", "domain": { "id": "default" }, "password": "secret" });
+        let login = json!({
+            "identity": { "methods": ["password"], "password": { "user": admin } },
+            "scope": { "project": { "id": project_id } },
+        });
+        let beside = Login {
+            receipt: None,
+            client: Claimant::default(),
+            signed: SignedRequest {
+                authorization: None,
+                url: String::new(),
+                query: Vec::new(),
+                is_form: false,
+            },
+            environment: &Environment::default(),
+            pass: None,
+        };
+        let auth = keystone.auth();
+        let token = auth.issue(&login, &beside).await;
+        (auth, token.expect("the administrator can log in").id)
+    });
+    Cloud {
+        runtime,
+        auth,
+        token,
+    }
+}
+
+async fn fill(keystone: &Keystone) -> keystone::types::Result<()> {
+    let catalog = keystone.catalog();
+    for region in REGIONS {
+        catalog.create_region(Region::new(region)).await?;
+    }
+    for n in 0..SERVICES {
+        let service = Service::new(format!("kind-{n}"), format!("service-{n}"));
+        let service = catalog.ensure_service(service).await?;
+        for region in REGIONS {
+            for interface in INTERFACES {
+                // A fifth of the services have the project in their addresses.
+                let end = if n % 5 == 0 { "/$(project_id)s" } else { "" };
+                let url = format!("https://service-{n}.{region}.example.org/v1{end}");
+                let endpoint = Endpoint::new(&service.id, interface, Some(region.into()), url);
+                catalog.ensure_endpoint(endpoint).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A read of the change log, which all questions at the same time share.
+#[divan::bench]
+fn gate(bencher: Bencher<'_, '_>) {
+    let Cloud { runtime, auth, .. } = cloud();
+    bencher.bench_local(|| runtime.block_on(auth.pass()));
+}
+
+#[divan::bench]
+fn known_token(bencher: Bencher<'_, '_>) {
+    let cloud = cloud();
+    let Cloud {
+        runtime,
+        auth,
+        token,
+    } = &cloud;
+    let pass = runtime
+        .block_on(auth.pass())
+        .expect("there is a change log");
+    let validate = || auth.validate_with(pass, black_box(token), Duration::zero());
+    runtime.block_on(validate()).expect("the token is valid");
+    bencher.bench_local(|| runtime.block_on(validate()));
+}
+
+#[divan::bench]
+fn body(bencher: Bencher<'_, '_>) {
+    let cloud = cloud();
+    let Cloud {
+        runtime,
+        auth,
+        token,
+    } = &cloud;
+    let pass = runtime
+        .block_on(auth.pass())
+        .expect("there is a change log");
+    let token = runtime.block_on(auth.validate_with(pass, token, Duration::zero()));
+    let token = token.expect("the token is valid");
+    bencher.bench_local(|| {
+        let catalog = runtime.block_on(auth.rendered_catalog(pass, black_box(&token)));
+        let catalog = catalog.expect("the catalog can be read");
+        token.render(auth.settings(), catalog)
+    });
+}
