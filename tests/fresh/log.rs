@@ -128,6 +128,20 @@ async fn without_a_trigger_there_is_no_memory_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn what_happened_without_a_trigger_is_forgotten_when_it_is_put_back() {
+    let followed = Followed::new().await;
+    followed.passes().await;
+    followed.remember("a", Kind::User, "a");
+    // Before anybody looks.
+    followed
+        .run("DROP TRIGGER keystone_change_user_update")
+        .await;
+    changes::install(&followed.db).await.unwrap();
+    followed.passes().await;
+    assert_eq!(followed.cache.get("a"), None);
+}
+
+#[tokio::test]
 async fn a_log_that_cannot_be_read_or_followed_is_done_without() {
     for damage in [
         &[
@@ -217,6 +231,72 @@ async fn a_change_that_is_committed_late_is_applied_when_it_appears() {
         ),
         (1, 1)
     );
+}
+
+#[tokio::test]
+async fn what_begins_in_an_emptied_log_is_applied_when_it_appears() {
+    for is_found_empty in [true, false] {
+        let followed = Followed::new().await;
+        if !followed.is_on_server() {
+            return;
+        }
+        followed.passes().await;
+        followed.run("TRUNCATE keystone_change").await;
+        let db = followed.db.clone();
+        let done: Result<(), Error> = transaction!(db, |tx| {
+            sql(CHANGE_OF_A).execute(&mut *tx).await?;
+            if !is_found_empty {
+                followed
+                    .run("INSERT INTO keystone_change (kind, ref) VALUES (2, 'b')")
+                    .await;
+            }
+            followed.passes().await;
+            followed.remember("a", Kind::User, "a");
+            Ok(())
+        })
+        .await;
+        done.unwrap();
+        followed.passes().await;
+        assert_eq!(followed.cache.get("a"), None, "{is_found_empty}");
+        assert_eq!(followed.count(|it| &it.starts), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_is_open_while_old_rows_are_deleted_is_applied_by_a_reader_that_starts_then() {
+    let followed = Followed::with(Following {
+        keep: Duration::ZERO,
+        ..Following::default()
+    })
+    .await;
+    if !followed.is_on_server() {
+        return;
+    }
+    followed.passes().await;
+    let db = followed.db.clone();
+    let late = Changes::of(&db, Following::default());
+    let cache = Cache::new(&late, 1 << 20, 1 << 10);
+    let done: Result<(), Error> = transaction!(db, |tx| {
+        sql(CHANGE_OF_A).execute(&mut *tx).await?;
+        followed
+            .run("INSERT INTO keystone_change (kind, ref) VALUES (2, 'b')")
+            .await;
+        loop {
+            followed.passes().await;
+            let rows = sql("SELECT CAST(id AS CHAR) FROM keystone_change");
+            if rows.fetch_texts(&db).await?.len() <= 2 {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        late.pass().await?;
+        cache.put("a", cache.now(), 1, 0, [(Kind::User, "a".to_owned())]);
+        Ok(())
+    })
+    .await;
+    done.unwrap();
+    late.pass().await.unwrap();
+    assert_eq!(cache.get("a"), None);
 }
 
 #[tokio::test]
@@ -379,4 +459,20 @@ async fn a_database_that_is_away_is_a_503_or_what_held_a_moment_ago() {
             assert_eq!(error.status(), 503);
         }
     }
+}
+
+#[tokio::test]
+async fn what_was_looked_up_without_a_log_is_never_answered_later() {
+    let followed = Followed::with(Following {
+        stale_for: Duration::from_mins(1),
+        check_after: Duration::ZERO,
+        ..Following::default()
+    })
+    .await;
+    followed.passes().await;
+    changes::remove(&followed.db).await.unwrap();
+    assert_eq!(followed.passes().await, Source::Database);
+    followed.remember("a", Kind::User, "a");
+    followed.db.close().await;
+    assert_eq!(followed.changes.pass().await.unwrap_err().status(), 503);
 }

@@ -190,7 +190,7 @@ struct Reader {
     tags: Arc<Tags>,
     counts: Arc<Counts>,
     state: State,
-    /// When a read succeeded last, and when one failed last.
+    /// When the last read that succeeded began, and when one failed last.
     good: Option<Instant>,
     failed: Option<Instant>,
     /// What was logged last of why there is no memory.
@@ -259,11 +259,15 @@ impl Reader {
             self.counts.reads.fetch_add(1, Relaxed);
             let limit = match self.state {
                 State::Following(_) => READ_TIMEOUT,
+                // There is an answer without it.
+                State::New | State::Blind { .. } if self.may_be_stale() => READ_TIMEOUT,
                 State::New | State::Blind { .. } => START_TIMEOUT,
             };
+            let begun = Instant::now();
             let error = match timeout(limit, self.read()).await {
                 Ok(Ok(Some(source))) => {
-                    self.good = Some(Instant::now());
+                    // Without a log nothing is known that could be answered later.
+                    self.good = (source == Source::Memory).then_some(begun);
                     return Ok(source);
                 }
                 Ok(Ok(None)) => ClientError::unavailable("the change log is being replaced"),
@@ -375,6 +379,7 @@ impl Reader {
 
     fn go_blind(&mut self, why: String) -> Source {
         self.forget();
+        self.good = None;
         self.state = State::Blind {
             checked: Instant::now(),
         };

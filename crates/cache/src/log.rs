@@ -28,6 +28,9 @@ const SLOTS: usize = 16;
 /// How long to wait before a gap that stayed open is closed again.
 const CLOSE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// How many ids before the first row of a log that was emptied may belong to open transactions.
+const UNSETTLED: i64 = 1000;
+
 /// In how many steps the age of rows is told.
 const MARKS: u32 = 10;
 
@@ -77,7 +80,8 @@ impl Place {
     pub(crate) async fn find(mut exec: Exec<'_>, close_after: Duration) -> Result<Option<Self>> {
         let tracks_gaps = exec.dialect() == Dialect::MySql;
         let mut ids = ids(exec.reborrow()).await?;
-        if ids.is_empty() {
+        let was_empty = ids.is_empty();
+        if was_empty {
             // There has to be a row to hold on to.
             let first = sql("INSERT INTO keystone_change (kind) VALUES (0)");
             first.execute(exec.reborrow()).await?;
@@ -96,6 +100,12 @@ impl Place {
             close_after,
             marks: VecDeque::new(),
         };
+        // Below the first row of a log that was pruned nothing can appear any more. In one that was emptied an open transaction
+        // may have the ids before it.
+        let first = ids.first().copied().unwrap_or_default();
+        if was_empty || first <= UNSETTLED {
+            place.add_gaps((first - UNSETTLED).max(0), first);
+        }
         for pair in ids.windows(2) {
             place.add_gaps(pair[0], pair[1]);
         }
@@ -182,7 +192,7 @@ impl Place {
 
     /// The id below which rows are old enough to be deleted, at most once in a while.
     ///
-    /// Nothing can appear late below the first gap, so that what a reader finds at its start is all there will be.
+    /// The row before the first gap stays, by which a reader finds that gap at its start: nothing can appear late below it.
     pub(crate) fn prunable(&mut self, keep: Duration) -> Option<i64> {
         let now = Instant::now();
         let step = keep / MARKS;
@@ -199,7 +209,7 @@ impl Place {
             self.marks.pop_front();
         }
         let first_gap = self.gaps.keys().next().copied();
-        below.map(|below| first_gap.map_or(below, |gap| gap.min(below)))
+        below.map(|below| first_gap.map_or(below, |gap| below.min(gap - 1)))
     }
 }
 
