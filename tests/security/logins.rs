@@ -300,8 +300,14 @@ async fn sec_66_a_password_and_a_one_time_password_are_one_users() {
         let fields = json!({ "type": "totp", "user_id": user, "blob": seed });
         world.make("/v3/credentials", "credential", &fields).await;
     }
-    for (user, seed) in seeds {
-        let code = passcode(seed, world.cloud.now());
+    let code = |seed: &str| passcode(seed, world.cloud.now());
+    let [(_, alices), (_, bobs)] = seeds;
+    for (user, code, is_alice) in [
+        (&world.alice, code(alices), true),
+        (&world.bob, code(bobs), false),
+        (&world.alice, code(bobs), false),
+        (&world.bob, code(alices), false),
+    ] {
         for order in [["password", "totp"], ["totp", "password"]] {
             let identity = json!({
                 "methods": order,
@@ -310,7 +316,7 @@ async fn sec_66_a_password_and_a_one_time_password_are_one_users() {
             });
             let auth = json!({ "auth": { "identity": identity } });
             let answer = world.cloud.nobody().post("/v3/auth/tokens", &auth).await;
-            if *user == world.alice {
+            if is_alice {
                 assert_eq!(answer.created()["token"]["user"]["id"], json!(world.alice));
             } else {
                 assert_eq!(answer.refused(401), REFUSED, "{order:?}");

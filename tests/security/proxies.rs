@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
+use chrono::Duration;
 use keystone::Settings;
 use keystone::api::{Network, TrustedProxy};
 use keystone::auth::ExternalDomain;
@@ -153,6 +154,8 @@ async fn the_token_of_a_disabled_user_of_the_proxy_is_not_valid() {
             &json!({ "enabled": false }),
         )
         .await;
+    // Later than the event that ends the tokens before.
+    world.cloud.advance(Duration::seconds(1));
     let proxy = world.cloud.nobody().from([10, 0, 0, 1].into());
     let answer = log_in(&proxy, &["external"], &vouching("alice")).await;
     world.gone(&subject(&answer)).await;
