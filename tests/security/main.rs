@@ -14,6 +14,7 @@ mod logs;
 mod matrix;
 mod oauth1;
 mod proxies;
+mod receipts;
 mod snapshot;
 mod suites;
 mod tokens;
