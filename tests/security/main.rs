@@ -1,6 +1,7 @@
 //! Published weaknesses of Keystone as tests, each named after its row of README.md.
 
 mod application_credentials;
+mod certificates;
 mod credentials;
 mod ec2;
 mod endings;
