@@ -3,7 +3,7 @@
 use chrono::Duration;
 use keystone::Settings;
 use keystone::token::Algorithm;
-use keystone_testkit::sign_tokens;
+use keystone_testkit::{Signer, sign_tokens};
 use serde_json::{Value, json};
 
 use crate::world::{World, on_domain, on_project, subject};
@@ -127,6 +127,12 @@ async fn refuse_spellings(world: World) {
     let token = bob.token();
     world.lives(token).await;
     let variants = spellings(token);
+    if token.contains('.') {
+        // A signed token has one spelling.
+        for variant in &variants {
+            world.admin.validate(variant).await.refused(404);
+        }
+    }
     world
         .admin
         .about("DELETE", "/v3/auth/tokens", token)
@@ -138,6 +144,69 @@ async fn refuse_spellings(world: World) {
         assert_eq!(asked.status, 404, "{variant}: {}", asked.body);
         let used = bob.with_token(&variant).get("/v3/auth/projects").await;
         assert_eq!(used.status, 401, "{variant}: {}", used.body);
+    }
+}
+
+/// Keystone once lost the method of an EC2 token on its way through a token's text.
+#[tokio::test]
+async fn sec_57_59_a_signed_token_keeps_what_it_was_delegated() {
+    let mut settings = Settings::default();
+    let _keys = sign_tokens(&mut settings);
+    let world = World::with(settings).await;
+    let cloud = &world.cloud;
+    cloud.grant(&world.alice, &world.p1, "admin").await;
+    let alice = world.on("alice", &world.p1).await;
+    let nobody = cloud.nobody();
+    let path = format!("/v3/users/{}", world.alice);
+
+    let new = json!({ "application_credential": { "name": "a", "secret": "s" } });
+    let programs = format!("{path}/application_credentials");
+    let made = alice.post(&programs, &new).await.created();
+    let id = made["application_credential"]["id"].clone();
+    let identity = json!({ "methods": ["application_credential"],
+                           "application_credential": { "id": id, "secret": "s" } });
+    let login = json!({ "auth": { "identity": identity } });
+    let program = subject(&nobody.post("/v3/auth/tokens", &login).await);
+
+    let trust = json!({ "trustor_user_id": world.alice, "trustee_user_id": world.bob, "impersonation": true,
+                        "project_id": world.p1, "roles": [{ "name": "member" }] });
+    let new = json!({ "trust": trust });
+    let made = alice.post("/v3/OS-TRUST/trusts", &new).await.created();
+    let id = made["trust"]["id"].clone();
+    let scope = json!({ "OS-TRUST:trust": { "id": id } });
+    let trustee = subject(&world.try_login("bob", "bob", &scope).await);
+
+    let consumer = cloud.consumer().await;
+    let member = cloud.role("member").await;
+    let access = consumer.granted(&alice, &world.p1, &[&member]).await;
+    let consumer = subject(&consumer.log_in(&access).await);
+
+    let keys = format!("{path}/credentials/OS-EC2");
+    let keys = alice.post(&keys, &json!({ "tenant_id": world.p1 })).await;
+    let keys = Signer::of(&keys.created()["credential"]);
+    let signed = keys.version_2("2026-01-01T12:00:00Z");
+    let answer = world.admin.exchange("ec2tokens", &signed).await;
+    let by_signature = answer
+        .header("x-subject-token")
+        .expect("a token")
+        .to_owned();
+
+    for (token, part, methods) in [
+        (
+            &program,
+            Some("application_credential"),
+            "application_credential",
+        ),
+        (&trustee, Some("OS-TRUST:trust"), "password"),
+        (&consumer, Some("OS-OAUTH1"), "oauth1"),
+        (&by_signature, None, "ec2credential"),
+    ] {
+        let body = world.admin.validate(token).await.ok()["token"].clone();
+        assert_eq!(body["methods"], json!([methods]));
+        assert!(part.is_none_or(|part| body[part].is_object()), "{body}");
+        for scope in [Value::Null, json!("unscoped"), on_project(&world.p2)] {
+            world.rescope(token, &scope).await.refused(403);
+        }
     }
 }
 
@@ -173,6 +242,7 @@ fn spellings(token: &str) -> Vec<String> {
         let padding = "=".repeat(token.len() - bare.len());
         format!("{}{last}{padding}", &bare[..bare.len() - 1])
     }));
+    spellings.retain(|spelling| spelling != token);
     spellings
 }
 
