@@ -98,39 +98,62 @@ async fn refused_uses_take_nothing() {
     let counts = statuses(&at_once(requests).await);
     assert_eq!(counts.get(&201), Some(&20), "{counts:?}");
     assert_eq!(counts.get(&403), Some(&20), "{counts:?}");
-    let left = people.alice.get(&format!("{TRUSTS}/{trust}")).await.ok();
+    let path = format!("{TRUSTS}/{trust}");
+    let left = people.alice.get(&path).await.ok();
+    assert_eq!(left["trust"]["remaining_uses"], 1);
+    // Nor do those by which the trustee would get what the trustor has not.
+    let admin = people.nodes[0].admin().await;
+    let member = people.nodes[0].role("member").await;
+    let id = |name: &str| people.trust[name].as_str().unwrap();
+    let grant = format!(
+        "/v3/projects/{}/users/{}/roles/{member}",
+        id("project_id"),
+        id("trustor_user_id")
+    );
+    admin.delete(&grant).await.no_content();
+    let uses = (0..4).map(|n| use_trust(people.bobs[n % 2].clone(), trust.clone()));
+    let counts = statuses(&at_once(uses).await);
+    assert_eq!(counts.get(&403), Some(&4), "{counts:?}");
+    admin.put(&grant).await.no_content();
+    let left = people.bobs[0].get(&path).await.ok();
     assert_eq!(left["trust"]["remaining_uses"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_trust_that_passes_on_another_outlives_it() {
     let people = Box::pin(People::new()).await;
+    let trustor = &people.trust["trustor_user_id"];
+    let mut body = json!({ "trust": people.trust });
+    body["trust"]["trustee_user_id"] = trustor.clone();
+    let list = format!("{TRUSTS}?trustor_user_id={}", trustor.as_str().unwrap());
     for round in 0..8 {
         let open = people.create(&people.alice, json!({ "allow_redelegation": true }));
         let open = id_of(&open.await.created(), "trust");
         let used = use_trust(people.bobs[0].clone(), open.clone()).await;
         let token = used.header("x-subject-token").unwrap().to_owned();
-        let mut trust = people.trust.clone();
-        trust["trustee_user_id"] = people.trust["trustor_user_id"].clone();
-        let body = json!({ "trust": trust });
-        let there = people.nodes[round % 2].nobody().with_token(&token);
-        let (new, alice) = (there.clone(), people.alice.clone());
-        let path = format!("{TRUSTS}/{open}");
-        let requests: Vec<std::pin::Pin<Box<dyn Future<Output = Answer> + Send>>> = vec![
-            Box::pin(async move { new.post(TRUSTS, &body).await }),
-            Box::pin(async move { alice.delete(&path).await }),
-        ];
-        let answers = at_once(requests).await;
-        assert_eq!(answers[1].status, 204, "{}", answers[1].body);
-        if answers[0].status == 201 {
-            let path = format!("{TRUSTS}/{}", id_of(&answers[0].body, "trust"));
-            people.alice.get(&path).await.refused(404);
-            let list = format!(
-                "{TRUSTS}?trustor_user_id={}",
-                people.trust["trustor_user_id"].as_str().unwrap()
-            );
-            let left = people.alice.get(&list).await.ok();
-            assert_eq!(left["trusts"], json!([]), "it was deleted too");
+        let pass_on = |n: usize| {
+            let session = people.nodes[n % 2].nobody().with_token(&token);
+            let body = body.clone();
+            async move { session.post(TRUSTS, &body).await }
+        };
+        // One is there before, others come while the trust ends: in each round more of them have a start.
+        pass_on(round).await.created();
+        let (alice, path) = (people.alice.clone(), format!("{TRUSTS}/{open}"));
+        let mut requests: Vec<_> = (0..round).map(pass_on).map(tokio::spawn).collect();
+        let end = tokio::spawn(async move { alice.delete(&path).await });
+        requests.extend((round..8).map(pass_on).map(tokio::spawn));
+        let mut answers = Vec::new();
+        for request in requests {
+            answers.push(request.await.unwrap());
         }
+        end.await.unwrap().no_content();
+        for answer in answers {
+            if answer.status == 201 {
+                let path = format!("{TRUSTS}/{}", id_of(&answer.body, "trust"));
+                people.alice.get(&path).await.refused(404);
+            }
+        }
+        let left = people.alice.get(&list).await.ok();
+        assert_eq!(left["trusts"], json!([]), "they were deleted too");
     }
 }
