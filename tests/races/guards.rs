@@ -38,20 +38,22 @@ async fn a_user_has_no_more_application_credentials_than_allowed() {
         "/v3/users/{}/application_credentials",
         own["token"]["user"]["id"].as_str().unwrap()
     );
-    // All of them have one access rule, which is there once.
-    let rule = json!({ "service": "x", "path": "/x", "method": "GET" });
-    let requests = (0..20).map(|n| {
-        let (session, path) = (nodes.turn(n), path.clone());
-        let new = json!({ "name": n.to_string(), "secret": "s", "access_rules": [rule] });
-        let new = json!({ "application_credential": new });
-        async move { session.post(&path, &new).await }
-    });
-    let counts = statuses(&at_once(requests).await);
-    assert_eq!(counts.get(&201), Some(&5), "{counts:?}");
-    assert_eq!(counts.get(&403), Some(&15), "{counts:?}");
-    let rules = path.replace("application_credentials", "access_rules");
-    let rules = nodes.other.get(&rules).await.ok();
-    assert_eq!(rules["access_rules"].as_array().unwrap().len(), 1);
+    // Few of the requests reach the database at the same time: each hashes a secret before.
+    for _ in 0..ROUNDS {
+        let requests = (0..20).map(|n| {
+            let (session, path) = (nodes.turn(n), path.clone());
+            let new = json!({ "application_credential": { "name": n.to_string(), "secret": "s" } });
+            async move { session.post(&path, &new).await }
+        });
+        let counts = statuses(&at_once(requests).await);
+        assert_eq!(counts.get(&201), Some(&5), "{counts:?}");
+        assert_eq!(counts.get(&403), Some(&15), "{counts:?}");
+        let held = nodes.one.get(&path).await.ok();
+        for one in held["application_credentials"].as_array().unwrap() {
+            let path = format!("{path}/{}", one["id"].as_str().unwrap());
+            nodes.one.delete(&path).await.no_content();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
