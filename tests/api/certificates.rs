@@ -135,6 +135,57 @@ async fn a_certificate_of_a_trusted_issuer_stands_for_a_token() {
 }
 
 #[tokio::test]
+async fn a_user_of_a_disabled_domain_is_not_let_in_by_a_certificate() {
+    let place = Place::new().await;
+    let admin = place.cloud.admin().await;
+    let domain = json!({ "domain": { "name": "acme" } });
+    let domain = admin.post("/v3/domains", &domain).await.created();
+    let domain = domain["domain"]["id"].as_str().unwrap();
+    let alice = json!({ "user": { "name": "alice", "domain_id": domain } });
+    admin.post("/v3/users", &alice).await.created();
+    let mut rules = local_user();
+    place.mapped(&rules).await;
+    let on_p1 = [("x-project-id", place.project.as_str())];
+    for named in [json!({ "id": domain }), json!({ "name": "acme" })] {
+        rules[0]["local"][0]["user"]["domain"] = named;
+        let delete = sql("DELETE FROM mapping").execute(place.cloud.keystone.db());
+        delete.await.expect("a mapping can be deleted");
+        place.mapping("certificates", &rules).await;
+        let path = format!("/v3/domains/{domain}");
+        for (enabled, status) in [(true, 200), (false, 401), (true, 200)] {
+            let change = json!({ "domain": { "enabled": enabled } });
+            admin.patch(&path, &change).await.ok();
+            let answer = place.get("/v3/auth/projects", ISSUER, &on_p1).await;
+            assert_eq!(answer.status, status, "{}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_header_beside_a_certificate_is_an_attribute_of_its_caller() {
+    let place = Place::new().await;
+    place.mapped(&local_user()).await;
+    let scope = ("x-project-id", place.project.as_str());
+    let bob = place.cloud.user("bob").await;
+    for (name, value) in [
+        ("openstack-system-scope", "all"),
+        ("x-roles", "admin"),
+        ("x-user-domain-id", "default"),
+        ("x-project-domain-id", "default"),
+        ("x-is-admin-project", "true"),
+        ("x-service-roles", "service"),
+    ] {
+        let sent = [scope, (name, value)];
+        for path in ["/v3/users", "/v3/domains", "/v3/auth/tokens"] {
+            place.get(path, ISSUER, &sent).await.refused(403);
+        }
+    }
+    let sent = [scope, ("x-user-id", bob.as_str())];
+    let of_bob = format!("/v3/users/{bob}/projects");
+    place.get(&of_bob, ISSUER, &sent).await.refused(403);
+}
+
+#[tokio::test]
 async fn a_certificate_without_a_mapping_or_a_rule_for_it_is_refused() {
     let place = Place::new().await;
     let on_p1 = [("x-project-id", place.project.as_str())];
@@ -184,9 +235,17 @@ async fn the_groups_of_a_mapping_give_a_caller_without_a_user_roles() {
         .get("/v3/users", ISSUER, &on_default)
         .await
         .refused(403);
-    // It is nobody of the database.
+    // It is nobody of the database, and reaches what its groups do.
     let projects = place.get("/v3/auth/projects", ISSUER, &on_p1).await.ok();
-    assert_eq!(projects["projects"], json!([]));
+    assert_eq!(projects["projects"][0]["id"], place.project.as_str());
+    let below = json!({ "project": { "name": "below", "domain_id": "default", "parent_id": place.project } });
+    let below = admin.post("/v3/projects", &below).await.created();
+    let below = below["project"]["id"].as_str().unwrap();
+    let path = format!("/v3/projects/{below}?parents_as_list");
+    let parents = place.get(&path, ISSUER, &on_p1).await.ok();
+    let parents = parents["project"]["parents"].as_array().unwrap();
+    let ids = parents.iter().map(|parent| &parent["project"]["id"]);
+    assert_eq!(ids.collect::<Vec<_>>(), [place.project.as_str()]);
     let asked = place.get("/v3/regions", ISSUER, &on_p1);
     let (_, statements) = place.cloud.statements(asked).await;
     assert_eq!(statements.len(), 7, "{statements:#?}");

@@ -162,7 +162,11 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     strict_names
     strict_passwords
     tokenless_administrators
+    tokenless_by_another_protocol
     tokenless_callers
+    tokenless_groups
+    tokenless_trusts
+    tokenless_users
     tokens_asked_for
     tokens_ended
     tokens_expired

@@ -244,7 +244,8 @@ class Stage:
         """A mapping, in place of one of its id, and the identity provider whose protocol it is, where one is named."""
         rows = [("mapping", {"id": mapping["id"], "rules": json.dumps(json.dumps(mapping["rules"])), "schema_version": mapping["version"]})]
         if "provider" in mapping:
-            rows.append(("identity_provider", {"id": mapping["provider"], "enabled": "1", "domain_id": "default"}))
+            enabled = "0" if mapping.get("disabled") else "1"
+            rows.append(("identity_provider", {"id": mapping["provider"], "enabled": enabled, "domain_id": "default"}))
             protocol = {"idp_id": mapping["provider"], "id": mapping["protocol"], "mapping_id": mapping["id"]}
             rows.append(("federation_protocol", protocol))
         for table, row in rows:

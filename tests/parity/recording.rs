@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use keystone::Settings;
 use keystone_config::{Config, Sources};
+use keystone_testkit::StoredMapping;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -67,16 +68,6 @@ pub(crate) struct Step {
     /// What the policy was asked, in a recording of that.
     #[serde(default)]
     pub(crate) asked: Vec<Asked>,
-}
-
-/// A mapping, and the identity provider whose protocol it is.
-#[derive(Debug, Deserialize)]
-pub(crate) struct StoredMapping {
-    pub(crate) id: String,
-    pub(crate) rules: Value,
-    pub(crate) version: String,
-    pub(crate) provider: Option<String>,
-    pub(crate) protocol: Option<String>,
 }
 
 /// Which parts of an answer later steps name.

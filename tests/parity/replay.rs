@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use axum::body::Body;
 use axum::http::Request;
 use chrono::Duration;
-use keystone::storage::sql;
 use keystone::{Provider, Settings};
 use keystone_testkit::{Answer, Cloud, Ids, fill, fill_text, passcode, sign_tokens, trusted_proxy};
 use regex::Regex;
@@ -14,7 +13,7 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use crate::hide::{self, Names};
-use crate::recording::{Recording, Step, StoredMapping};
+use crate::recording::{Recording, Step};
 
 /// Those that matter; of the last ones only that they are there.
 const HEADERS: [&str; 11] = [
@@ -97,36 +96,9 @@ impl Replay {
             self.cloud.advance(Duration::seconds(seconds));
         }
         if let Some(mapping) = &step.mapping {
-            self.store(mapping).await;
+            self.cloud.store_mapping(mapping, &self.ids).await;
         }
         step.wait.is_some() || step.mapping.is_some()
-    }
-
-    async fn store(&self, mapping: &StoredMapping) {
-        let rules = fill(&mapping.rules, &self.ids).to_string();
-        let mut changes = vec![
-            sql("DELETE FROM mapping WHERE id = ?").bind(&mapping.id),
-            sql("INSERT INTO mapping (id, rules, schema_version) VALUES (?, ?, ?)")
-                .bind(&mapping.id)
-                .bind(Value::from(rules).to_string())
-                .bind(&mapping.version),
-        ];
-        if let Some(provider) = &mapping.provider {
-            changes.push(
-                sql("INSERT INTO identity_provider (id, enabled, domain_id) VALUES (?, 1, 'default')")
-                    .bind(provider),
-            );
-            changes.push(
-                sql("INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES (?, ?, ?)")
-                    .bind(provider)
-                    .bind(&mapping.protocol)
-                    .bind(&mapping.id),
-            );
-        }
-        for change in changes {
-            let stored = change.execute(self.cloud.keystone.db()).await;
-            stored.expect("a mapping can be stored");
-        }
     }
 
     pub(crate) async fn ask(&mut self, step: &Step) -> Answer {

@@ -11,8 +11,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use axum::{Extension, Router};
 use chrono::Duration;
-use keystone_auth::{AuthToken, Environment, Pass, Scope, TokenError, Tokenless};
-use keystone_identity::RoleRef;
+use keystone_auth::{AuthToken, Bearer, Environment, Pass, Scope, TokenError, Tokenless};
+use keystone_identity::{Holder, RoleRef};
 use keystone_types::Error;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -75,7 +75,19 @@ impl Caller {
     pub(crate) fn user_id(&self) -> Option<&str> {
         match self {
             Self::Token(token) => Some(&token.subject.user.id),
-            Self::Tokenless(tokenless) => tokenless.user_id.as_deref(),
+            Self::Tokenless(tokenless) => match &tokenless.bearer {
+                Bearer::User(id) => Some(id),
+                Bearer::Groups(_) => None,
+            },
+            Self::Nobody | Self::AdminToken => None,
+        }
+    }
+
+    /// Whose assignments the caller's are; none for nobody and for the admin token.
+    pub(crate) fn holder(&self) -> Option<Holder<'_>> {
+        match self {
+            Self::Token(token) => Some(Holder::User(&token.subject.user.id)),
+            Self::Tokenless(tokenless) => Some(tokenless.bearer.holder()),
             Self::Nobody | Self::AdminToken => None,
         }
     }

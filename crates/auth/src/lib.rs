@@ -49,5 +49,5 @@ pub use oauth2::ClientRefused;
 pub use scope::Scope;
 pub use settings::{ExternalDomain, Settings};
 pub use token::{AuthToken, RenderedToken};
-pub use tokenless::{Tokenless, TokenlessSettings};
+pub use tokenless::{Bearer, Tokenless, TokenlessSettings};
 pub use trust::{NewTrust, Trust, TrustFilter, flush_trusts};

@@ -214,17 +214,27 @@ impl Auth {
 
     /// The catalog of a token's scope; none for an unscoped token.
     pub async fn catalog_of(&self, pass: Pass, token: &AuthToken) -> Result<Option<Value>> {
-        let Some((known, user_id, project_id)) = self.known_catalog(pass, token).await? else {
+        let Some((user_id, project_id)) = fills_catalog(token) else {
             return Ok(None);
         };
+        self.catalog_for(pass, user_id, project_id).await.map(Some)
+    }
+
+    /// The catalog for a user on a project, or where no project is in scope.
+    pub async fn catalog_for(
+        &self,
+        pass: Pass,
+        user_id: &str,
+        project_id: Option<&str>,
+    ) -> Result<Value> {
+        let known = self.known_catalog(pass, project_id).await?;
         let services = self
             .catalog
             .catalog(&known.sources, &known.choice, user_id, project_id);
-        let catalog = serde_json::to_value(services).map_err(Error::internal)?;
-        Ok(Some(catalog))
+        serde_json::to_value(services).map_err(Error::internal)
     }
 
-    /// The same as JSON, which the tokens of a project share.
+    /// The catalog of a token's scope as JSON, which the tokens of a project share; none for an unscoped token.
     pub async fn rendered_catalog(
         &self,
         pass: Pass,
@@ -232,12 +242,13 @@ impl Auth {
     ) -> Result<Option<Arc<[u8]>>> {
         let filled_catalogs = &self.remembered.filled_catalogs;
         let as_of = filled_catalogs.now();
-        let Some((known, user_id, project_id)) = self.known_catalog(pass, token).await? else {
+        let Some((user_id, project_id)) = fills_catalog(token) else {
             return Ok(None);
         };
+        let known = self.known_catalog(pass, project_id).await?;
         let Some(template) = &known.template else {
-            let catalog = self.catalog_of(pass, token).await?;
-            return Ok(catalog.map(|catalog| to_python_json(&catalog).into_bytes().into()));
+            let catalog = self.catalog_for(pass, user_id, project_id).await?;
+            return Ok(Some(to_python_json(&catalog).into_bytes().into()));
         };
         let user = if template.names_users() { user_id } else { "" };
         // No id of a project has a slash.
@@ -260,17 +271,12 @@ impl Auth {
         Ok(Some(filled))
     }
 
-    /// What the catalog of a token is made from, and for which user and project.
-    async fn known_catalog<'t>(
+    /// What the catalogs of a project are made from, or those of scopes without one.
+    async fn known_catalog(
         &self,
         pass: Pass,
-        token: &'t AuthToken,
-    ) -> Result<Option<(Arc<KnownCatalog>, &'t str, Option<&'t str>)>> {
-        if token.token.scope == ScopeIds::Unscoped {
-            return Ok(None);
-        }
-        let user_id = token.backing.catalog_user(&token.token.user_id);
-        let project_id = token.token.scope.project_id();
+        project_id: Option<&str>,
+    ) -> Result<Arc<KnownCatalog>> {
         // Without filters all projects share one, and so do all scopes without a project. No id has a slash.
         let shared = if project_id.is_some() {
             "/projects"
@@ -282,14 +288,13 @@ impl Auth {
             let known = remembered.get(shared);
             let known = known.or_else(|| remembered.get(project_id.unwrap_or_default()));
             if let Some(known) = known {
-                return Ok(Some((known, user_id, project_id)));
+                return Ok(known);
             }
         }
         let look_up = || self.look_up_catalog(shared, project_id);
         let key = project_id.unwrap_or(shared);
         let known = self.catalog_lookups.run(key, look_up).await;
-        let known = known.map_err(TokenError::into_error)?;
-        Ok(Some((known, user_id, project_id)))
+        known.map_err(TokenError::into_error)
     }
 
     async fn look_up_catalog(
@@ -320,6 +325,13 @@ impl Auth {
             .put(key, as_of, Arc::clone(&known), bytes, on);
         Ok(known)
     }
+}
+
+/// The user and the project in the URLs of a token's catalog; none for an unscoped token, which has no catalog.
+fn fills_catalog(token: &AuthToken) -> Option<(&str, Option<&str>)> {
+    let scope = &token.token.scope;
+    let user_id = token.backing.catalog_user(&token.token.user_id);
+    (*scope != ScopeIds::Unscoped).then(|| (user_id, scope.project_id()))
 }
 
 /// Asks about a user on a scope.

@@ -17,12 +17,31 @@ use crate::scope::{RequestedScope, Scope, ask_about, effective_roles};
 /// A caller by certificate.
 #[derive(Clone, Debug)]
 pub struct Tokenless {
-    /// The user; an ephemeral one has no id.
-    pub user_id: Option<String>,
+    /// Whom the certificate stands for.
+    pub bearer: Bearer,
     /// A project or a domain.
     pub scope: Scope,
     /// The roles there; there may be none.
     pub roles: Vec<RoleRef>,
+}
+
+/// Whom a mapping takes a certificate for.
+#[derive(Clone, Debug)]
+pub enum Bearer {
+    /// A user of the database, by id.
+    User(String),
+    /// Nobody but a member of these groups, by id.
+    Groups(Vec<String>),
+}
+
+impl Bearer {
+    /// Whose assignments count.
+    pub fn holder(&self) -> Holder<'_> {
+        match self {
+            Self::User(id) => Holder::User(id),
+            Self::Groups(ids) => Holder::Groups(ids),
+        }
+    }
 }
 
 /// `[tokenless_auth]`
@@ -56,10 +75,14 @@ impl Tokenless {
             Scope::Domain(domain) => (None, Some(&domain.id)),
             Scope::Unscoped | Scope::System => (None, None),
         };
+        let user_id = match &self.bearer {
+            Bearer::User(id) => Some(id),
+            Bearer::Groups(_) => None,
+        };
         json!({
             "token": null,
             "domain_id": domain_id,
-            "user_id": self.user_id,
+            "user_id": user_id,
             "user_domain_id": null,
             "system_scope": null,
             "project_id": project_id,
@@ -101,21 +124,22 @@ impl Auth {
             .mapping_of(&identity_provider, &settings.protocol)
             .await?;
         let mapped = mapping.apply(&environment.assertion()).map_err(refused)?;
-        let (user_id, roles) = match mapped.user.kind {
-            UserType::Ephemeral => (None, self.roles_of_mapped_groups(&mapped, &scope).await?),
-            UserType::Local => {
-                let subject = self.local_user(mapped.user).await?;
-                let asked = ask_about(&subject.user.id, &scope.ids());
-                let facts = self.identity.facts(asked).await?;
-                let holder = Holder::User(&subject.user.id);
-                let roles = effective_roles(&facts, holder, &scope);
-                (Some(subject.user.id), roles)
-            }
+        let bearer = match mapped.user.kind {
+            UserType::Ephemeral => Bearer::Groups(self.mapped_groups(&mapped).await?),
+            UserType::Local => Bearer::User(self.local_user(mapped.user).await?.user.id),
         };
+        let asked = match &bearer {
+            Bearer::User(id) => ask_about(id, &scope.ids()),
+            Bearer::Groups(ids) => Asked {
+                actors: ids.iter().cloned().collect(),
+                ..ask_about("", &scope.ids())
+            },
+        };
+        let facts = self.identity.facts(asked).await?;
         Ok(Some(Tokenless {
-            user_id,
+            roles: effective_roles(&facts, bearer.holder(), &scope),
+            bearer,
             scope,
-            roles,
         }))
     }
 
@@ -147,8 +171,8 @@ impl Auth {
         Ok(subject)
     }
 
-    /// The roles that the groups of a mapping have on a scope. A group by name that does not exist is passed over.
-    async fn roles_of_mapped_groups(&self, mapped: &Mapped, scope: &Scope) -> Result<Vec<RoleRef>> {
+    /// The ids of the groups of a mapping. One by name that does not exist is passed over.
+    async fn mapped_groups(&self, mapped: &Mapped) -> Result<Vec<String>> {
         let ids = &mapped.group_ids;
         let mut groups = self.identity.existing_groups(ids).await?;
         let is_there = |id: &&String| groups.iter().any(|group| same_id(group, id));
@@ -167,12 +191,7 @@ impl Auth {
             let found = self.identity.existing_groups_by_name(&domain_id, &names);
             groups.extend(found.await?);
         }
-        let asked = Asked {
-            actors: groups.iter().cloned().collect(),
-            ..ask_about("", &scope.ids())
-        };
-        let facts = self.identity.facts(asked).await?;
-        Ok(effective_roles(&facts, Holder::Groups(&groups), scope))
+        Ok(groups)
     }
 
     async fn domain_id(&self, domain: &DomainName) -> Result<String> {

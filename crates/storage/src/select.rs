@@ -124,6 +124,14 @@ impl Select {
         self
     }
 
+    /// Adds literal text behind a `WHERE` clause, such as the rest of a `WITH`; the `SELECT` behind it may have one, too.
+    #[must_use]
+    pub fn behind(mut self, text: &'static str) -> Self {
+        self.text.push_str(text);
+        self.glue = " WHERE ";
+        self
+    }
+
     /// Ends the `WHERE` clause with a literal tail, such as ` ORDER BY id LIMIT ?`.
     pub fn then(mut self, tail: &'static str) -> Query {
         self.text.push_str(tail);

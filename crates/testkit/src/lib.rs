@@ -3,6 +3,7 @@
 mod answer;
 mod cloud;
 mod database;
+mod mapping;
 mod oauth1;
 mod passcode;
 mod placeholders;
@@ -14,6 +15,7 @@ mod statements;
 
 pub use answer::Answer;
 pub use cloud::{ADMIN_PASSWORD, Cloud};
+pub use mapping::StoredMapping;
 pub use oauth1::{Consumer, OAuthToken};
 pub use passcode::passcode;
 pub use placeholders::{Ids, fill, fill_text};

@@ -88,11 +88,13 @@ def wait(seconds):
     return {"wait": seconds}
 
 
-def mapping(name, rules, issuer=None, protocol="x509", version="1.0"):
-    """A mapping is stored; with an issuer of certificates, as the one of its identity provider for tokenless callers."""
+def mapping(name, rules, issuer=None, protocol="x509", version="1.0", enabled=True):
+    """A mapping is stored; with an issuer of certificates, as the one of its identity provider for tokenless callers, which
+    is enabled or not."""
     stored = {"id": name, "rules": rules, "version": version}
     if issuer:
         stored |= {"provider": hashlib.sha256(issuer.encode()).hexdigest(), "protocol": protocol}
+        stored |= {} if enabled else {"disabled": True}
     return {"mapping": stored}
 
 

@@ -8,7 +8,7 @@ import pathlib
 
 from harness import wire
 
-from .cast import NOTHING, ask, mapping, scenario, wait
+from .cast import NOTHING, ask, mapping, post, scenario, wait
 
 ISSUER = "CN=ca,O=Test"
 OTHER = "CN=other,O=Test"
@@ -89,6 +89,118 @@ def tokenless_administrators():
     steps += [bob("auth/tokens", "POST", login), call("auth/tokens", {}, "bob", "POST", login), call("auth/tokens", DEMO, "bob", "POST", login, issuer=OTHER)]
     steps += [bob("users/{alice}", "PATCH", {"user": {"description": "new"}}), bob("projects/{child}/tags/x", "PUT"), bob("projects/{demo}/users/{dave}/roles/{member}", "PUT")]
     return steps + [bob("groups/{staff}/users/{alice}", "DELETE"), bob("regions/south", "DELETE"), bob("users/{dave}", "DELETE")]
+
+
+@scenario(config=TRUSTED)
+def tokenless_users():
+    """Which user of the database a mapping names, and whether that one is let in."""
+    users = ({"id": "{alice}"}, {"id": "{alice}", "name": "bob", "domain": DEFAULT}, {"id": "{alice}", "domain": {"id": "{acme}"}}, {"id": NOTHING})
+    users += ({"name": "alice", "domain": {"name": "Default"}}, {"name": "alice", "domain": {"name": "Acme"}}, {"name": "carol", "domain": {"name": "Acme"}})
+    users += ({"name": "alice", "domain": {"id": "{acme}", "name": "Default"}}, {"name": "alice", "domain": {**DEFAULT, "name": "Acme"}}, {"name": "Alice", "domain": DEFAULT})
+    users += ({"name": "alice", "domain": {"id": NOTHING}}, {"name": "alice", "domain": {"name": "Nowhere"}}, {"name": "alice", "domain": {"id": "{off}"}})
+    users += ({"name": "alice"}, {"domain": DEFAULT}, {"email": "alice@x"}, {"id": "{0}", "name": "{0}", "domain": DEFAULT}, {"id": "", "name": "alice", "domain": DEFAULT})
+    steps = [mapping("certificates", [local(name="{0}", domain=DEFAULT)], ISSUER)]
+    for user in users:
+        steps += [mapping("certificates", [local(**user)]), call("users/{alice}/projects", DEMO), call("auth/projects", DEMO)]
+    steps += [mapping("certificates", [local(name="{0}", domain=DEFAULT), local(name="bob", domain=DEFAULT)]), call("auth/projects", DEMO)]
+    steps += [mapping("certificates", [rule({"name": "{0}", "type": "local", "domain": DEFAULT}, group={"id": "{crew}"})]), call("auth/projects", DEMO)]
+    for name, domain in (("{0}", {"name": "Acme"}), ("{0}", {"id": "{acme}"})):
+        steps += [mapping("certificates", [local(name=name, domain=domain)]), call("auth/domains", ACME, "carol"), call("auth/projects", DEMO, "carol")]
+    steps += [mapping("certificates", [local(name="{0}", domain=DEFAULT)])]
+    # Scopes beside each other: the first of a project's id, its name, a domain's id and its name counts.
+    named = {"X-Project-Name": "demo", "X-Project-Domain-Id": "default"}
+    scopes = ({**DEMO, "X-Project-Name": "child", "X-Project-Domain-Id": "default"}, {"X-Project-Id": "{works}", **named}, {**named, **ACME}, {"X-Project-Name": "demo", **ACME})
+    scopes += ({"X-Domain-Id": "{acme}", "X-Domain-Name": "Default"}, {"X-Domain-Id": "default", "X-Domain-Name": "Acme"}, {"X-Project-Domain-Id": "default", **ACME}, {"X-Domain-Id": "{demo}"})
+    scopes += ({"X-Project-Id": "{acme}"}, {"X-Project-Id": "default"}, {"X-Project-Name": "Default", "X-Project-Domain-Id": "default"}, {**named, "X-Project-Domain-Id": "", "X-Project-Domain-Name": "Default"})
+    steps += [call(path, scope) for scope in scopes for path in ("projects/{demo}", "auth/catalog")]
+    # Of a local user the roles on the scope count, and those elsewhere do not.
+    steps += [ask("PUT", "projects/{child}/users/{bob}/roles/{admin}")]
+    steps += [call("users", {"X-Project-Id": project}, "bob") for project in ("{child}", "{demo}", "{grandchild}")]
+    path = "projects/{child}/users/{bob}/roles/{admin}"
+    steps += [ask("DELETE", path), call("users", {"X-Project-Id": "{child}"}, "bob"), ask("PUT", path)]
+    steps += [call("users", {"X-Project-Id": "{child}"}, "bob"), ask("PATCH", "projects/{grandchild}", {"project": {"enabled": False}})]
+    steps += [ask("PATCH", "projects/{child}", {"project": {"enabled": False}}), call("users", {"X-Project-Id": "{child}"}, "bob")]
+    steps += [ask("DELETE", "users/{bob}"), call("users", DEMO, "bob")]
+    # Whether the identity provider is enabled is not asked.
+    return [*steps, mapping("certificates", [local(name="{0}", domain=DEFAULT)], ISSUER, enabled=False), call("auth/projects", DEMO)]
+
+
+@scenario(config=TRUSTED)
+def tokenless_groups():
+    """Callers who are nobody but in groups."""
+    nobody = {"name": "{0}", "type": "ephemeral"}
+    staff = {"id": "{staff}"}
+    steps = [mapping("certificates", [rule(nobody, group=staff)], ISSUER)]
+    grants = ("projects/{demo}/groups/{staff}/roles/{admin}", "domains/{acme}/groups/{crew}/roles/{reader}", "system/groups/{crew}/roles/{reader}")
+    grants += ("OS-INHERIT/domains/{acme}/groups/{crew}/roles/{reader}/inherited_to_projects", "OS-INHERIT/projects/{demo}/groups/{crew}/roles/{member}/inherited_to_projects")
+    seen = [call("auth/projects", DEMO), call("auth/domains", ACME), call("auth/system", DEMO), call("users", DEMO), call("users", ACME)]
+    steps += [*seen, *(ask("PUT", grant) for grant in grants)]
+    users = (nobody, {"name": "{0}"}, {"name": "alice", "domain": DEFAULT}, {"id": "{alice}"}, {"id": "{alice}", "type": "ephemeral"}, None)
+    for user in users:
+        steps += [mapping("certificates", [rule(user, group=staff)]), *seen]
+    mapped = ({"group": {"id": "{crew}"}}, {"group": {"name": "staff", "domain": DEFAULT}}, {"group": {"name": "crew", "domain": {"name": "Acme"}}}, {"group": {"name": "crew", "domain": DEFAULT}})
+    mapped += ({"group": {"name": "nowhere", "domain": DEFAULT}}, {"group": {"name": "staff", "domain": {"name": "Nowhere"}}}, {"group": {"id": NOTHING}}, {})
+    mapped += ({"groups": "staff", "domain": DEFAULT}, {"groups": "['staff', 'nowhere']", "domain": {"name": "Default"}}, {"group_ids": "['{staff}', '{crew}']"}, {"group_ids": "{staff}"})
+    mapped += ({"projects": [{"name": "demo", "roles": [{"name": "admin"}]}], "domain": DEFAULT},)
+    for groups in mapped:
+        steps += [mapping("certificates", [rule(nobody, **groups)]), *seen]
+    two = [rule(nobody, group=staff), rule(None, group={"id": "{crew}"})]
+    steps += [mapping("certificates", two), *seen]
+    scopes = ({}, {"X-Project-Id": "{child}"}, {"X-Project-Id": "{works}"}, {"X-Project-Id": "{closed}"}, {"X-Domain-Id": "default"}, {"X-Domain-Id": "{off}"}, {**DEMO, **ACME})
+    steps += [call("auth/projects", scope) for scope in scopes] + [call("regions", scope) for scope in scopes]
+    steps += [mapping("certificates", [rule(nobody, group=staff)])]
+    steps += [post("endpoint", service_id="{images}", interface="internal", url="http://i/$(user_id)s/$(project_id)s"), ask("POST", "OS-TRUST/trusts", trust(), "member", save="trust")]
+    paths = ("users/{alice}", "projects/{demo}", "projects?parent_id={demo}", "roles", "auth/catalog", "credentials", "users/{alice}/application_credentials", "limits")
+    paths += ("OS-TRUST/trusts", "OS-TRUST/trusts?trustor_user_id={alice}", "OS-TRUST/trusts/{trust}", "OS-TRUST/trusts/{trust}/roles", "OS-TRUST/trusts/{trust}/roles/{member}")
+    paths += ("role_assignments", "groups/{staff}/users", "users/{alice}/credentials/OS-EC2")
+    steps += [call(path, scope) for path in paths for scope in (DEMO, ACME)]
+    steps += [call("auth/tokens", {**DEMO, "X-Subject-Token": "{token:member}"})]
+    bodies = (("users", {"user": {"name": "heidi", "domain_id": "default"}}), ("projects", {"project": {"name": "new", "domain_id": "default"}}), ("regions", {"region": {"id": "south"}}))
+    bodies += (("OS-TRUST/trusts", trust()), ("users/{alice}/application_credentials", {"application_credential": {"name": "one"}}), ("users/{alice}/credentials/OS-EC2", {"tenant_id": "{demo}"}))
+    steps += [call(path, DEMO, "alice", "POST", body) for path, body in bodies] + [call("OS-TRUST/trusts/{trust}", DEMO, method="DELETE")]
+    return [*steps, mapping("certificates", [rule(nobody, group=staff)], ISSUER, enabled=False), call("auth/projects", DEMO)]
+
+
+def trust(**fields):
+    roles = [{"name": "member"}]
+    return {"trust": {"trustor_user_id": "{alice}", "trustee_user_id": "{bob}", "project_id": "{demo}", "impersonation": False, "roles": roles, **fields}}
+
+
+@scenario(config=TRUSTED)
+def tokenless_trusts():
+    """What callers by certificate delegate, and who sees it."""
+    steps = [mapping("certificates", [local(name="{0}", domain=DEFAULT)], ISSUER), ask("PUT", "projects/{child}/users/{alice}/roles/{user}")]
+
+    def trusts(body=None, name="alice", method="GET", path="", scope=DEMO, **more):
+        return {**call(f"OS-TRUST/trusts{path}", scope, name, method, body), **more}
+
+    steps += [trusts(trust(), method="POST", save="one"), trusts(trust(impersonation=True), method="POST", save="two")]
+    steps += [trusts(trust(allow_redelegation=True, redelegation_count=1), method="POST", scope=ACME), trusts(trust(), method="POST", scope=DEMO, name="bob")]
+    steps += [trusts(trust(roles=roles), method="POST") for roles in ([], [{"name": "admin"}], [{"id": "{reader}"}], [{"name": "nowhere"}])]
+    steps += [trusts(trust(project_id="{child}", roles=[{"name": "user"}]), method="POST"), trusts(trust(project_id=None, roles=[]), method="POST", scope={"X-Project-Id": "{child}"})]
+    steps += [trusts(trust(trustee_user_id=NOTHING), method="POST"), trusts(trust(trustor_user_id="{bob}", trustee_user_id="{alice}"), method="POST")]
+    people = ("alice", "bob", "frank")
+    paths = ("", "?trustor_user_id={alice}", "?trustee_user_id={bob}", "?trustor_user_id={bob}", "/{one}", "/{one}/roles", "/{one}/roles/{member}", "/{one}/roles/{admin}", "/nowhere")
+    steps += [trusts(name=name, path=path) for path in paths for name in people]
+    taken = {"methods": ["password"], "password": {"user": {"id": "{bob}", "password": "bob"}}}
+    steps += [ask("POST", "auth/tokens", wire.auth(taken, {"OS-TRUST:trust": {"id": "{two}"}}), None)]
+    steps += [trusts(name=name, method="DELETE", path="/{one}") for name in ("frank", "bob", "alice", "alice")]
+    steps += [ask("PUT", "projects/{demo}/users/{bob}/roles/{admin}"), trusts(name="bob"), trusts(name="bob", path="/{two}"), trusts(name="bob", method="DELETE", path="/{two}")]
+    return [*steps, ask("POST", "auth/tokens", wire.auth(taken, {"OS-TRUST:trust": {"id": "{two}"}}), None)]
+
+
+OTHERWISE = {"trusted_issuer": ISSUER, "protocol": "certificates", "issuer_attribute": "SSL_CLIENT_ISSUER"}
+
+
+@scenario(config={"tokenless_auth": OTHERWISE})
+def tokenless_by_another_protocol():
+    """The operator's own names of the protocol and of the issuer's variable."""
+    people = [local(name="{0}", domain=DEFAULT)]
+    issued = {"issuer": None, "SSL_CLIENT_ISSUER": ISSUER}
+    steps = [call("auth/projects", DEMO, **issued), mapping("certificates", people, ISSUER), call("auth/projects", DEMO, **issued)]
+    steps += [mapping("certificates", people, ISSUER, protocol="certificates"), call("auth/projects", DEMO, **issued), call("auth/projects", DEMO)]
+    steps += [mapping("certificates", [rule({"name": "{0}"}, group={"id": "{staff}"})]), call("auth/projects", DEMO, **issued)]
+    return [*steps, call("auth/projects", DEMO, issuer=None, SSL_CLIENT_ISSUER=OTHER), call("auth/projects", DEMO, issuer=OTHER, SSL_CLIENT_ISSUER=ISSUER)]
 
 
 def pem(name):

@@ -6,8 +6,8 @@ use axum::body::Bytes;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use chrono::Duration;
-use keystone_auth::{AuthToken, RenderedToken, TokenError};
-use keystone_identity::{Actor, Grant, GrantTarget};
+use keystone_auth::{AuthToken, RenderedToken, Scope, TokenError};
+use keystone_identity::{Actor, Grant, GrantTarget, Holder};
 use keystone_python::bool_from_string;
 use keystone_types::{Error, Listing, Result};
 use serde_json::json;
@@ -126,16 +126,14 @@ fn no_subject() -> Error {
 
 async fn projects(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:get_auth_projects").await?;
-    let projects = app
-        .identity
-        .projects_for_user(caller_id(&cx), &Listing::default())
-        .await?;
+    let everything = Listing::default();
+    let projects = app.identity.projects_of(holder(&cx), &everything).await?;
     cx.all(projects.items).await
 }
 
 async fn domains(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:get_auth_domains").await?;
-    let domains = app.identity.domains_for_user(caller_id(&cx)).await?;
+    let domains = app.identity.domains_of(holder(&cx)).await?;
     cx.all(domains).await
 }
 
@@ -143,7 +141,7 @@ async fn system(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:get_auth_system").await?;
     // Keystone counts the groups of a federated token only (`keystone/api/auth.py`).
     let own = Grant {
-        actor: Actor::User(caller_id(&cx).to_owned()),
+        actor: Actor::User(cx.caller().user_id().unwrap_or_default().to_owned()),
         target: GrantTarget::System,
     };
     let system = if app.identity.grants(&own).await?.is_empty() {
@@ -159,11 +157,20 @@ async fn system(cx: Context) -> Result<Response, ApiError> {
 
 async fn catalog(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:get_auth_catalog").await?;
-    let token = cx.token().filter(|token| token.project().is_some());
-    let token = token.ok_or_else(|| Error::Forbidden {
-        detail: "A project-scoped token is required to produce a service catalog.".to_owned(),
-    })?;
-    let catalog = app.auth.catalog_of(cx.pass().await?, token).await?;
+    let Some(Scope::Project(project)) = cx.caller().scope() else {
+        let detail = "A project-scoped token is required to produce a service catalog.";
+        let detail = detail.to_owned();
+        return Err(Error::Forbidden { detail }.into());
+    };
+    let pass = cx.pass().await?;
+    let catalog = if let Some(token) = cx.token() {
+        app.auth.catalog_of(pass, token).await?
+    } else {
+        // Keystone writes a missing id like this (`keystone/catalog/backends/sql.py`).
+        let user_id = cx.caller().user_id().unwrap_or("None");
+        let catalog = app.auth.catalog_for(pass, user_id, Some(&project.id));
+        Some(catalog.await?)
+    };
     let links = json!({ "self": cx.url("auth/catalog") });
     Ok(json_line(
         StatusCode::OK,
@@ -171,8 +178,9 @@ async fn catalog(cx: Context) -> Result<Response, ApiError> {
     ))
 }
 
-fn caller_id(cx: &Context) -> &str {
-    cx.caller().user_id().unwrap_or_default()
+/// Whose scopes are listed; the admin token has none.
+fn holder(cx: &Context) -> Holder<'_> {
+    cx.caller().holder().unwrap_or(Holder::Groups(&[]))
 }
 
 /// The policy target of rules about tokens. Its user is the one who authenticated, whoever is impersonated.

@@ -149,9 +149,8 @@ async fn as_list(
     mut projects: Vec<Project>,
 ) -> Result<String> {
     let identity = &app.identity;
-    if cx.caller().scope().is_some() {
-        let caller = cx.caller().user_id().unwrap_or_default();
-        let held = identity.project_ids_for_user(caller).await?;
+    if let Some(holder) = cx.caller().holder() {
+        let held = identity.project_ids_of(holder).await?;
         projects.retain(|project| held.contains(&project.id));
     }
     let limits = if cx.flag("include_limits") {

@@ -1,10 +1,8 @@
 //! `/v3/OS-TRUST/trusts`
 
-use std::sync::Arc;
-
 use axum::http::StatusCode;
 use axum::response::Response;
-use keystone_auth::{NewTrust, Trust};
+use keystone_auth::{Delegation, NewTrust, Trust};
 use keystone_identity::Role;
 use keystone_types::{Error, Result};
 use serde_json::{Value, json};
@@ -66,8 +64,11 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow_on("identity:create_trust", target).await?;
     check_manager(&cx)?;
     let new: NewTrust = parse_member(trust)?;
-    let caller = cx.token().map(Arc::as_ref);
-    let trust = app.auth.create_trust(new, caller).await?;
+    let settings = cx.unchecked().auth_settings();
+    let delegation = cx.token().map(|token| token.delegation(settings));
+    let delegation = delegation.unwrap_or(Delegation::None);
+    let caller_id = cx.caller().user_id();
+    let trust = app.auth.create_trust(new, caller_id, delegation).await?;
     answer(&cx, app, StatusCode::CREATED, &trust).await
 }
 
@@ -79,7 +80,7 @@ async fn show(cx: Context) -> Result<Response, ApiError> {
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     const RULE: &str = "identity:delete_trust";
     let (app, trust) = allowed(&cx, RULE).await?;
-    let is_trustor = caller(&cx).is_some_and(|id| id == trust.trustor_user_id);
+    let is_trustor = cx.caller().user_id() == Some(&*trust.trustor_user_id);
     if cx.allows_all(RULE) && !is_trustor && !cx.is_admin_token() {
         return Err(Error::forbidden_action("Only admin or trustor can delete a trust").into());
     }
@@ -118,8 +119,8 @@ async fn allowed<'a>(cx: &'a Context, rule: &'static str) -> Result<(&'a App, Tr
 async fn found<'a>(cx: &'a Context, rule: &'static str) -> Result<(&'a App, Trust)> {
     let (app, trust) = allowed(cx, rule).await?;
     let is_party = |id| id == trust.trustor_user_id || id == trust.trustee_user_id;
-    let may_read = caller(cx).is_some_and(|id| is_party(id) || !cx.allows_all(rule));
-    if !may_read {
+    let is_related = || cx.caller().user_id().is_some_and(is_party);
+    if cx.is_admin_token() || (cx.allows_all(rule) && !is_related()) {
         return Err(Error::forbidden_action(
             "Requested user has no relation to this trust",
         ));
@@ -132,10 +133,6 @@ fn check_manager(cx: &Context) -> Result<()> {
     let settings = cx.unchecked().auth_settings();
     cx.token()
         .map_or(Ok(()), |token| token.check_trust_manager(settings))
-}
-
-fn caller(cx: &Context) -> Option<&str> {
-    cx.token().map(|token| token.subject.user.id.as_str())
 }
 
 /// A trust with its roles, which lists do not have.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use keystone_identity::{Identity, NewUser, User};
+use keystone_identity::{Holder, Identity, NewUser, User};
 use keystone_types::{Error, Listing, Result, Secret};
 use serde_json::{Value, json};
 
@@ -108,7 +108,7 @@ async fn projects(cx: Context) -> Result<Response, ApiError> {
     let id = cx.path("user_id");
     app.identity.user(id).await?;
     let listing = cx.listing(ListLimit::Client, filters(RULE))?;
-    let projects = app.identity.projects_for_user(id, &listing).await?;
+    let projects = app.identity.projects_of(Holder::User(id), &listing).await?;
     cx.collection(projects, &listing).await
 }
 

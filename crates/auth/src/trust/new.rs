@@ -15,7 +15,6 @@ use crate::auth::Auth;
 use crate::choice::RoleChoice;
 use crate::delegation::Delegation;
 use crate::scope::ask_about;
-use crate::token::AuthToken;
 
 /// A trust to create, of a request whose schema was checked.
 #[derive(Debug, Deserialize)]
@@ -44,22 +43,28 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<V
 
 impl Auth {
     /// Creates a trust for a caller, who has to be its trustor. The order of the checks is that of `keystone/api/trusts.py`.
-    pub async fn create_trust(&self, new: NewTrust, caller: Option<&AuthToken>) -> Result<Trust> {
+    pub async fn create_trust(
+        &self,
+        new: NewTrust,
+        caller_id: Option<&str>,
+        delegation: Delegation<'_>,
+    ) -> Result<Trust> {
         let project_id = new.project_id.as_deref().filter(|id| !id.is_empty());
         if project_id.is_some() && new.roles.is_empty() {
             return Err(Error::forbidden_action(
                 "At least one role should be specified",
             ));
         }
-        let caller = caller.filter(|caller| caller.subject.user.id == new.trustor_user_id);
-        let caller = caller.ok_or_else(|| {
-            Error::forbidden_action("The authenticated user should match the trustor")
-        })?;
+        if caller_id != Some(&new.trustor_user_id) {
+            return Err(Error::forbidden_action(
+                "The authenticated user should match the trustor",
+            ));
+        }
         self.identity.subject(&new.trustee_user_id).await?;
         let roles = self.chosen_roles(&new.roles).await?;
         self.check_held(&new, project_id, &roles).await?;
         let expires_at = self.expiry(new.expires_at.as_deref())?;
-        let source = match caller.delegation(&self.settings) {
+        let source = match delegation {
             Delegation::Trust(id) => Some(id),
             // Others that are delegated got this far because the operator lets them.
             Delegation::None

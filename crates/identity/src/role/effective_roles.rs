@@ -7,12 +7,18 @@ use keystone_storage::{Select, select};
 use keystone_types::{Listing, Page, Result};
 
 use crate::domain::Domain;
+use crate::facts::Holder;
 use crate::group::comma_joined;
 use crate::identity::Identity;
 use crate::project::{PROJECTS, Project, ROOT, projects_in};
 
-/// A `WITH` that names the assignments of a user as `assigned`, and the projects on which these take effect as `reached`.
-const REACHABLE_PROJECTS: &str = include_str!("effective_roles/reachable_projects.sql");
+/// A `WITH` up to the assignments of a user or of groups, which it calls `assigned`.
+const USEFUL_ROLES: &str = include_str!("effective_roles/useful_roles.sql");
+const ASSIGNED_TO_USER: &str = include_str!("effective_roles/assigned_to_user.sql");
+const ASSIGNED_TO_GROUPS: &str = include_str!("effective_roles/assigned_to_groups.sql");
+
+/// The rest of it: the projects on which these take effect are `reached`.
+const REACHED_PROJECTS: &str = include_str!("effective_roles/reached_projects.sql");
 
 /// A user and the groups of the user: the actors whose assignments count.
 #[derive(Debug)]
@@ -55,26 +61,16 @@ impl Actors {
         }
         found
     }
-
-    /// Begins a statement with [`REACHABLE_PROJECTS`].
-    fn reachable(&self) -> Select {
-        let user = || self.user.as_str();
-        select(REACHABLE_PROJECTS)
-            .bind(user())
-            .bind(user())
-            .bind(user())
-            .bind(&self.expiring)
-    }
 }
 
 impl Identity {
-    /// The projects on which a user has a role, domains that act as projects apart.
-    pub async fn projects_for_user(
+    /// The projects on which somebody has a role, domains that act as projects apart.
+    pub async fn projects_of(
         &self,
-        user_id: &str,
+        holder: Holder<'_>,
         listing: &Listing,
     ) -> Result<Page<Project>> {
-        let reachable = self.actors(user_id).await?.reachable().text(PROJECTS);
+        let reachable = self.reachable(holder).await?.text(PROJECTS);
         let reached = projects_in(reachable).and("p.id IN (SELECT id FROM reached)");
         // Keystone compares names in Python here, and so by case, but in SQL for the list of all projects.
         let reached = reached.filter(
@@ -84,9 +80,9 @@ impl Identity {
         self.page_of(reached, listing).await
     }
 
-    /// The ids of the projects on which a user has a role.
-    pub async fn project_ids_for_user(&self, user_id: &str) -> Result<HashSet<String>> {
-        let reachable = self.actors(user_id).await?.reachable();
+    /// The ids of the projects on which somebody has a role.
+    pub async fn project_ids_of(&self, holder: Holder<'_>) -> Result<HashSet<String>> {
+        let reachable = self.reachable(holder).await?;
         let ids = reachable
             .text("SELECT p.id FROM project p JOIN reached ON reached.id = p.id")
             .filter("p.id <> ?", Some(ROOT))
@@ -94,15 +90,32 @@ impl Identity {
         Ok(ids.fetch_texts(&self.db).await?.into_iter().collect())
     }
 
-    /// The domains on which a user has a role.
-    pub async fn domains_for_user(&self, user_id: &str) -> Result<Vec<Domain>> {
-        let reachable = self.actors(user_id).await?.reachable().text(PROJECTS);
+    /// The domains on which somebody has a role.
+    pub async fn domains_of(&self, holder: Holder<'_>) -> Result<Vec<Domain>> {
+        let reachable = self.reachable(holder).await?.text(PROJECTS);
         let query = projects_in(reachable).and("p.is_domain = 1").and(
             "p.id IN (SELECT target_id FROM assigned WHERE inherited = 0 AND kind IN ('UserDomain', 'GroupDomain'))",
         );
         let query = query.then(" ORDER BY p.id");
         let found: Vec<Project> = query.fetch_readable(&self.db).await?;
         Ok(found.into_iter().map(Domain::from).collect())
+    }
+
+    /// Begins a statement with the `WITH` that finds out where somebody has roles.
+    async fn reachable(&self, holder: Holder<'_>) -> Result<Select> {
+        let begun = select(USEFUL_ROLES);
+        let assigned = match holder {
+            Holder::User(id) => {
+                let Actors { user, expiring } = self.actors(id).await?;
+                let users = begun.text(ASSIGNED_TO_USER).bind(&user).bind(&user);
+                users.bind(&user).bind(&expiring)
+            }
+            Holder::Groups(ids) => begun
+                .text(ASSIGNED_TO_GROUPS)
+                .within("a.actor_id", ids)
+                .and("a.type IN ('GroupProject', 'GroupDomain')"),
+        };
+        Ok(assigned.behind(REACHED_PROJECTS))
     }
 
     /// The actors whose assignments count for a user.
