@@ -238,6 +238,14 @@ async fn the_groups_of_a_mapping_give_a_caller_without_a_user_roles() {
     // It is nobody of the database, and reaches what its groups do.
     let projects = place.get("/v3/auth/projects", ISSUER, &on_p1).await.ok();
     assert_eq!(projects["projects"][0]["id"], place.project.as_str());
+    let system = async || {
+        let found = place.get("/v3/auth/system", ISSUER, &on_p1).await.ok();
+        found["system"].clone()
+    };
+    assert_eq!(system().await, json!([]));
+    let on_system = format!("/v3/system/groups/{id}/roles/{role}");
+    admin.put(&on_system).await.no_content();
+    assert_eq!(system().await, json!([{ "all": true }]));
     let below = json!({ "project": { "name": "below", "domain_id": "default", "parent_id": place.project } });
     let below = admin.post("/v3/projects", &below).await.created();
     let below = below["project"]["id"].as_str().unwrap();

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use chrono::Duration;
 use keystone_auth::{AuthToken, RenderedToken, Scope, TokenError};
-use keystone_identity::{Actor, Grant, GrantTarget, Holder};
+use keystone_identity::{Actor, Asked, Grant, GrantTarget, Holder};
 use keystone_python::bool_from_string;
 use keystone_types::{Error, Listing, Result};
 use serde_json::json;
@@ -139,15 +139,29 @@ async fn domains(cx: Context) -> Result<Response, ApiError> {
 
 async fn system(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:get_auth_system").await?;
-    // Keystone counts the groups of a federated token only (`keystone/api/auth.py`).
-    let own = Grant {
-        actor: Actor::User(cx.caller().user_id().unwrap_or_default().to_owned()),
-        target: GrantTarget::System,
+    let is_granted = match holder(&cx) {
+        // Keystone counts the groups of a federated token only (`keystone/api/auth.py`).
+        Holder::User(id) => {
+            let own = Grant {
+                actor: Actor::User(id.to_owned()),
+                target: GrantTarget::System,
+            };
+            !app.identity.grants(&own).await?.is_empty()
+        }
+        groups @ Holder::Groups(ids) => {
+            let asked = Asked {
+                actors: ids.iter().cloned().collect(),
+                on_system: true,
+                ..Asked::default()
+            };
+            let facts = app.identity.facts(asked).await?;
+            !facts.roles_on_system(groups).is_empty()
+        }
     };
-    let system = if app.identity.grants(&own).await?.is_empty() {
-        json!([])
-    } else {
+    let system = if is_granted {
         json!([{ "all": true }])
+    } else {
+        json!([])
     };
     Ok(json_line(
         StatusCode::OK,
