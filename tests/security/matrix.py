@@ -1,13 +1,16 @@
 """Every route and method but HEAD, asked with every kind of token about one's own things, another project's and another user's."""
 
+import hashlib
 import json
 import pathlib
 
 from people import (
+    ISSUER,
     SYSTEM,
     UNSCOPED,
     access_token,
     application_credential,
+    by_certificate,
     ec2_credential,
     group,
     holder,
@@ -112,7 +115,25 @@ HOLDERS = [
     trust(CHIEF, ADMIN, MEMBER, "own", "a trust of an admin", impersonation=True, **AS_ADMIN),
     access_token(CHIEF, ADMIN, "own", ["admin"], "an access token"),
     ec2_credential(OWNER, MEMBER, "own", "an EC2 credential"),
+    by_certificate(MEMBER, on_project("own"), {"X-Project-Id": "{own}"}, "a member's certificate"),
+    by_certificate(ADMIN, on_project("own"), {"X-Project-Id": "{own}"}, "an admin's certificate"),
+    by_certificate(ADMIN, on_domain("home"), {"X-Domain-Id": "{home}"}, "an admin's certificate on a domain"),
+    by_certificate(MEMBER, on_project("own"), {"X-Project-Id": "{own}"}, "a certificate of a group", "guild"),
 ]
+
+
+def certificates():
+    """The mapping of the issuer: to a user of that name, and to one that is nobody but in a group."""
+
+    def rule(names, *local):
+        remote = [{"type": "SSL_CLIENT_S_DN_CN"}, {"type": "SSL_CLIENT_S_DN_CN", "any_one_of": names}]
+        return {"remote": remote, "local": list(local)}
+
+    user = {"name": "{0}", "domain": {"name": "home"}, "type": "local"}
+    nobody = {"name": "{0}", "type": "ephemeral"}
+    rules = [rule([MEMBER, ADMIN], {"user": user}), rule(["guild"], {"user": nobody}, {"group": {"id": "{guild}"}})]
+    provider = hashlib.sha256(ISSUER.encode()).hexdigest()
+    return {"id": "certificates", "rules": rules, "version": "1.0", "provider": provider, "protocol": "x509"}
 
 OWN = {
     "user_id": "{me}",

@@ -119,10 +119,19 @@ holders! {
     admins_on_projects: "an admin on a project";
     members_on_the_system: "a member on the system";
     rescoped_members_on_projects: "a member on a project, rescoped";
+    members_with_passcodes: "a member with a passcode";
     application_credentials: "an application credential";
     unrestricted_application_credentials: "an unrestricted application credential";
+    application_credentials_with_rules: "an application credential with rules";
+    application_credentials_of_admins: "an application credential of an admin";
     trusts: "a trust";
     trusts_with_impersonation: "a trust with impersonation";
+    redelegated_trusts: "a redelegated trust";
+    trusts_of_admins: "a trust of an admin";
     access_tokens: "an access token";
     ec2_credentials: "an EC2 credential";
+    certificates_of_members: "a member's certificate";
+    certificates_of_admins: "an admin's certificate";
+    certificates_of_admins_on_domains: "an admin's certificate on a domain";
+    certificates_of_groups: "a certificate of a group";
 }

@@ -6,6 +6,8 @@ import hmac
 import json
 
 PASSWORD = "secret"
+# Of the certificates that stand for a token.
+ISSUER = "CN=ca,O=Test"
 
 
 def post(plural, save, **fields):
@@ -69,6 +71,13 @@ def holder_by(who, name, *steps):
     resource, or is an object of names and the paths of values in the answer. `{token}` is the token so far, `{now}` the
     time in seconds."""
     return {"name": name, "user": who, "steps": list(steps)}
+
+
+def by_certificate(who, scope, headers, name, common_name=None):
+    """A caller without a token, whose certificate the mapping of its issuer maps to the user, or to what else it has for the
+    common name; the scope is in `headers`. The user's token for the same scope is what requests about a token are about."""
+    environ = {"SSL_CLIENT_I_DN": ISSUER, "SSL_CLIENT_S_DN_CN": common_name or who}
+    return {**holder(who, scope, name), "certificate": {"headers": headers, "environ": environ}}
 
 
 def application_credential(owner, who, name, **fields):

@@ -22,6 +22,7 @@ OPTIONS = {
     "cache": {"enabled": "true", "backend": "dogpile.cache.null"},
     "identity": {"password_hash_rounds": 4},
     "token": {"expiration": 36000},
+    "tokenless_auth": {"trusted_issuer": people.ISSUER},
 }
 
 
@@ -54,17 +55,19 @@ class Restorer:
 
 
 class Cloud:
-    def __init__(self, stage, cast, holders):
+    def __init__(self, stage, cast, holders, mapping=None):
         subprocess.run(["mariadb", *stage.client], input=stage.fresh, check=True)
         stage.configure(OPTIONS)
         stage.reference.processes = stage.reference.threads = 1
         stage.reference.serve()
-        self.url, self.ids, self.tokens = stage.reference.url, {}, {"nobody": None}
+        self.url, self.ids, self.tokens, self.certificates = stage.reference.url, {}, {"nobody": None}, {}
         self.tokens["admin"] = wire.token(self.url, wire.password("admin", "000000", "admin"))[0]
         for role in self.client().get("/v3/roles").json["roles"]:
             self.ids[role["name"]] = role["id"]
         for step in cast:
             self.make(step)
+        if mapping:
+            stage.store(self.fill(mapping))
         for holder in holders:
             self.log_in(holder)
         self.restorer = Restorer(stage.client)
@@ -93,14 +96,17 @@ class Cloud:
             found = parity.at(answer.json, step["token"]) if "token" in step else None
             if token := found or answer.header("x-subject-token"):
                 self.tokens[holder["name"]] = self.ids["token"] = token
+        if certificate := holder.get("certificate"):
+            vouched = wire.vouched(certificate["environ"])
+            self.certificates[holder["name"]] = {**self.fill(certificate["headers"]), **vouched}
 
     def client(self, who="admin"):
-        return wire.Client(self.url, self.tokens[who])
+        return wire.Client(self.url, None if who in self.certificates else self.tokens[who])
 
     def ask(self, who, step):
         subject = {"self": who}.get(step.get("subject"), step.get("subject"))
         self.ids["now"] = str(int(time.time()))
-        headers = {"Host": parity.HOST, **self.fill(step.get("headers", {}))}
+        headers = {"Host": parity.HOST, **self.certificates.get(who, {}), **self.fill(step.get("headers", {}))}
         if subject:
             headers["X-Subject-Token"] = self.tokens[subject]
         path = self.fill(step["path"])
@@ -142,7 +148,8 @@ class Cloud:
 def record_matrix(stage, names):
     """All holders, or those with these names beside the recorded ones."""
     bob = people.holder("bob", people.on_project("other"), "bob")
-    cloud = Cloud(stage, matrix.CAST, [*matrix.HOLDERS, bob])
+    mapping = matrix.certificates()
+    cloud = Cloud(stage, matrix.CAST, [*matrix.HOLDERS, bob], mapping)
     rows = matrix.questions()
     answers = recorded_answers(rows) if names else {}
     holders = {holder["name"]: holder for holder in matrix.HOLDERS}
@@ -155,7 +162,8 @@ def record_matrix(stage, names):
         order = sorted(holders, key=lambda name: name not in answers)
         columns = [answers[name] for name in order if name in answers]
         done = [{**row, "answers": " ".join(found)} for row, *found in zip(rows, *columns, strict=True)]
-        write("matrix", {"cast": matrix.CAST, "holders": [*(holders[name] for name in order), bob]}, done)
+        head = {"cast": matrix.CAST, "mappings": [mapping], "holders": [*(holders[name] for name in order), bob]}
+        write("matrix", head, done)
 
 
 def recorded_answers(rows):

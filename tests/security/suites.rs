@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use axum::body::Body;
 use axum::http::Request;
 use keystone::Settings;
-use keystone_testkit::{Answer, Cloud, Ids, Session, fill, fill_text, passcode};
+use keystone_testkit::{
+    Answer, Cloud, Ids, Session, StoredMapping, fill, fill_text, passcode, trusted_proxy,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -17,10 +19,15 @@ const NOW: &str = "1767268800";
 /// The secret of the recordings' one-time passwords.
 const PASSCODE_SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
+/// Of the recordings' certificates.
+const ISSUER: &str = "CN=ca,O=Test";
+
 /// A file that `record` made.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Recording<R> {
     cast: Vec<Question>,
+    #[serde(default)]
+    mappings: Vec<StoredMapping>,
     pub(crate) holders: Vec<Holder>,
     pub(crate) rows: Vec<R>,
 }
@@ -50,6 +57,15 @@ pub(crate) struct Holder {
     pub(crate) name: String,
     pub(crate) user: String,
     steps: Vec<Question>,
+    /// In place of the token, which requests are then only about.
+    certificate: Option<Certificate>,
+}
+
+/// A certificate that a web server in front has verified, and headers beside it.
+#[derive(Clone, Debug, Deserialize)]
+struct Certificate {
+    headers: HashMap<String, String>,
+    environ: HashMap<String, String>,
 }
 
 /// What a recording keeps of an answer.
@@ -68,6 +84,8 @@ pub(crate) struct Stage {
     pub(crate) nodes: [Cloud; 2],
     pub(crate) ids: Ids,
     pub(crate) tokens: HashMap<String, String>,
+    /// Of the holders who show one in place of a token.
+    certificates: HashMap<String, Certificate>,
     pub(crate) snapshot: Snapshot,
 }
 
@@ -75,6 +93,8 @@ impl Stage {
     pub(crate) async fn set<R>(recording: &Recording<R>) -> Self {
         let mut settings = Settings::default();
         settings.auth.methods.push("totp".to_owned());
+        settings.auth.tokenless.trusted_issuers = vec![ISSUER.to_owned()];
+        settings.api.trusted_proxy = Some(trusted_proxy(["SSL_CLIENT_I_DN", "SSL_CLIENT_S_DN_CN"]));
         let cloud = Cloud::with_change_log(settings).await;
         let admin = cloud.admin().await;
         let code = passcode(PASSCODE_SECRET, cloud.now());
@@ -86,6 +106,7 @@ impl Stage {
                 (format!("totp:{PASSCODE_SECRET}"), code),
             ]),
             tokens: HashMap::from([("admin".to_owned(), admin.token().to_owned())]),
+            certificates: HashMap::new(),
         };
         for role in ["admin", "manager", "member", "reader"] {
             stage.ids.insert(role.to_owned(), cloud.role(role).await);
@@ -93,8 +114,12 @@ impl Stage {
         for step in &recording.cast {
             stage.make(step, "admin").await;
         }
-        for Holder { name, steps, .. } in &recording.holders {
-            for step in steps {
+        for mapping in &recording.mappings {
+            cloud.store_mapping(mapping, &stage.ids).await;
+        }
+        for holder in &recording.holders {
+            let name = &holder.name;
+            for step in &holder.steps {
                 let answer = stage.make(step, name).await;
                 let header = answer.header("x-subject-token").map(str::to_owned);
                 let token = step.token.as_ref();
@@ -103,6 +128,10 @@ impl Stage {
                     stage.ids.insert("token".to_owned(), token.clone());
                     stage.tokens.insert(name.clone(), token);
                 }
+            }
+            if let Some(certificate) = &holder.certificate {
+                let certificate = certificate.clone();
+                stage.certificates.insert(name.clone(), certificate);
             }
         }
         stage.snapshot = Snapshot::take(cloud.keystone.db()).await;
@@ -135,7 +164,9 @@ impl Stage {
         let mut request = Request::builder()
             .method(question.method.as_str())
             .uri(path);
-        for (name, value) in &question.headers {
+        let certificate = self.certificates.get(who);
+        let besides = certificate.into_iter().flat_map(|shown| &shown.headers);
+        for (name, value) in question.headers.iter().chain(besides) {
             request = request.header(name, fill_text(value, &self.ids));
         }
         if let Some(subject) = &question.subject {
@@ -152,7 +183,12 @@ impl Stage {
         let request = request
             .body(body)
             .expect("a recorded request is well-formed");
-        self.session(node, who).send(request).await
+        let Some(certificate) = certificate else {
+            return self.session(node, who).send(request).await;
+        };
+        let vouched = certificate.environ.iter();
+        let vouched = vouched.map(|(name, value)| (name.as_str(), value.as_str()));
+        node.nobody().send_vouched(request, vouched).await
     }
 
     /// A holder at a node.
