@@ -71,21 +71,9 @@ def seconds_to_ready(keystone, cloud):
     return time.monotonic() - begun
 
 
-def _sum_of(daemon, file, name):
-    total = 0
-    for pid in daemon.family():
-        total += int(re.search(rf"^{name}:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/{file}").read_text(), re.M)[1])
-    return total * 1024
-
-
-def memory(keystone):
-    """Bytes of all its processes that are in memory; what they share counts once."""
-    return _sum_of(keystone.daemon, "smaps_rollup", "Pss")
-
-
 def peak_memory(keystone):
     """The most bytes that were in memory since `forget_peak`."""
-    return _sum_of(keystone.daemon, "status", "VmHWM")
+    return keystone.daemon.sum_of("status", "VmHWM")
 
 
 def forget_peak(keystone):

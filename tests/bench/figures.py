@@ -62,7 +62,7 @@ def start(contest):
     # Whatever a start does in the background.
     time.sleep(1)
     for contestant, keystone in contest.keystones.items():
-        memory[contestant] = contestants.memory(keystone)
+        memory[contestant] = keystone.daemon.memory()
     return [
         report.less("start to the first validated token, existing database", found, report.duration, "100 ms"),
         report.less("memory when idle (PSS)", memory, report.size, "40 MB"),
@@ -81,7 +81,7 @@ def working_set(contest):
 
 def many(contest):
     found = contest.compare("many", working_set(contest), 64, ceiling=True)
-    memory = {contestant: contestants.memory(keystone) for contestant, keystone in contest.keystones.items()}
+    memory = {contestant: keystone.daemon.memory() for contestant, keystone in contest.keystones.items()}
     return [
         report.compared(f"{WORKING_SET:,} tokens in turn, 64 connections", found, "ceiling 0.4"),
         report.less("memory after it (PSS)", memory, report.size, "150 MB"),
@@ -139,7 +139,7 @@ def listing(plural, contest):
 def assignments(contest):
     """All of them with names, which takes Python Keystone minutes."""
     request = Request("GET", "/v3/role_assignments?include_names", contest.cloud.admin)
-    before = contestants.memory(contest.ours)
+    before = contest.ours.daemon.memory()
     contestants.forget_peak(contest.ours)
     times, statements = [], []
     for _ in range(contest.options.rounds):
@@ -150,7 +150,7 @@ def assignments(contest):
     rows = len(answer.json["role_assignments"])
     if rows < contest.cloud.size.grants:
         raise RuntimeError(f"{rows} assignments of {contest.cloud.size.grants}")
-    peak, after = contestants.peak_memory(contest.ours), contestants.memory(contest.ours)
+    peak, after = contestants.peak_memory(contest.ours), contest.ours.daemon.memory()
     text = (
         f"{report.duration(statistics.median(times))}, {len(answer.text) / 1e6:.1f} MB, {min(statements)} statements, "
         f"memory {report.size(before)}, at most {report.size(peak)}, then {report.size(after)}"
@@ -223,7 +223,7 @@ def sizes(contest):
 
 
 def after(contest):
-    memory = {contestant: contestants.memory(keystone) for contestant, keystone in contest.keystones.items()}
+    memory = {contestant: keystone.daemon.memory() for contestant, keystone in contest.keystones.items()}
     return [report.less("memory after all of this (PSS)", memory, report.size)]
 
 

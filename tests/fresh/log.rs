@@ -263,43 +263,6 @@ async fn what_begins_in_an_emptied_log_is_applied_when_it_appears() {
 }
 
 #[tokio::test]
-async fn what_is_open_while_old_rows_are_deleted_is_applied_by_a_reader_that_starts_then() {
-    let followed = Followed::with(Following {
-        keep: Duration::ZERO,
-        ..Following::default()
-    })
-    .await;
-    if !followed.is_on_server() {
-        return;
-    }
-    followed.passes().await;
-    let db = followed.db.clone();
-    let late = Changes::of(&db, Following::default());
-    let cache = Cache::new(&late, 1 << 20, 1 << 10);
-    let done: Result<(), Error> = transaction!(db, |tx| {
-        sql(CHANGE_OF_A).execute(&mut *tx).await?;
-        followed
-            .run("INSERT INTO keystone_change (kind, ref) VALUES (2, 'b')")
-            .await;
-        loop {
-            followed.passes().await;
-            let rows = sql("SELECT CAST(id AS CHAR) FROM keystone_change");
-            if rows.fetch_texts(&db).await?.len() <= 2 {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        late.pass().await?;
-        cache.put("a", cache.now(), 1, 0, [(Kind::User, "a".to_owned())]);
-        Ok(())
-    })
-    .await;
-    done.unwrap();
-    late.pass().await.unwrap();
-    assert_eq!(cache.get("a"), None);
-}
-
-#[tokio::test]
 async fn a_gap_is_closed_by_a_row_and_never_while_its_transaction_is_open() {
     let followed = Followed::with(Following {
         close_after: Some(Duration::ZERO),

@@ -3,6 +3,7 @@
 import configparser
 import getpass
 import grp
+import io
 import itertools
 import os
 
@@ -47,10 +48,10 @@ class Person:
 
 
 class Cloud:
-    def __init__(self, directory, config=None):
+    def __init__(self, directory, config=None, mariadb=None):
         """`config` has further options of keystone.conf: section → option → value."""
         self.directory = directory
-        self.mariadb = services.MariaDb(directory)
+        self.mariadb = mariadb or services.MariaDb(directory)
         self.config = directory / "keystone.conf"
         self.write_config(self.mariadb.database("keystone", "KEYSTONE_DBPASS"), config or {})
         self.keystone = keystones.under_test(directory, self.config)
@@ -69,15 +70,22 @@ class Cloud:
         return f"{self.url}/v3"
 
     def write_config(self, connection, config):
+        self.configure(self.config, None, {"database": {"connection": connection}}, CONFIG, config)
+
+    def variant(self, name, config):
+        """The same configuration with other options, in a file of its own."""
+        return self.configure(self.directory / f"{name}.conf", self.config, config)
+
+    def configure(self, path, base, *parts):
+        """Writes a configuration; later parts win."""
         text = configparser.RawConfigParser(default_section=None)
-        text["database"] = {"connection": connection}
-        for section, options in [*CONFIG.items(), *config.items()]:
-            if not text.has_section(section):
-                text.add_section(section)
-            for option, value in options.items():
-                text[section][option] = str(value).replace("{directory}", str(self.directory))
-        with open(self.config, "w") as file:
-            text.write(file)
+        text.read(base or ())
+        for part in parts:
+            text.read_dict(part)
+        written = io.StringIO()
+        text.write(written)
+        path.write_text(written.getvalue().replace("{directory}", str(self.directory)))
+        return path
 
     def start(self):
         self.manage("db_sync")

@@ -4,6 +4,7 @@ import atexit
 import ctypes
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -85,6 +86,15 @@ class Daemon:
         for pid in found:
             found.extend(parents.get(pid, []))
         return found
+
+    def sum_of(self, file, name):
+        """The sum, over the process and its descendants, of a size that the kernel tells in kB; in bytes."""
+        texts = (pathlib.Path(f"/proc/{pid}/{file}").read_text() for pid in self.family())
+        return 1024 * sum(int(re.search(rf"^{name}:\s+(\d+) kB", text, re.M)[1]) for text in texts)
+
+    def memory(self):
+        """Bytes of all its processes that are in memory; what they share counts once."""
+        return self.sum_of("smaps_rollup", "Pss")
 
 
 @atexit.register
