@@ -234,7 +234,7 @@ class World:
 
     def server(self):
         """One of the nodes, or sometimes Python Keystone, which takes longer."""
-        return self.chance.choice([*self.nodes * 3, self.reference])
+        return self.chance.choice([*self.nodes * 5, self.reference])
 
     def admin(self, server=None):
         return wire.Client((server or self.server()).url, self.cloud.admin.token)
