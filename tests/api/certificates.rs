@@ -5,8 +5,7 @@ use axum::http::Request;
 use keystone::Settings;
 use keystone::api::Environment;
 use keystone::auth::ClientRefused;
-use keystone::storage::sql;
-use keystone_testkit::{Answer, Cloud, trusted_proxy};
+use keystone_testkit::{Answer, Cloud, Ids, StoredMapping, trusted_proxy};
 use serde_json::{Value, json};
 
 const ISSUER: &str = "CN=ca,O=test";
@@ -38,17 +37,8 @@ impl Place {
 
     /// Stores a mapping, and the identity provider of the issuer with it.
     async fn mapped(&self, rules: &Value) {
-        let db = self.cloud.keystone.db();
-        for insert in [
-            sql("INSERT INTO identity_provider (id, enabled, domain_id) VALUES (?, 1, 'default')"),
-            sql(
-                "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES (?, 'x509', 'certificates')",
-            ),
-        ] {
-            let inserted = insert.bind(IDENTITY_PROVIDER).execute(db).await;
-            inserted.expect("a new row");
-        }
-        self.mapping("certificates", rules).await;
+        let mapping = StoredMapping::new("certificates", rules).of(IDENTITY_PROVIDER, "x509");
+        self.cloud.store_mapping(&mapping, &Ids::new()).await;
     }
 
     async fn change(&self, user: &str, attributes: &Value) {
@@ -61,12 +51,8 @@ impl Place {
     }
 
     async fn mapping(&self, id: &str, rules: &Value) {
-        let insert = sql("INSERT INTO mapping (id, rules, schema_version) VALUES (?, ?, '1.0')");
-        // Python Keystone stores the rules as a text.
-        let rules = Value::from(rules.to_string()).to_string();
-        let insert = insert.bind(id).bind(rules);
-        let inserted = insert.execute(self.cloud.keystone.db()).await;
-        inserted.expect("a new row");
+        let mapping = StoredMapping::new(id, rules);
+        self.cloud.store_mapping(&mapping, &Ids::new()).await;
     }
 
     /// `GET` through the proxy for a client with a certificate.
@@ -148,8 +134,6 @@ async fn a_user_of_a_disabled_domain_is_not_let_in_by_a_certificate() {
     let on_p1 = [("x-project-id", place.project.as_str())];
     for named in [json!({ "id": domain }), json!({ "name": "acme" })] {
         rules[0]["local"][0]["user"]["domain"] = named;
-        let delete = sql("DELETE FROM mapping").execute(place.cloud.keystone.db());
-        delete.await.expect("a mapping can be deleted");
         place.mapping("certificates", &rules).await;
         let path = format!("/v3/domains/{domain}");
         for (enabled, status) in [(true, 200), (false, 401), (true, 200)] {

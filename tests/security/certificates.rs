@@ -215,11 +215,18 @@ async fn lasting(world: &World) -> Vec<(&'static str, String, Value)> {
 }
 
 #[tokio::test]
-async fn sec_40_54_70_a_caller_by_certificate_makes_nothing_that_outlives_it() {
+async fn sec_40_54_70_a_caller_by_certificate_makes_no_credentials() {
     let world = world().await;
     for (method, path, body) in lasting(&world).await {
         let answer = tokenless(&world, ISSUER, (method, &path, &body)).await;
-        assert_eq!(answer.status, 403, "{path}: {}", answer.body);
+        let status = match path.as_str() {
+            // A certificate is its user's own and was not delegated: Keystone lets it make trusts.
+            "/v3/OS-TRUST/trusts" => 201,
+            // Without a token there are no roles that it could authorize.
+            path if path.contains("/authorize/") => 401,
+            _ => 403,
+        };
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
         // Nothing but the kind of caller is in the way.
         let alice = world.on("alice", &world.p1).await;
         let answer = alice.request(method, &path, Some(&body)).await;

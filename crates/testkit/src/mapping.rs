@@ -24,6 +24,28 @@ pub struct StoredMapping {
     pub disabled: bool,
 }
 
+impl StoredMapping {
+    /// A mapping of no protocol.
+    pub fn new(id: &str, rules: &Value) -> Self {
+        Self {
+            id: id.to_owned(),
+            rules: rules.clone(),
+            version: "1.0".to_owned(),
+            provider: None,
+            protocol: None,
+            disabled: false,
+        }
+    }
+
+    /// The same as that of a provider's protocol.
+    #[must_use]
+    pub fn of(mut self, provider: &str, protocol: &str) -> Self {
+        self.provider = Some(provider.to_owned());
+        self.protocol = Some(protocol.to_owned());
+        self
+    }
+}
+
 impl Cloud {
     /// Stores a mapping, in place of one of its id, and its provider and protocol, in place of the provider and all its
     /// protocols.

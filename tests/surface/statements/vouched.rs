@@ -4,8 +4,7 @@
 use axum::body::Body;
 use axum::http::Request;
 use keystone::Settings;
-use keystone::storage::sql;
-use keystone_testkit::{Answer, Cloud, trusted_proxy};
+use keystone_testkit::{Answer, Cloud, Ids, StoredMapping, trusted_proxy};
 use serde_json::{Value, json};
 
 const CERTIFICATE: &str = include_str!("../../parity/certificates/alice.pem");
@@ -38,14 +37,6 @@ impl Place {
         let change = json!({ "user": { "default_project_id": project } });
         let path = format!("/v3/users/{alice}");
         cloud.admin().await.patch(&path, &change).await.ok();
-        let db = cloud.keystone.db();
-        for insert in [
-            sql("INSERT INTO identity_provider (id, enabled, domain_id) VALUES (?, 1, 'default')"),
-            sql("INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES (?, 'x509', 'm')"),
-        ] {
-            let inserted = insert.bind(IDENTITY_PROVIDER).execute(db).await;
-            inserted.expect("a new row");
-        }
         Self {
             cloud,
             alice,
@@ -55,18 +46,9 @@ impl Place {
 
     /// Stores the mappings of callers and of clients, in place of earlier ones.
     async fn map(&self, rules: &Value) {
-        // Python Keystone stores the rules as a text.
-        let rules = Value::from(rules.to_string()).to_string();
-        for id in ["m", "oauth2_mapping"] {
-            let insert =
-                sql("INSERT INTO mapping (id, rules, schema_version) VALUES (?, ?, '1.0')");
-            for change in [
-                sql("DELETE FROM mapping WHERE id = ?").bind(id),
-                insert.bind(id).bind(&rules),
-            ] {
-                let changed = change.execute(self.cloud.keystone.db()).await;
-                changed.expect("a mapping can be stored");
-            }
+        let callers = StoredMapping::new("m", rules).of(IDENTITY_PROVIDER, "x509");
+        for mapping in [callers, StoredMapping::new("oauth2_mapping", rules)] {
+            self.cloud.store_mapping(&mapping, &Ids::new()).await;
         }
     }
 
