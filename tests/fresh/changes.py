@@ -134,7 +134,10 @@ CHANGES = (
     ),
     Change(
         *("system's role withdrawn", unlinked("/v3/system/users/{user}/roles/{role}")),
-        without("system_assignment", type="UserSystem", actor_id="{user}", target_id="system", role_id="{role}", inherited=0),
+        without(
+            *("system_assignment",),
+            **{"type": "UserSystem", "actor_id": "{user}", "target_id": "system", "role_id": "{role}", "inherited": 0},
+        ),
         ends="system",
     ),
     Change(
@@ -159,7 +162,9 @@ CHANGES = (
     Change("trust deleted", deleted("/v3/OS-TRUST/trusts/{trust}"), ends="trust"),
     Change("event about the trust", sql=event(trust_id="{trust}"), ends="trust"),
     Change(
-        "trust deleted by SQL", sql=updated("trust", "id = '{trust}'", "deleted_at", "UTC_TIMESTAMP()", "NULL"), ends="trust"
+        "trust marked as deleted",
+        sql=updated("trust", "id = '{trust}'", "deleted_at", "UTC_TIMESTAMP()", "NULL"),
+        ends="trust",
     ),
     Change(
         *("application credential deleted", deleted("/v3/users/{user}/application_credentials/{credential}")),
@@ -167,7 +172,8 @@ CHANGES = (
         ends="credential",
     ),
     Change(
-        *("endpoint changed", turned("/v3/endpoints/{endpoint}", "endpoint", url=("http://{fresh}/$(project_id)s", "http://first/"))),
+        "endpoint changed",
+        turned("/v3/endpoints/{endpoint}", "endpoint", url=("http://{fresh}/$(project_id)s", "http://first/")),
         updated("endpoint", "id = '{endpoint}'", "url", "'http://{fresh}/$(user_id)s'", "'http://first/'"),
     ),
     Change(
@@ -175,7 +181,8 @@ CHANGES = (
         updated("endpoint", "id = '{endpoint}'", "enabled", 0, 1),
     ),
     Change(
-        *("endpoint in another region", turned("/v3/endpoints/{endpoint}", "endpoint", region_id=("north", "RegionOne"))),
+        "endpoint in another region",
+        turned("/v3/endpoints/{endpoint}", "endpoint", region_id=("north", "RegionOne")),
         updated("endpoint", "id = '{endpoint}'", "region_id", "'north'", "'RegionOne'"),
     ),
     Change("endpoint deleted", deleted("/v3/endpoints/{endpoint}"), again="endpoint"),
@@ -186,5 +193,9 @@ CHANGES = (
         updated("service", "id = '{service}'", "enabled", 0, 1),
     ),
     Change("region described", turned("/v3/regions/north", "region", description=("{fresh}", "")), weight=1),
-    Change("region made", (("POST", "/v3/regions", {"region": {"id": "{fresh}"}}), ("DELETE", "/v3/regions/{fresh}", None)), weight=1),
+    Change(
+        "region made",
+        (("POST", "/v3/regions", {"region": {"id": "{fresh}"}}), ("DELETE", "/v3/regions/{fresh}", None)),
+        weight=1,
+    ),
 )

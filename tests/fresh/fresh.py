@@ -91,7 +91,8 @@ def beside(run):
 def through_faults(run):
     cloud, proxy = clouds.Cloud(processes.scratch("fresh"), LIFETIME), Proxy()
     proxy.target = cloud.mariadb.port
-    through = {"database": {"connection": on(cloud.mariadb)["database"]["connection"].replace(str(proxy.target), str(proxy.port))}}
+    direct = cloud.mariadb.url("keystone", "KEYSTONE_DBPASS")
+    through = {"database": {"connection": direct.replace(str(proxy.target), str(proxy.port))}}
     careful = cloud.variant("careful", through)
     bold = cloud.variant("bold", {**through, "cache": {"stale_for": faults.STALE_FOR}})
     world = world_of(cloud, [careful, bold], {}, connector(cloud.mariadb))

@@ -163,6 +163,7 @@ class World:
 
     def __init__(self, cloud, nodes, oracle, reference, connect, seed):
         self.cloud, self.nodes, self.reference, self.connect = cloud, nodes, reference, connect
+        self.writers = nodes
         self.chance = random.Random(seed)
         self.numbers = itertools.count(1)
         self.steps = self.asked = self.changed = 0
@@ -175,6 +176,8 @@ class World:
         self.pool = concurrent.futures.ThreadPoolExecutor(len(self.lines))
         self.sql = connect()
         self.furnish()
+        # Python Keystone takes longer.
+        self.writers = [*nodes * 5, reference]
 
     def furnish(self):
         self.domain = self.create("domain", "domains", name="people")["id"]
@@ -233,8 +236,7 @@ class World:
     # Who writes.
 
     def server(self):
-        """One of the nodes, or sometimes Python Keystone, which takes longer."""
-        return self.chance.choice([*self.nodes * 5, self.reference])
+        return self.chance.choice(self.writers)
 
     def admin(self, server=None):
         return wire.Client((server or self.server()).url, self.cloud.admin.token)
@@ -368,14 +370,18 @@ class World:
         else:
             self.found.append(f"{server.name}, {token.kind}: {after}\n  instead of {right}\n  after {what}\n  before {before}")
 
-    def ask_each(self, tokens, count):
-        """What each node says about some of the tokens."""
-        chosen = [(line, token) for line in self.lines[::2] for token in self.chance.sample(tokens, count)]
-        futures = [self.pool.submit(self.ask_all, line, [t for other, t in chosen if other is line]) for line in self.lines[::2]]
-        return {key: said for future in futures for key, said in future.result().items()}
+    def ask_until(self, end, tokens):
+        """What each node says until a time: when it said it, about which of the tokens, and what."""
+        futures = {line.server: self.pool.submit(self.go_on, line, end, tokens) for line in self.lines[::2]}
+        return {server: future.result() for server, future in futures.items()}
 
-    def ask_all(self, line, tokens):
-        return {(line.server, token): line.ask(token.text, self.cloud.admin.token) for token in tokens}
+    def go_on(self, line, end, tokens):
+        said, chance = [], random.Random(end)
+        while time.monotonic() < end:
+            token = chance.choice(tokens)
+            answer = line.ask(token.text, self.cloud.admin.token)
+            said.append((time.monotonic(), token, answer))
+        return said
 
     def compare(self, what, right):
         """What is right must be so for Python Keystone too, which takes long to say."""
