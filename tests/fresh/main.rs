@@ -146,5 +146,7 @@ async fn no_answer_is_older_than_its_question() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_test_finds_stale_answers_where_the_log_is_not_read() {
     let stale = Box::pin(run(Mode::Ungated, STEPS / 2, SEED)).await;
-    assert!(!stale.is_empty());
+    let of_exchanges = stale.iter().filter(|it| it.contains(" for project "));
+    let of_exchanges = of_exchanges.count();
+    assert!(0 < of_exchanges && of_exchanges < stale.len());
 }

@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use keystone_policy::{Denied, Enforcer, LoadError, Loss, Overrides, Rules, Settings};
 use serde_json::{Value, json};
@@ -71,6 +72,18 @@ fn a_new_or_changed_file_is_read() {
         assert!(allows(&enforcer, CREATE, "admin"), "{text}");
         assert!(enforcer.fault().is_none());
     }
+}
+
+#[test]
+fn who_asked_before_a_look_at_the_files_shares_it_and_who_asks_later_sees_the_change() {
+    let site = Site::new();
+    let enforcer = Enforcer::new(site.settings()).unwrap();
+    let asked = Instant::now();
+    let before = enforcer.rules_since(asked);
+    site.write("policy.yaml", "identity:create_region: role:geographer\n");
+    assert!(Arc::ptr_eq(&before, &enforcer.rules_since(asked)));
+    let after = enforcer.rules_since(Instant::now());
+    assert!(!Arc::ptr_eq(&before, &after));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -106,6 +106,19 @@ fn rotation_shows_on_the_next_use_and_no_change_keeps_the_set() {
         cloud.repository.rotate(Owner::default()).unwrap();
     }
     assert_eq!(cloud.numbers(), "[7, 6, 5, 4, 0]");
+}
+
+#[test]
+fn who_asked_before_a_look_shares_it_and_who_asks_later_sees_the_change() {
+    let cloud = cloud(FOREVER);
+    cloud.repository.setup(Owner::default()).unwrap();
+    let asked = Instant::now();
+    let before = cloud.ring.keys_since(asked).unwrap();
+    cloud.repository.rotate(Owner::default()).unwrap();
+    let shared = cloud.ring.keys_since(asked).unwrap();
+    assert!(Arc::ptr_eq(&before, &shared));
+    let after = cloud.ring.keys_since(Instant::now()).unwrap();
+    assert_eq!(format!("{after:?}"), "[2, 1, 0]");
 }
 
 #[test]
