@@ -137,13 +137,14 @@ def lost_logs(run, world, steps):
         ("away for some time", (f"RENAME TABLE {log} TO away",)),
     ):
         with run.check(name):
-            for sleeper in world.sleepers:
-                sleeper.move(world, at_once=True)
             world.run_sql(f"CREATE OR REPLACE TABLE kept AS SELECT * FROM {log}")
             world.run(steps)
+            # What changes tables waits for transactions that use them.
+            world.settle()
             for text in texts:
                 world.run_sql(text)
             world.run(steps)
+            world.settle()
             if "DROP" in texts[0]:
                 world.cloud.manage("db_sync")
             if "RENAME" in texts[0]:
@@ -152,6 +153,7 @@ def lost_logs(run, world, steps):
 
 
 def without_triggers(world, steps):
+    world.settle()
     for trigger in ("user_update", "revocation_event_insert"):
         world.run_sql(f"DROP TRIGGER keystone_change_{trigger}")
     end = time.monotonic() + TRIGGERS_CHECKED
@@ -161,12 +163,14 @@ def without_triggers(world, steps):
     world.run(steps)
     logs = [node.daemon.log.read_text() for node in world.nodes]
     expect(all("every validation asks the database" in log for log in logs), "a node did not say that it asks the database")
-    # Nobody has looked at the triggers meanwhile.
-    person = world.somebody()
-    world.renew(person)
+    world.settle()
     world.cloud.manage("db_sync")
     time.sleep(TRIGGERS_CHECKED)
     world.run(steps)
+    # Nobody looks at the triggers meanwhile.
+    world.settle()
+    person = world.somebody()
+    world.renew(person)
     tokens = world.interesting(person)
 
     def unseen():

@@ -281,6 +281,11 @@ class World:
                     raise
         raise Failed(f"{text} loses {TRIES} times")
 
+    def settle(self):
+        """Ends the transactions that are open."""
+        for sleeper in self.sleepers:
+            sleeper.move(self, at_once=True)
+
     def connect_again(self):
         """To a database that was away."""
         self.sql = self.connect()
