@@ -1,9 +1,11 @@
 //! What a validation does when everything is known: the gate, the token, and its body with a catalog of 270 endpoints.
 
+use std::sync::Arc;
+
 use chrono::Duration;
 use divan::{Bencher, black_box};
 use keystone::auth::oauth1::SignedRequest;
-use keystone::auth::{Auth, Environment, Login};
+use keystone::auth::{Auth, AuthToken, Environment, Login, Pass};
 use keystone::catalog::{Endpoint, Region, Service};
 use keystone::identity::password::Claimant;
 use keystone::{Bootstrap, Keystone};
@@ -64,6 +66,23 @@ fn cloud() -> Cloud {
     }
 }
 
+impl Cloud {
+    fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    fn pass(&self) -> Pass {
+        self.run(self.auth.pass()).expect("there is a change log")
+    }
+
+    async fn validated(&self, pass: Pass) -> Arc<AuthToken> {
+        let found = self
+            .auth
+            .validate_with(pass, black_box(&self.token), Duration::zero());
+        found.await.expect("the token is valid")
+    }
+}
+
 async fn fill(keystone: &Keystone) -> keystone::types::Result<()> {
     let catalog = keystone.catalog();
     for region in REGIONS {
@@ -88,42 +107,26 @@ async fn fill(keystone: &Keystone) -> keystone::types::Result<()> {
 /// A read of the change log, which all questions at the same time share.
 #[divan::bench]
 fn gate(bencher: Bencher<'_, '_>) {
-    let Cloud { runtime, auth, .. } = cloud();
-    bencher.bench_local(|| runtime.block_on(auth.pass()));
+    let cloud = cloud();
+    bencher.bench_local(|| cloud.pass());
 }
 
 #[divan::bench]
 fn known_token(bencher: Bencher<'_, '_>) {
     let cloud = cloud();
-    let Cloud {
-        runtime,
-        auth,
-        token,
-    } = &cloud;
-    let pass = runtime
-        .block_on(auth.pass())
-        .expect("there is a change log");
-    let validate = || auth.validate_with(pass, black_box(token), Duration::zero());
-    runtime.block_on(validate()).expect("the token is valid");
-    bencher.bench_local(|| runtime.block_on(validate()));
+    let pass = cloud.pass();
+    cloud.run(cloud.validated(pass));
+    bencher.bench_local(|| cloud.run(cloud.validated(pass)));
 }
 
 #[divan::bench]
 fn body(bencher: Bencher<'_, '_>) {
     let cloud = cloud();
-    let Cloud {
-        runtime,
-        auth,
-        token,
-    } = &cloud;
-    let pass = runtime
-        .block_on(auth.pass())
-        .expect("there is a change log");
-    let token = runtime.block_on(auth.validate_with(pass, token, Duration::zero()));
-    let token = token.expect("the token is valid");
+    let pass = cloud.pass();
+    let token = cloud.run(cloud.validated(pass));
     bencher.bench_local(|| {
-        let catalog = runtime.block_on(auth.rendered_catalog(pass, black_box(&token)));
+        let catalog = cloud.run(cloud.auth.rendered_catalog(pass, black_box(&token)));
         let catalog = catalog.expect("the catalog can be read");
-        token.render(auth.settings(), catalog)
+        token.render(cloud.auth.settings(), catalog)
     });
 }
