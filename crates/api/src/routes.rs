@@ -1,13 +1,17 @@
 //! Routes as data: what builds the router also tells which methods each path has.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter};
 use keystone_types::Error;
 
@@ -41,6 +45,27 @@ pub(crate) struct Handlers {
     router: MethodRouter<Live>,
 }
 
+/// What axum's functions as handlers return.
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// A handler behind one type, so that axum's machinery is compiled once instead of for each of some hundred handlers.
+#[derive(Clone)]
+struct AnyHandler(Arc<dyn Fn(Request, Live) -> Answering + Send + Sync>);
+
+impl fmt::Debug for AnyHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyHandler")
+    }
+}
+
+impl Handler<(), Live> for AnyHandler {
+    type Future = Answering;
+
+    fn call(self, request: Request, live: Live) -> Answering {
+        (self.0)(request, live)
+    }
+}
+
 impl Routes {
     pub(crate) fn new() -> Self {
         Self::default()
@@ -71,31 +96,51 @@ impl Routes {
 }
 
 impl Handlers {
-    fn on<T: 'static>(mut self, method: Method, handler: impl Handler<T, Live>) -> Self {
+    fn on<T: 'static>(
+        mut self,
+        method: Method,
+        handler: impl Handler<T, Live, Future = Answering>,
+    ) -> Self {
         let filter = MethodFilter::try_from(method.clone());
         let filter = filter.expect("axum has a filter for each of HTTP's own methods");
+        let call = move |request, live| handler.clone().call(request, live);
         self.methods.push(method);
-        self.router = self.router.on(filter, handler);
+        self.router = self.router.on(filter, AnyHandler(Arc::new(call)));
         self
     }
 
-    pub(crate) fn head<T: 'static>(self, handler: impl Handler<T, Live>) -> Self {
+    pub(crate) fn head<T: 'static>(
+        self,
+        handler: impl Handler<T, Live, Future = Answering>,
+    ) -> Self {
         self.on(Method::HEAD, handler)
     }
 
-    pub(crate) fn post<T: 'static>(self, handler: impl Handler<T, Live>) -> Self {
+    pub(crate) fn post<T: 'static>(
+        self,
+        handler: impl Handler<T, Live, Future = Answering>,
+    ) -> Self {
         self.on(Method::POST, handler)
     }
 
-    pub(crate) fn put<T: 'static>(self, handler: impl Handler<T, Live>) -> Self {
+    pub(crate) fn put<T: 'static>(
+        self,
+        handler: impl Handler<T, Live, Future = Answering>,
+    ) -> Self {
         self.on(Method::PUT, handler)
     }
 
-    pub(crate) fn patch<T: 'static>(self, handler: impl Handler<T, Live>) -> Self {
+    pub(crate) fn patch<T: 'static>(
+        self,
+        handler: impl Handler<T, Live, Future = Answering>,
+    ) -> Self {
         self.on(Method::PATCH, handler)
     }
 
-    pub(crate) fn delete<T: 'static>(self, handler: impl Handler<T, Live>) -> Self {
+    pub(crate) fn delete<T: 'static>(
+        self,
+        handler: impl Handler<T, Live, Future = Answering>,
+    ) -> Self {
         self.on(Method::DELETE, handler)
     }
 
@@ -108,12 +153,12 @@ impl Handlers {
 }
 
 /// A path with `GET`.
-pub(crate) fn get<T: 'static>(handler: impl Handler<T, Live>) -> Handlers {
+pub(crate) fn get<T: 'static>(handler: impl Handler<T, Live, Future = Answering>) -> Handlers {
     Handlers::default().on(Method::GET, handler)
 }
 
 /// A path with `DELETE`.
-pub(crate) fn delete<T: 'static>(handler: impl Handler<T, Live>) -> Handlers {
+pub(crate) fn delete<T: 'static>(handler: impl Handler<T, Live, Future = Answering>) -> Handlers {
     Handlers::default().delete(handler)
 }
 
