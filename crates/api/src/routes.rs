@@ -97,15 +97,19 @@ impl Routes {
 
 impl Handlers {
     fn on<T: 'static>(
-        mut self,
+        self,
         method: Method,
         handler: impl Handler<T, Live, Future = Answering>,
     ) -> Self {
+        let call = move |request, live| handler.clone().call(request, live);
+        self.add(method, AnyHandler(Arc::new(call)))
+    }
+
+    fn add(mut self, method: Method, handler: AnyHandler) -> Self {
         let filter = MethodFilter::try_from(method.clone());
         let filter = filter.expect("axum has a filter for each of HTTP's own methods");
-        let call = move |request, live| handler.clone().call(request, live);
         self.methods.push(method);
-        self.router = self.router.on(filter, AnyHandler(Arc::new(call)));
+        self.router = self.router.on(filter, handler);
         self
     }
 

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use chrono::{NaiveDate, NaiveDateTime};
 use keystone_types::{Extra, json};
-use sqlx::{Arguments, Database, Encode, FromRow, MySql, Sqlite, Type, error::BoxDynError};
+use sqlx::{Arguments, Database, Encode, MySql, Sqlite, Type, error::BoxDynError};
 
-use crate::{Dialect, row::decoded, times};
+use crate::{Dialect, row::DriverRow, times};
 
 /// A bound value; each variant carries its own `Option`, so that NULL keeps a type.
 #[derive(Clone, Debug)]
@@ -47,8 +47,8 @@ pub(crate) trait Encodes: Database {
     /// The arguments of a statement with this text.
     fn arguments(text: &str, args: Vec<Arg>) -> Result<Self::Arguments, sqlx::Error>;
 
-    /// Decodes a row.
-    fn decoded<T: for<'r> FromRow<'r, Self::Row>>(row: &Self::Row) -> Result<T, sqlx::Error>;
+    /// One of its rows.
+    fn row(row: &Self::Row) -> DriverRow<'_>;
 
     /// How many rows a statement matched.
     fn matched(done: &Self::QueryResult) -> u64;
@@ -61,8 +61,8 @@ impl Encodes for MySql {
         encoded::<Self>(args)
     }
 
-    fn decoded<T: for<'r> FromRow<'r, Self::Row>>(row: &Self::Row) -> Result<T, sqlx::Error> {
-        decoded(row)
+    fn row(row: &Self::Row) -> DriverRow<'_> {
+        DriverRow::MySql(row)
     }
 
     fn matched(done: &Self::QueryResult) -> u64 {
@@ -77,8 +77,8 @@ impl Encodes for Sqlite {
         encoded::<Self>(times::format_times(text, args))
     }
 
-    fn decoded<T: for<'r> FromRow<'r, Self::Row>>(row: &Self::Row) -> Result<T, sqlx::Error> {
-        decoded(row)
+    fn row(row: &Self::Row) -> DriverRow<'_> {
+        DriverRow::Sqlite(row)
     }
 
     fn matched(done: &Self::QueryResult) -> u64 {

@@ -18,6 +18,7 @@ use crate::{
     Result,
     error::{Retry, is_lost, is_timeout},
     pool::{Lease, Pool, Recover},
+    sql::Running,
 };
 
 /// The two databases.
@@ -129,8 +130,9 @@ impl<'d> Attempts<'d> {
         }
     }
 
-    pub async fn begin(&self) -> Result<Tx, KeystoneError> {
-        Ok(self.db.begin().await?)
+    /// Behind a pointer for the reason that [`Query`](crate::Query) gives, as is what `end` does.
+    pub fn begin(&self) -> Running<'_, Result<Tx, KeystoneError>> {
+        Box::pin(async { Ok(self.db.begin().await?) })
     }
 
     /// The final result; `None` if the transaction must be run again.
@@ -139,28 +141,48 @@ impl<'d> Attempts<'d> {
         tx: Tx,
         done: Result<T, KeystoneError>,
     ) -> Option<Result<T, KeystoneError>> {
-        let done = match done {
-            Ok(value) => tx.commit().await.map(|()| value).map_err(Into::into),
-            Err(error) => {
-                tx.rollback().await;
-                Err(error)
-            }
+        let (value, failed) = match done {
+            Ok(value) => (Some(value), None),
+            Err(error) => (None, Some(error)),
         };
-        self.done += 1;
-        let Err(error) = done else { return Some(done) };
-        let Some(retry) = Retry::of(&error) else {
-            return Some(Err(error));
-        };
-        let most = match retry {
-            Retry::Contention => RUNS,
-            Retry::Constraint => CONSTRAINT_RUNS,
-        };
-        if self.done >= most || self.started.elapsed() >= self.db.limit.unwrap_or(PATIENCE) {
-            given_up(self.done, &error);
-            return Some(Err(retry.given_up(error)));
+        match self.settle(tx, failed).await? {
+            Ok(()) => value.map(Ok),
+            Err(error) => Some(Err(error)),
         }
-        sleep(pause(self.done)).await;
-        None
+    }
+
+    /// Commits, or rolls back what failed; `None` if the transaction must be run again.
+    fn settle(
+        &mut self,
+        tx: Tx,
+        failed: Option<KeystoneError>,
+    ) -> Running<'_, Option<Result<(), KeystoneError>>> {
+        Box::pin(async {
+            let error = match failed {
+                None => match tx.commit().await {
+                    Ok(()) => return Some(Ok(())),
+                    Err(error) => error.into(),
+                },
+                Some(error) => {
+                    tx.rollback().await;
+                    error
+                }
+            };
+            self.done += 1;
+            let Some(retry) = Retry::of(&error) else {
+                return Some(Err(error));
+            };
+            let most = match retry {
+                Retry::Contention => RUNS,
+                Retry::Constraint => CONSTRAINT_RUNS,
+            };
+            if self.done >= most || self.started.elapsed() >= self.db.limit.unwrap_or(PATIENCE) {
+                given_up(self.done, &error);
+                return Some(Err(retry.given_up(error)));
+            }
+            sleep(pause(self.done)).await;
+            None
+        })
     }
 }
 

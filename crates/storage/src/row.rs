@@ -1,8 +1,42 @@
 //! Decoding rows; the error of a row that can't be decoded names its id.
 
-use sqlx::{ColumnIndex, Database, Decode, FromRow, Row, Type, error::BoxDynError};
+use sqlx::{
+    ColumnIndex, Database, Decode, FromRow, Row, Type, error::BoxDynError, mysql::MySqlRow,
+    sqlite::SqliteRow,
+};
 
-use crate::Error;
+use crate::{Error, Record};
+
+/// A row as its driver has it.
+#[derive(Clone, Copy)]
+pub(crate) enum DriverRow<'r> {
+    MySql(&'r MySqlRow),
+    Sqlite(&'r SqliteRow),
+}
+
+/// Takes the rows of a statement while they arrive.
+pub(crate) trait Sink: Send {
+    fn push(&mut self, row: DriverRow<'_>);
+
+    /// Forgets them, because the statement is sent again.
+    fn clear(&mut self);
+}
+
+impl<T: Record> Sink for Vec<sqlx::Result<T>> {
+    fn push(&mut self, row: DriverRow<'_>) {
+        Vec::push(
+            self,
+            match row {
+                DriverRow::MySql(row) => decoded(row),
+                DriverRow::Sqlite(row) => decoded(row),
+            },
+        );
+    }
+
+    fn clear(&mut self) {
+        Vec::clear(self);
+    }
+}
 
 /// Why a column of a row can't be decoded.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +48,7 @@ pub(crate) struct Undecodable {
 }
 
 /// Decodes a row.
-pub(crate) fn decoded<R, T>(row: &R) -> sqlx::Result<T>
+fn decoded<R, T>(row: &R) -> sqlx::Result<T>
 where
     R: Row,
     T: for<'r> FromRow<'r, R>,

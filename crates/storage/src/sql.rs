@@ -6,9 +6,11 @@
 
 use std::{
     borrow::Cow,
+    pin::Pin,
     time::{Duration, Instant},
 };
 
+use futures_util::TryStreamExt;
 use sqlx::{
     AssertSqlSafe, Database, Executor, FromRow, IntoArguments, Row, mysql::MySqlRow,
     sqlite::SqliteRow,
@@ -24,7 +26,7 @@ use crate::{
     error::{is_lost, is_timeout, table_of},
     lock::Lock,
     pool::{Lease, Pool, Recover},
-    row::skip_unreadable,
+    row::{Sink, skip_unreadable},
 };
 
 /// A row type that both drivers can read: `#[derive(sqlx::FromRow)]` is enough.
@@ -40,7 +42,8 @@ impl<T> Record for T where
 
 /// A statement and its arguments, not yet tied to a driver.
 ///
-/// The future that runs it is boxed, because callers join many of them in one future.
+/// What runs it is behind pointers, so that it is compiled once, here: the body of an `async fn` is compiled by each crate that
+/// awaits it, and a generic one for each type of row.
 #[derive(Clone, Debug)]
 pub struct Query {
     text: Cow<'static, str>,
@@ -57,6 +60,9 @@ impl<R: Row> FromRow<'_, R> for AnyRow {
         Ok(Self)
     }
 }
+
+/// Work on the database that is under way.
+pub(crate) type Running<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The rows that a statement read, each decoded or with its error.
 struct Rows<T> {
@@ -235,26 +241,31 @@ impl Query {
     ///
     /// Outside a transaction it is run again where another writer was in the way, as transactions are.
     pub async fn execute(self, exec: impl Into<Exec<'_>>) -> Result<u64> {
-        let mut exec = exec.into();
-        let text = self.announce(&exec);
-        let patience = Instant::now() + exec.limit().unwrap_or(PATIENCE);
-        let mut runs = 0;
-        loop {
-            let alone = matches!(exec, Exec::Db(_));
-            let done = Box::pin(self.clone().run(exec.reborrow())).await;
-            let done = done.map_err(|e| Error::of(e, &text));
-            runs += 1;
-            match &done {
-                Err(error) if alone && error.is_retriable() => {
-                    if runs >= RUNS || Instant::now() >= patience {
-                        given_up(runs, error);
-                        return done;
+        self.run_patiently(exec.into()).await
+    }
+
+    fn run_patiently(self, mut exec: Exec<'_>) -> Running<'_, Result<u64>> {
+        Box::pin(async move {
+            let text = self.announce(&exec);
+            let patience = Instant::now() + exec.limit().unwrap_or(PATIENCE);
+            let mut runs = 0;
+            loop {
+                let alone = matches!(exec, Exec::Db(_));
+                let done = self.clone().run(exec.reborrow()).await;
+                let done = done.map_err(|e| Error::of(e, &text));
+                runs += 1;
+                match &done {
+                    Err(error) if alone && error.is_retriable() => {
+                        if runs >= RUNS || Instant::now() >= patience {
+                            given_up(runs, error);
+                            return done;
+                        }
+                        sleep(pause(runs)).await;
                     }
-                    sleep(pause(runs)).await;
+                    _ => return done,
                 }
-                _ => return done,
             }
-        }
+        })
     }
 
     async fn run(self, exec: Exec<'_>) -> sqlx::Result<u64> {
@@ -272,79 +283,98 @@ impl Query {
     }
 
     async fn rows<T: Record>(self, exec: Exec<'_>) -> Result<Rows<T>> {
-        let text = self.announce(&exec);
-        let limit = exec.limit();
-        let work = async {
-            match exec {
-                Exec::Db(db) => match &db.pools {
-                    Pools::MySql(pool) => self.read(pool, limit).await,
-                    Pools::Sqlite(pool) => self.read(pool, limit).await,
-                },
-                Exec::Tx(tx) => match &mut tx.session {
-                    Session::MySql(lease) => {
-                        if let Some(lock) = self.lock
-                            && tx.galera
-                        {
-                            lock.write_marker_rows(&self.locked(), lease, limit).await?;
-                        }
-                        self.all(lease, limit).await
-                    }
-                    Session::Sqlite(lease) => self.all(lease, limit).await,
-                },
+        let mut rows = Vec::new();
+        let text = self.read_into(&mut rows, exec).await?;
+        Ok(Rows { text, rows })
+    }
+
+    /// Gives every row to the sink; yields the text.
+    fn read_into<'a>(
+        self,
+        sink: &'a mut (dyn Sink + 'a),
+        exec: Exec<'a>,
+    ) -> Running<'a, Result<Cow<'static, str>>> {
+        Box::pin(async move {
+            let text = self.announce(&exec);
+            match self.read_on(sink, exec).await {
+                Ok(()) => Ok(text),
+                Err(error) => Err(Error::of(error, &text)),
             }
-        };
-        match Box::pin(work).await {
-            Ok(rows) => Ok(Rows { text, rows }),
-            Err(error) => Err(Error::of(error, &text)),
+        })
+    }
+
+    async fn read_on(self, sink: &mut dyn Sink, exec: Exec<'_>) -> sqlx::Result<()> {
+        let limit = exec.limit();
+        match exec {
+            Exec::Db(db) => match &db.pools {
+                Pools::MySql(pool) => self.read(sink, pool, limit).await,
+                Pools::Sqlite(pool) => self.read(sink, pool, limit).await,
+            },
+            Exec::Tx(tx) => match &mut tx.session {
+                Session::MySql(lease) => {
+                    if let Some(lock) = self.lock
+                        && tx.galera
+                    {
+                        lock.write_marker_rows(&self.locked(), lease, limit).await?;
+                    }
+                    self.all(sink, lease, limit).await
+                }
+                Session::Sqlite(lease) => self.all(sink, lease, limit).await,
+            },
         }
     }
 
     /// Reads on any connection. What found it dead is sent again on another.
-    async fn read<C, T>(
+    async fn read<C>(
         self,
+        sink: &mut dyn Sink,
         pool: &Pool<C>,
         limit: Option<Duration>,
-    ) -> sqlx::Result<Vec<sqlx::Result<T>>>
+    ) -> sqlx::Result<()>
     where
         C: Recover,
         for<'c> &'c mut C: Executor<'c, Database = C::Database>,
         C::Database: Encodes,
         <C::Database as Database>::Arguments: IntoArguments<C::Database>,
-        T: for<'r> FromRow<'r, <C::Database as Database>::Row> + Send + Unpin,
     {
         if !self.reads() {
-            return self.all(&mut pool.live().await?, limit).await;
+            return self.all(sink, &mut pool.live().await?, limit).await;
         }
         let again = self.clone();
-        let rows = {
+        let done = {
             let mut lease = pool.lease().await?;
-            self.all(&mut lease, limit).await
+            self.all(sink, &mut lease, limit).await
         };
-        match rows {
+        match done {
             Err(error) if is_lost(&error) && !is_timeout(&error) => {
-                again.all(&mut pool.lease().await?, limit).await
+                sink.clear();
+                again.all(sink, &mut pool.lease().await?, limit).await
             }
-            rows => rows,
+            done => done,
         }
     }
 
-    async fn all<C, T>(
+    async fn all<C>(
         self,
+        sink: &mut dyn Sink,
         lease: &mut Lease<C>,
         limit: Option<Duration>,
-    ) -> sqlx::Result<Vec<sqlx::Result<T>>>
+    ) -> sqlx::Result<()>
     where
         C: Recover,
         for<'c> &'c mut C: Executor<'c, Database = C::Database>,
         C::Database: Encodes,
         <C::Database as Database>::Arguments: IntoArguments<C::Database>,
-        T: for<'r> FromRow<'r, <C::Database as Database>::Row> + Send + Unpin,
     {
         let query = self.prepared::<C::Database>()?;
-        let query = query.map(|row| C::Database::decoded(&row));
-        lease
-            .work(limit, async |on| query.fetch_all(on).await)
-            .await
+        let read = async |on: &mut C| {
+            let mut rows = query.fetch(on);
+            while let Some(row) = rows.try_next().await? {
+                sink.push(C::Database::row(&row));
+            }
+            Ok(())
+        };
+        lease.work(limit, read).await
     }
 
     pub(crate) async fn affected<C>(

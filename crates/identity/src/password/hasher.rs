@@ -154,7 +154,7 @@ impl Hasher {
         let hash = move || {
             // Linux takes this for the thread, other systems for the process; without it hashing is only less polite.
             if cfg!(target_os = "linux") {
-                drop(nice(NICENESS));
+                nice(NICENESS).ok();
             }
             let outcome = work();
             drop(permit);
