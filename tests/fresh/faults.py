@@ -95,6 +95,8 @@ def excused(world, excuses):
 def away(world, begin, end, writes):
     """Both nodes lose the database for longer than one of them may go on without it."""
     _, bold = world.nodes
+    # A change that is committed late would leave nothing to be old.
+    world.settle()
     person = world.somebody()
     world.renew(person)
     tokens = person.tokens
