@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use keystone::policy::{Rules, Settings};
+use keystone::policy::{Settings, keystone_defaults};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -129,10 +129,8 @@ impl Oracle {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a port left");
         let address = listener.local_addr().expect("a listener has an address");
-        let defaults = Rules::defaults();
-        let names = defaults
-            .names()
-            .filter(|name| name.starts_with("identity:"));
+        let names = keystone_defaults().iter().map(|rule| &rule.name);
+        let names = names.filter(|name| name.starts_with("identity:"));
         let rules: Map<String, Value> = names
             .map(|name| (name.to_owned(), format!("http://{address}/").into()))
             .collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keystone_api::Live;
 use keystone_auth::{Keys as Rings, TokenKeys};
 use keystone_cache::Changes;
-use keystone_policy::{Enforcer, LoadError};
+use keystone_policy::{Enforcer, LoadError, Registry};
 use keystone_storage::schema::{Phase, SchemaState, changes, state, sync};
 use keystone_storage::{DatabaseUrl, Db};
 use keystone_token::{Jws, KeyRepository, KeyRing, KeySet};
@@ -125,7 +125,7 @@ impl Builder {
             &keys,
             created_here,
             settings,
-            Enforcer::new,
+            |policy| Enforcer::with_defaults(Registry::keystone(), policy),
         )?;
         app.identity.check_tree().await?;
         Ok(Keystone {

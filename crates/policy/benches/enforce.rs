@@ -1,7 +1,7 @@
 //! The questions that a cloud asks most, answered by the default rules.
 
 use divan::{Bencher, black_box};
-use keystone_policy::{Enforcer, Settings};
+use keystone_policy::{Enforcer, Registry, Settings};
 use serde_json::{Value, json};
 
 fn main() {
@@ -24,7 +24,8 @@ fn credentials(role: &str) -> Value {
 }
 
 fn ask(bencher: Bencher<'_, '_>, rule: &str, target: &Value, caller: &str) {
-    let enforcer = Enforcer::new(Settings::default()).expect("there is no file to fail");
+    let enforcer = Enforcer::with_defaults(Registry::keystone(), Settings::default())
+        .expect("there is no file to fail");
     let credentials = credentials(caller);
     let answer = enforcer.enforce(rule, target, &credentials);
     answer.expect("it is allowed");

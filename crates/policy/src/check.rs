@@ -2,10 +2,12 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use crate::custom::Custom;
 use crate::template::Template;
 
 /// One node of a rule; its `Display` is oslo.policy's own spelling of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Check {
     /// `@`, and the empty rule.
     True,
@@ -39,6 +41,8 @@ pub enum Check {
     },
     /// `http:…` and `https:…`, with the address to ask.
     Remote(Template),
+    /// A check of a kind that the service registered.
+    Custom(Custom),
     /// A part that is wrong. It never allows, and neither does what negates it.
     Flawed {
         /// How oslo.policy spells what it makes of it.
@@ -95,6 +99,7 @@ impl Display for Check {
             Self::Credential { path, wanted } => write!(f, "{}:{wanted}", path.join(".")),
             Self::Literal { source, wanted, .. } => write!(f, "{source}:{wanted}"),
             Self::Remote(address) => write!(f, "{address}"),
+            Self::Custom(custom) => write!(f, "{custom}"),
             Self::Flawed { shown, .. } => f.write_str(shown),
             Self::Unusable { kind, wanted, .. } => write!(f, "{kind}:{wanted}"),
         }

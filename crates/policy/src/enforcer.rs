@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use serde_json::Value;
 
-use crate::error::{Denied, LoadError};
+use crate::error::{Denied, Fault, LoadError};
+use crate::explain::Explanation;
 use crate::overrides::{self, Overrides, Texts};
+use crate::registry::Registry;
 use crate::rules::{Loaded, Rules};
 use crate::settings::Settings;
 
 /// Answers by the rules that the files have now, or by the last good ones.
 #[derive(Debug)]
 pub struct Enforcer {
+    registry: Arc<Registry>,
     settings: Settings,
     state: ArcSwap<State>,
     /// When somebody began to look at the files last, of those who share their look.
@@ -36,26 +39,37 @@ struct State {
 }
 
 impl Enforcer {
-    /// Reads the files; here one that can't be read is an error, for there are no rules yet that could stay.
-    pub fn new(settings: Settings) -> Result<Self, LoadError> {
-        Self::after(&Texts::default(), settings)
+    /// Registers the rules of a service, a `Vec<DefaultRule>` or a [`Registry`], and reads the files.
+    ///
+    /// Here a file that can't be read is an error, for there are no rules yet that could stay. So are two defaults of one
+    /// name, and one that is to be removed without a reason. A rule that is wrong denies, and is logged.
+    pub fn with_defaults(
+        defaults: impl Into<Registry>,
+        settings: Settings,
+    ) -> Result<Self, LoadError> {
+        Self::after(Arc::new(defaults.into()), &Texts::default(), settings)
     }
 
     /// The same for other settings, while the rules of this one are in force: what would keep them in force is an
     /// error here too.
     pub fn reconfigured(&self, settings: Settings) -> Result<Self, LoadError> {
         let mine = &self.settings;
+        let registry = Arc::clone(&self.registry);
         if mine.file == settings.file && mine.dirs == settings.dirs {
-            Self::after(&self.state.load().texts, settings)
+            Self::after(registry, &self.state.load().texts, settings)
         } else {
-            Self::new(settings)
+            Self::after(registry, &Texts::default(), settings)
         }
     }
 
-    fn after(before: &Texts, settings: Settings) -> Result<Self, LoadError> {
+    fn after(
+        registry: Arc<Registry>,
+        before: &Texts,
+        settings: Settings,
+    ) -> Result<Self, LoadError> {
         // Taken before the files are read: a change in between is seen next time.
         let seen = Snapshot::take(&settings);
-        let (rules, texts) = load(&settings, before)?;
+        let (rules, texts) = load(&registry, &settings, before)?;
         let state = State {
             rules: Arc::new(rules),
             texts: Arc::new(texts),
@@ -63,6 +77,7 @@ impl Enforcer {
             fault: None,
         };
         Ok(Self {
+            registry,
             settings,
             state: ArcSwap::from_pointee(state),
             looked: ArcSwapOption::empty(),
@@ -74,6 +89,28 @@ impl Enforcer {
     pub fn enforce(&self, rule: &str, target: &Value, credentials: &Value) -> Result<(), Denied> {
         let answer = self.rules().enforce(rule, target, credentials);
         answer.inspect_err(Denied::log)
+    }
+
+    /// The same for a rule that the service registered; any other is unknown, also where a file defines it or the default
+    /// rule would answer. `Enforcer.authorize` of oslo.policy.
+    pub fn authorize(&self, rule: &str, target: &Value, credentials: &Value) -> Result<(), Denied> {
+        let rules = self.rules();
+        if !rules.is_built_in(rule) {
+            let rule = rule.to_owned();
+            return Err(Denied::Unknown { rule });
+        }
+        let answer = rules.enforce(rule, target, credentials);
+        answer.inspect_err(Denied::log)
+    }
+
+    /// The answer with every part's outcome; see [`Rules::explain`].
+    pub fn explain(&self, rule: &str, target: &Value, credentials: &Value) -> Explanation {
+        self.rules().explain(rule, target, credentials)
+    }
+
+    /// What the service registered.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// The rules in force.
@@ -118,7 +155,7 @@ impl Enforcer {
         };
         let last = self.state.load();
         let seen = Snapshot::take(&self.settings);
-        let next = match load(&self.settings, &last.texts) {
+        let next = match load(&self.registry, &self.settings, &last.texts) {
             Ok((rules, texts)) => {
                 tracing::info!("the policy rules were read again");
                 State {
@@ -156,11 +193,19 @@ impl State {
 }
 
 /// Reads the files where `before` was read last, and tells of each rule that is wrong.
-fn load(settings: &Settings, before: &Texts) -> Result<(Rules, Texts), LoadError> {
+fn load(
+    registry: &Registry,
+    settings: &Settings,
+    before: &Texts,
+) -> Result<(Rules, Texts), LoadError> {
     let texts = Texts::read(settings)?;
     texts.check_after(before, settings)?;
     let overrides = Overrides::from_texts(&texts)?;
-    let Loaded { rules, faults } = Rules::with_overrides(&overrides, settings);
+    let Loaded { rules, faults } = Rules::over(registry, &overrides, settings);
+    let (wrong, faults): (Vec<_>, Vec<_>) = faults.into_iter().partition(Fault::is_of_the_service);
+    if !wrong.is_empty() {
+        return Err(LoadError::Rules(wrong));
+    }
     for fault in faults {
         tracing::error!("{fault}; it denies until it is repaired");
     }

@@ -60,6 +60,7 @@ fn listed(scopes: &[ScopeType]) -> String {
 
 /// Why rules were not taken from a file.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadError {
     /// The file can't be read.
     #[error("policy file {}: {source}", path.display())]
@@ -96,6 +97,7 @@ pub enum LoadError {
 
 /// Why a policy file that was loaded before can't be used any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Loss {
     /// It is not there any more.
     Gone,
@@ -122,6 +124,7 @@ fn each(faults: &[Fault]) -> String {
 
 /// A rule that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fault {
     /// The rule's name.
     pub rule: String,
@@ -129,6 +132,13 @@ pub struct Fault {
     pub file: Option<PathBuf>,
     /// The flaw.
     pub flaws: Vec<Flaw>,
+}
+
+impl Fault {
+    /// Whether the service made one of the mistakes, and not an operator.
+    pub(crate) fn is_of_the_service(&self) -> bool {
+        self.flaws.iter().any(Flaw::is_of_the_service)
+    }
 }
 
 impl Display for Fault {
@@ -143,6 +153,7 @@ impl Display for Fault {
 
 /// A flaw of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Flaw {
     /// It is neither a check string nor a list of checks.
     #[error("is neither a string nor a list of strings")]
@@ -164,4 +175,17 @@ pub enum Flaw {
     /// It refers to a rule that refers to a rule, and so on.
     #[error("refers through more than {0} rules")]
     Depth(usize),
+    /// The service registers its name twice.
+    #[error("is registered twice")]
+    Duplicate,
+    /// The service registers it for removal and does not say why, or since which release.
+    #[error("is registered for removal without a reason and a release")]
+    Unexplained,
+}
+
+impl Flaw {
+    /// Whether the service made the mistake, and not an operator.
+    pub(crate) fn is_of_the_service(&self) -> bool {
+        matches!(self, Self::Duplicate | Self::Unexplained)
+    }
 }

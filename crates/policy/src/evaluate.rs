@@ -4,6 +4,7 @@ use keystone_python as python;
 use serde_json::Value;
 
 use crate::check::Check;
+use crate::custom::Request;
 use crate::rules::Rules;
 use crate::template::{RenderError, Template};
 
@@ -48,9 +49,18 @@ impl Question<'_> {
                 Err(RenderError::Missing(key)) => Err(raised(format!("the target has no {key:?}"))),
                 Err(RenderError::Bad(reason)) => Err(raised(reason)),
             },
+            Check::Custom(custom) => custom.holds(&self.request()).map_err(raised),
             Check::Unusable { wanted, reason, .. } => {
                 self.with(wanted, |_| Err(raised(reason.clone())))
             }
+        }
+    }
+
+    fn request(&self) -> Request<'_> {
+        Request {
+            rule: self.rule,
+            target: self.target,
+            credentials: self.credentials,
         }
     }
 

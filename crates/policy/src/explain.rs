@@ -13,6 +13,7 @@ use crate::template::{RenderError, Template};
 
 /// The answer to one question and the way to it; its `Display` is an indented tree.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Explanation {
     /// The rule that was asked for.
     pub rule: String,
@@ -26,6 +27,7 @@ pub struct Explanation {
 
 /// One node of the tree.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Part {
     /// The check; `and`, `or` and `not` stand for the parts below them.
     pub check: String,
@@ -39,6 +41,7 @@ pub struct Part {
 
 /// The result of a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// It holds.
     True,

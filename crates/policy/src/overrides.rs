@@ -21,6 +21,8 @@ pub struct Overrides(BTreeMap<String, Override>);
 pub(crate) struct Override {
     pub(crate) rule: Value,
     pub(crate) file: Option<Arc<Path>>,
+    /// Where it stands among all; one that replaces another takes its place.
+    place: usize,
 }
 
 /// The policy files that are there and what is in them, in the order in which they are laid over each other.
@@ -42,7 +44,7 @@ impl Overrides {
     pub(crate) fn from_texts(texts: &Texts) -> Result<Self, LoadError> {
         let mut all = Self::default();
         for (path, text) in &texts.0 {
-            all.0.extend(Self::from_text(path, text)?.0);
+            all.lay(Self::from_text(path, text)?);
         }
         Ok(all)
     }
@@ -66,12 +68,30 @@ impl Overrides {
         self.0.get(name)
     }
 
+    /// The rules in the order in which the files have them.
+    pub(crate) fn in_order(&self) -> Vec<(&str, &Override)> {
+        let mut all: Vec<_> = self.0.iter().collect();
+        all.sort_by_key(|(_, given)| given.place);
+        let named = all.into_iter().map(|(name, given)| (name.as_str(), given));
+        named.collect()
+    }
+
     fn new(rules: Map<String, Value>, file: Option<&Arc<Path>>) -> Self {
-        let entry = |(name, rule)| {
+        let entry = |(place, (name, rule))| {
             let file = file.cloned();
-            (name, Override { rule, file })
+            (name, Override { rule, file, place })
         };
-        Self(rules.into_iter().map(entry).collect())
+        Self(rules.into_iter().enumerate().map(entry).collect())
+    }
+
+    /// Lays the rules of a later file over these.
+    fn lay(&mut self, upper: Self) {
+        let below = self.0.len();
+        for (name, mut given) in upper.0 {
+            let replaced = self.0.get(&name).map(|known| known.place);
+            given.place = replaced.unwrap_or(below + given.place);
+            self.0.insert(name, given);
+        }
     }
 }
 

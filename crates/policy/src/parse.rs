@@ -9,121 +9,141 @@ use serde_json::Value;
 use crate::check::Check;
 use crate::error::Flaw;
 use crate::literal::{is_path, literal};
+use crate::registry::Kinds;
 use crate::template::Template;
 
 /// Deeper nesting than this is refused, so that no rule can exhaust the stack.
 const MAX_DEPTH: usize = 50;
 
 /// Reads a check string, or the lists of old JSON files; no value at all is the empty rule, which allows.
-pub(crate) fn parse(rule: &Value) -> (Check, Vec<Flaw>) {
-    let mut flaws = Vec::new();
-    let check = match rule {
-        Value::Null => Check::True,
-        Value::String(text) => parse_text(text, &mut flaws),
-        Value::Array(choices) => parse_list(choices, &mut flaws),
-        _ => flawed(Flaw::Type, &mut flaws),
-    };
-    (check, flaws)
-}
-
-/// The node for a part that does not parse.
-fn flawed(flaw: Flaw, flaws: &mut Vec<Flaw>) -> Check {
-    let reason = flaw.to_string();
-    flaws.push(flaw);
-    Check::Flawed {
-        shown: "!".to_owned(),
-        reason,
-    }
-}
-
-fn parse_text(text: &str, flaws: &mut Vec<Flaw>) -> Check {
-    if text.is_empty() {
-        return Check::True;
-    }
-    let mut parser = Parser {
-        tokens: tokens(text),
-        at: 0,
+pub(crate) fn parse(rule: &Value, kinds: &Kinds) -> (Check, Vec<Flaw>) {
+    let mut reader = Reader {
+        kinds,
         flaws: Vec::new(),
     };
-    let parsed = parser.expression(0).and_then(|check| {
-        let rest = parser.tokens.get(parser.at);
-        rest.map_or(Ok(check), |token| Err(format!("unexpected {token}")))
-    });
-    match parsed {
-        Ok(check) => {
-            flaws.append(&mut parser.flaws);
-            check
-        }
-        Err(reason) => {
-            let text = text.to_owned();
-            flawed(Flaw::Syntax { text, reason }, flaws)
-        }
-    }
-}
-
-/// The outer list is joined by `or`, the inner ones by `and`.
-fn parse_list(choices: &[Value], flaws: &mut Vec<Flaw>) -> Check {
-    if choices.is_empty() {
-        return Check::True;
-    }
-    let mut any = Vec::new();
-    for choice in choices {
-        let mut all = match choice {
-            Value::String(word) if word.is_empty() => continue,
-            Value::Array(words) if words.is_empty() => continue,
-            Value::String(word) => vec![leaf(word, flaws)],
-            Value::Array(words) => words.iter().map(|word| list_leaf(word, flaws)).collect(),
-            other => vec![list_leaf(other, flaws)],
-        };
-        any.push(if all.len() == 1 {
-            all.remove(0)
-        } else {
-            Check::All(all)
-        });
-    }
-    match any.len() {
-        0 => Check::False,
-        1 => any.remove(0),
-        _ => Check::Any(any),
-    }
-}
-
-fn list_leaf(word: &Value, flaws: &mut Vec<Flaw>) -> Check {
-    match word.as_str() {
-        Some(word) => leaf(word, flaws),
-        None => flawed(Flaw::Type, flaws),
-    }
-}
-
-/// One check: `@`, `!` or `KIND:MATCH`.
-fn leaf(word: &str, flaws: &mut Vec<Flaw>) -> Check {
-    match word {
-        "@" => return Check::True,
-        "!" => return Check::False,
-        _ => {}
-    }
-    let Some((kind, wanted)) = word.split_once(':') else {
-        let (text, reason) = (word.to_owned(), "a check is `kind:match`, `@` or `!`");
-        let reason = reason.to_owned();
-        return flawed(Flaw::Syntax { text, reason }, flaws);
+    let check = match rule {
+        Value::Null => Check::True,
+        Value::String(text) => reader.text(text),
+        Value::Array(choices) => reader.list(choices),
+        _ => reader.flawed(Flaw::Type, "!"),
     };
-    if kind == "rule" {
-        return Check::Rule(wanted.to_owned());
+    (check, reader.flaws)
+}
+
+/// Reads single checks, and gathers what is wrong with them.
+struct Reader<'a> {
+    kinds: &'a Kinds,
+    flaws: Vec<Flaw>,
+}
+
+impl Reader<'_> {
+    /// The node for a part that does not parse.
+    fn flawed(&mut self, flaw: Flaw, shown: &str) -> Check {
+        let reason = flaw.to_string();
+        self.flaws.push(flaw);
+        Check::Flawed {
+            shown: shown.to_owned(),
+            reason,
+        }
     }
-    let remote = matches!(kind, "http" | "https");
-    let template = Template::new(if remote { word } else { wanted });
-    if let Some(reason) = template.flaw() {
-        flaws.push(Flaw::Syntax {
-            text: word.to_owned(),
-            reason: reason.to_owned(),
+
+    fn text(&mut self, text: &str) -> Check {
+        if text.is_empty() {
+            return Check::True;
+        }
+        let mut parser = Parser {
+            tokens: tokens(text),
+            at: 0,
+            reader: Reader {
+                kinds: self.kinds,
+                flaws: Vec::new(),
+            },
+        };
+        let parsed = parser.expression(0).and_then(|check| {
+            let rest = parser.tokens.get(parser.at);
+            rest.map_or(Ok(check), |token| Err(format!("unexpected {token}")))
         });
+        match parsed {
+            Ok(check) => {
+                self.flaws.append(&mut parser.reader.flaws);
+                check
+            }
+            Err(reason) => {
+                let text = text.to_owned();
+                self.flawed(Flaw::Syntax { text, reason }, "!")
+            }
+        }
     }
-    if remote {
-        Check::Remote(template)
-    } else if kind == "role" {
-        Check::Role(template)
-    } else {
-        generic(kind, template, flaws)
+
+    /// The outer list is joined by `or`, the inner ones by `and`.
+    fn list(&mut self, choices: &[Value]) -> Check {
+        if choices.is_empty() {
+            return Check::True;
+        }
+        let mut any = Vec::new();
+        for choice in choices {
+            let mut all = match choice {
+                Value::String(word) if word.is_empty() => continue,
+                Value::Array(words) if words.is_empty() => continue,
+                Value::Array(words) => words.iter().map(|word| self.list_leaf(word)).collect(),
+                other => vec![self.list_leaf(other)],
+            };
+            any.push(if all.len() == 1 {
+                all.remove(0)
+            } else {
+                Check::All(all)
+            });
+        }
+        match any.len() {
+            0 => Check::False,
+            1 => any.remove(0),
+            _ => Check::Any(any),
+        }
+    }
+
+    fn list_leaf(&mut self, word: &Value) -> Check {
+        match word.as_str() {
+            Some(word) => self.leaf(word),
+            None => self.flawed(Flaw::Type, "!"),
+        }
+    }
+
+    /// One check: `@`, `!` or `KIND:MATCH`.
+    fn leaf(&mut self, word: &str) -> Check {
+        match word {
+            "@" => return Check::True,
+            "!" => return Check::False,
+            _ => {}
+        }
+        let Some((kind, wanted)) = word.split_once(':') else {
+            let (text, reason) = (word.to_owned(), "a check is `kind:match`, `@` or `!`");
+            let reason = reason.to_owned();
+            return self.flawed(Flaw::Syntax { text, reason }, "!");
+        };
+        if let Some(made) = self.kinds.make(kind, wanted) {
+            return made.unwrap_or_else(|reason| {
+                let text = word.to_owned();
+                self.flawed(Flaw::Syntax { text, reason }, word)
+            });
+        }
+        if kind == "rule" {
+            return Check::Rule(wanted.to_owned());
+        }
+        let remote = matches!(kind, "http" | "https");
+        let template = Template::new(if remote { word } else { wanted });
+        if let Some(reason) = template.flaw() {
+            self.flaws.push(Flaw::Syntax {
+                text: word.to_owned(),
+                reason: reason.to_owned(),
+            });
+        }
+        if remote {
+            Check::Remote(template)
+        } else if kind == "role" {
+            Check::Role(template)
+        } else {
+            generic(kind, template, &mut self.flaws)
+        }
     }
 }
 
@@ -205,7 +225,7 @@ fn is_quoted(word: &str) -> bool {
 struct Parser<'a> {
     tokens: Vec<Token<'a>>,
     at: usize,
-    flaws: Vec<Flaw>,
+    reader: Reader<'a>,
 }
 
 impl<'a> Parser<'a> {
@@ -256,7 +276,7 @@ impl<'a> Parser<'a> {
                     None => Err("a parenthesis is not closed".to_owned()),
                 }
             }
-            Some(Token::Word(word)) => Ok(leaf(word, &mut self.flaws)),
+            Some(Token::Word(word)) => Ok(self.reader.leaf(word)),
             Some(token) => Err(format!("unexpected {token}")),
             None => Err("it ends where a check is expected".to_owned()),
         }

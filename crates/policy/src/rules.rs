@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
 use crate::check::Check;
-use crate::defaults::{DefaultRule, keystone_defaults};
+use crate::defaults::DefaultRule;
 use crate::error::{Denied, Fault, Flaw, LoadError};
 use crate::evaluate::{Question, Undecided};
 use crate::overrides::{Override, Overrides};
 use crate::parse::parse;
 use crate::references::examine;
+use crate::registry::{Kinds, Registry};
 use crate::remote::Remote;
 use crate::scope::ScopeType;
 use crate::settings::Settings;
@@ -55,32 +55,22 @@ impl Loaded {
 }
 
 impl Rules {
-    /// Keystone's own rules, parsed once.
-    pub fn defaults() -> Arc<Self> {
-        static DEFAULTS: LazyLock<Arc<Rules>> = LazyLock::new(|| {
-            let loaded = Rules::with_overrides(&Overrides::default(), &Settings::default());
-            Arc::new(loaded.rules)
-        });
-        Arc::clone(&DEFAULTS)
-    }
-
-    /// The operator's rules over Keystone's.
-    pub fn with_overrides(overrides: &Overrides, settings: &Settings) -> Loaded {
-        Self::over(keystone_defaults(), overrides, settings)
-    }
-
-    /// The operator's rules over those of any service.
-    pub fn over(defaults: &[DefaultRule], overrides: &Overrides, settings: &Settings) -> Loaded {
+    /// The operator's rules over those of a service.
+    pub fn over(registry: &Registry, overrides: &Overrides, settings: &Settings) -> Loaded {
+        let kinds = registry.kinds();
         let mut flaws = Flaws::new();
+        for (name, flaw) in registry.flaws() {
+            flaws.entry(name.to_owned()).or_default().push(flaw);
+        }
         let mut rules = BTreeMap::new();
         for name in overrides.names() {
             let rule = overrides
                 .get(name)
-                .map(|given| from_override(name, given, &mut flaws));
+                .map(|given| from_override(name, given, kinds, &mut flaws));
             rules.extend(rule.map(|rule| (name.to_owned(), rule)));
         }
-        for default in defaults {
-            let own = || from_default(default, overrides, settings, &mut flaws);
+        for default in registry.defaults() {
+            let own = || from_default(default, overrides, settings, kinds, &mut flaws);
             let rule = rules.entry(default.name.clone()).or_insert_with(own);
             rule.scopes.clone_from(&default.scope_types);
             rule.built_in = true;
@@ -153,7 +143,7 @@ impl Rules {
     /// Whether the rule may look at what is at this path of the credentials, or hand it on.
     pub fn may_read(&self, rule: &str, path: &[&str]) -> bool {
         self.reaches(rule, &|check| match check {
-            Check::Remote(_) => true,
+            Check::Remote(_) | Check::Custom(_) => true,
             Check::Credential { path: read, .. } => {
                 read.iter().zip(path).all(|(read, wanted)| read == wanted)
             }
@@ -178,7 +168,7 @@ impl Rules {
             Check::Role(wanted)
             | Check::Literal { wanted, .. }
             | Check::Unusable { wanted, .. } => wanted.is_literal(),
-            Check::Remote(_) => false,
+            Check::Remote(_) | Check::Custom(_) => false,
             Check::True | Check::False | Check::Flawed { .. } => true,
             Check::Not(_) | Check::All(_) | Check::Any(_) => check
                 .parts()
@@ -263,8 +253,8 @@ fn cut(check: &mut Check, reference: &str) {
 }
 
 /// A rule from a file.
-fn from_override(name: &str, given: &Override, flaws: &mut Flaws) -> Rule {
-    let (check, found) = parse(&given.rule);
+fn from_override(name: &str, given: &Override, kinds: &Kinds, flaws: &mut Flaws) -> Rule {
+    let (check, found) = parse(&given.rule, kinds);
     let file = given.file.as_deref().map(PathBuf::from);
     if !found.is_empty() {
         flaws.entry(name.to_owned()).or_default().extend(found);
@@ -288,10 +278,11 @@ fn from_default(
     default: &DefaultRule,
     overrides: &Overrides,
     settings: &Settings,
+    kinds: &Kinds,
     flaws: &mut Flaws,
 ) -> Rule {
     let mut parsed = |check: &str| {
-        let (check, found) = parse(&Value::from(check));
+        let (check, found) = parse(&Value::from(check), kinds);
         if !found.is_empty() {
             flaws.entry(default.name.clone()).or_default().extend(found);
         }
@@ -303,7 +294,7 @@ fn from_default(
         let old_check = parsed(&old.check);
         let renamed = (old.name != default.name).then(|| overrides.get(&old.name));
         if let Some(given) = renamed.flatten() {
-            let kept = from_override(&old.name, given, &mut Flaws::new());
+            let kept = from_override(&old.name, given, kinds, &mut Flaws::new());
             // An override that only points to the new name is what generated samples contain.
             if kept.check != old_check && !kept.check.is_rule(&default.name) {
                 return kept;

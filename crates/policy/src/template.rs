@@ -96,7 +96,7 @@ impl Piece {
 }
 
 /// Finds a dotted key: step by step in a nested target, or as one key of a flat one. What has keys itself has no text.
-fn lookup<'a>(target: &'a Value, key: &str) -> Option<&'a Value> {
+pub(crate) fn lookup<'a>(target: &'a Value, key: &str) -> Option<&'a Value> {
     let mut steps = key.split('.');
     let nested = steps.try_fold(target, |value, step| value.get(step));
     // An attribute with dots in its name does not take the place of what the same dots lead to.

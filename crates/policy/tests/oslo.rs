@@ -7,7 +7,9 @@
 use std::fs;
 use std::sync::LazyLock;
 
-use keystone_policy::{DefaultRule, Denied, Deprecated, Overrides, Rules, Settings};
+use keystone_policy::{
+    DefaultRule, Denied, Deprecated, Overrides, Registry, Rules, ScopeType, Settings,
+};
 use keystone_python::json as python_json;
 use serde_json::{Map, Value, json};
 
@@ -60,7 +62,11 @@ fn check_strings_parse_and_answer_alike() {
     for row in rows("checks") {
         let mut rules = FIXTURE["shared"].as_object().unwrap().clone();
         rules.insert("case".to_owned(), row[0].clone());
-        let loaded = Rules::over(&[], &Overrides::from(rules), &Settings::default());
+        let loaded = Rules::over(
+            &Registry::default(),
+            &Overrides::from(rules),
+            &Settings::default(),
+        );
         let tree = loaded.rules.check("case").unwrap().to_string();
         if tree != row[1] {
             wrong.push(format!("{}: tree {tree}, not {}", row[0], row[1]));
@@ -111,12 +117,21 @@ fn rules_that_depend_only_on_the_owner_are_recognised() {
                 "project_id:%(target.credential.project_id)s".into(),
             ),
         ]);
-        let loaded = Rules::over(&[], &Overrides::from(rules), &Settings::default());
+        let loaded = Rules::over(
+            &Registry::default(),
+            &Overrides::from(rules),
+            &Settings::default(),
+        );
         let found = loaded.rules.depends_only_on_owner("case", key, owner);
         assert_eq!(found, expected, "{rule}");
     }
+    let loaded = Rules::over(
+        &Registry::keystone(),
+        &Overrides::default(),
+        &Settings::default(),
+    );
     for rule in ["identity:get_credential", "identity:list_credentials"] {
-        assert!(Rules::defaults().depends_only_on_owner(rule, key, owner));
+        assert!(loaded.rules.depends_only_on_owner(rule, key, owner));
     }
 }
 
@@ -124,7 +139,11 @@ fn rules_that_depend_only_on_the_owner_are_recognised() {
 fn mixtures_of_words_make_the_same_trees() {
     for row in rows("mixtures") {
         let rules = Map::from_iter([("case".to_owned(), row[0].clone())]);
-        let loaded = Rules::over(&[], &Overrides::from(rules), &Settings::default());
+        let loaded = Rules::over(
+            &Registry::default(),
+            &Overrides::from(rules),
+            &Settings::default(),
+        );
         let tree = loaded.rules.check("case").unwrap().to_string();
         assert_eq!(tree, row[1], "{}", row[0]);
         assert_eq!(loaded.faults.is_empty(), row[2] == false, "{}", row[0]);
@@ -147,7 +166,7 @@ fn the_defaults_answer_alike_for_flat_and_nested_targets() {
             enforce_new_defaults: run["new_defaults"].as_bool().unwrap(),
             ..Settings::default()
         };
-        let loaded = Rules::with_overrides(&Overrides::default(), &settings);
+        let loaded = Rules::over(&Registry::keystone(), &Overrides::default(), &settings);
         let rules = loaded.strict().unwrap();
         let expected = run["answers"].as_object().unwrap();
         assert_eq!(expected.len(), 204);
@@ -175,19 +194,16 @@ fn sorted(map: &Map<String, Value>) -> Vec<&str> {
 
 fn service() -> Vec<DefaultRule> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let rule = |row: &Value| DefaultRule {
-        name: text(&row[0]),
-        check: text(&row[1]),
-        scope_types: serde_json::from_value::<Option<_>>(row[2].clone())
-            .unwrap()
-            .unwrap_or_default(),
-        operations: Vec::new(),
-        deprecated: row[3].as_array().map(|old| Deprecated {
-            name: text(&old[0]),
-            check: text(&old[1]),
-            since: "s".to_owned(),
-        }),
-        for_removal: false,
+    let rule = |row: &Value| {
+        let scopes: Option<Vec<ScopeType>> = serde_json::from_value(row[2].clone()).unwrap();
+        let rule = DefaultRule::new(text(&row[0]), text(&row[1]));
+        let rule = rule.scope_types(scopes.unwrap_or_default());
+        match row[3].as_array() {
+            Some(old) => {
+                rule.replaces(Deprecated::new(text(&old[0]), text(&old[1])).because("r", "s"))
+            }
+            None => rule,
+        }
     };
     rows("service").iter().map(rule).collect()
 }
@@ -204,7 +220,7 @@ fn files_override_and_deprecated_names_still_count() {
             ..Settings::default()
         };
         let overrides = Overrides::from_file(&path).unwrap();
-        let rules = Rules::over(&service(), &overrides, &settings).rules;
+        let rules = Rules::over(&service().into(), &overrides, &settings).rules;
         for (rule, answers) in case["answers"].as_object().unwrap() {
             let got = letters(&rules, rule, &target, rows("file_personas"));
             assert_eq!(got, *answers, "{rule} of {case}");

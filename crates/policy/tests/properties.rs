@@ -3,23 +3,24 @@
 
 use std::sync::LazyLock;
 
-use keystone_policy::{DefaultRule, Loaded, Overrides, Rules, Settings};
+use keystone_policy::{DefaultRule, Loaded, Overrides, Registry, Rules, Settings};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 const RULE: &str = "get_server";
 
-static DEFAULTS: LazyLock<Vec<DefaultRule>> = LazyLock::new(|| {
+static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     let defaults = json!([
         {"name": "admin_required", "check": "role:admin"},
         {"name": RULE, "check": "rule:admin_required"},
     ]);
-    serde_json::from_value(defaults).expect("a list of rules")
+    let defaults: Vec<DefaultRule> = serde_json::from_value(defaults).expect("a list of rules");
+    defaults.into()
 });
 
 fn load(rule: Value) -> Loaded {
     let rules = Map::from_iter([(RULE.to_owned(), rule)]);
-    Rules::over(&DEFAULTS, &Overrides::from(rules), &Settings::default())
+    Rules::over(&REGISTRY, &Overrides::from(rules), &Settings::default())
 }
 
 /// Loads, prints, evaluates and explains a rule; one that asks another server is not evaluated.
@@ -119,7 +120,7 @@ proptest! {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), &text).unwrap();
         if let Ok(overrides) = Overrides::from_file(file.path()) {
-            Rules::over(&DEFAULTS, &overrides, &Settings::default());
+            Rules::over(&REGISTRY, &overrides, &Settings::default());
         }
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use keystone_policy::{Denied, Enforcer, LoadError, Loss, Overrides, Rules, Settings};
+use keystone_policy::{Denied, Enforcer, LoadError, Loss, Overrides, Registry, Rules, Settings};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -47,6 +47,15 @@ impl Site {
     }
 }
 
+fn started(settings: Settings) -> Result<Enforcer, LoadError> {
+    Enforcer::with_defaults(Registry::keystone(), settings)
+}
+
+fn rules(overrides: &Overrides) -> Rules {
+    let loaded = Rules::over(&Registry::keystone(), overrides, &Settings::default());
+    loaded.strict().unwrap()
+}
+
 fn allows(enforcer: &Enforcer, rule: &str, who: &str) -> bool {
     let credentials = json!({"roles": [who], "project_id": "p"});
     enforcer.enforce(rule, &json!({}), &credentials).is_ok()
@@ -55,7 +64,7 @@ fn allows(enforcer: &Enforcer, rule: &str, who: &str) -> bool {
 #[test]
 fn a_new_or_changed_file_is_read() {
     let site = Site::new();
-    let enforcer = Enforcer::new(site.settings()).unwrap();
+    let enforcer = started(site.settings()).unwrap();
     assert!(allows(&enforcer, CREATE, "admin"));
     site.write("policy.yaml", "identity:create_region: role:geographer\n");
     assert!(allows(&enforcer, CREATE, "geographer"));
@@ -77,7 +86,7 @@ fn a_new_or_changed_file_is_read() {
 #[test]
 fn who_asked_before_a_look_at_the_files_shares_it_and_who_asks_later_sees_the_change() {
     let site = Site::new();
-    let enforcer = Enforcer::new(site.settings()).unwrap();
+    let enforcer = started(site.settings()).unwrap();
     let asked = Instant::now();
     let before = enforcer.rules_since(asked);
     site.write("policy.yaml", "identity:create_region: role:geographer\n");
@@ -96,7 +105,7 @@ fn policy_dirs_override_the_policy_file_in_order_of_names() {
     );
     site.write("policy.d/10-a.yaml", "identity:create_region: role:two\n");
     site.write("policy.d/.hidden", "identity:create_region: role:four\n");
-    let enforcer = Enforcer::new(site.settings()).unwrap();
+    let enforcer = started(site.settings()).unwrap();
     assert!(allows(&enforcer, CREATE, "three"));
     fs::remove_file(site.path("policy.d/20-b.json")).unwrap();
     assert!(allows(&enforcer, CREATE, "two"));
@@ -151,7 +160,7 @@ fn a_wrong_rule_denies_with_one_line_and_the_rest_works() {
             format!("{text}identity:create_region: role:geographer\n")
         };
         site.write("policy.yaml", &text);
-        let (enforcer, log) = logged(|| Enforcer::new(site.settings()).unwrap());
+        let (enforcer, log) = logged(|| started(site.settings()).unwrap());
         assert_eq!(log.len(), lines.len(), "{text}: {log:#?}");
         for (found, line) in log.iter().zip(lines) {
             assert!(found.contains(line), "{found}");
@@ -173,7 +182,7 @@ fn a_wrong_rule_denies_with_one_line_and_the_rest_works() {
 fn a_wrong_default_is_named_too() {
     let site = Site::new();
     site.write("policy.yaml", "admin_required: rule:service_or_admin\n");
-    let (_, log) = logged(|| Enforcer::new(site.settings()).unwrap());
+    let (_, log) = logged(|| started(site.settings()).unwrap());
     assert_eq!(log.len(), 2, "{log:#?}");
     assert!(log[0].contains("admin_required -> service_or_admin -> admin_required"));
     assert!(log[1].contains("service_or_admin -> admin_required -> service_or_admin"));
@@ -192,14 +201,14 @@ fn a_file_that_does_not_parse_leaves_the_running_rules() {
     ];
     let site = Site::new();
     site.write("policy.yaml", "identity:create_region: role:geographer\n");
-    let enforcer = Enforcer::new(site.settings()).unwrap();
+    let enforcer = started(site.settings()).unwrap();
     for (text, message) in cases {
         site.write("policy.yaml", text);
         assert!(allows(&enforcer, CREATE, "geographer"), "{text}");
         let fault = enforcer.fault().expect(text).to_string();
         assert!(fault.contains(message), "{text}: {fault}");
         assert!(fault.contains("policy.yaml"), "{fault}");
-        assert!(Enforcer::new(site.settings()).is_err());
+        assert!(started(site.settings()).is_err());
         assert!(enforcer.reconfigured(site.settings()).is_err());
     }
     site.write("policy.yaml", "identity:create_region: role:cartographer\n");
@@ -239,7 +248,7 @@ fn a_lost_file_leaves_the_running_rules_and_is_logged_once() {
     let path = site.path("policy.yaml");
     for (accident, message) in accidents {
         site.write("policy.yaml", GOOD);
-        let enforcer = Enforcer::new(site.settings()).unwrap();
+        let enforcer = started(site.settings()).unwrap();
         accident(&path);
         let ((), log) = logged(|| {
             for _ in 0..3 {
@@ -269,7 +278,7 @@ fn a_lost_file_leaves_the_running_rules_and_is_logged_once() {
 fn a_lost_directory_leaves_the_running_rules() {
     let site = Site::new();
     site.write("policy.d/10-a.yaml", "identity:create_region: role:two\n");
-    let enforcer = Enforcer::new(site.settings()).unwrap();
+    let enforcer = started(site.settings()).unwrap();
     fs::rename(site.path("policy.d"), site.path("elsewhere")).unwrap();
     assert!(allows(&enforcer, CREATE, "two"));
     assert!(matches!(
@@ -293,18 +302,14 @@ fn lines_can_be_removed_and_a_start_needs_no_rules() {
         "policy.yaml",
         "identity:create_region: role:geographer\nidentity:list_regions: role:tourist\n",
     );
-    let enforcer = Enforcer::new(site.settings()).unwrap();
+    let enforcer = started(site.settings()).unwrap();
     assert!(!allows(&enforcer, LIST, "anybody"));
     site.write("policy.yaml", "identity:create_region: role:geographer\n");
     assert!(allows(&enforcer, LIST, "anybody"));
     site.write("policy.yaml", "");
     assert!(allows(&enforcer, CREATE, "geographer"));
     // As Keystone starts; and other settings start anew.
-    assert!(allows(
-        &Enforcer::new(site.settings()).unwrap(),
-        CREATE,
-        "admin"
-    ));
+    assert!(allows(&started(site.settings()).unwrap(), CREATE, "admin"));
     let elsewhere = Settings {
         file: Some(site.path("absent.yaml")),
         ..site.settings()
@@ -350,7 +355,7 @@ impl Write for Lines {
 fn lenient(text: &str) -> (Rules, Vec<String>) {
     let rules: Value = serde_json::from_str(text).unwrap();
     let overrides = Overrides::from(rules.as_object().unwrap().clone());
-    let loaded = Rules::over(&[], &overrides, &Settings::default());
+    let loaded = Rules::over(&Registry::default(), &overrides, &Settings::default());
     let faults = loaded.faults.iter().map(ToString::to_string).collect();
     (loaded.rules, faults)
 }
@@ -407,7 +412,11 @@ fn reference_chains_and_nesting_are_bounded() {
         };
         let mut map: serde_json::Map<_, _> = (0..width).map(link).collect();
         map.insert(format!("r{width:05}"), "@".into());
-        let loaded = Rules::over(&[], &Overrides::from(map), &Settings::default());
+        let loaded = Rules::over(
+            &Registry::default(),
+            &Overrides::from(map),
+            &Settings::default(),
+        );
         assert_eq!(loaded.faults.is_empty(), width == 40, "{:?}", loaded.faults);
         let first = loaded.rules.enforce("r00000", &json!({}), &json!({}));
         assert_eq!(first.is_ok(), width == 40);
@@ -424,7 +433,7 @@ fn reference_chains_and_nesting_are_bounded() {
 fn a_rule_is_explained_part_by_part() {
     let credentials = json!({"roles": ["reader"], "system_scope": "all", "user_id": "u1"});
     let target = json!({"target": {"user": {"id": "u2"}}});
-    let rules = Rules::defaults();
+    let rules = rules(&Overrides::default());
     let explained = rules
         .explain("identity:get_access_rule", &target, &credentials)
         .to_string();
@@ -449,7 +458,7 @@ fn a_rule_is_explained_part_by_part() {
 
 #[test]
 fn every_rule_is_listed() {
-    let list = Rules::defaults().list();
+    let list = rules(&Overrides::default()).list();
     assert_eq!(list.as_array().unwrap().len(), 204);
     let row = list
         .as_array()
@@ -467,9 +476,7 @@ fn every_rule_is_listed() {
 fn the_sample_file_is_right() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policy/sample.yaml");
     let overrides = Overrides::from_file(&path).unwrap();
-    let rules = Rules::with_overrides(&overrides, &Settings::default())
-        .strict()
-        .unwrap();
+    let rules = rules(&overrides);
     let helpdesk = json!({"roles": ["helpdesk"], "domain_id": "d1"});
     let target = json!({"target.user.id": "u", "target.user.domain_id": "d1"});
     assert!(

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use keystone_policy::{Denied, Outcome, Overrides, RemoteFormat, Rules, Settings};
+use keystone_policy::{Denied, Outcome, Overrides, Registry, RemoteFormat, Rules, Settings};
 use keystone_python::json as python_json;
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ fn rules(check: &str, format: RemoteFormat) -> Rules {
     settings.remote.timeout = Duration::from_secs(5);
     let map = json!({"asks": check, "outer": "rule:asks or !", "either": "rule:asks or @", "not": "not rule:asks", "first": "@ or rule:asks"});
     Rules::over(
-        &[],
+        &Registry::default(),
         &Overrides::from(map.as_object().unwrap().clone()),
         &settings,
     )
@@ -90,7 +90,9 @@ fn the_posted_body_is_that_of_oslo_policy() {
             "asks": format!("http://127.0.0.1:{port}/ask/%(user_id)s"), "svc:outer": "not ! and rule:asks",
         });
         let overrides = Overrides::from(map.as_object().unwrap().clone());
-        let rules = Rules::over(&[], &overrides, &settings).strict().unwrap();
+        let rules = Rules::over(&Registry::default(), &overrides, &settings)
+            .strict()
+            .unwrap();
         let answer = rules.enforce("svc:outer", &row[1], &row[2]);
         if row[3].is_null() {
             assert!(matches!(answer, Err(Denied::Undecided { .. })), "{row}");
@@ -114,7 +116,9 @@ fn a_server_that_does_not_answer_in_time_denies() {
     let map =
         json!({"asks": format!("http://127.0.0.1:{port}/%(secret)s"), "outer": "rule:asks or @"});
     let overrides = Overrides::from(map.as_object().unwrap().clone());
-    let rules = Rules::over(&[], &overrides, &settings).strict().unwrap();
+    let rules = Rules::over(&Registry::default(), &overrides, &settings)
+        .strict()
+        .unwrap();
     let target = json!({"secret": "5ecret"});
     let denied = rules.enforce("outer", &target, &credentials()).unwrap_err();
     let Denied::Undecided { reason, .. } = &denied else {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use keystone::policy::{LoadError, Loaded, Overrides, Rules, Settings};
+use keystone::policy::{LoadError, Loaded, Overrides, Registry, Rules, Settings};
 use keystone_config::Program;
 use serde_json::Value;
 
@@ -103,7 +103,7 @@ fn validate(Validate { policy_file }: Validate, common: &CommonArguments) -> Res
             return Ok(ExitCode::FAILURE);
         }
     };
-    let Loaded { rules, faults } = Rules::with_overrides(&overrides, &settings);
+    let Loaded { rules, faults } = Rules::over(&Registry::keystone(), &overrides, &settings);
     for fault in &faults {
         print(&fault.to_string());
     }
@@ -126,7 +126,7 @@ fn rules(policy_file: &PolicyFile, common: &CommonArguments) -> Result<Rules> {
         Some(path) => Overrides::from_file(path).map_err(CommandError::new)?,
         None => Overrides::default(),
     };
-    let Loaded { rules, faults } = Rules::with_overrides(&overrides, &settings);
+    let Loaded { rules, faults } = Rules::over(&Registry::keystone(), &overrides, &settings);
     for fault in faults {
         print_error(&format!("keystone-manage: {fault}; it denies"));
     }
