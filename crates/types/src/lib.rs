@@ -7,6 +7,7 @@ mod listing;
 mod overlay;
 mod resource;
 mod secret;
+mod validate;
 
 pub use clock::{Clock, render_time, render_zoneless_time};
 pub use error::{Error, Result, check_length};
@@ -17,3 +18,4 @@ pub use listing::{Case, Comparison, Filter, Listing, Page, filter_is_true};
 pub use overlay::overlay;
 pub use resource::{Resource, new_id, same_id};
 pub use secret::Secret;
+pub use validate::{NotValidated, Validate, Wanted};
