@@ -3,6 +3,7 @@
 mod bootstrap;
 mod builder;
 mod settings;
+mod validator;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub use keystone_storage as storage;
 pub use keystone_token as token;
 pub use keystone_types as types;
 pub use settings::{Database, Keys, Provider, Settings};
+pub use validator::Validator;
 
 /// The cascades of other crates when users, groups, projects and roles are deleted.
 const CASCADES: [Cascade; 2] = [keystone_catalog::CASCADE, keystone_auth::CASCADE];

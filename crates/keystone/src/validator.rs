@@ -1,0 +1,52 @@
+//! The answer about tokens for what guards a service in the same process.
+
+use keystone_auth::TokenError;
+use keystone_types::{NotValidated, Validate, Wanted};
+
+use crate::Keystone;
+
+/// Validates tokens by the services of a [`Keystone`] in this process: each answer reflects every write that was
+/// finished before it was asked for.
+#[derive(Clone, Debug)]
+pub struct Validator(Keystone);
+
+impl Keystone {
+    /// What the guard of a service in the same process asks about tokens.
+    pub fn validator(&self) -> Validator {
+        Validator(self.clone())
+    }
+}
+
+impl Validate for Validator {
+    async fn validate(&self, token: &str, wanted: Wanted) -> Result<Vec<u8>, NotValidated> {
+        let auth = self.0.auth();
+        let window = wanted
+            .expired
+            .then_some(auth.settings().allow_expired_window)
+            .unwrap_or_default();
+        let pass = auth.pass().await.map_err(NotValidated::unreachable)?;
+        let token = auth
+            .validate_with(pass, token, window)
+            .await
+            .map_err(reason)?;
+        let catalog = if wanted.catalog {
+            auth.rendered_catalog(pass, &token)
+                .await
+                .map_err(NotValidated::unreachable)?
+        } else {
+            None
+        };
+        let body = token.render(auth.settings(), catalog);
+        Ok([body.head.as_bytes(), &body.catalog, body.tail.as_bytes()].concat())
+    }
+}
+
+/// What Keystone would answer with 404 is an invalid token; everything else is a failure.
+fn reason(error: TokenError) -> NotValidated {
+    let error = error.into_error();
+    if error.status() == 404 {
+        NotValidated::Invalid
+    } else {
+        NotValidated::unreachable(error)
+    }
+}
