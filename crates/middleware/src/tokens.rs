@@ -1,0 +1,146 @@
+//! Tokens by their text.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use keystone_types::{Clock, NotValidated, Validate, Wanted};
+
+use crate::cache::{Cache, Limits, Outcome};
+use crate::token_info::{TokenInfo, system_time};
+
+/// Validates tokens, and keeps the answers of a validator that allows it.
+///
+/// [`TokenLayer`](crate::TokenLayer) has one; it is of use by itself where there is no HTTP request, such as for a
+/// websocket or a queue.
+#[derive(Debug)]
+pub struct Tokens<V> {
+    validator: V,
+    catalog: bool,
+    clock: Clock,
+    limits: Limits,
+    cache: Option<Cache>,
+}
+
+impl<V: Validate> Tokens<V> {
+    /// Tokens that `validator` knows. Its answers are kept for five minutes, and that a token is invalid for five
+    /// seconds, in at most 32 MiB; those of a Keystone in the same process are not kept at all.
+    pub fn new(validator: V) -> Self {
+        let limits = Limits {
+            valid_for: Duration::from_mins(5),
+            invalid_for: Duration::from_secs(5),
+            bytes: 32 << 20,
+        };
+        let cache = validator.may_be_kept().then(|| Cache::new(limits));
+        Self {
+            validator,
+            catalog: true,
+            clock: Clock::system(),
+            limits,
+            cache,
+        }
+    }
+
+    /// How long a valid token is taken for valid without asking again, and thus how long it may outlive its revocation
+    /// (`token_cache_time`). Nothing outlives its own end.
+    #[must_use]
+    pub fn keep_valid(mut self, lifetime: Duration) -> Self {
+        self.limits.valid_for = lifetime;
+        self.with_new_cache()
+    }
+
+    /// How long an invalid token is taken for invalid without asking again.
+    #[must_use]
+    pub fn keep_invalid(mut self, lifetime: Duration) -> Self {
+        self.limits.invalid_for = lifetime;
+        self.with_new_cache()
+    }
+
+    /// How many bytes of memory the answers may take, about; what was of use least goes first.
+    #[must_use]
+    pub fn keep_at_most(mut self, bytes: u64) -> Self {
+        self.limits.bytes = bytes;
+        self.with_new_cache()
+    }
+
+    /// Whether tokens come with the catalog (`include_service_catalog`).
+    #[must_use]
+    pub fn with_catalog(mut self, catalog: bool) -> Self {
+        self.catalog = catalog;
+        self
+    }
+
+    /// What tells when a token has expired; the machine's clock unless a test has its own.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    fn with_new_cache(mut self) -> Self {
+        self.cache = self.cache.map(|_| Cache::new(self.limits));
+        self
+    }
+
+    /// Who validates.
+    pub fn validator(&self) -> &V {
+        &self.validator
+    }
+
+    /// What Keystone says about a token.
+    ///
+    /// # Errors
+    ///
+    /// The token is not valid, or Keystone can't be asked.
+    pub async fn validate(&self, token: &str) -> Result<Arc<TokenInfo>, NotValidated> {
+        self.validate_wanted(token, false).await
+    }
+
+    /// The same also for a token that has expired, as long ago as Keystone allows: for the sake of a service that goes
+    /// on with what a user began.
+    ///
+    /// # Errors
+    ///
+    /// The token is not valid, or Keystone can't be asked.
+    pub async fn validate_expired(&self, token: &str) -> Result<Arc<TokenInfo>, NotValidated> {
+        self.validate_wanted(token, true).await
+    }
+
+    pub(crate) async fn validate_wanted(&self, token: &str, expired: bool) -> Outcome {
+        let info = match &self.cache {
+            Some(cache) => {
+                let ask = || self.ask(token, expired);
+                cache.get_or(token, expired, ask).await?
+            }
+            None => self.ask(token, expired).await.0?,
+        };
+        if !expired && info.has_expired(self.now()) {
+            return Err(NotValidated::Invalid);
+        }
+        Ok(info)
+    }
+
+    /// The answer of the validator, and how long it was.
+    async fn ask(&self, token: &str, expired: bool) -> (Outcome, u64) {
+        let wanted = Wanted::default().expired(expired).catalog(self.catalog);
+        let body = match self.validator.validate(token, wanted).await {
+            Ok(body) => body,
+            Err(error) => {
+                if let NotValidated::Unreachable { reason } = &error {
+                    tracing::error!(%reason, "a token could not be validated");
+                }
+                return (Err(error), 0);
+            }
+        };
+        let info = TokenInfo::from_body(&body).map_err(|error| {
+            tracing::error!(%error, "Keystone's answer about a token can't be read");
+            NotValidated::unreachable(error)
+        });
+        (info.map(Arc::new), body.len() as u64)
+    }
+
+    fn now(&self) -> SystemTime {
+        // A clock before 1970 is broken; then nothing is valid.
+        let far = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX) * 2);
+        system_time(self.clock.precise()).unwrap_or(far)
+    }
+}
