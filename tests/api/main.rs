@@ -24,3 +24,4 @@ mod rows;
 mod scopes;
 mod trusts;
 mod users;
+mod validator;

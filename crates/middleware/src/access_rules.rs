@@ -78,6 +78,8 @@ fn matches(pattern: &str, path: &str) -> bool {
     ends[path.len()]
 }
 
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
 /// A path in the one spelling that rules are compared with: what needs no escape has none, as in webob's `path`.
 pub(crate) fn plain_path(path: &str) -> String {
     let mut plain = Vec::with_capacity(path.len());
@@ -97,7 +99,13 @@ pub(crate) fn plain_path(path: &str) -> String {
         if is_plain(byte) {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            for part in [
+                b'%',
+                HEX[usize::from(byte >> 4)],
+                HEX[usize::from(byte & 15)],
+            ] {
+                text.push(char::from(part));
+            }
         }
     }
     text
@@ -107,3 +115,6 @@ pub(crate) fn plain_path(path: &str) -> String {
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_.-~/!$&'()*+,;=:@".contains(&byte)
 }
+
+#[cfg(test)]
+mod tests;

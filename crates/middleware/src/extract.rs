@@ -64,7 +64,7 @@ fn answer(status: StatusCode, title: &str, message: &str) -> Response {
     let error = json!({ "error": { "code": status.as_u16(), "title": title, "message": message } });
     let mut response = Response::new(Body::from(error.to_string()));
     *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json; charset=UTF-8");
+    let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
     response
 }

@@ -1,6 +1,7 @@
 //! The headers that tell the service behind who its caller is, and that no client may send.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use keystone_types::to_python_json;
 use serde_json::{Map, Value, json};
 
 use crate::token_info::{Service, TokenInfo};
@@ -189,7 +190,7 @@ fn header((name, value): (String, Option<String>)) -> Option<(HeaderName, Header
 /// `keystonemiddleware/auth_token/_request.py` makes it.
 fn catalog(services: &[Service]) -> String {
     let services: Vec<Value> = services.iter().map(service_as_in_v2).collect();
-    ascii(&Value::Array(services).to_string())
+    to_python_json(&Value::Array(services))
 }
 
 fn service_as_in_v2(service: &Service) -> Value {
@@ -214,21 +215,6 @@ fn service_as_in_v2(service: &Service) -> Value {
     }
     made.insert("endpoints".to_owned(), json!(endpoints));
     made.into()
-}
-
-/// The same JSON with escapes for what is not ASCII, as Python writes it.
-fn ascii(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for char in json.chars() {
-        if char.is_ascii() {
-            text.push(char);
-        } else {
-            for unit in char.encode_utf16(&mut [0; 2]) {
-                text.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    text
 }
 
 #[cfg(test)]

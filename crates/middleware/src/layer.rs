@@ -201,7 +201,7 @@ fn reject<Answer: From<String>>(
     let mut response = Response::new(Answer::from(error.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    let json = HeaderValue::from_static("application/json; charset=UTF-8");
+    let json = HeaderValue::from_static("application/json");
     headers.insert(CONTENT_TYPE, json);
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, authenticate.clone());

@@ -104,3 +104,6 @@ pub enum PolicyError {
     #[error("the guard has no policy")]
     NoPolicy,
 }
+
+#[cfg(test)]
+mod tests;

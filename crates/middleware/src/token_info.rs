@@ -60,7 +60,7 @@ pub struct TokenInfo {
     /// The application credential by which the user acts.
     #[serde(default)]
     pub application_credential: Option<ApplicationCredential>,
-    /// The OAuth1 access token by which the user acts.
+    /// The access token of `OAuth1` by which the user acts.
     #[serde(default, rename = "OS-OAUTH1")]
     pub oauth1: Option<OAuth1>,
     /// What the token was bound to by Keystones before the Queens release.
@@ -186,7 +186,7 @@ pub struct ApplicationCredential {
     pub access_rules: Option<Vec<AccessRule>>,
 }
 
-/// The OAuth1 access token of a token.
+/// The access token of `OAuth1` of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct OAuth1 {

@@ -1,7 +1,7 @@
 //! Requests with time limits and another try.
 
 use std::error::Error;
-use std::fmt::{self, Formatter};
+use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,15 +127,16 @@ fn tls(settings: &RemoteBuilder, needed: bool) -> Result<ClientConfig, RemoteErr
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| unusable("TLS", error))?
+        .map_err(|error| unusable(&"TLS", &error))?
         .with_root_certificates(roots(settings.ca_file.as_deref(), needed)?);
     let Some((certificate, key)) = &settings.client_certificate else {
         return Ok(config.with_no_client_auth());
     };
     let chain = certificates(certificate)?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key.display(), error))?;
+    let key =
+        PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(&key.display(), &error))?;
     let config = config.with_client_auth_cert(chain, key);
-    config.map_err(|error| unusable(certificate.display(), error))
+    config.map_err(|error| unusable(&certificate.display(), &error))
 }
 
 /// The certificates to trust: those of a file, or the system's.
@@ -144,7 +145,7 @@ fn roots(file: Option<&Path>, needed: bool) -> Result<RootCertStore, RemoteError
     if let Some(file) = file {
         for certificate in certificates(file)? {
             let added = roots.add(certificate);
-            added.map_err(|error| unusable(file.display(), error))?;
+            added.map_err(|error| unusable(&file.display(), &error))?;
         }
     } else if needed {
         let native = rustls_native_certs::load_native_certs();
@@ -153,8 +154,8 @@ fn roots(file: Option<&Path>, needed: bool) -> Result<RootCertStore, RemoteError
             let errors: Vec<_> = native.errors.iter().map(ToString::to_string).collect();
             let reason = format!("none can be used {}", errors.join("; "));
             return Err(unusable(
-                "the system's trusted certificates",
-                reason.trim_end(),
+                &"the system's trusted certificates",
+                &reason.trim_end(),
             ));
         }
     }
@@ -162,16 +163,16 @@ fn roots(file: Option<&Path>, needed: bool) -> Result<RootCertStore, RemoteError
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, RemoteError> {
-    let unreadable = |error| unusable(file.display(), error);
+    let unreadable = |error: rustls::pki_types::pem::Error| unusable(&file.display(), &error);
     let found = CertificateDer::pem_file_iter(file).map_err(unreadable)?;
     let found: Vec<_> = found.collect::<Result<_, _>>().map_err(unreadable)?;
     if found.is_empty() {
-        return Err(unusable(file.display(), "no certificate is in it"));
+        return Err(unusable(&file.display(), &"no certificate is in it"));
     }
     Ok(found)
 }
 
-fn unusable(what: impl ToString, reason: impl ToString) -> RemoteError {
+fn unusable(what: &dyn Display, reason: &dyn Display) -> RemoteError {
     RemoteError::Certificates {
         what: what.to_string(),
         reason: reason.to_string(),

@@ -1,0 +1,172 @@
+//! A small image store, which the `openstack image` commands can use: `README.md` tells how to start it.
+//!
+//! Its routes are behind the guard, and `image_store.yaml` beside this file says who may do what.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path as Segment, RawQuery, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use keystone_middleware::policy::{Enforcer, Settings};
+use keystone_middleware::{Clock, PolicyError, Remote, ServiceUser, Token, TokenLayer};
+use keystone_types::{new_id, render_time};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let [keystone, user, password, address] = &arguments[..] else {
+        return Err("usage: image_store KEYSTONE_URL USER PASSWORD ADDRESS".into());
+    };
+    let user = ServiceUser::password(user, password).project_name("service");
+    let policy = Enforcer::new(Settings {
+        file: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/image_store.yaml")),
+        ..Settings::default()
+    })?;
+    let guard = TokenLayer::new(Remote::new(keystone, user)?)
+        .service_type("image")
+        .policy(Arc::new(policy));
+    let guarded = Router::new()
+        .route("/v2/images", get(list).post(create))
+        .route("/v2/images/{id}", get(show).delete(delete))
+        .layer(guard)
+        .with_state(Images::default());
+    let base = format!("http://{address}");
+    // Clients look for the versions before they have a token.
+    let app = guarded.route("/", get(move || async move { versions(&base) }));
+    axum::serve(TcpListener::bind(address).await?, app).await?;
+    Ok(())
+}
+
+/// The images by id; clones share them.
+#[derive(Clone, Default)]
+struct Images(Arc<Mutex<BTreeMap<String, Value>>>);
+
+impl Images {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Value>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The image if the caller may see it: others must not learn of it.
+    fn visible(&self, id: &str, token: &Token) -> Result<Value, Failure> {
+        let image = self.all().get(id).cloned().ok_or(Failure::Missing)?;
+        let seen = token.enforce("image:show", &image);
+        seen.map_err(|_| Failure::Missing)?;
+        Ok(image)
+    }
+}
+
+async fn list(
+    token: Token,
+    State(images): State<Images>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    token.enforce("image:list", &json!({}))?;
+    let query = query.unwrap_or_default();
+    let name = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name");
+    let mut shown: Vec<_> = images.all().values().cloned().collect();
+    shown.retain(|image| {
+        let wanted = name
+            .as_ref()
+            .is_none_or(|(_, name)| image["name"] == **name);
+        wanted && token.enforce("image:show", image).is_ok()
+    });
+    Ok(answer(StatusCode::OK, &json!({ "images": shown })))
+}
+
+async fn create(
+    token: Token,
+    State(images): State<Images>,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let owner = token.project.as_ref().map(|project| project.id.clone());
+    let asked: Value = serde_json::from_slice(&body).map_err(|_| Failure::Malformed)?;
+    let visibility = asked["visibility"].as_str().unwrap_or("private");
+    let now = render_time(Clock::system().now());
+    let image = json!({
+        "id": new_id(),
+        "name": asked["name"],
+        "status": "queued",
+        "visibility": visibility,
+        "owner": owner,
+        "container_format": asked["container_format"],
+        "disk_format": asked["disk_format"],
+        "protected": false,
+        "tags": [],
+        "created_at": now,
+        "updated_at": now,
+    });
+    token.enforce("image:create", &image)?;
+    if visibility == "public" {
+        token.enforce("image:publish", &image)?;
+    }
+    let id = image["id"].as_str().unwrap_or_default().to_owned();
+    images.all().insert(id, image.clone());
+    Ok(answer(StatusCode::CREATED, &image))
+}
+
+async fn show(
+    token: Token,
+    State(images): State<Images>,
+    Segment(id): Segment<String>,
+) -> Result<Response, Failure> {
+    let image = images.visible(&id, &token)?;
+    Ok(answer(StatusCode::OK, &image))
+}
+
+async fn delete(
+    token: Token,
+    State(images): State<Images>,
+    Segment(id): Segment<String>,
+) -> Result<StatusCode, Failure> {
+    let image = images.visible(&id, &token)?;
+    token.enforce("image:delete", &image)?;
+    images.all().remove(&id);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The answer of an image service to clients that look for its versions.
+fn versions(base: &str) -> Response {
+    let links = json!([{ "rel": "self", "href": format!("{base}/v2/") }]);
+    let version = json!({ "id": "v2.0", "status": "CURRENT", "links": links });
+    answer(
+        StatusCode::MULTIPLE_CHOICES,
+        &json!({ "versions": [version] }),
+    )
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    let json = [(CONTENT_TYPE, "application/json")];
+    (status, json, body.to_string()).into_response()
+}
+
+/// Why a request fails.
+enum Failure {
+    Policy(PolicyError),
+    Missing,
+    Malformed,
+}
+
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        Self::Policy(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Policy(error) => error.into_response(),
+            Self::Missing => (StatusCode::NOT_FOUND, "There is no such image.").into_response(),
+            Self::Malformed => (StatusCode::BAD_REQUEST, "That is no JSON.").into_response(),
+        }
+    }
+}
