@@ -1,75 +1,81 @@
-"""The image store of crates/middleware, used by the command-line client through an endpoint in the catalog."""
+"""An image store behind the guard, used through an endpoint in the catalog."""
 
-from harness import checks, examples, processes
 from harness.checks import contains, equal, expect
 from harness.clouds import Cloud
-from harness.processes import LOOPBACK
 from harness.shell import Shell, fields, is_id, rows
+
+CRATE = "keystone-middleware"
+FEATURES = ("axum",)
 
 PASSWORD = "IMAGES_PASS"
 
 
-def start(cloud):
-    """The service user, the catalog entry and the service itself."""
-    program = examples.build("keystone-middleware", "image_store", "axum")
-    project = cloud.project("service")
-    user = cloud.user("images", PASSWORD)
+def prepare(example):
+    """A Keystone with the service user, the catalog entry, and people."""
+    cloud = Cloud(example.home)
+    user, project = cloud.user("images", PASSWORD), cloud.project("service")
     cloud.grant(user["id"], "service", project["id"])
-    port = processes.free_port()
-    cloud.service("images", "image", f"http://{LOOPBACK}:{port}")
-    command = [program, cloud.auth_url, "images", PASSWORD, f"{LOOPBACK}:{port}"]
-    store = processes.Daemon("image_store", command, cloud.directory / "image_store.log")
-    processes.wait_for("the image store", lambda: processes.listening(port), daemon=store)
-    return port
+    cloud.service("images", "image", f"http://{example.address}")
+    people = {
+        "alice": cloud.person("member"),
+        "bob": cloud.person("member"),
+        "reader": cloud.person("reader"),
+        "admin": cloud.administrator(),
+    }
+    example.people = people
+    example.shells = {name: Shell(example.home, person.environment()) for name, person in people.items()}
+    return cloud.auth_url, "images", PASSWORD
 
 
-def image_store(run):
-    directory = processes.scratch("examples")
-    run.section("An image store behind the guard")
-    with run.check("it starts", needed=True):
-        cloud = Cloud(directory)
-        start(cloud)
-        people = {
-            "alice": cloud.person("member"),
-            "bob": cloud.person("member"),
-            "reader": cloud.person("reader"),
-            "admin": cloud.administrator(),
-        }
-        shells = {name: Shell(directory, person.environment()) for name, person in people.items()}
-        alice, bob, reader, admin = shells.values()
-
-    with run.check("a member creates an image and sees it"):
-        made = fields(alice.openstack("image", "create", "cirros", "--disk-format", "qcow2"))
-        expect(is_id(made["id"]), f"the id is {made['id']}")
-        equal(made["owner"], people["alice"].project_id, "the owner")
-        shown = fields(alice.openstack("image", "show", "cirros"))
-        equal((shown["id"], shown["visibility"]), (made["id"], "private"), "what is shown")
-        equal([row["Name"] for row in rows(alice.openstack("image", "list"))], ["cirros"], "the list")
-
-    with run.check("others neither see nor delete it"):
-        equal(bob.openstack("image", "list").strip(), "", "the list")
-        done = bob.try_openstack("image", "show", made["id"])
-        expect(done.returncode != 0, done.stdout)
-        done = bob.try_openstack("image", "delete", made["id"])
-        expect(done.returncode != 0, done.stdout)
-
-    with run.check("a reader creates none, and a member publishes none"):
-        for shell, options in ((reader, ()), (bob, ("--public",))):
-            done = shell.try_openstack("image", "create", "forbidden", *options)
-            expect(done.returncode != 0, done.stdout)
-            contains(done.stderr, "403")
-
-    with run.check("an administrator publishes an image, which everybody sees"):
-        admin.openstack("image", "create", "public", "--public")
-        for shell in (alice, bob, reader):
-            names = [row["Name"] for row in rows(shell.openstack("image", "list"))]
-            expect("public" in names, names)
-        done = bob.try_openstack("image", "delete", "public")
-        contains(done.stderr, "403")
-
-    with run.check("its owner deletes an image"):
-        alice.openstack("image", "delete", "cirros")
-        equal([row["Name"] for row in rows(alice.openstack("image", "list"))], ["public"], "the list")
+def names(shell):
+    """The names of the images that somebody sees."""
+    listed = shell.openstack("image", "list")
+    return sorted(row["Name"] for row in rows(listed)) if listed.strip() else []
 
 
-checks.run("image_store", image_store)
+def refused(shell, *arguments):
+    """The complaint of a command that must fail."""
+    done = shell.try_openstack("image", *arguments)
+    expect(done.returncode != 0, f"openstack image {' '.join(arguments)} succeeds:\n{done.stdout}")
+    return done.stderr
+
+
+def test_create(example):
+    "a member creates an image and sees it"
+    alice = example.shells["alice"]
+    made = fields(alice.openstack("image", "create", "cirros", "--disk-format", "qcow2"))
+    expect(is_id(made["id"]), f"the id is {made['id']}")
+    equal(made["owner"], example.people["alice"].project_id, "the owner")
+    shown = fields(alice.openstack("image", "show", "cirros"))
+    equal((shown["id"], shown["visibility"]), (made["id"], "private"), "what is shown")
+    equal(names(alice), ["cirros"], "the list")
+
+
+def test_privacy(example):
+    "others neither see nor delete it"
+    bob = example.shells["bob"]
+    equal(names(bob), [], "the list")
+    refused(bob, "show", "cirros")
+    refused(bob, "delete", "cirros")
+    equal(names(example.shells["alice"]), ["cirros"], "the list of its owner")
+
+
+def test_roles(example):
+    "a reader creates none, and a member publishes none"
+    contains(refused(example.shells["reader"], "create", "forbidden"), "403")
+    contains(refused(example.shells["bob"], "create", "forbidden", "--public"), "403")
+
+
+def test_publish(example):
+    "an administrator publishes an image, which everybody sees and nobody else deletes"
+    example.shells["admin"].openstack("image", "create", "public", "--public")
+    for name in ("bob", "reader"):
+        equal(names(example.shells[name]), ["public"], f"the list of {name}")
+    contains(refused(example.shells["bob"], "delete", "public"), "403")
+
+
+def test_delete(example):
+    "its owner deletes an image"
+    alice = example.shells["alice"]
+    alice.openstack("image", "delete", "cirros")
+    equal(names(alice), ["public"], "the list")

@@ -42,7 +42,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let base = format!("http://{address}");
     // Clients look for the versions before they have a token.
     let app = guarded.route("/", get(move || async move { versions(&base) }));
-    axum::serve(TcpListener::bind(address).await?, app).await?;
+    let listener = TcpListener::bind(address).await?;
+    let stopped = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stopped)
+        .await?;
     Ok(())
 }
 

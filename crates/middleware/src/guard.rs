@@ -97,7 +97,8 @@ impl<V: Validate> Guard<V> {
             return Err(Rejection::Unauthorized);
         }
         self.tell(parts, &user, &service);
-        if let Standing::Valid(user) = user {
+        // A service that presents a bad token is not its user: handlers see nobody, as if the decision were not delayed.
+        if let (Standing::Valid(user), true) = (user, passes) {
             let service = match service {
                 Standing::Valid(service) => Some(service),
                 Standing::Absent | Standing::Invalid => None,

@@ -38,8 +38,8 @@ impl<V: Validate> TokenLayer<V> {
         Self { tokens, rules }
     }
 
-    /// Whether requests without a valid token pass too, for the service to decide (`delay_auth_decision`). They have
-    /// no [`Token`](crate::Token), and `X-Identity-Status: Invalid`.
+    /// Whether requests that would be refused pass too, for the service to decide (`delay_auth_decision`). They have no
+    /// [`Token`](crate::Token); `X-Identity-Status` or `X-Service-Identity-Status` is `Invalid`.
     #[must_use]
     pub fn delay_auth_decision(mut self, delay: bool) -> Self {
         self.rules.delay_auth_decision = delay;

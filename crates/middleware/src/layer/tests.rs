@@ -248,6 +248,17 @@ async fn a_delayed_decision_lets_everything_pass_without_an_identity() {
 }
 
 #[tokio::test]
+async fn with_a_bad_service_token_a_delayed_decision_has_no_caller() {
+    let layer = guard().delay_auth_decision(true);
+    let headers = [("x-auth-token", "alice"), ("x-service-token", "unknown")];
+    let (_, seen) = send(&layer, &headers).await;
+    let seen = seen.unwrap();
+    assert_eq!(seen.header("x-identity-status"), Some("Confirmed"));
+    assert_eq!(seen.header("x-service-identity-status"), Some("Invalid"));
+    assert_eq!(seen.caller, None);
+}
+
+#[tokio::test]
 async fn a_service_acts_for_a_user_by_a_role_of_services() {
     let by = |service| [("x-auth-token", "alice"), ("x-service-token", service)];
     let (status, seen) = send(&guard(), &by("nova")).await;
