@@ -371,4 +371,6 @@ struct Times {
 }
 
 #[cfg(test)]
+mod conversation;
+#[cfg(test)]
 mod tests;

@@ -22,8 +22,8 @@ fn valid() -> Outcome {
     info.map(Arc::new).map_err(NotValidated::unreachable)
 }
 
-fn kind(outcome: Option<Outcome>) -> &'static str {
-    match outcome {
+fn known(cache: &Cache, token: &str, expired: bool) -> &'static str {
+    match cache.get(token, expired) {
         None => "unknown",
         Some(Ok(_)) => "valid",
         Some(Err(NotValidated::Invalid)) => "invalid",
@@ -37,7 +37,7 @@ async fn answers_are_kept_as_long_as_they_may_be() {
     cache.put("good", false, &valid(), 100);
     cache.put("bad", false, &Err(NotValidated::Invalid), 0);
     cache.put("down", false, &Err(NotValidated::unreachable("x")), 0);
-    let state = || ["good", "bad", "down"].map(|token| kind(cache.get(token, false)));
+    let state = || ["good", "bad", "down"].map(|token| known(&cache, token, false));
     assert_eq!(state(), ["valid", "invalid", "unknown"]);
     tokio::time::advance(Duration::from_secs(5)).await;
     assert_eq!(state(), ["valid", "unknown", "unknown"]);
@@ -50,11 +50,11 @@ async fn that_an_expired_token_is_invalid_says_nothing_where_it_may_be_expired()
     let cache = Cache::new(LIMITS);
     let invalid = Err(NotValidated::Invalid);
     cache.put("expired", false, &invalid, 0);
-    assert_eq!(kind(cache.get("expired", false)), "invalid");
-    assert_eq!(kind(cache.get("expired", true)), "unknown");
+    assert_eq!(known(&cache, "expired", false), "invalid");
+    assert_eq!(known(&cache, "expired", true), "unknown");
     cache.put("never", true, &invalid, 0);
-    assert_eq!(kind(cache.get("never", false)), "invalid");
-    assert_eq!(kind(cache.get("never", true)), "invalid");
+    assert_eq!(known(&cache, "never", false), "invalid");
+    assert_eq!(known(&cache, "never", true), "invalid");
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn memory_is_bounded_by_bytes() {
     assert!(cache.known.len() < 40, "{}", cache.known.len());
     cache.put("huge", false, &valid(), LIMITS.bytes);
     assert_eq!(
-        kind(cache.get("huge", false)),
+        known(&cache, "huge", false),
         "unknown",
         "what does not fit is not kept"
     );

@@ -1,14 +1,16 @@
 //! The conversation of a `Remote` with a Keystone that answers as the test wants.
-#![cfg(feature = "remote")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use keystone_middleware::{NotValidated, Remote, ServiceUser, Tokens, Validate, Wanted};
+use keystone_types::{NotValidated, Validate, Wanted};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use super::{Remote, ServiceUser};
+use crate::Tokens;
 
 /// What a Keystone does with a request.
 enum Reply {
