@@ -57,16 +57,20 @@ impl FromRequestParts<Live> for Context {
     async fn from_request_parts(parts: &mut Parts, live: &Live) -> Result<Self, ApiError> {
         let params = RawPathParams::from_request_parts(parts, live).await;
         let params = params.map_err(|rejection| Error::Validation(rejection.body_text()))?;
-        let path = params
-            .iter()
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .collect();
-        let query = query::parse(parts.uri.query().unwrap_or_default());
         let matched = parts
             .extensions
             .get::<MatchedPath>()
             .map(MatchedPath::as_str)
             .unwrap_or_default();
+        // Not those of a path below which this router is nested, which would get into the targets of rules.
+        let route = template(matched);
+        let own = |(name, _): &(&str, &str)| route.contains(&format!("{{{name}}}"));
+        let path = params
+            .iter()
+            .filter(own)
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        let query = query::parse(parts.uri.query().unwrap_or_default());
         schema::query(&route_key(&parts.method, matched), &query).map_err(Error::Validation)?;
         let app: Arc<App> = extension(parts, "the services")?;
         let pass: Option<Pass> = parts.extensions.get().copied();
@@ -105,7 +109,7 @@ pub(crate) fn route_key(method: &Method, matched: &str) -> String {
 /// The route of this API: a router that is nested elsewhere has a longer path.
 fn template(matched: &str) -> &str {
     matched
-        .find("/v3")
+        .rfind("/v3/")
         .map_or(matched, |start| &matched[start..])
 }
 

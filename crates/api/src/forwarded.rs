@@ -114,7 +114,7 @@ fn sent_to(app: &App, request: &Request) -> String {
     format!("{scheme}://{host}{}", above(&forwarded.prefix, mounted))
 }
 
-/// The path above `/v3`: of a prefix that ends with the version, that is not part of it.
+/// The path above `/v3`: a proxy's prefix, without the version at its end, and the path below which the router is nested.
 fn above(prefix: &str, mounted: &str) -> String {
     const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'/')
@@ -123,13 +123,13 @@ fn above(prefix: &str, mounted: &str) -> String {
         .remove(b'.')
         .remove(b'~');
     let prefix = utf8_percent_encode(prefix, ESCAPED).to_string();
-    let path = format!("{prefix}{mounted}");
-    let path = path.trim_end_matches('/');
+    let prefix = prefix.trim_end_matches('/');
     let mut versions = ["/v3", "/v2.0"].iter();
-    let above = versions.find_map(|version| path.strip_suffix(version));
-    let above = above.unwrap_or(path).trim_end_matches('/');
+    let above = versions.find_map(|version| prefix.strip_suffix(version));
+    let above = above.unwrap_or(prefix).trim_end_matches('/');
+    let above = format!("{above}{}", mounted.trim_end_matches('/'));
     if above.is_empty() || above.starts_with('/') {
-        above.to_owned()
+        above
     } else {
         format!("/{above}")
     }
@@ -255,6 +255,7 @@ mod tests {
             ("/a b", "", "/a%20b"),
             ("/proxy", "/identity", "/proxy/identity"),
             ("", "/identity", "/identity"),
+            ("/v3", "/v3", "/v3"),
         ] {
             assert_eq!(above(prefix, mounted), expected, "{prefix} {mounted}");
         }

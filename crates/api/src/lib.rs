@@ -18,7 +18,7 @@ mod settings;
 mod trusted_proxy;
 mod v3;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
 use axum::extract::Request;
@@ -77,6 +77,22 @@ impl Live {
     /// The services in force now.
     pub fn app(&self) -> Arc<App> {
         self.0.load_full()
+    }
+
+    /// The same without keeping them: for work that is to end once no router is left.
+    pub fn downgrade(&self) -> WeakLive {
+        WeakLive(Arc::downgrade(&self.0))
+    }
+}
+
+/// The services in force, while anybody else needs them.
+#[derive(Clone, Debug)]
+pub struct WeakLive(Weak<ArcSwap<App>>);
+
+impl WeakLive {
+    /// The services in force now; none once nobody needs them any more.
+    pub fn app(&self) -> Option<Arc<App>> {
+        Some(self.0.upgrade()?.load_full())
     }
 }
 

@@ -22,11 +22,14 @@ pub(crate) struct Mounted(pub(crate) String);
 /// Gives a request the path that is routed: `/v3/users/` is `/v3/users`, `%2F` is a slash, and
 /// what is no UTF-8 is replaced.
 pub(crate) fn normalize(mut request: Request) -> Request {
-    let mounted = request
-        .extensions()
-        .get::<OriginalUri>()
-        .and_then(|OriginalUri(uri)| uri.path().strip_suffix(request.uri().path()))
-        .unwrap_or_default();
+    let path = request.uri().path();
+    let original = request.extensions().get::<OriginalUri>();
+    let original = original.map_or(path, |OriginalUri(uri)| uri.path());
+    // The path below which it is nested, without a slash at its end, arrives as one slash.
+    let mounted = match original.strip_suffix(path) {
+        None if path == "/" => original,
+        mounted => mounted.unwrap_or_default(),
+    };
     let mounted = Mounted(mounted.to_owned());
     request.extensions_mut().insert(mounted);
     let path = request.uri().path();

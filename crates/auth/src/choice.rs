@@ -9,16 +9,20 @@ use serde_json::{Map, Value};
 use crate::auth::Auth;
 
 /// A user, by id or by name.
-#[derive(Debug, Hash)]
-pub(crate) enum UserChoice {
+#[derive(Clone, Debug, Hash)]
+pub enum UserChoice {
+    /// By id.
     Id(String),
+    /// By the name in a domain.
     Name(String, DomainChoice),
 }
 
 /// A domain, by id or by name.
-#[derive(Debug, Hash)]
-pub(crate) enum DomainChoice {
+#[derive(Clone, Debug, Hash)]
+pub enum DomainChoice {
+    /// By id.
     Id(String),
+    /// By name.
     Name(String),
 }
 
@@ -29,7 +33,35 @@ pub struct RoleChoice {
     name: Option<String>,
 }
 
+impl RoleChoice {
+    /// The role with this id.
+    pub fn id(id: impl Into<String>) -> Self {
+        Self {
+            id: Some(id.into()),
+            name: None,
+        }
+    }
+
+    /// The only role with this name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            id: None,
+            name: Some(name.into()),
+        }
+    }
+}
+
 impl UserChoice {
+    /// The user with this id.
+    pub fn id(id: impl Into<String>) -> Self {
+        Self::Id(id.into())
+    }
+
+    /// The user with this name in the domain with this id.
+    pub fn named(name: impl Into<String>, domain_id: impl Into<String>) -> Self {
+        Self::Name(name.into(), DomainChoice::Id(domain_id.into()))
+    }
+
     pub(crate) fn parse(user: &Map<String, Value>) -> Result<Self> {
         // A name wins over an id.
         match (text(user, "name"), text(user, "id")) {

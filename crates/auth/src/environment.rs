@@ -11,6 +11,11 @@ use keystone_federation::Assertion;
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
+    /// None.
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
     /// A variable; an empty one counts as none.
     pub fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name).map(String::as_str);

@@ -37,7 +37,7 @@ pub use application_credential::{
 pub use auth::{Auth, Keys, TokenKeys};
 pub use cascade::CASCADE;
 pub use certificate::NoCertificate;
-pub use choice::RoleChoice;
+pub use choice::{DomainChoice, RoleChoice, UserChoice};
 pub use credential::{Credentials, OpenCredential};
 pub use delegation::Delegation;
 pub use ec2::{Ec2Keys, SigningProtocol, ec2_credential_id};
@@ -46,7 +46,8 @@ pub use error::TokenError;
 pub use keystone_cache::Pass;
 pub use login::Login;
 pub use oauth2::ClientRefused;
-pub use scope::Scope;
+pub use request::TokenRequest;
+pub use scope::{RequestedScope, Scope};
 pub use settings::{ExternalDomain, Settings};
 pub use token::{AuthToken, RenderedToken};
 pub use tokenless::{Bearer, Tokenless, TokenlessSettings};

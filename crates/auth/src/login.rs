@@ -11,11 +11,14 @@ use crate::delegation::{self, Backing};
 use crate::environment::Environment;
 use crate::methods::{Method, Verified, external};
 use crate::oauth1::SignedRequest;
-use crate::request::Request;
+use crate::request::TokenRequest;
 use crate::scope::RequestedScope;
 use crate::token::AuthToken;
 
-/// What a login has beside its body.
+/// No variable, for logins that nobody in front vouches for.
+static NOTHING: Environment = Environment::new();
+
+/// What a login has beside its request; by default nothing.
 #[derive(Debug)]
 pub struct Login<'a> {
     /// The receipt of an earlier request, whose methods succeeded.
@@ -30,10 +33,30 @@ pub struct Login<'a> {
     pub pass: Option<Pass>,
 }
 
+impl Default for Login<'_> {
+    fn default() -> Self {
+        Self {
+            receipt: None,
+            client: Claimant::default(),
+            signed: SignedRequest::default(),
+            environment: &NOTHING,
+            pass: None,
+        }
+    }
+}
+
 impl Auth {
     /// Issues a token for the `auth` object of a request whose schema was checked.
     pub async fn issue(&self, auth: &Value, login: &Login<'_>) -> Result<AuthToken> {
-        let Request { mut methods, scope } = Request::parse(auth, &self.settings.methods)?;
+        let request = TokenRequest::parse(auth, &self.settings.methods)?;
+        self.log_in(request, login).await
+    }
+
+    /// Issues a token. The errors are those of `POST /v3/auth/tokens`: 401 for whoever is not known or proves nothing, and
+    /// with a receipt ([`Error::Receipt`]) where the user's rules want more methods.
+    pub async fn log_in(&self, request: TokenRequest, login: &Login<'_>) -> Result<AuthToken> {
+        request.check(&self.settings.methods)?;
+        let TokenRequest { mut methods, scope } = request;
         if let ([Method::Token(held)], RequestedScope::ProjectId(id), Some(pass)) =
             (&methods[..], &scope, login.pass)
         {

@@ -13,10 +13,11 @@ use std::collections::BTreeSet;
 use chrono::NaiveDateTime;
 use keystone_identity::{RoleRef, Subject};
 use keystone_token::ScopeIds;
-use keystone_types::{Error, Result};
+use keystone_types::{Error, Result, Secret};
 use serde_json::Value;
 
 use crate::auth::Auth;
+use crate::choice::UserChoice;
 use crate::delegation::Backing;
 use crate::login::Login;
 use crate::scope::{RequestedScope, Scope};
@@ -57,6 +58,35 @@ pub(crate) struct Verified {
 }
 
 impl Method {
+    pub(crate) fn password(user: UserChoice, password: Secret) -> Self {
+        Self::Password(Password { user, password })
+    }
+
+    pub(crate) fn totp(user: UserChoice, passcode: Secret) -> Self {
+        Self::OneTimePassword(OneTimePassword { user, passcode })
+    }
+
+    pub(crate) fn application_credential(id: String, secret: Secret) -> Self {
+        Self::ApplicationCredential(PresentedCredential::by_id(id, secret))
+    }
+
+    pub(crate) fn token(id: Secret) -> Self {
+        Self::Token(HeldToken { id })
+    }
+
+    /// Its name in requests and in tokens.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::ApplicationCredential(_) => application_credential::NAME,
+            Self::External => external::NAME,
+            Self::Kerberos => external::KERBEROS,
+            Self::Password(_) => password::NAME,
+            Self::Token(_) => token::NAME,
+            Self::OneTimePassword(_) => totp::NAME,
+            Self::OAuth1 => oauth1::NAME,
+        }
+    }
+
     /// Reads a method's part; `configured` are the methods that a client may name.
     pub(crate) fn parse(name: &str, data: &Value, configured: &[String]) -> Result<Self> {
         match name {

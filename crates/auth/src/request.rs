@@ -1,20 +1,76 @@
-//! The parsed request of an authentication.
+//! The request of an authentication, made by a caller of the library or read from a body.
 
-use keystone_types::{Error, Result};
+use keystone_types::{Error, Result, Secret};
 use serde_json::{Value, json};
 
+use crate::choice::UserChoice;
 use crate::methods::{Method, unsupported};
 use crate::scope::RequestedScope;
 
-/// The `auth` object of `POST /v3/auth/tokens`, after its schema was checked.
+/// A request for a token: who authenticates, by which methods, and for which scope. Without one, the user's default project
+/// counts, as over HTTP.
 #[derive(Debug)]
-pub(crate) struct Request {
+#[must_use]
+pub struct TokenRequest {
     pub(crate) methods: Vec<Method>,
     pub(crate) scope: RequestedScope,
 }
 
-impl Request {
-    /// Reads the request; `configured` are the methods that a client may name.
+impl TokenRequest {
+    /// A user with a password.
+    pub fn password(user: UserChoice, password: impl Into<Secret>) -> Self {
+        Self::by(Method::password(user, password.into()))
+    }
+
+    /// A user with a time-based one-time password.
+    pub fn totp(user: UserChoice, passcode: impl Into<Secret>) -> Self {
+        Self::by(Method::totp(user, passcode.into()))
+    }
+
+    /// A program with an application credential, by id, and its secret. No scope can be asked for: the credential has one.
+    pub fn application_credential(id: impl Into<String>, secret: impl Into<Secret>) -> Self {
+        Self::by(Method::application_credential(id.into(), secret.into()))
+    }
+
+    /// A token that is exchanged for one on another scope.
+    pub fn token(id: impl Into<Secret>) -> Self {
+        Self::by(Method::token(id.into()))
+    }
+
+    /// Asks for this scope.
+    pub fn on(mut self, scope: RequestedScope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// The same with the methods of another request: each of them must succeed.
+    pub fn and(mut self, other: Self) -> Self {
+        self.methods.extend(other.methods);
+        self
+    }
+
+    fn by(method: Method) -> Self {
+        Self {
+            methods: vec![method],
+            scope: RequestedScope::Default,
+        }
+    }
+
+    /// Checks what parsing checks in a body.
+    pub(crate) fn check(&self, configured: &[String]) -> Result<()> {
+        let names = || self.methods.iter().map(Method::name);
+        if !names().all(|name| configured.iter().any(|known| known == name)) {
+            return Err(unsupported(configured));
+        }
+        let asks = !matches!(self.scope, RequestedScope::Default);
+        if asks && names().any(Method::dictates_scope) {
+            return Err(scope_is_dictated());
+        }
+        Ok(())
+    }
+
+    /// Reads the `auth` object of `POST /v3/auth/tokens`, whose schema was checked; `configured` are the methods that a
+    /// client may name.
     pub(crate) fn parse(auth: &Value, configured: &[String]) -> Result<Self> {
         check_names(auth)?;
         let identity = &auth["identity"];
@@ -35,18 +91,21 @@ impl Request {
         }
         let scope = auth.get("scope");
         if scope.is_some() && names.iter().any(|name| Method::dictates_scope(name)) {
-            return Err(Error::Authentication {
-                message: "Error authenticating with application credential: Application credentials cannot request a \
-                          scope."
-                    .to_owned(),
-                identity: Some(json!({})),
-            });
+            return Err(scope_is_dictated());
         }
         let scope = RequestedScope::parse(scope)?;
         Ok(Self {
             methods: methods.collect::<Result<_>>()?,
             scope,
         })
+    }
+}
+
+fn scope_is_dictated() -> Error {
+    Error::Authentication {
+        message: "Error authenticating with application credential: Application credentials cannot request a scope."
+            .to_owned(),
+        identity: Some(json!({})),
     }
 }
 

@@ -28,15 +28,21 @@ pub enum Scope {
     System,
 }
 
-/// The scope as asked for.
-#[derive(Debug)]
-pub(crate) enum RequestedScope {
+/// The scope that is asked for.
+#[derive(Clone, Debug, Default)]
+pub enum RequestedScope {
     /// Nothing was said: the user's default project, or none.
+    #[default]
     Default,
+    /// None, whatever the user's default project is.
     Unscoped,
+    /// The deployment as a whole.
     System,
+    /// A domain.
     Domain(DomainChoice),
+    /// A project, by id.
     ProjectId(String),
+    /// A project, by the name in a domain.
     ProjectName(String, DomainChoice),
     /// What a trust, by id, delegates.
     Trust(String),
@@ -55,6 +61,16 @@ impl Scope {
 }
 
 impl RequestedScope {
+    /// The project with this id.
+    pub fn project(id: impl Into<String>) -> Self {
+        Self::ProjectId(id.into())
+    }
+
+    /// The domain with this id.
+    pub fn domain(id: impl Into<String>) -> Self {
+        Self::Domain(DomainChoice::Id(id.into()))
+    }
+
     pub(crate) fn is_project_or_domain(&self) -> bool {
         matches!(
             self,
@@ -90,7 +106,7 @@ impl RequestedScope {
             ("system", _) => Ok(Self::System),
             ("unscoped", _) => Ok(Self::Unscoped),
             ("domain", Some(domain)) => Ok(Self::Domain(DomainChoice::parse(domain))),
-            ("project", Some(project)) => Self::project(project),
+            ("project", Some(project)) => Self::parse_project(project),
             ("OS-TRUST:trust", Some(trust)) => match trust.get("id").and_then(Value::as_str) {
                 Some(id) if !id.is_empty() => Ok(Self::Trust(id.to_owned())),
                 _ => Err(Error::expecting("trust_id", "trust")),
@@ -101,7 +117,7 @@ impl RequestedScope {
         }
     }
 
-    fn project(project: &Value) -> Result<Self> {
+    fn parse_project(project: &Value) -> Result<Self> {
         match project
             .get("name")
             .and_then(Value::as_str)

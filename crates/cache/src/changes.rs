@@ -1,7 +1,7 @@
 //! Following the changes of a database: one small read for everybody who waits.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use keystone_storage::schema::changes::incomplete;
@@ -9,6 +9,7 @@ use keystone_storage::{Db, Exec, Result, Tx};
 use keystone_types::Error as ClientError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::log::{Advance, Place, close, prune};
@@ -120,7 +121,16 @@ struct Shared {
     tags: Arc<Tags>,
     counts: Arc<Counts>,
     /// To the task that reads. It is started by the first question, and again if it ended with the runtime that it was on.
-    reader: Mutex<Option<UnboundedSender<Question>>>,
+    reader: Mutex<Reading>,
+}
+
+/// The task that reads, while there is one.
+#[derive(Debug, Default)]
+struct Reading {
+    questions: Option<UnboundedSender<Question>>,
+    task: Option<JoinHandle<()>>,
+    /// Whether it must not begin again.
+    closed: bool,
 }
 
 impl Changes {
@@ -131,7 +141,7 @@ impl Changes {
             settings,
             tags: Arc::default(),
             counts: Arc::default(),
-            reader: Mutex::new(None),
+            reader: Mutex::default(),
         }))
     }
 
@@ -167,8 +177,12 @@ impl Changes {
     }
 
     fn ask(&self, question: Question) {
-        let mut reader = self.0.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let question = match &*reader {
+        let mut reader = self.reading();
+        if reader.closed {
+            // Dropped, which tells whoever asks that there is no answer.
+            return;
+        }
+        let question = match &reader.questions {
             None => question,
             Some(sender) => match sender.send(question) {
                 Ok(()) => return,
@@ -176,10 +190,28 @@ impl Changes {
             },
         };
         let (sender, questions) = unbounded_channel();
-        tokio::spawn(Reader::of(&self.0).run(questions));
+        reader.task = Some(tokio::spawn(Reader::of(&self.0).run(questions)));
         // The receiver lives in the task, which has just begun.
         sender.send(question).ok();
-        *reader = Some(sender);
+        reader.questions = Some(sender);
+    }
+
+    /// Ends the task that reads, once all who wait have their answers, and waits for it. Whoever asks later is refused.
+    pub async fn close(&self) {
+        let task = {
+            let mut reader = self.reading();
+            reader.closed = true;
+            reader.questions = None;
+            reader.task.take()
+        };
+        if let Some(task) = task {
+            // It fails where its runtime has ended.
+            task.await.ok();
+        }
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.0.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

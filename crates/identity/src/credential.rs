@@ -42,6 +42,17 @@ impl Resource for Credential {
 }
 
 impl Credential {
+    /// A credential to be created: of this owner and of the type `totp`, `cert` … One of EC2 has its id from its access key.
+    pub fn new(user_id: impl Into<String>, credential_type: impl Into<String>) -> Self {
+        Self {
+            extra: Extra::default(),
+            id: new_id(),
+            user_id: user_id.into(),
+            project_id: None,
+            credential_type: credential_type.into(),
+        }
+    }
+
     /// Whether it is one of EC2, however that is spelt.
     pub fn is_ec2(&self) -> bool {
         self.credential_type.eq_ignore_ascii_case("ec2")

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{Duration, NaiveDateTime};
 use keystone_storage::{Column, OrConflict, Query, Tx, select, sql, transaction, update};
 use keystone_types::{
-    Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay,
+    Error, Extra, Listing, Page, Resource, Result, check_length, check_name, new_id, overlay,
     render_zoneless_time, same_id,
 };
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,19 @@ pub struct Group {
     /// A description for people.
     #[serde(default = "empty_text")]
     pub description: Option<String>,
+}
+
+impl Group {
+    /// A group to be created.
+    pub fn new(name: impl Into<String>, domain_id: impl Into<String>) -> Self {
+        Self {
+            extra: Extra::default(),
+            id: new_id(),
+            name: name.into(),
+            domain_id: domain_id.into(),
+            description: empty_text(),
+        }
+    }
 }
 
 impl Resource for Group {
@@ -119,6 +132,7 @@ impl Identity {
         group.name = group.name.trim().to_owned();
         transaction!(self.db, |tx| {
             shared_lock::domain(tx, &group.domain_id).await?;
+            check_name(&group.name, 255)?;
             check_length("name", &group.name, 64)?;
             sql("INSERT INTO `group` (id, domain_id, name, description, extra) VALUES (?, ?, ?, ?, ?)")
                 .bind(&group.id)
@@ -148,6 +162,9 @@ impl Identity {
                 return Err(Error::Validation("Cannot change Domain ID".to_owned()));
             }
             let mut group = overlay(&current, patch.clone())?;
+            if group.name != current.name {
+                check_name(&group.name, 255)?;
+            }
             group.name = group.name.trim().to_owned();
             check_length("name", &group.name, 64)?;
             update("`group`")

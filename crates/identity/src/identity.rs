@@ -67,6 +67,12 @@ impl Identity {
         &self.hasher
     }
 
+    /// Waits for the work on threads of its own, and refuses what comes later.
+    pub async fn close(&self) {
+        self.hasher.close().await;
+        self.bulk.close().await;
+    }
+
     /// The operator's settings.
     pub fn settings(&self) -> &Settings {
         &self.settings

@@ -7,7 +7,7 @@ pub(crate) mod tags;
 use keystone_storage::{
     Column, Exec, OrConflict, Query, Select, Tx, select, sql, transaction, update,
 };
-use keystone_types::{Error, Extra, Listing, Page, Resource, Result, new_id, overlay};
+use keystone_types::{Error, Extra, Listing, Page, Resource, Result, check_name, new_id, overlay};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -77,6 +77,30 @@ impl Resource for Project {
 }
 
 impl Project {
+    /// An enabled project to be created, below the domain itself.
+    pub fn new(name: impl Into<String>, domain_id: impl Into<String>) -> Self {
+        Self {
+            domain_id: Some(domain_id.into()),
+            ..Self::domain(name)
+        }
+    }
+
+    /// An enabled domain to be created, by [`Identity::create_domain`].
+    pub fn domain(name: impl Into<String>) -> Self {
+        Self {
+            extra: Extra::default(),
+            id: new_id(),
+            name: name.into(),
+            domain_id: None,
+            description: empty_text(),
+            enabled: enabled(),
+            parent_id: None,
+            is_domain: false,
+            tags: Tags::default(),
+            options: Options::default(),
+        }
+    }
+
     /// Whether it is enabled, whatever its domain is.
     pub fn is_enabled(&self) -> bool {
         self.enabled == Some(true)
@@ -172,8 +196,9 @@ impl Identity {
         query.then("").fetch_resource(&self.db, name).await
     }
 
-    /// Creates a project or a domain.
+    /// Creates a project or a domain. A parent or a domain that does not exist is a 400.
     pub async fn create_project(&self, mut project: Project) -> Result<Project> {
+        check_name(&project.name, 64)?;
         // The rule about names of projects applies to domains too.
         check_url_safe(
             self.settings.project_name_url_safe,
@@ -186,7 +211,12 @@ impl Identity {
         }
         transaction!(self.db, |tx| {
             let mut project = project.clone();
-            self.check_parent(tx, &mut project).await?;
+            self.check_parent(tx, &mut project)
+                .await
+                .map_err(|error| match error {
+                    Error::NotFound { .. } => Error::Validation(error.to_string()),
+                    other => other,
+                })?;
             sql("INSERT INTO project (id, name, extra, description, enabled, domain_id, parent_id, is_domain) \
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(&project.id)
@@ -229,6 +259,7 @@ impl Identity {
         let mut project = overlay(current, patch)?;
         project.options.apply(&options);
         if project.name != current.name {
+            check_name(&project.name, 64)?;
             let (rule, kind) = if project.is_domain {
                 (self.settings.domain_name_url_safe, "Domain")
             } else {

@@ -9,7 +9,8 @@ use keystone_storage::{
     Column, Exec, OrConflict, Query, Select, Tx, select, sql, transaction, update,
 };
 use keystone_types::{
-    Error, Extra, Listing, Page, Resource, Result, check_length, new_id, overlay, same_id,
+    Error, Extra, Listing, Page, Resource, Result, check_length, check_name, new_id, overlay,
+    same_id,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -42,6 +43,20 @@ pub struct Role {
     #[serde(default)]
     #[sqlx(try_from = "Option<String>")]
     pub options: Options,
+}
+
+impl Role {
+    /// A role to be created, which belongs to no domain.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            extra: Extra::default(),
+            id: new_id(),
+            name: name.into(),
+            domain_id: None,
+            description: None,
+            options: Options::default(),
+        }
+    }
 }
 
 impl Resource for Role {
@@ -130,6 +145,7 @@ impl Identity {
 
     /// Creates a role.
     pub async fn create_role(&self, role: Role) -> Result<Role> {
+        check_name(&role.name, 255)?;
         check_description(&role)?;
         transaction!(self.db, |tx| {
             sql(
@@ -157,6 +173,9 @@ impl Identity {
             let mut patch = patch.clone();
             let options = take_changes(&mut patch);
             let role = overlay(&current, patch)?;
+            if role.name != current.name {
+                check_name(&role.name, 255)?;
+            }
             check_description(&role)?;
             update("role")
                 .set("name", &current.name, &role.name)

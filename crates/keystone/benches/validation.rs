@@ -4,12 +4,9 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use divan::{Bencher, black_box};
-use keystone::auth::oauth1::SignedRequest;
-use keystone::auth::{Auth, AuthToken, Environment, Login, Pass};
+use keystone::auth::{Auth, AuthToken, Login, Pass, RequestedScope, TokenRequest, UserChoice};
 use keystone::catalog::{Endpoint, Region, Service};
-use keystone::identity::password::Claimant;
 use keystone::{Bootstrap, Keystone};
-use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
 const SERVICES: usize = 30;
@@ -38,25 +35,10 @@ fn cloud() -> Cloud {
         let made = keystone.bootstrap(&Bootstrap::new("secret")).await;
         let project_id = made.expect("an empty cloud can be bootstrapped").project_id;
         fill(&keystone).await.expect("endpoints can be created");
-        let admin = json!({ "name": "admin", "domain": { "id": "default" }, "password": "secret" });
-        let login = json!({
-            "identity": { "methods": ["password"], "password": { "user": admin } },
-            "scope": { "project": { "id": project_id } },
-        });
-        let beside = Login {
-            receipt: None,
-            client: Claimant::default(),
-            signed: SignedRequest {
-                authorization: None,
-                url: String::new(),
-                query: Vec::new(),
-                is_form: false,
-            },
-            environment: &Environment::default(),
-            pass: None,
-        };
+        let admin = TokenRequest::password(UserChoice::named("admin", "default"), "secret");
+        let request = admin.on(RequestedScope::project(project_id));
         let auth = keystone.auth();
-        let token = auth.issue(&login, &beside).await;
+        let token = auth.log_in(request, &Login::default()).await;
         (auth, token.expect("the administrator can log in").id)
     });
     Cloud {

@@ -7,11 +7,10 @@
 use keystone_catalog::{Endpoint, Region, Service};
 use keystone_identity::password::Claimant;
 use keystone_identity::{
-    Actor, DomainChoice, Grant, GrantTarget, Inheritance, NewPassword, NewUser, Options, Project,
-    Role,
+    Actor, DomainChoice, Grant, GrantTarget, Inheritance, NewUser, Options, Project, Role,
 };
 use keystone_storage::sql;
-use keystone_types::{Error, Extra, Listing, Result, Secret, new_id};
+use keystone_types::{Error, Listing, Result, Secret};
 use serde_json::{Map, Value};
 use tracing::{info, warn};
 
@@ -159,8 +158,11 @@ impl Keystone {
 
     async fn default_domain(&self) -> Result<String> {
         let id = self.identity().settings().default_domain_id.clone();
-        let mut domain = project(&id, "Default", "The default domain");
-        domain.is_domain = true;
+        let domain = Project {
+            id: id.clone(),
+            description: Some("The default domain".to_owned()),
+            ..Project::domain("Default")
+        };
         if unless_there(self.identity().create_domain(domain).await)?.is_some() {
             info!(domain.id = id, "created the default domain");
         }
@@ -169,8 +171,10 @@ impl Keystone {
 
     async fn named_project(&self, name: &str, domain_id: &str) -> Result<Project> {
         let text = "Bootstrap project for initializing the cloud.";
-        let mut new = project(&new_id(), name, text);
-        new.domain_id = Some(domain_id.to_owned());
+        let new = Project {
+            description: Some(text.to_owned()),
+            ..Project::new(name, domain_id)
+        };
         match unless_there(self.identity().create_project(new).await)? {
             Some(project) => {
                 info!(project.id = project.id, name, "created the project");
@@ -188,16 +192,8 @@ impl Keystone {
             .await;
         let user = match found {
             Err(Error::NotFound { .. }) => {
-                let created = identity.create_user(NewUser {
-                    name: wanted.username.clone(),
-                    domain_id: domain_id.to_owned(),
-                    password: NewPassword::Set(wanted.password.clone()),
-                    enabled: Some(true),
-                    default_project_id: None,
-                    federated: Vec::new(),
-                    options: Options::default(),
-                    extra: Extra::default(),
-                });
+                let new = NewUser::new(&wanted.username, domain_id);
+                let created = identity.create_user(new.password(wanted.password.clone()));
                 if let Some(user) = unless_there(created.await)? {
                     let name = &wanted.username;
                     info!(user.id = user.id, name, "created the user");
@@ -258,12 +254,8 @@ impl Keystone {
     async fn named_role(&self, name: &str, immutable: bool) -> Result<String> {
         let option = immutable.then(|| ("immutable".to_owned(), Value::from(true)));
         let role = Role {
-            extra: Extra::default(),
-            id: new_id(),
-            name: name.to_owned(),
-            domain_id: None,
-            description: None,
             options: Options(option.into_iter().collect()),
+            ..Role::new(name)
         };
         if let Some(role) = unless_there(self.identity().create_role(role).await)? {
             info!(role.id = role.id, name, "created the role");
@@ -275,33 +267,23 @@ impl Keystone {
             }
             return Ok(role.id);
         }
+        Ok(self.global_role(name).await?.id)
+    }
+
+    /// The role with a name that belongs to no domain.
+    pub(crate) async fn global_role(&self, name: &str) -> Result<Role> {
         let listing = Listing::default().with("name", name);
         let found = self.identity().global_roles(&listing).await?;
         let role = found.items.into_iter().next();
-        Ok(role.ok_or_else(|| Error::not_found::<Role>(name))?.id)
+        role.ok_or_else(|| Error::not_found::<Role>(name))
     }
 }
 
 /// Turns the conflict with something that exists into nothing.
-fn unless_there<T>(created: Result<T>) -> Result<Option<T>> {
+pub(crate) fn unless_there<T>(created: Result<T>) -> Result<Option<T>> {
     match created {
         Ok(it) => Ok(Some(it)),
         Err(Error::Conflict { .. }) => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-fn project(id: &str, name: &str, description: &str) -> Project {
-    Project {
-        extra: Extra::default(),
-        id: id.to_owned(),
-        name: name.to_owned(),
-        domain_id: None,
-        description: Some(description.to_owned()),
-        enabled: Some(true),
-        parent_id: None,
-        is_domain: false,
-        tags: keystone_identity::Tags::default(),
-        options: Options::default(),
     }
 }

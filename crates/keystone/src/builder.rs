@@ -1,5 +1,7 @@
 //! How a [`Keystone`] is put together.
 
+use std::error::Error as StdError;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use keystone_api::Live;
@@ -8,23 +10,28 @@ use keystone_cache::Changes;
 use keystone_policy::{Enforcer, LoadError, Registry};
 use keystone_storage::schema::{Phase, SchemaState, changes, state, sync};
 use keystone_storage::{DatabaseUrl, Db};
-use keystone_token::{Jws, KeyRepository, KeyRing, KeySet};
+use keystone_token::{Jws, KeyRepository, KeyRing, KeySet, Owner};
 use keystone_types::Clock;
 
-use crate::{Keystone, Provider, Settings, services};
+use crate::{Bootstrap, Keys, Keystone, Provider, Settings, services};
 
 /// A Keystone in the making: settings first, then what is given apart from them.
 #[derive(Debug, Default)]
 pub struct Builder {
-    settings: Settings,
-    db: Option<Db>,
-    clock: Clock,
+    pub(crate) settings: Settings,
+    pub(crate) db: Option<Db>,
+    pub(crate) clock: Clock,
     keys: Option<KeySet>,
     credential_keys: Option<KeySet>,
+    migrate: bool,
+    set_up_keys: bool,
+    bootstrap: Option<Bootstrap>,
+    housekeeping: bool,
 }
 
 /// Why there is no Keystone.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
     /// The database can't be opened or asked.
     #[error(transparent)]
@@ -35,12 +42,15 @@ pub enum BuildError {
     /// The policy file is wrong.
     #[error(transparent)]
     Policy(#[from] LoadError),
-    /// No random bytes for keys.
+    /// Keys can't be made.
     #[error(transparent)]
     Keys(#[from] keystone_token::Error),
     /// A setting that can't be used.
     #[error(transparent)]
     Settings(#[from] keystone_types::Error),
+    /// The domain, the project, the administrator or the roles can't be made.
+    #[error("the cloud can't be bootstrapped: {0}")]
+    Bootstrap(#[source] keystone_types::Error),
 }
 
 impl Builder {
@@ -51,7 +61,9 @@ impl Builder {
         self
     }
 
-    /// Sets the database by URL; `sqlite://` is one in memory.
+    /// Sets the database by URL, as SQLAlchemy takes it: `sqlite://` is one in memory, which is the default,
+    /// `sqlite:///relative.db` and `sqlite:////absolute.db` are files, and `mysql+pymysql://user:password@host/keystone` is
+    /// a MariaDB.
     #[must_use]
     pub fn database(mut self, url: impl Into<String>) -> Self {
         self.settings.database.url = url.into();
@@ -86,16 +98,82 @@ impl Builder {
         self
     }
 
+    /// Takes the keys from repositories below a directory, `fernet-keys` and `credential-keys`, as Keystone has them in
+    /// `/etc/keystone`, which is the default.
+    #[must_use]
+    pub fn key_directory(mut self, path: impl AsRef<Path>) -> Self {
+        self.settings.keys = Keys {
+            provider: self.settings.keys.provider,
+            jws: self.settings.keys.jws,
+            ..Keys::below(path.as_ref())
+        };
+        self
+    }
+
+    /// Whether key repositories that are missing or have no usable keys are set up, readable for this account only, as
+    /// `keystone-manage fernet_setup`, `receipt_setup` and `credential_setup` do.
+    #[must_use]
+    pub fn set_up_keys(mut self, wanted: bool) -> Self {
+        self.set_up_keys = wanted;
+        self
+    }
+
+    /// Whether the schema is brought up to date first, as `keystone-manage db_sync` does: an empty database gets all of it.
+    /// One in memory gets it anyway.
+    #[must_use]
+    pub fn migrate(mut self, wanted: bool) -> Self {
+        self.migrate = wanted;
+        self
+    }
+
+    /// Lays the rules of a policy file, JSON or YAML, over the defaults. It is read again when it changes.
+    #[must_use]
+    pub fn policy_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.policy.file = Some(path.into());
+        self
+    }
+
+    /// Makes sure of what a cloud needs at least: see [`Keystone::bootstrap`].
+    #[must_use]
+    pub fn bootstrap(mut self, wanted: Bootstrap) -> Self {
+        self.bootstrap = Some(wanted);
+        self
+    }
+
+    /// Whether expired revocation events are deleted in the background: see [`Keystone::start_housekeeping`].
+    #[must_use]
+    pub fn housekeeping(mut self, wanted: bool) -> Self {
+        self.housekeeping = wanted;
+        self
+    }
+
     /// Opens the database and puts the services together. An empty database in memory gets its
     /// tables, and keys of its own unless some were given; any other must be at a revision that
     /// this release knows.
-    pub async fn build(self) -> Result<Keystone, BuildError> {
+    ///
+    /// It must be called on a tokio runtime.
+    pub async fn build(mut self) -> Result<Keystone, BuildError> {
+        let bootstrap = self.bootstrap.take();
+        let housekeeping = self.housekeeping;
+        let keystone = self.assemble().await?;
+        if let Some(wanted) = &bootstrap {
+            let done = keystone.bootstrap(wanted).await;
+            done.map_err(BuildError::Bootstrap)?;
+        }
+        if housekeeping {
+            keystone.start_housekeeping();
+        }
+        Ok(keystone)
+    }
+
+    async fn assemble(self) -> Result<Keystone, BuildError> {
         let Self {
             settings,
             db,
             clock,
             keys,
             credential_keys,
+            ..
         } = self;
         let url = DatabaseUrl::parse(&settings.database.url)?;
         let in_memory = db.is_none() && url.is_memory();
@@ -103,9 +181,9 @@ impl Builder {
             Some(db) => db,
             None => Db::connect(&url, &settings.database.pool).await?,
         };
-        if in_memory {
+        if in_memory || self.migrate {
             sync(&db, Phase::All, |_| {}).await?;
-            changes::install(&db).await?;
+            install_change_log(&db).await?;
         }
         let state = state(&db).await?;
         if !state.is_usable() {
@@ -115,7 +193,11 @@ impl Builder {
             None if in_memory => KeySet::generate().map(Some),
             keys => Ok(keys),
         };
-        let keys = rings(&settings, or_new(keys)?, or_new(credential_keys)?);
+        let (keys, credential_keys) = (or_new(keys)?, or_new(credential_keys)?);
+        if self.set_up_keys {
+            set_up(&settings.keys, keys.is_none(), credential_keys.is_none())?;
+        }
+        let keys = rings(&settings, keys, credential_keys);
         let created_here = db.created_here().await?;
         let changes = Changes::of(&db, settings.cache);
         let app = services(
@@ -135,8 +217,42 @@ impl Builder {
             keys,
             created_here,
             live: Live::new(app),
+            background: Arc::default(),
         })
     }
+}
+
+/// Makes the triggers of the change log where they are not as they should be. Not being allowed to is no failure: all works
+/// without them, only slower.
+async fn install_change_log(db: &Db) -> Result<(), BuildError> {
+    let Some(why) = changes::incomplete(db).await? else {
+        return Ok(());
+    };
+    if let Err(error) = changes::install(db).await {
+        let error: &(dyn StdError + 'static) = &error;
+        tracing::warn!(
+            why,
+            error,
+            "the triggers of the change log could not be made, so every validation will ask the database: let an \
+             administrator of the database run what `keystone-manage db_sync --print-triggers` prints"
+        );
+    }
+    Ok(())
+}
+
+/// Sets up the repositories of keys that are not given otherwise.
+fn set_up(keys: &Keys, tokens: bool, credentials: bool) -> Result<(), BuildError> {
+    let repositories = [
+        (&keys.tokens, tokens && keys.provider == Provider::Fernet),
+        (&keys.receipts, tokens),
+        (&keys.credentials, credentials),
+    ];
+    for (repository, wanted) in repositories {
+        if wanted && repository.load().is_err() {
+            repository.setup(Owner::default())?;
+        }
+    }
+    Ok(())
 }
 
 fn rings(settings: &Settings, tokens: Option<KeySet>, credentials: Option<KeySet>) -> Rings {

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod background;
 mod bootstrap;
 mod builder;
+mod ephemeral;
 mod settings;
 mod validator;
 
@@ -18,8 +20,11 @@ use keystone_policy::{Enforcer, LoadError};
 use keystone_storage::{Cascade, Db};
 use keystone_types::Clock;
 
+use crate::background::Background;
+
 pub use bootstrap::{Bootstrap, Bootstrapped};
 pub use builder::{BuildError, Builder};
+pub use ephemeral::Ephemeral;
 pub use keystone_api as api;
 pub use keystone_auth as auth;
 pub use keystone_cache as cache;
@@ -35,9 +40,6 @@ pub use validator::Validator;
 /// The cascades of other crates when users, groups, projects and roles are deleted.
 const CASCADES: [Cascade; 2] = [keystone_catalog::CASCADE, keystone_auth::CASCADE];
 
-/// How long housekeeping waits for its next turn.
-const HOUSEKEEPING: std::time::Duration = std::time::Duration::from_mins(10);
-
 /// A Keystone: its services and its routes; clones share all.
 #[derive(Clone, Debug)]
 pub struct Keystone {
@@ -47,6 +49,7 @@ pub struct Keystone {
     keys: auth::Keys,
     created_here: bool,
     live: Live,
+    background: Arc<Background>,
 }
 
 impl Keystone {
@@ -55,7 +58,12 @@ impl Keystone {
         Builder::default()
     }
 
-    /// The whole API as a router, to be served or nested.
+    /// A bootstrapped cloud in memory, for tests: see [`Ephemeral`].
+    pub async fn ephemeral() -> Result<Ephemeral, BuildError> {
+        Self::builder().ephemeral().await
+    }
+
+    /// The whole API as a router, to be served or nested below any path: links and pages lead back below that path.
     pub fn router(&self) -> Router {
         keystone_api::router(self.live.clone())
     }
@@ -88,22 +96,6 @@ impl Keystone {
     /// Who may do what.
     pub fn policy(&self) -> Arc<Enforcer> {
         Arc::clone(&self.live.app().policy)
-    }
-
-    /// Deletes expired revocation events every ten minutes, until the future is dropped. `keystone serve` runs it; an
-    /// embedder with a persistent database should run it too.
-    pub async fn housekeeping(&self) {
-        loop {
-            match self.identity().prune_revocations().await {
-                Ok(0) => {}
-                Ok(events) => tracing::info!(
-                    events,
-                    "dropped revocation events that no token can outlive"
-                ),
-                Err(error) => tracing::warn!(%error, "old revocation events stay for now"),
-            }
-            tokio::time::sleep(HOUSEKEEPING).await;
-        }
     }
 
     /// Takes over settings while requests go on; those under way keep what they began with.

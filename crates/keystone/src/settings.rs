@@ -1,6 +1,6 @@
 //! Everything that an operator decides, by part.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use keystone_storage::PoolOptions;
 use keystone_token::{Credentials, JwsKeys, KeyRepository};
@@ -78,9 +78,10 @@ pub enum Provider {
     Jws,
 }
 
-impl Default for Keys {
-    fn default() -> Self {
-        let below = |name: &str| PathBuf::from("/etc/keystone").join(name);
+impl Keys {
+    /// Keys in the repositories `fernet-keys` and `credential-keys` below this directory.
+    pub fn below(directory: &Path) -> Self {
+        let below = |name: &str| directory.join(name);
         Self {
             provider: Provider::default(),
             jws: JwsKeys::default(),
@@ -88,5 +89,11 @@ impl Default for Keys {
             receipts: KeyRepository::new(below("fernet-keys"), 3),
             credentials: KeyRepository::new(below("credential-keys"), Credentials::MAX_ACTIVE_KEYS),
         }
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self::below(Path::new("/etc/keystone"))
     }
 }

@@ -12,17 +12,15 @@ use std::path::PathBuf;
 use clap::Args;
 use keystone::Bootstrap;
 use keystone::Keystone;
-use keystone::storage::schema::{self, Phase};
-use keystone::token::Owner;
 use keystone::types::Secret;
 use keystone_config::Sources;
 
 use crate::arguments::Logging;
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, Result, with_causes};
 use crate::logs::Logs;
 use crate::serve::http::Listeners;
 use crate::terminal::print;
-use crate::{configuration, environment, serve};
+use crate::{configuration, environment};
 use data_dir::{DataDir, clouds_yaml, openrc};
 
 #[derive(Clone, Args)]
@@ -73,26 +71,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     dir.write("clouds.yaml", &clouds_yaml(&url, &password))?;
     dir.write("admin-openrc", &openrc(&url, &password))?;
     print_credentials(&dir, &url, &password);
-    listeners.serve(&keystone, None).await?;
-    keystone.db().close().await;
-    Ok(())
+    listeners.serve(&keystone, None).await
 }
 
 /// Brings the schema up to date and creates missing keys.
 async fn prepare(settings: &keystone::Settings) -> Result<Keystone> {
-    let db = serve::connect(&settings.database).await?;
-    schema::sync(&db, Phase::All, |_| {}).await?;
-    if schema::changes::incomplete(&db).await?.is_some() {
-        schema::changes::install(&db).await?;
-    }
-    db.close().await;
-    let keys = &settings.keys;
-    for repository in [&keys.tokens, &keys.receipts, &keys.credentials] {
-        if repository.load().is_err() {
-            repository.setup(Owner::default())?;
-        }
-    }
-    serve::open(settings).await
+    let built = Keystone::builder()
+        .settings(settings.clone())
+        .migrate(true)
+        .set_up_keys(true);
+    let built = built.build().await;
+    built.map_err(|error| CommandError::new(with_causes(&error)))
 }
 
 /// Bootstraps on the first start and when a password is given; otherwise only updates the endpoints when the address has

@@ -52,7 +52,6 @@ async fn serve(arguments: Arguments, configuration: Configuration) -> Result<()>
     systemd::notify("READY=1");
     listeners.serve(&keystone, tls).await?;
     reloading.abort();
-    keystone.db().close().await;
     tracing::info!("stopped");
     Ok(())
 }

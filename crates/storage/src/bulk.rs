@@ -34,12 +34,20 @@ impl Bulk {
             return Ok(work());
         }
         let permit = Arc::clone(&self.0).acquire_owned().await;
-        let permit = permit.map_err(Error::internal)?;
+        let permit = permit.map_err(Error::unavailable)?;
         let work = spawn_blocking(move || {
             let _permit = permit;
             work()
         });
         work.await.map_err(Error::internal)
+    }
+
+    /// Waits for the work that has begun, and refuses what comes later.
+    pub async fn close(&self) {
+        let all = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
+        // An error means that it is closed already.
+        let _ended = self.0.acquire_many(all).await.ok();
+        self.0.close();
     }
 }
 
@@ -57,6 +65,28 @@ mod tests {
         let many = bulk.run(FEW + 1, || thread::current().id()).await.unwrap();
         assert_eq!(few, here);
         assert_ne!(many, here);
+    }
+
+    #[tokio::test]
+    async fn closing_waits_for_work_and_refuses_more() {
+        let bulk = Bulk::default();
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let work = move || {
+            begun.send(()).ok();
+            gone.recv().ok();
+        };
+        let (working, closing) = (bulk.clone(), bulk.clone());
+        let working = tokio::spawn(async move { working.run(FEW + 1, work).await });
+        has_begun.await.unwrap();
+        let closing = tokio::spawn(async move { closing.close().await });
+        tokio::task::yield_now().await;
+        assert!(!closing.is_finished());
+        drop(go);
+        closing.await.unwrap();
+        assert!(working.await.unwrap().is_ok());
+        let refused = bulk.run(FEW + 1, || ()).await.unwrap_err();
+        assert_eq!(refused.status(), 503);
     }
 
     #[tokio::test]

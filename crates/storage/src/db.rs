@@ -278,6 +278,15 @@ impl Db {
         }
     }
 
+    /// Waits until no statement and no transaction runs any more, for `limit` at most, and closes the connections. Who asks
+    /// for one meanwhile gets none. Returns whether all had ended; those that had not lose their connections once they do.
+    pub async fn drain(&self, limit: Duration) -> bool {
+        match &self.pools {
+            Pools::MySql(pool) => pool.drain(limit).await,
+            Pools::Sqlite(pool) => pool.drain(limit).await,
+        }
+    }
+
     /// Closes the connections, those in use once they are released. It does not wait for them.
     pub async fn close(&self) {
         match &self.pools {

@@ -208,6 +208,16 @@ impl<C: Recover> Pool<C> {
         self.0.limits.size - self.0.permits.available_permits().min(self.0.limits.size)
     }
 
+    /// Waits until no connection is in use, for `limit` at most, and closes them all. Who asks for one meanwhile gets none.
+    /// Tells whether all were released in time.
+    pub(crate) async fn drain(&self, limit: Duration) -> bool {
+        let all = u32::try_from(self.0.limits.size).unwrap_or(u32::MAX);
+        // Held until the pool is closed, so that nobody begins in between.
+        let released = timeout(limit, Arc::clone(&self.0.permits).acquire_many_owned(all)).await;
+        self.close().await;
+        released.is_ok()
+    }
+
     /// Closes the idle connections now and every other one once it is released.
     pub(crate) async fn close(&self) {
         self.0.closed.store(true, Ordering::SeqCst);

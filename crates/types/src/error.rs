@@ -130,6 +130,25 @@ pub fn check_length(column: &str, text: &str, length: usize) -> Result<()> {
     )))
 }
 
+/// 400 for a name that is empty, only white space, or longer than so many characters, with the text that the schema of the
+/// API has for it.
+pub fn check_name(name: &str, longest: usize) -> Result<()> {
+    let count = name.chars().count();
+    let fault = if count > longest {
+        "is too long"
+    } else if count == 0 {
+        "should be non-empty"
+    } else if name.chars().all(char::is_whitespace) {
+        "does not match '[\\\\S]+'"
+    } else {
+        return Ok(());
+    };
+    let shown = keystone_python::quote(name);
+    Err(Error::Validation(format!(
+        "Invalid input for field/attribute name. Value: {name}. {shown} {fault}"
+    )))
+}
+
 impl Error {
     /// 400: a required element is missing.
     pub fn expecting(attribute: &str, target: &str) -> Self {

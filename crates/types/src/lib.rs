@@ -10,7 +10,7 @@ mod secret;
 mod validate;
 
 pub use clock::{Clock, render_time, render_zoneless_time};
-pub use error::{Error, Result, check_length};
+pub use error::{Error, Result, check_length, check_name};
 pub use extra::Extra;
 pub use keystone_python::json;
 pub use keystone_python::json::write as to_python_json;

@@ -27,6 +27,16 @@ impl Default for RemoteChecks {
     }
 }
 
+impl RemoteChecks {
+    /// Waits for the rules that ask other servers, and denies those that come later.
+    pub async fn close(&self) {
+        let all = u32::try_from(THREADS).unwrap_or(u32::MAX);
+        // An error means that it is closed already.
+        let _ended = self.0.acquire_many(all).await.ok();
+        self.0.close();
+    }
+}
+
 /// A rule, and what it sees of the request and of the caller; the target is yet to be filled in.
 pub(super) struct Question {
     rule: &'static str,
@@ -124,7 +134,7 @@ impl Context {
             );
             return Ok(Vec::new());
         };
-        let thread = thread.map_err(Error::internal)?;
+        let thread = thread.map_err(Error::unavailable)?;
         let answers = spawn_blocking(move || {
             // A client that hangs up does not stop the thread, which therefore counts until it ends.
             let _held = thread;

@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keystone_auth::{AuthToken, ClientRefused};
+use keystone_auth::{AuthToken, ClientRefused, TokenRequest};
 use keystone_types::{Error, Result, Secret};
 use serde_json::{Value, json};
 
@@ -122,11 +122,8 @@ async fn issue(cx: &Context, client: Client) -> Result<Result<AuthToken, Refusal
     };
     let issued = match client {
         Client::Secret { id, secret } if allowed("client_secret_basic") => {
-            let auth = json!({ "identity": {
-                "methods": ["application_credential"],
-                "application_credential": { "id": id, "secret": secret.reveal() },
-            } });
-            service.issue(&auth, &cx.login(None)).await
+            let request = TokenRequest::application_credential(id, secret);
+            service.log_in(request, &cx.login(None)).await
         }
         Client::Certificate { id } if allowed("tls_client_auth") => {
             match service.issue_for_certificate(&id, cx.environment()).await {

@@ -58,16 +58,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
         cx.add_default_domain(&mut project)?;
     }
     let project: Project = resource(project)?;
-    // A parent or domain that does not exist is the request's fault.
-    let created = app
-        .identity
-        .create_project(project)
-        .await
-        .map_err(|error| match error {
-            Error::NotFound { .. } => Error::Validation(error.to_string()),
-            other => other,
-        })?;
-    cx.created(&created)
+    cx.created(&app.identity.create_project(project).await?)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {

@@ -6,7 +6,7 @@ use chrono::NaiveDateTime;
 use keystone_identity::{RoleRef, UserLimit};
 use keystone_python::parse_isotime;
 use keystone_storage::{OrConflict, Tx, sql, transaction};
-use keystone_types::{Error, Result, Secret, check_length, new_id};
+use keystone_types::{Error, Result, Secret, check_length, new_id, render_time};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -30,6 +30,63 @@ pub struct NewApplicationCredential {
     roles: Vec<RoleChoice>,
     #[serde(default)]
     access_rules: Vec<WantedRule>,
+}
+
+impl NewApplicationCredential {
+    /// A credential with a generated secret and all the roles that its user acts with, which does not expire.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            description: None,
+            secret: None,
+            expires_at: None,
+            unrestricted: None,
+            system: None,
+            roles: Vec::new(),
+            access_rules: Vec::new(),
+        }
+    }
+
+    /// The same with this secret.
+    #[must_use]
+    pub fn secret(mut self, secret: impl Into<Secret>) -> Self {
+        self.secret = Some(secret.into());
+        self
+    }
+
+    /// The same until this time, in UTC.
+    #[must_use]
+    pub fn expires_at(mut self, time: NaiveDateTime) -> Self {
+        self.expires_at = Some(render_time(time));
+        self
+    }
+
+    /// The same with one of the roles that its user acts with; those that are not named are not given.
+    #[must_use]
+    pub fn role(mut self, role: RoleChoice) -> Self {
+        self.roles.push(role);
+        self
+    }
+
+    /// The same, for requests of this method, path and type of service only; several rules add up.
+    #[must_use]
+    pub fn access_rule(mut self, service: &str, method: &str, path: &str) -> Self {
+        self.access_rules.push(WantedRule {
+            id: new_id(),
+            service: Some(service.to_owned()),
+            path: Some(path.to_owned()),
+            method: Some(method.to_owned()),
+            others: Map::new(),
+        });
+        self
+    }
+
+    /// The same, able to manage application credentials and trusts itself.
+    #[must_use]
+    pub fn unrestricted(mut self) -> Self {
+        self.unrestricted = Some(true);
+        self
+    }
 }
 
 /// An access rule: one that exists, by id, or a new one.

@@ -44,6 +44,14 @@ enum PresentedSecret {
 }
 
 impl PresentedCredential {
+    pub(super) fn by_id(id: String, secret: Secret) -> Self {
+        Self {
+            choice: Choice::Id(id),
+            secret: PresentedSecret::Text(secret),
+            found: None,
+        }
+    }
+
     pub(super) fn parse(data: &Value) -> Result<Self> {
         let nothing = Map::new();
         let data = data.as_object().unwrap_or(&nothing);

@@ -13,8 +13,8 @@ pub(super) const NAME: &str = "password";
 /// A user and the password.
 #[derive(Debug)]
 pub(crate) struct Password {
-    user: UserChoice,
-    password: Secret,
+    pub(super) user: UserChoice,
+    pub(super) password: Secret,
 }
 
 impl Password {

@@ -15,7 +15,7 @@ pub(super) const NAME: &str = "token";
 /// The token to exchange.
 #[derive(Debug)]
 pub(crate) struct HeldToken {
-    id: Secret,
+    pub(super) id: Secret,
 }
 
 impl HeldToken {

@@ -23,8 +23,8 @@ const SHORTEST: usize = 16;
 /// A user and the code.
 #[derive(Debug)]
 pub(crate) struct OneTimePassword {
-    user: UserChoice,
-    passcode: Secret,
+    pub(super) user: UserChoice,
+    pub(super) passcode: Secret,
 }
 
 impl OneTimePassword {

@@ -14,7 +14,8 @@ use super::signature::{SignatureMethod, Signed};
 /// How far the client's clock may be off, in seconds.
 const TIMESTAMP_LIFETIME: f64 = 600.0;
 
-/// A request as its client has signed it.
+/// A request as its client has signed it; by default one without a signature.
+#[derive(Default)]
 pub struct SignedRequest {
     /// The `Authorization` header, each byte as a character.
     pub authorization: Option<String>,

@@ -6,7 +6,7 @@ use chrono::{NaiveDateTime, SubsecRound};
 use keystone_python::parse_isotime;
 use keystone_storage::{OrConflict, Tx, sql, transaction};
 use keystone_token::ScopeIds;
-use keystone_types::{Error, Extra, Result, new_id};
+use keystone_types::{Error, Extra, Result, new_id, render_time};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -35,6 +35,61 @@ pub struct NewTrust {
     deleted_at: Option<Value>,
     #[serde(flatten)]
     extra: Map<String, Value>,
+}
+
+impl NewTrust {
+    /// A trust of all uses, without an end, a project and roles, by which the trustee acts as itself.
+    pub fn new(trustor_user_id: impl Into<String>, trustee_user_id: impl Into<String>) -> Self {
+        Self {
+            trustor_user_id: trustor_user_id.into(),
+            trustee_user_id: trustee_user_id.into(),
+            project_id: None,
+            impersonation: false,
+            roles: Vec::new(),
+            expires_at: None,
+            remaining_uses: None,
+            allow_redelegation: None,
+            redelegation_count: None,
+            redelegated_trust_id: None,
+            deleted_at: None,
+            extra: Map::new(),
+        }
+    }
+
+    /// The same for a project.
+    #[must_use]
+    pub fn project(mut self, id: impl Into<String>) -> Self {
+        self.project_id = Some(id.into());
+        self
+    }
+
+    /// The same with a role that the trustor has on the project.
+    #[must_use]
+    pub fn role(mut self, role: RoleChoice) -> Self {
+        self.roles.push(role);
+        self
+    }
+
+    /// The same, by which the trustee acts as the trustor.
+    #[must_use]
+    pub fn impersonating(mut self) -> Self {
+        self.impersonation = true;
+        self
+    }
+
+    /// The same until this time, in UTC.
+    #[must_use]
+    pub fn expires_at(mut self, time: NaiveDateTime) -> Self {
+        self.expires_at = Some(render_time(time));
+        self
+    }
+
+    /// The same for so many tokens.
+    #[must_use]
+    pub fn uses(mut self, count: u32) -> Self {
+        self.remaining_uses = Some(count.into());
+        self
+    }
 }
 
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {

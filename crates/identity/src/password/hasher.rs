@@ -131,6 +131,11 @@ impl Hasher {
         .await?
     }
 
+    /// Waits for the hashes that run or wait, and refuses those that come later.
+    pub async fn close(&self) {
+        self.queue.close().await;
+    }
+
     /// How many hashes were begun.
     pub fn begun(&self) -> u64 {
         self.queue.given()

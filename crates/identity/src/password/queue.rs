@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 
 /// The origin of a request for a hash: marks, which requests of the same client or for the same account share.
@@ -34,6 +35,8 @@ impl Claimant {
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     state: Arc<Mutex<State>>,
+    /// Told whenever a permit is given back or a waiter leaves.
+    left: Arc<Notify>,
     threads: usize,
     capacity: usize,
 }
@@ -49,6 +52,8 @@ struct State {
     marked: HashMap<u64, u64>,
     /// How many have entered the queue.
     arrivals: u64,
+    /// Whether nobody else may enter.
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -78,6 +83,7 @@ impl Queue {
     pub(super) fn new(threads: usize, capacity: usize) -> Self {
         Self {
             state: Arc::default(),
+            left: Arc::default(),
             threads,
             capacity,
         }
@@ -96,10 +102,29 @@ impl Queue {
         self.state().given
     }
 
+    /// Waits until nobody runs or waits; rejects whoever comes later.
+    pub(super) async fn close(&self) {
+        loop {
+            // Before the look, so that nobody leaves unnoticed in between.
+            let left = self.left.notified();
+            {
+                let mut state = self.state();
+                state.closed = true;
+                if state.running == 0 && state.waiting.is_empty() {
+                    return;
+                }
+            }
+            left.await;
+        }
+    }
+
     fn enqueue(&self, claimant: &Claimant) -> Option<(Receiver<Permit>, Waiting)> {
         let marks = claimant.0.clone();
         let (call, called) = channel();
         let mut state = self.state();
+        if state.closed {
+            return None;
+        }
         let due = (state.due(&marks), state.arrivals);
         state.arrivals += 1;
         if state.waiting.len() >= self.capacity && state.running >= self.threads {
@@ -178,6 +203,7 @@ impl Drop for Permit {
         state.forget(&self.marks);
         drop(state);
         self.queue.grant_free();
+        self.queue.left.notify_waiters();
     }
 }
 
@@ -187,6 +213,8 @@ impl Drop for Waiting {
         let mut waiting = state.waiting.iter();
         if let Some(at) = waiting.position(|waiter| waiter.due == self.due) {
             state.remove(at);
+            drop(state);
+            self.queue.left.notify_waiters();
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use keystone_python::quote;
 use keystone_storage::{Arg, OrConflict, Select, Tx, sql, transaction};
 use keystone_types::{Error, Listing, Result};
 use serde::{Deserialize, Serialize};
@@ -60,9 +61,12 @@ impl Identity {
     /// Adds a tag to a project or domain.
     pub async fn add_project_tag(&self, id: &str, tag: &str) -> Result<()> {
         transaction!(self.db, |tx| {
-            let project = lock_mutable(tx, id, "create").await?;
+            let mut project = lock_mutable(tx, id, "create").await?;
             check_parents_enabled(tx, &project).await?;
-            insert(tx, &project, tag.trim()).await
+            let tag = tag.trim();
+            project.tags.0.push(tag.to_owned());
+            check(&project.tags)?;
+            insert(tx, &project, tag).await
         })
         .await
     }
@@ -132,8 +136,29 @@ pub(crate) fn filter_by_tags(select: Select, listing: &Listing) -> Select {
         })
 }
 
+/// The most tags of a project.
+const MOST: usize = 80;
+
+/// 400 for more tags than a project may have, and for a tag that could not be told apart in a list of tags or in a path.
+fn check(tags: &Tags) -> Result<()> {
+    let invalid = |value: &str, fault: &str| {
+        Err(Error::Validation(format!(
+            "Invalid input for field/attribute tags. Value: {value}. {value} {fault}"
+        )))
+    };
+    if tags.0.len() > MOST {
+        let shown: Vec<_> = tags.0.iter().map(|tag| quote(tag)).collect();
+        return invalid(&format!("[{}]", shown.join(", ")), "is too long");
+    }
+    match tags.0.iter().find(|tag| tag.contains([',', '/'])) {
+        Some(tag) => invalid(&quote(tag), "does not match '^[^,/]*$'"),
+        None => Ok(()),
+    }
+}
+
 /// Stores the tags of a project in place of the current ones; those that it keeps are not written.
 pub(crate) async fn store_tags(tx: &mut Tx, project: &Project, current: &Tags) -> Result<()> {
+    check(&project.tags)?;
     for tag in current.0.iter().filter(|tag| !project.tags.0.contains(tag)) {
         delete(tx, project, tag).await?;
     }

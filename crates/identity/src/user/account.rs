@@ -1,7 +1,7 @@
 //! Creating, changing and deleting users.
 
 use keystone_storage::{Exec, OrConflict, Tx, sql, transaction, update};
-use keystone_types::{Error, Extra, Result, Secret, check_length, new_id};
+use keystone_types::{Error, Extra, Result, Secret, check_length, check_name, new_id};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -55,6 +55,7 @@ impl<'de> Deserialize<'de> for NewPassword {
 
 /// A user to be created.
 #[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
 pub struct NewUser {
     /// Unique in its domain.
     pub name: String,
@@ -80,6 +81,36 @@ pub struct NewUser {
     pub extra: Extra,
 }
 
+impl NewUser {
+    /// An enabled user without a password.
+    pub fn new(name: impl Into<String>, domain_id: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            domain_id: domain_id.into(),
+            password: NewPassword::Absent,
+            enabled: Some(true),
+            default_project_id: None,
+            federated: Vec::new(),
+            options: Options::default(),
+            extra: Extra::default(),
+        }
+    }
+
+    /// The same with a password.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<Secret>) -> Self {
+        self.password = NewPassword::Set(password.into());
+        self
+    }
+
+    /// The same with the scope of a token that is asked for without one.
+    #[must_use]
+    pub fn default_project(mut self, id: impl Into<String>) -> Self {
+        self.default_project_id = Some(id.into());
+        self
+    }
+}
+
 impl Identity {
     /// Creates a local user.
     pub async fn create_user(&self, user: NewUser) -> Result<User> {
@@ -87,6 +118,7 @@ impl Identity {
     }
 
     pub(crate) async fn create_user_with_id(&self, id: &str, mut user: NewUser) -> Result<User> {
+        check_name(&user.name, 255)?;
         self.check_strength(&user.password)?;
         user.name = user.name.trim().to_owned();
         for derived in DERIVED {
@@ -362,11 +394,12 @@ impl Changes {
         }
         let text = |value: Value| value.as_str().map(str::to_owned);
         let federated = patch.shift_remove("federated").map(serde_json::from_value);
+        let name = patch.shift_remove("name").and_then(text);
+        if let Some(name) = &name {
+            check_name(name, 255)?;
+        }
         Ok(Self {
-            name: patch
-                .shift_remove("name")
-                .and_then(text)
-                .map(|name| name.trim().to_owned()),
+            name: name.map(|name| name.trim().to_owned()),
             enabled: patch
                 .shift_remove("enabled")
                 .and_then(|value| value.as_bool()),

@@ -67,11 +67,21 @@ impl Listeners {
         self.0.iter().filter_map(address).collect()
     }
 
-    /// Answers requests and runs the housekeeping until the process is told to stop, then finishes requests in progress.
+    /// Runs the housekeeping and answers requests until the process is told to stop. Then it finishes requests in progress,
+    /// and shuts the library down.
     pub(crate) async fn serve(self, keystone: &Keystone, tls: Option<Tls>) -> Result<()> {
+        keystone.start_housekeeping();
+        if self.answer(keystone, tls).await? {
+            keystone.shutdown().await;
+        } else {
+            keystone.db().close().await;
+        }
+        Ok(())
+    }
+
+    /// Answers requests until the process is told to stop; returns whether those in progress were finished.
+    async fn answer(self, keystone: &Keystone, tls: Option<Tls>) -> Result<bool> {
         let mut signals = Signals::new()?;
-        let housekeeper = keystone.clone();
-        let housekeeping = tokio::spawn(async move { housekeeper.housekeeping().await });
         // Every listener and every connection holds a receiver: it signals the stop, and dropping it signals its end.
         let (stop, stopped) = watch::channel(false);
         for listener in self.0 {
@@ -88,16 +98,15 @@ impl Listeners {
         drop(stopped);
         let name = signals.next().await;
         tracing::info!("stopping after {name}");
-        housekeeping.abort();
         stop.send_replace(true);
         tokio::select! {
-            () = stop.closed() => {}
+            () = stop.closed() => return Ok(true),
             () = sleep(SHUTDOWN_TIMEOUT) => {
                 tracing::warn!("requests were cut off that took longer than {SHUTDOWN_TIMEOUT:?}");
             }
             name = signals.next() => tracing::warn!("{name} again: requests were cut off"),
         }
-        Ok(())
+        Ok(false)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod contention;
 mod cut_off;
+mod ending;
 mod relay;
 mod silence;
 mod test_database;

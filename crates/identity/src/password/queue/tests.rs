@@ -138,3 +138,32 @@ async fn a_waiter_that_leaves_frees_its_entry_and_its_marks() {
     assert_eq!(queue.state().running, 0);
     assert!(queue.state().marked.is_empty());
 }
+
+#[tokio::test]
+async fn closing_waits_for_all_who_are_in_and_rejects_all_who_come() {
+    let crowd = Crowd::of([from("one"), from("two")]).await;
+    let queue = crowd.queue.clone();
+    let closing = tokio::spawn(async move { queue.close().await });
+    yield_now().await;
+    assert!(crowd.queue.acquire(&from("three")).await.is_none());
+    assert!(!closing.is_finished());
+    let Crowd { held, others, .. } = crowd;
+    drop(held);
+    for other in others {
+        assert!(other.await.expect("it runs").is_some());
+    }
+    closing.await.expect("it ends");
+}
+
+#[tokio::test]
+async fn closing_does_not_wait_for_waiters_that_have_left() {
+    let crowd = Crowd::of([from("one")]).await;
+    let queue = crowd.queue.clone();
+    let closing = tokio::spawn(async move { queue.close().await });
+    yield_now().await;
+    drop(crowd.held);
+    for other in crowd.others {
+        other.abort();
+    }
+    closing.await.expect("it ends");
+}
