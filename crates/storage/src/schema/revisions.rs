@@ -23,8 +23,8 @@ pub(super) struct Revision {
 macro_rules! migration {
     ($file:literal) => {
         (
-            include_str!(concat!("../../../../migrations/mysql/", $file)),
-            include_str!(concat!("../../../../migrations/sqlite/", $file)),
+            include_str!(concat!("../../migrations/mysql/", $file)),
+            include_str!(concat!("../../migrations/sqlite/", $file)),
         )
     };
 }
@@ -93,7 +93,7 @@ pub(super) const REVISIONS: &[Revision] = &[
         "c88cdce8f248",
         Branch::Contract,
         (
-            include_str!("../../../../migrations/mysql/0008_c88cdce8f248_project_tag_index.sql"),
+            include_str!("../../migrations/mysql/0008_c88cdce8f248_project_tag_index.sql"),
             "",
         ),
     ),
