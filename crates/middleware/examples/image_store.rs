@@ -1,6 +1,7 @@
 //! A small image store, which the `openstack image` commands can use: `README.md` tells how to start it.
 //!
-//! Its routes are behind the guard, and `image_store.yaml` beside this file says who may do what.
+//! Its routes are behind the guard. Its rules say who may do what, and `image_store.yaml` beside this file is an operator's
+//! policy, which changes one of them.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,7 +15,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use keystone_middleware::policy::{Enforcer, Settings};
+use keystone_middleware::policy::{DefaultRule, Enforcer, Settings};
 use keystone_middleware::{Clock, PolicyError, Remote, ServiceUser, Token, TokenLayer};
 use keystone_types::{new_id, render_time};
 use serde_json::{Value, json};
@@ -27,10 +28,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: image_store KEYSTONE_URL USER PASSWORD ADDRESS".into());
     };
     let user = ServiceUser::password(user, password).project_name("service");
-    let policy = Enforcer::new(Settings {
+    let settings = Settings {
         file: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/image_store.yaml")),
         ..Settings::default()
-    })?;
+    };
+    let policy = Enforcer::with_defaults(rules(), settings)?;
     let guard = TokenLayer::new(Remote::new(keystone, user)?)
         .service_type("image")
         .policy(Arc::new(policy));
@@ -48,6 +50,32 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_graceful_shutdown(stopped)
         .await?;
     Ok(())
+}
+
+/// Who may do what as long as no operator decides otherwise. The target is the image.
+fn rules() -> Vec<DefaultRule> {
+    vec![
+        DefaultRule::new("admin", "role:admin"),
+        DefaultRule::new("owner", "project_id:%(owner)s"),
+        DefaultRule::new("image:list", "role:reader or role:member or rule:admin")
+            .description("List images.")
+            .operation("GET", "/v2/images"),
+        DefaultRule::new(
+            "image:show",
+            "rule:admin or rule:owner or 'public':%(visibility)s",
+        )
+        .description("Show an image.")
+        .operation("GET", "/v2/images/{id}"),
+        DefaultRule::new("image:create", "(role:member or rule:admin) and rule:owner")
+            .description("Create an image.")
+            .operation("POST", "/v2/images"),
+        DefaultRule::new("image:publish", "!")
+            .description("Create an image that everybody sees.")
+            .operation("POST", "/v2/images"),
+        DefaultRule::new("image:delete", "rule:admin or (role:member and rule:owner)")
+            .description("Delete an image.")
+            .operation("DELETE", "/v2/images/{id}"),
+    ]
 }
 
 /// The images by id; clones share them.

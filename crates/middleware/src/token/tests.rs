@@ -23,7 +23,9 @@ fn policy(text: &str) -> Arc<Enforcer> {
         file: Some(file.path().into()),
         ..Settings::default()
     };
-    Enforcer::new(settings).unwrap().into()
+    Enforcer::with_defaults(Vec::new(), settings)
+        .unwrap()
+        .into()
 }
 
 #[test]
