@@ -63,16 +63,11 @@ impl Reader<'_> {
             let rest = parser.tokens.get(parser.at);
             rest.map_or(Ok(check), |token| Err(format!("unexpected {token}")))
         });
-        match parsed {
-            Ok(check) => {
-                self.flaws.append(&mut parser.reader.flaws);
-                check
-            }
-            Err(reason) => {
-                let text = text.to_owned();
-                self.flawed(Flaw::Syntax { text, reason }, "!")
-            }
-        }
+        self.flaws.append(&mut parser.reader.flaws);
+        parsed.unwrap_or_else(|reason| {
+            let text = text.to_owned();
+            self.flawed(Flaw::Syntax { text, reason }, "!")
+        })
     }
 
     /// The outer list is joined by `or`, the inner ones by `and`.

@@ -1,5 +1,6 @@
 //! Policy files in YAML: one flat map from rule names to strings or lists.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
@@ -16,8 +17,65 @@ pub(crate) struct Mistake {
     pub(crate) reason: String,
 }
 
+/// What the parser says of quotes that go on at the left margin, at the place where they open.
+const AT_THE_MARGIN: &str = "invalid indentation in quoted scalar";
+
 /// Reads the rules of one file; an empty one has none.
 pub(crate) fn parse(text: &str) -> Result<Map<String, Value>, Mistake> {
+    let mut text = Cow::Borrowed(text);
+    loop {
+        match parse_indented(&text) {
+            Err(mistake) if mistake.reason == AT_THE_MARGIN => {
+                text = Cow::Owned(indented(&text, &mistake).ok_or(mistake)?);
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Indents the lines on which a quoted text goes on, which means the same. PyYAML reads them as they are, YAML 1.2 does
+/// not allow them.
+fn indented(text: &str, mistake: &Mistake) -> Option<String> {
+    let mut lines = text.split_inclusive('\n');
+    let mut made: String = lines.by_ref().take(mistake.line - 1).collect();
+    let first = lines.next()?;
+    let (opened, _) = first.char_indices().nth(mistake.column - 1)?;
+    let quote = first[opened..].chars().next()?;
+    made += first;
+    let mut open = is_open(&first[opened + 1..], quote);
+    for line in lines {
+        let at_the_margin = !line.starts_with([' ', '\t']);
+        // There a document would end.
+        let marks = at_the_margin && (line.starts_with("---") || line.starts_with("..."));
+        if open && marks {
+            return None;
+        }
+        if open && at_the_margin {
+            made.push(' ');
+        }
+        made += line;
+        open = open && is_open(line, quote);
+    }
+    (made.len() > text.len()).then_some(made)
+}
+
+/// Whether a text in quotes still goes on at the end of this line.
+fn is_open(line: &str, quote: char) -> bool {
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if letter == quote {
+            let doubled = quote == '\'' && letters.next_if_eq(&quote).is_some();
+            if !doubled {
+                return false;
+            }
+        } else if letter == '\\' && quote == '"' {
+            letters.next();
+        }
+    }
+    true
+}
+
+fn parse_indented(text: &str) -> Result<Map<String, Value>, Mistake> {
     let mut reader = Reader {
         events: Parser::new_from_str(text),
         anchors: HashMap::new(),
@@ -166,6 +224,19 @@ mod tests {
             assert!(parse(text).unwrap().is_empty(), "{text:?}");
         }
         assert_eq!(parse("a: role:x\na: role:y\n").unwrap()["a"], "role:y");
+    }
+
+    #[test]
+    fn quotes_may_go_on_at_the_left_margin() {
+        let text =
+            "a: \"role:x \\\" or\nrole:y\n\nor role:z\"\nb: 'it''s\n x\ny'\nc: role:z # \"\n";
+        let rules = Value::Object(parse(text).unwrap());
+        let expected =
+            json!({"a": "role:x \" or role:y\nor role:z", "b": "it's x y", "c": "role:z"});
+        assert_eq!(rules, expected);
+        for text in ["a: \"role:x\n--- \"\n", "a: 'role:x\nrole:y\n", "a: \"\n"] {
+            assert!(parse(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]
