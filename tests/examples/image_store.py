@@ -47,7 +47,8 @@ def test_create(example):
     expect(is_id(made["id"]), f"the id is {made['id']}")
     equal(made["owner"], example.people["alice"].project_id, "the owner")
     shown = fields(alice.openstack("image", "show", "cirros"))
-    equal((shown["id"], shown["visibility"]), (made["id"], "private"), "what is shown")
+    found = (shown["id"], shown["visibility"], shown["status"])
+    equal(found, (made["id"], "private", "active"), "what is shown")
     equal(names(alice), ["cirros"], "the list")
 
 

@@ -20,10 +20,7 @@ impl Keystone {
 impl Validate for Validator {
     async fn validate(&self, token: &str, wanted: Wanted) -> Result<Vec<u8>, NotValidated> {
         let auth = self.0.auth();
-        let window = wanted
-            .expired
-            .then_some(auth.settings().allow_expired_window)
-            .unwrap_or_default();
+        let window = auth.settings().allow_expired_window * i32::from(wanted.expired);
         let pass = auth.pass().await.map_err(NotValidated::unreachable)?;
         let token = auth
             .validate_with(pass, token, window)

@@ -39,6 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let guarded = Router::new()
         .route("/v2/images", get(list).post(create))
         .route("/v2/images/{id}", get(show).delete(delete))
+        .route("/v2/images/{id}/file", get(download).put(upload))
         .layer(guard)
         .with_state(Images::default());
     let base = format!("http://{address}");
@@ -65,10 +66,14 @@ fn rules() -> Vec<DefaultRule> {
             "rule:admin or rule:owner or 'public':%(visibility)s",
         )
         .description("Show an image.")
-        .operation("GET", "/v2/images/{id}"),
+        .operation("GET", "/v2/images/{id}")
+        .operation("GET", "/v2/images/{id}/file"),
         DefaultRule::new("image:create", "(role:member or rule:admin) and rule:owner")
             .description("Create an image.")
             .operation("POST", "/v2/images"),
+        DefaultRule::new("image:upload", "rule:image:create")
+            .description("Store the data of an image.")
+            .operation("PUT", "/v2/images/{id}/file"),
         DefaultRule::new("image:publish", "!")
             .description("Create an image that everybody sees.")
             .operation("POST", "/v2/images"),
@@ -80,17 +85,24 @@ fn rules() -> Vec<DefaultRule> {
 
 /// The images by id; clones share them.
 #[derive(Clone, Default)]
-struct Images(Arc<Mutex<BTreeMap<String, Value>>>);
+struct Images(Arc<Mutex<BTreeMap<String, Image>>>);
+
+#[derive(Clone)]
+struct Image {
+    /// What clients see, and what rules are about.
+    shown: Value,
+    data: Bytes,
+}
 
 impl Images {
-    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Value>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Image>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The image if the caller may see it: others must not learn of it.
-    fn visible(&self, id: &str, token: &Token) -> Result<Value, Failure> {
+    fn visible(&self, id: &str, token: &Token) -> Result<Image, Failure> {
         let image = self.all().get(id).cloned().ok_or(Failure::Missing)?;
-        let seen = token.enforce("image:show", &image);
+        let seen = token.enforce("image:show", &image.shown);
         seen.map_err(|_| Failure::Missing)?;
         Ok(image)
     }
@@ -104,7 +116,11 @@ async fn list(
     token.enforce("image:list", &json!({}))?;
     let query = query.unwrap_or_default();
     let name = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name");
-    let mut shown: Vec<_> = images.all().values().cloned().collect();
+    let mut shown: Vec<_> = images
+        .all()
+        .values()
+        .map(|image| image.shown.clone())
+        .collect();
     shown.retain(|image| {
         let wanted = name
             .as_ref()
@@ -141,8 +157,10 @@ async fn create(
         token.enforce("image:publish", &image)?;
     }
     let id = image["id"].as_str().unwrap_or_default().to_owned();
-    images.all().insert(id, image.clone());
-    Ok(answer(StatusCode::CREATED, &image))
+    let answer = answer(StatusCode::CREATED, &image);
+    let (shown, data) = (image, Bytes::new());
+    images.all().insert(id, Image { shown, data });
+    Ok(answer)
 }
 
 async fn show(
@@ -151,7 +169,30 @@ async fn show(
     Segment(id): Segment<String>,
 ) -> Result<Response, Failure> {
     let image = images.visible(&id, &token)?;
-    Ok(answer(StatusCode::OK, &image))
+    Ok(answer(StatusCode::OK, &image.shown))
+}
+
+async fn download(
+    token: Token,
+    State(images): State<Images>,
+    Segment(id): Segment<String>,
+) -> Result<Bytes, Failure> {
+    Ok(images.visible(&id, &token)?.data)
+}
+
+async fn upload(
+    token: Token,
+    State(images): State<Images>,
+    Segment(id): Segment<String>,
+    data: Bytes,
+) -> Result<StatusCode, Failure> {
+    let mut image = images.visible(&id, &token)?;
+    token.enforce("image:upload", &image.shown)?;
+    image.shown["status"] = json!("active");
+    image.shown["size"] = json!(data.len());
+    image.data = data;
+    images.all().insert(id, image);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn delete(
@@ -160,7 +201,7 @@ async fn delete(
     Segment(id): Segment<String>,
 ) -> Result<StatusCode, Failure> {
     let image = images.visible(&id, &token)?;
-    token.enforce("image:delete", &image)?;
+    token.enforce("image:delete", &image.shown)?;
     images.all().remove(&id);
     Ok(StatusCode::NO_CONTENT)
 }

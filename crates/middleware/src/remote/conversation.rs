@@ -98,7 +98,8 @@ impl Scripted {
     }
 
     fn validations(&self) -> usize {
-        self.asked.lock().unwrap().len() - self.logins()
+        let all = self.asked.lock().unwrap().len();
+        all - self.logins()
     }
 }
 
