@@ -129,10 +129,10 @@ impl Identity {
 
     /// Creates a group.
     pub async fn create_group(&self, mut group: Group) -> Result<Group> {
+        check_name(&group.name, 255)?;
         group.name = group.name.trim().to_owned();
         transaction!(self.db, |tx| {
             shared_lock::domain(tx, &group.domain_id).await?;
-            check_name(&group.name, 255)?;
             check_length("name", &group.name, 64)?;
             sql("INSERT INTO `group` (id, domain_id, name, description, extra) VALUES (?, ?, ?, ?, ?)")
                 .bind(&group.id)

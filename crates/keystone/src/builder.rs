@@ -152,7 +152,12 @@ impl Builder {
     /// this release knows.
     ///
     /// It must be called on a tokio runtime.
-    pub async fn build(mut self) -> Result<Keystone, BuildError> {
+    pub async fn build(self) -> Result<Keystone, BuildError> {
+        // Boxed, so that the futures of callers stay small.
+        Box::pin(self.finish()).await
+    }
+
+    async fn finish(mut self) -> Result<Keystone, BuildError> {
         let bootstrap = self.bootstrap.take();
         let housekeeping = self.housekeeping;
         let keystone = self.assemble().await?;

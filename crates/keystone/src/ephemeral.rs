@@ -60,7 +60,7 @@ impl Builder {
     /// as the password.
     pub async fn ephemeral(self) -> Result<Ephemeral, BuildError> {
         let ahead = Arc::default();
-        let keystone = self.in_memory(&ahead).build().await?;
+        let keystone = Box::pin(self.in_memory(&ahead).build()).await?;
         let wanted = Bootstrap::new("admin").region(REGION).url(URL);
         let bootstrapped = keystone.bootstrap(&wanted).await;
         Ok(Ephemeral {
@@ -101,13 +101,11 @@ impl Ephemeral {
         let identity = self.keystone.identity();
         let domain_id = &self.bootstrapped.domain_id;
         let new = NewUser::new(name, domain_id).password(name);
-        match unless_there(identity.create_user(new).await)? {
-            Some(user) => Ok(user),
-            None => {
-                let domain = keystone_identity::DomainChoice::Id(domain_id);
-                Ok(identity.subject_by_name(name, domain).await?.user)
-            }
+        if let Some(user) = unless_there(identity.create_user(new).await)? {
+            return Ok(user);
         }
+        let domain = keystone_identity::DomainChoice::Id(domain_id);
+        Ok(identity.subject_by_name(name, domain).await?.user)
     }
 
     /// A project of the default domain.

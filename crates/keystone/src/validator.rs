@@ -1,5 +1,6 @@
 //! The answer about tokens for what guards a service in the same process.
 
+use chrono::Duration;
 use keystone_auth::TokenError;
 use keystone_types::{NotValidated, Validate, Wanted};
 
@@ -20,7 +21,11 @@ impl Keystone {
 impl Validate for Validator {
     async fn validate(&self, token: &str, wanted: Wanted) -> Result<Vec<u8>, NotValidated> {
         let auth = self.0.auth();
-        let window = auth.settings().allow_expired_window * i32::from(wanted.expired);
+        let window = if wanted.expired {
+            auth.settings().allow_expired_window
+        } else {
+            Duration::zero()
+        };
         let pass = auth.pass().await.map_err(NotValidated::unreachable)?;
         let token = auth
             .validate_with(pass, token, window)
