@@ -37,6 +37,7 @@ impl Default for Background {
 
 impl Background {
     /// Returns when the shutdown begins; never where that can't happen any more.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut stopped = self.stop.subscribe();
         async move { told(&mut stopped).await }
@@ -109,6 +110,6 @@ async fn keep_house(live: WeakLive, mut stopped: watch::Receiver<bool>) {
 /// Returns when it is told to stop. Routers may be left when nobody can tell any more.
 async fn told(stopped: &mut watch::Receiver<bool>) {
     if stopped.wait_for(|stopped| *stopped).await.is_err() {
-        pending().await
+        pending::<()>().await;
     }
 }

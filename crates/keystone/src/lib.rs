@@ -3,6 +3,7 @@
 mod background;
 mod bootstrap;
 mod builder;
+#[cfg(feature = "sqlite")]
 mod ephemeral;
 mod settings;
 mod validator;
@@ -24,6 +25,7 @@ use crate::background::Background;
 
 pub use bootstrap::{Bootstrap, Bootstrapped};
 pub use builder::{BuildError, Builder};
+#[cfg(feature = "sqlite")]
 pub use ephemeral::Ephemeral;
 pub use keystone_api as api;
 pub use keystone_auth as auth;
@@ -59,8 +61,9 @@ impl Keystone {
     }
 
     /// A bootstrapped cloud in memory, for tests: see [`Ephemeral`].
+    #[cfg(feature = "sqlite")]
     pub async fn ephemeral() -> Result<Ephemeral, BuildError> {
-        Self::builder().ephemeral().await
+        Box::pin(Self::builder().ephemeral()).await
     }
 
     /// The whole API as a router, to be served or nested below any path: links and pages lead back below that path.

@@ -4,9 +4,15 @@ use std::borrow::Cow;
 
 use chrono::{NaiveDate, NaiveDateTime};
 use keystone_types::{Extra, json};
-use sqlx::{Arguments, Database, Encode, MySql, Sqlite, Type, error::BoxDynError};
+#[cfg(feature = "mysql")]
+use sqlx::MySql;
+#[cfg(feature = "sqlite")]
+use sqlx::Sqlite;
+use sqlx::{Arguments, Database, Encode, Type, error::BoxDynError};
 
-use crate::{Dialect, row::DriverRow, times};
+#[cfg(feature = "sqlite")]
+use crate::times;
+use crate::{Dialect, row::DriverRow};
 
 /// A bound value; each variant carries its own `Option`, so that NULL keeps a type.
 #[derive(Clone, Debug)]
@@ -54,6 +60,7 @@ pub(crate) trait Encodes: Database {
     fn matched(done: &Self::QueryResult) -> u64;
 }
 
+#[cfg(feature = "mysql")]
 impl Encodes for MySql {
     const DIALECT: Dialect = Dialect::MySql;
 
@@ -70,6 +77,7 @@ impl Encodes for MySql {
     }
 }
 
+#[cfg(feature = "sqlite")]
 impl Encodes for Sqlite {
     const DIALECT: Dialect = Dialect::Sqlite;
 

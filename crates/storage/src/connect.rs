@@ -9,28 +9,42 @@
 //! Keystone does not enforce them on `SQLite`; here both databases do, so that
 //! cascades and violations are the same on both.
 
+#[cfg(feature = "sqlite")]
 use std::fs::OpenOptions;
+#[cfg(feature = "sqlite")]
 use std::io::ErrorKind;
+#[cfg(feature = "sqlite")]
 use std::os::unix::fs::OpenOptionsExt as _;
+#[cfg(feature = "sqlite")]
 use std::path::Path;
+#[cfg(feature = "mysql")]
 use std::sync::{Arc, atomic::Ordering};
 use std::time::Duration;
 
-use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row, SqliteConnection,
-    mysql::MySqlConnectOptions,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
-};
-use tokio::time::sleep;
+use sqlx::ConnectOptions as _;
+#[cfg(feature = "sqlite")]
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+#[cfg(feature = "mysql")]
+use sqlx::{AssertSqlSafe, Connection as _, Row as _, mysql::MySqlConnectOptions};
 use tracing::warn;
 
+#[cfg(not(all(feature = "mysql", feature = "sqlite")))]
+use crate::driver::left_out;
 use crate::{
     DatabaseUrl, Db, Error, Result,
-    db::{Galera, Pools, RUNS, pause},
-    error::is_contention,
-    pool::{BoxFuture, Limits, Pool, with_timeout},
+    db::{Galera, Pools},
+    pool::{Limits, Pool},
     url::Backend,
 };
+#[cfg(feature = "sqlite")]
+use crate::{
+    db::{RUNS, pause},
+    driver::SqliteConnection,
+    error::is_contention,
+    pool::BoxFuture,
+};
+#[cfg(feature = "mysql")]
+use crate::{driver::MySqlConnection, pool::with_timeout, url::Server};
 
 /// How connections are kept, as `[database]` sets it.
 #[derive(Clone, Debug)]
@@ -94,48 +108,59 @@ impl Db {
                 "unknown parameter of the database URL ignored"
             );
         }
-        let failed = |source| Error::Connect {
-            target: url.to_string(),
-            source,
-        };
         match &url.backend {
-            Backend::Server(server) => {
-                let connect = server.options()?;
-                let limit = server.connect_timeout()?.unwrap_or(CONNECT_TIMEOUT);
-                // Not from the pool, which would report a refused connection as a timeout.
-                let first = with_timeout(Some(limit), connect.connect()).await;
-                first.map_err(failed)?.close().await.map_err(failed)?;
-                let read = server.read_timeout()?.unwrap_or(READ_TIMEOUT);
-                let galera = Galera::default();
-                let pool = server_pool(connect, limit, options, Arc::clone(&galera));
-                Ok(Self::new(Pools::MySql(pool), Some(read), galera))
-            }
-            Backend::File(path) => {
-                make_private(path).map_err(|error| failed(error.into()))?;
-                let connect = sqlite().filename(path).create_if_missing(true);
-                let connect = connect.journal_mode(SqliteJournalMode::Wal);
-                let pool = Pool::new(
-                    Limits {
-                        size: 8,
-                        acquire_timeout: options.timeout,
-                        connect_timeout: CONNECT_TIMEOUT,
-                        ping_after_idle: None,
-                        idle_timeout: None,
-                        max_lifetime: None,
-                    },
-                    opener(connect),
-                );
-                first(&pool).await.map_err(failed)?;
-                Ok(Self::new(Pools::Sqlite(pool), None, Galera::default()))
-            }
+            #[cfg(feature = "mysql")]
+            Backend::Server(server) => Self::server(server, url, options).await,
+            #[cfg(not(feature = "mysql"))]
+            Backend::Server(_) => left_out("MariaDB", "mysql"),
+            #[cfg(feature = "sqlite")]
+            Backend::File(path) => Self::file(path, url, options).await,
+            #[cfg(feature = "sqlite")]
             Backend::Memory => Self::memory().await,
+            #[cfg(not(feature = "sqlite"))]
+            Backend::File(_) | Backend::Memory => left_out("SQLite", "sqlite"),
         }
+    }
+
+    #[cfg(feature = "mysql")]
+    async fn server(server: &Server, url: &DatabaseUrl, options: &PoolOptions) -> Result<Self> {
+        let connect = server.options()?;
+        let limit = server.connect_timeout()?.unwrap_or(CONNECT_TIMEOUT);
+        // Not from the pool, which would report a refused connection as a timeout.
+        let first = with_timeout(Some(limit), connect.connect()).await;
+        let first = first.map_err(failed(url))?;
+        first.close().await.map_err(failed(url))?;
+        let read = server.read_timeout()?.unwrap_or(READ_TIMEOUT);
+        let galera = Galera::default();
+        let pool = server_pool(connect, limit, options, Arc::clone(&galera));
+        Ok(Self::new(Pools::MySql(pool), Some(read), galera))
+    }
+
+    #[cfg(feature = "sqlite")]
+    async fn file(path: &Path, url: &DatabaseUrl, options: &PoolOptions) -> Result<Self> {
+        make_private(path).map_err(|error| failed(url)(error.into()))?;
+        let connect = sqlite().filename(path).create_if_missing(true);
+        let connect = connect.journal_mode(SqliteJournalMode::Wal);
+        let pool = Pool::new(
+            Limits {
+                size: 8,
+                acquire_timeout: options.timeout,
+                connect_timeout: CONNECT_TIMEOUT,
+                ping_after_idle: None,
+                idle_timeout: None,
+                max_lifetime: None,
+            },
+            opener(connect),
+        );
+        first(&pool).await.map_err(failed(url))?;
+        Ok(Self::new(Pools::Sqlite(pool), None, Galera::default()))
     }
 
     /// An empty `SQLite` database in memory.
     ///
     /// It has one connection: a statement that runs outside of an open transaction by mistake
     /// waits for the connection and fails after two seconds.
+    #[cfg(feature = "sqlite")]
     pub async fn memory() -> Result<Self> {
         let pool = Pool::new(
             Limits {
@@ -153,8 +178,16 @@ impl Db {
     }
 }
 
+fn failed(url: &DatabaseUrl) -> impl Fn(sqlx::Error) -> Error {
+    |source| Error::Connect {
+        target: url.to_string(),
+        source,
+    }
+}
+
 /// Makes the first connection to a file. It switches to the write-ahead log, for which `SQLite` does not wait while another
 /// process does the same.
+#[cfg(feature = "sqlite")]
 async fn first(pool: &Pool<SqliteConnection>) -> sqlx::Result<()> {
     let mut runs = 0;
     loop {
@@ -162,10 +195,11 @@ async fn first(pool: &Pool<SqliteConnection>) -> sqlx::Result<()> {
             Err(error) if is_contention(&error) && runs < RUNS => runs += 1,
             lease => return lease.map(drop),
         }
-        sleep(pause(runs)).await;
+        tokio::time::sleep(pause(runs)).await;
     }
 }
 
+#[cfg(feature = "sqlite")]
 fn opener(connect: SqliteConnectOptions) -> impl Fn() -> BoxFuture<sqlx::Result<SqliteConnection>> {
     move || {
         let connect = connect.clone();
@@ -175,6 +209,7 @@ fn opener(connect: SqliteConnectOptions) -> impl Fn() -> BoxFuture<sqlx::Result<
 
 /// Creates the file of a new database, readable by its owner only: it will hold password hashes.
 /// `SQLite` gives the files beside it the same permissions.
+#[cfg(feature = "sqlite")]
 fn make_private(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
@@ -184,6 +219,7 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     }
 }
 
+#[cfg(feature = "sqlite")]
 fn sqlite() -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .busy_timeout(Duration::from_secs(5))
@@ -192,6 +228,7 @@ fn sqlite() -> SqliteConnectOptions {
         .statement_cache_capacity(512)
 }
 
+#[cfg(feature = "mysql")]
 fn server_pool(
     connect: MySqlConnectOptions,
     limit: Duration,
@@ -221,6 +258,7 @@ fn server_pool(
 }
 
 /// Sets up a new connection; returns whether it is to a node of a Galera cluster.
+#[cfg(feature = "mysql")]
 async fn prepare(
     connection: &mut MySqlConnection,
     mode: &str,

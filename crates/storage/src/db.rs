@@ -10,12 +10,13 @@ use std::{
 };
 
 use keystone_types::Error as KeystoneError;
-use sqlx::{Executor, MySqlConnection, SqliteConnection};
+use sqlx::Executor;
 use tokio::time::sleep;
 use tracing::warn;
 
 use crate::{
     Result,
+    driver::{MySqlConnection, SqliteConnection},
     error::{Retry, is_lost, is_timeout},
     pool::{Lease, Pool, Recover},
     sql::Running,

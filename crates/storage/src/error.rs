@@ -1,7 +1,11 @@
 //! The errors of statements, in classes that callers act on.
 
 use keystone_types::Error as KeystoneError;
-use sqlx::{error::ErrorKind, mysql::MySqlDatabaseError, sqlite::SqliteError};
+use sqlx::error::ErrorKind;
+#[cfg(feature = "mysql")]
+use sqlx::mysql::MySqlDatabaseError;
+#[cfg(feature = "sqlite")]
+use sqlx::sqlite::SqliteError;
 
 use crate::{arg::Unstorable, row::Undecodable};
 
@@ -214,17 +218,29 @@ pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
 }
 
 /// The server's error number, where a `MariaDB` or `MySQL` server answered with one.
+#[cfg(feature = "mysql")]
 pub(crate) fn mysql_number(error: &sqlx::Error) -> Option<u16> {
     let database = error.as_database_error()?;
     Some(database.try_downcast_ref::<MySqlDatabaseError>()?.number())
 }
 
+#[cfg(not(feature = "mysql"))]
+pub(crate) fn mysql_number(_: &sqlx::Error) -> Option<u16> {
+    None
+}
+
 /// The primary result code of `SQLite`.
+#[cfg(feature = "sqlite")]
 fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
     let database = error.as_database_error()?;
     database.try_downcast_ref::<SqliteError>()?;
     let code: i32 = database.code()?.parse().ok()?;
     Some(code & 0xff)
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn sqlite_code(_: &sqlx::Error) -> Option<i32> {
+    None
 }
 
 /// Whether the server refused a value: characters outside of its character set (in comparisons

@@ -1,10 +1,15 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(all(feature = "mysql", feature = "sqlite")),
+    expect(dead_code, reason = "what is for the other database")
+)]
 
 mod arg;
 mod bulk;
 mod cascade;
 mod connect;
 mod db;
+mod driver;
 mod error;
 mod listing;
 mod lock;
@@ -13,6 +18,7 @@ mod row;
 pub mod schema;
 mod select;
 mod sql;
+#[cfg(feature = "sqlite")]
 mod times;
 mod update;
 mod url;

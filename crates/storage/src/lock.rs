@@ -8,9 +8,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use sqlx::MySqlConnection;
-
-use crate::{Arg, Query, pool::Lease};
+use crate::{Arg, Query, driver::MySqlConnection, pool::Lease};
 
 /// How many marker rows one locked row has.
 const ROWS: u8 = 8;

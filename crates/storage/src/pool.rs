@@ -20,13 +20,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{Connection, Executor, MySqlConnection, SqliteConnection};
+use sqlx::Connection;
+#[cfg(feature = "sqlite")]
+use sqlx::Executor;
 use tokio::{
     runtime::Handle,
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{timeout, timeout_at},
 };
 
+#[cfg(feature = "mysql")]
+use crate::driver::MySqlConnection;
+#[cfg(feature = "sqlite")]
+use crate::driver::SqliteConnection;
 use crate::error::{is_answer, is_full, is_lost};
 
 /// A boxed future, for fields and traits.
@@ -65,12 +71,14 @@ pub(crate) trait Recover: Connection + Sized + 'static {
     fn recover(self) -> Option<BoxFuture<Option<Self>>>;
 }
 
+#[cfg(feature = "mysql")]
 impl Recover for MySqlConnection {
     fn recover(self) -> Option<BoxFuture<Option<Self>>> {
         None
     }
 }
 
+#[cfg(feature = "sqlite")]
 impl Recover for SqliteConnection {
     fn recover(mut self) -> Option<BoxFuture<Option<Self>>> {
         Some(Box::pin(async move {

@@ -1,11 +1,11 @@
 //! Decoding rows; the error of a row that can't be decoded names its id.
 
-use sqlx::{
-    ColumnIndex, Database, Decode, FromRow, Row, Type, error::BoxDynError, mysql::MySqlRow,
-    sqlite::SqliteRow,
-};
+use sqlx::{ColumnIndex, Database, Decode, FromRow, Row, Type, error::BoxDynError};
 
-use crate::{Error, Record};
+use crate::{
+    Error, Record,
+    driver::{MySqlRow, SqliteRow},
+};
 
 /// A row as its driver has it.
 #[derive(Clone, Copy)]

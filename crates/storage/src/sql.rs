@@ -11,10 +11,7 @@ use std::{
 };
 
 use futures_util::TryStreamExt;
-use sqlx::{
-    AssertSqlSafe, Database, Executor, FromRow, IntoArguments, Row, mysql::MySqlRow,
-    sqlite::SqliteRow,
-};
+use sqlx::{AssertSqlSafe, Database, Executor, FromRow, IntoArguments, Row};
 use tokio::time::sleep;
 
 use keystone_types::{Error as ClientError, Listing, Page, Resource};
@@ -23,6 +20,7 @@ use crate::{
     Arg, Db, Dialect, Error, Exec, Result,
     arg::Encodes,
     db::{PATIENCE, Pools, RUNS, Session, given_up, pause},
+    driver::{MySqlRow, SqliteRow},
     error::{is_lost, is_timeout, table_of},
     lock::Lock,
     pool::{Lease, Pool, Recover},

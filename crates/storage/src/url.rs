@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duratio
 
 use keystone_types::Secret;
 use percent_encoding::percent_decode_str;
+#[cfg(feature = "mysql")]
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
 use crate::{Error, Result};
@@ -155,6 +156,7 @@ impl fmt::Display for DatabaseUrl {
 
 impl Server {
     /// The driver's options for connecting.
+    #[cfg(feature = "mysql")]
     pub(crate) fn options(&self) -> Result<MySqlConnectOptions> {
         let mut options = MySqlConnectOptions::new()
             .host(&self.host)
@@ -187,6 +189,7 @@ impl Server {
 
     /// How TLS is used, by the rules of `PyMySQL` and mysqlclient: an authority
     /// given means that the certificate and the host name are checked.
+    #[cfg(feature = "mysql")]
     fn tls(&self) -> Result<MySqlSslMode> {
         if let Some(mode) = self.parameters.get("ssl_mode") {
             return mode.parse().map_err(|_| {

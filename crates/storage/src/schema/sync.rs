@@ -6,7 +6,7 @@
 //! continued by the next. One connection holds a lock for the whole run, so that
 //! two runs follow each other; on Galera the lock is the node's own.
 
-use sqlx::{AssertSqlSafe, MySqlConnection, SqliteConnection};
+use sqlx::AssertSqlSafe;
 use tracing::info;
 
 use super::{
@@ -16,7 +16,12 @@ use super::{
     },
     state,
 };
-use crate::{Db, Dialect, Error, Result, Tx, db::Session, sql};
+use crate::{
+    Db, Dialect, Error, Result, Tx,
+    db::Session,
+    driver::{MySqlConnection, SqliteConnection},
+    sql,
+};
 
 /// Which revisions to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
