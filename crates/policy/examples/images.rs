@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let overrides = Overrides::from_file(Path::new(file))?;
             print!("{}", registry().policy(&overrides));
         }
-        ["ask", rule, role] => {
+        ["ask", rule, caller] => {
             // In a service this is made once, and answers every request.
             let settings = Settings {
                 file: Some("policy.yaml".into()),
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             };
             let enforcer = Enforcer::with_defaults(registry(), settings)?;
             let target = json!({"owner": "p1", "visibility": "private"});
-            let credentials = json!({"user_id": "u1", "project_id": "p1", "roles": [role]});
+            let credentials = json!({"user_id": "u1", "project_id": "p1", "roles": [caller]});
             print!("{}", enforcer.explain(rule, &target, &credentials));
             enforcer.enforce(rule, &target, &credentials)?;
         }

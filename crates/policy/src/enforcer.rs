@@ -225,8 +225,9 @@ impl Snapshot {
         // The directories first: a file that appears while they are listed changes their stamp.
         let dirs = settings.dirs.iter().cloned().map(stamped);
         let mut all: Vec<_> = dirs.collect();
-        let files = overrides::files(settings).unwrap_or_default();
-        all.extend(settings.file.iter().cloned().chain(files).map(stamped));
+        let files = overrides::files(settings);
+        let files = files.unwrap_or_else(|_| settings.file.iter().cloned().collect());
+        all.extend(files.into_iter().map(stamped));
         Self(all)
     }
 

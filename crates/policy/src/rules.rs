@@ -193,15 +193,15 @@ impl Rules {
 
     /// The rule that answers for a name, if it is for tokens of this scope.
     pub(crate) fn admit(&self, name: &str, credentials: &Value) -> Result<&Rule, Denied> {
-        let Some(rule) = self.rule(name) else {
-            return Err(Denied::Unknown {
+        let Some(rule) = self.by_name.get(name) else {
+            // A rule that answers for others does not impose its own scopes on them.
+            let other = self.by_name.get(&self.default_rule);
+            return other.ok_or_else(|| Denied::Unknown {
                 rule: name.to_owned(),
             });
         };
         let scope = ScopeType::of(credentials);
-        // A rule that answers for others does not impose its own scopes on them.
-        let own = self.by_name.contains_key(name);
-        if own && !rule.scopes.is_empty() && !rule.scopes.contains(&scope) {
+        if !rule.scopes.is_empty() && !rule.scopes.contains(&scope) {
             return Err(Denied::Scope {
                 rule: name.to_owned(),
                 allowed: rule.scopes.clone(),
@@ -219,7 +219,8 @@ impl Rules {
     }
 
     fn rule(&self, name: &str) -> Option<&Rule> {
-        self.by_name.get(self.resolve(name)?)
+        let found = self.by_name.get(name);
+        found.or_else(|| self.by_name.get(&self.default_rule))
     }
 
     /// Whether such a check is part of the rule, or of one that it refers to.

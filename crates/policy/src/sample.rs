@@ -134,8 +134,9 @@ fn replaced(rule: &DefaultRule, old: &Deprecated, text: &mut String) {
     *text += "# DEPRECATED\n";
     let _ = writeln!(text, "{}\n{reason}", comment(&summary));
     if old.name != rule.name {
-        let renamed = line(&old.name, &format!("rule:{}", rule.name));
-        let _ = write!(text, "{RENAMED}# {renamed}");
+        *text += RENAMED;
+        *text += "# ";
+        *text += &line(&old.name, &format!("rule:{}", rule.name));
     }
     *text += "\n";
 }

@@ -33,8 +33,8 @@ pub(crate) fn parse(text: &str) -> Result<Map<String, Value>, Mistake> {
     }
 }
 
-/// Indents the lines on which a quoted text goes on, which means the same. `PyYAML` reads them as they are, YAML 1.2 does
-/// not allow them.
+/// Indents the lines on which a quoted text goes on, which means the same. Python's YAML takes them as they are, YAML
+/// 1.2 does not allow them.
 fn indented(text: &str, mistake: &Mistake) -> Option<String> {
     let mut lines = text.split_inclusive('\n');
     let mut made: String = lines.by_ref().take(mistake.line - 1).collect();

@@ -117,7 +117,7 @@ fn checks_of_nova() -> Registry {
         Ok(move |request: &Request<'_>| {
             let found = request.credentials.get("is_admin");
             let found = found.ok_or("the credentials have no is_admin")?;
-            Ok(*found == Value::from(expected))
+            Ok(*found == expected)
         })
     })
 }
@@ -246,9 +246,8 @@ fn decides_alike(service: &Service, groups: &[Group], seed: u64, new_defaults: b
 /// Files that load there load here, to the same trees; what is refused there is refused here.
 fn loads_alike(service: &Service) {
     let defaults = service.registry.defaults().iter();
-    let whole: String = defaults
-        .map(|rule| format!("\"{}\": \"{}\"\n", rule.name, rule.check))
-        .collect();
+    let lines = defaults.map(|rule| format!("\"{}\": \"{}\"\n", rule.name, rule.check));
+    let whole = lines.collect::<Vec<_>>().concat();
     let trees = |text: &str| {
         let overrides = file(text).map_err(|error| error.to_string())?;
         let loaded = Rules::over(&service.kinds, &overrides, &Settings::default());
@@ -300,7 +299,7 @@ fn with_a_line_for_each_method(sample: &str) -> String {
         {
             Some((methods, path)) => {
                 for method in methods.split("', '") {
-                    text += &format!("# {method}{path}");
+                    text += &["# ", method, path].concat();
                 }
             }
             None => text += line,
