@@ -5,7 +5,7 @@
 //! the columns of the schema, so that a database whose tables a test has changed is made anew.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,13 +20,11 @@ pub(crate) async fn fresh() -> Db {
         let db = Db::memory().await.expect("SQLite opens in memory");
         return synced(db).await;
     };
-    match variable("KEYSTONE_TEST_LOCKS") {
-        Some(locks) => used_again(&url, Path::new(&locks)).await,
-        None => {
-            let name = format!("test_{}", keystone::types::new_id());
-            created(&url, &name).await
-        }
+    if let Some(locks) = variable("KEYSTONE_TEST_LOCKS") {
+        return used_again(&url, Path::new(&locks)).await;
     }
+    let name = format!("test_{}", keystone::types::new_id());
+    created(&url, &name).await
 }
 
 async fn synced(db: Db) -> Db {
@@ -54,29 +52,40 @@ async fn used_again(url: &str, locks: &Path) -> Db {
     let mut known = String::new();
     lock.read_to_string(&mut known).expect("a lock is readable");
     wait_until_unused(url, &name).await;
-    let mut db = None;
-    if !known.is_empty() {
-        let left = open(&named(url, &name)).await;
-        if columns(&left).await == known {
-            empty(&left).await;
-            db = Some(left);
-        }
-    }
-    let db = match db {
+    let left = emptied(url, &name, &known).await;
+    let is_left = left.is_some();
+    let db = match left {
         Some(db) => db,
-        None => {
-            run(url, format!("DROP DATABASE IF EXISTS {name}")).await;
-            let db = created(url, &name).await;
-            lock.set_len(0).expect("a lock is writable");
-            let columns = columns(&db).await;
-            lock.write_all(columns.as_bytes())
-                .expect("a lock is writable");
-            db
-        }
+        None => recreated(url, &name).await,
     };
+    if !is_left {
+        lock.set_len(0).expect("a lock is writable");
+        lock.rewind().expect("a file has a beginning");
+        let columns = columns(&db).await;
+        lock.write_all(columns.as_bytes())
+            .expect("a lock is writable");
+    }
     // Until the process ends.
     Box::leak(Box::new(lock));
     db
+}
+
+async fn recreated(url: &str, name: &str) -> Db {
+    run(url, format!("DROP DATABASE IF EXISTS {name}")).await;
+    created(url, name).await
+}
+
+/// The database that is left, without rows; none if its schema is not what it was.
+async fn emptied(url: &str, name: &str, known: &str) -> Option<Db> {
+    if known.is_empty() {
+        return None;
+    }
+    let left = open(&named(url, name)).await;
+    if columns(&left).await != known {
+        return None;
+    }
+    empty(&left).await;
+    Some(left)
 }
 
 /// Waits for the server to notice that the last process has ended.
