@@ -23,6 +23,8 @@ PEOPLE = 8
 SLEEPERS = 3
 # Statements and requests that lose against others are sent again.
 TRIES = 5
+# Seconds that a request may wait for a transaction that stays open.
+PATIENCE = 20
 # A lock that is waited for too long, and a deadlock, which on Galera is any conflict with another node.
 LOST = (1205, 1213)
 
@@ -286,6 +288,17 @@ class World:
         for sleeper in self.sleepers:
             sleeper.move(self, at_once=True)
 
+    @contextlib.contextmanager
+    def patience(self):
+        """Gives up the transactions that are open if a request seems to wait for one: it must not wait for the next step."""
+        timer = threading.Timer(PATIENCE, lambda: [sleeper.give_up() for sleeper in self.sleepers])
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
     def connect_again(self):
         """To a database that was away."""
         self.sql = self.connect()
@@ -300,7 +313,8 @@ class World:
             for sleeper in self.sleepers:
                 sleeper.move(self)
             (change,) = self.chance.choices(CHANGES, [change.weight for change in CHANGES])
-            self.play(change, self.somebody())
+            with self.patience():
+                self.play(change, self.somebody())
 
     def names(self, person, token):
         names = {
@@ -457,7 +471,9 @@ class Sleeper:
         """Begins or ends; only the latter, if it has to be at once."""
         person, chance = self.person, world.chance
         if self.change is None and not at_once and chance.random() < 0.1:
-            world.renew(person)
+            with world.patience():
+                world.renew(person)
+            self.is_given_up = False
             self.token = chance.choice(person.tokens)
             self.change = chance.choice([change for change in CHANGES if change.open])
             self.texts = [text.format(**world.names(person, self.token)) for text in self.change.sql]
@@ -466,13 +482,18 @@ class Sleeper:
             self.connection.begin()
             self.run(self.texts[0])
         elif self.change is not None and (at_once or world.steps >= self.until):
-            self.is_done = chance.random() < 0.8
+            self.is_done = chance.random() < 0.8 and not self.is_given_up
             tokens = world.interesting(person)
             self.ended = [token for token in person.tokens if self.is_done and ends(self.change, token, self.token)]
             world.step(f"{self.change.name} by SQL, late", self.end, tokens, self.ended)
             if self.is_done and self.texts[1:]:
                 world.step(f"{self.change.name} by SQL, undone", lambda: world.run_sql(self.texts[1]), tokens)
             self.change = None
+
+    def give_up(self):
+        if self.change is not None:
+            self.is_given_up = True
+            self.connection.rollback()
 
     def end(self):
         if not self.is_done:
