@@ -70,7 +70,7 @@ def package(run):
     (into / "Cargo.toml").write_text(f'[workspace]\nresolver = "3"\nmembers = [{members}]\n[patch.crates-io]\n{patches}\n')
     (into / "Cargo.lock").write_text((ROOT / "Cargo.lock").read_text())
     with run.check(", ".join(wanted)):
-        build = ["cargo", "check", "--quiet", "--offline", "--workspace", "--target-dir", ROOT / "target/packed"]
+        build = ["cargo", "check", "--quiet", "--workspace", "--target-dir", ROOT / "target/packed"]
         done = processes.run(build, cwd=into, timeout=900)
         equal(done.returncode, 0, f"the exit status ({done.stderr})")
 
