@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The service keeps notes: everybody with a role on a project may read the notes of the project, and members may write. Each
-//! test below has a cloud of its own, which is ready in some ten milliseconds. `cargo run -p keystone --example
+//! test below has a cloud of its own, which is ready in less than a tenth of a second. `cargo run -p keystone --example
 //! tested_service` serves it with such a cloud, and prints how to use it.
 
 use std::collections::HashMap;

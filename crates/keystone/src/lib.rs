@@ -66,7 +66,8 @@ impl Keystone {
         Box::pin(Self::builder().ephemeral()).await
     }
 
-    /// The whole API as a router, to be served or nested below any path: links and pages lead back below that path.
+    /// The whole API as a router, to be served or nested below any path, best by axum's `nest_service`: links and pages lead
+    /// back below that path.
     pub fn router(&self) -> Router {
         keystone_api::router(self.live.clone())
     }

@@ -141,17 +141,22 @@ const MOST: usize = 80;
 
 /// 400 for more tags than a project may have, and for a tag that could not be told apart in a list of tags or in a path.
 fn check(tags: &Tags) -> Result<()> {
-    let invalid = |value: &str, fault: &str| {
+    let invalid = |field: &str, value: &str, shown: &str, fault: &str| {
         Err(Error::Validation(format!(
-            "Invalid input for field/attribute tags. Value: {value}. {value} {fault}"
+            "Invalid input for field/attribute {field}. Value: {value}. {shown} {fault}"
         )))
     };
     if tags.0.len() > MOST {
         let shown: Vec<_> = tags.0.iter().map(|tag| quote(tag)).collect();
-        return invalid(&format!("[{}]", shown.join(", ")), "is too long");
+        let shown = format!("[{}]", shown.join(", "));
+        return invalid("tags", &shown, &shown, "is too long");
     }
-    match tags.0.iter().find(|tag| tag.contains([',', '/'])) {
-        Some(tag) => invalid(&quote(tag), "does not match '^[^,/]*$'"),
+    let ambiguous = |tag: &&String| tag.contains([',', '/']);
+    match tags.0.iter().zip(0_usize..).find(|(tag, _)| ambiguous(tag)) {
+        Some((tag, place)) => {
+            let fault = "does not match '^[^,/]*$'";
+            invalid(&place.to_string(), tag, &quote(tag), fault)
+        }
         None => Ok(()),
     }
 }
