@@ -66,6 +66,8 @@ fn wrapped(paragraph: &str) -> Vec<String> {
     let mut rest: Option<&[char]> = None;
     while rest.is_some() || chunks.peek().is_some() {
         let mut line: Vec<char> = Vec::new();
+        // Python leaves the blank before a chunk that is cut, even if nothing of it fits.
+        let mut keeps_blank = false;
         while let Some(chunk) = rest.take().or_else(|| chunks.next()) {
             if line.is_empty() && !out.is_empty() && is_blank(chunk) {
                 continue;
@@ -81,10 +83,11 @@ fn wrapped(paragraph: &str) -> Vec<String> {
                 let (now, later) = chunk.split_at(cut(chunk, room));
                 line.extend(now);
                 rest = Some(later);
+                keeps_blank = now.is_empty();
             }
             break;
         }
-        if let Some(end) = line.iter().rposition(|c| !is_white(*c)) {
+        if let Some(end) = line.iter().rposition(|c| keeps_blank || !is_white(*c)) {
             let line: String = line[..=end].iter().collect();
             out.push(format!("# {line}"));
         }

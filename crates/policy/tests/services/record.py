@@ -7,6 +7,8 @@
 - `NAME.sample.yaml`: the text of `oslopolicy-sample-generator`;
 - `NAME.policy.yaml`: the text of `oslopolicy-policy-generator` over the overrides in `OVERRIDES`.
 
+and with all of them `comments.json`, texts and the comments that the generators make of them.
+
 Credentials and targets are drawn from lists of values by a generator of random numbers that `services.rs` has too. A
 decision is a bit, 1 if the rule allows. Rules with the same tree and scopes are asked once.
 """
@@ -269,6 +271,17 @@ def damaged(text, rules, name):
         yield [at, cut, put, changed]
 
 
+def comments():
+    """Descriptions of words that are hard to wrap."""
+    chance = random.Random("comments")
+    words = ["a", "to", "rule", "well-known", "a-b-c", "x--y", "and--", "--all", "2-3", "e-mail", "it's", "(see", "-", "---", "\u00e9l\u00e8ve-s", "w" * 67]
+    words += ["w" * 68, "w" * 69, "long-" * 20, "under_score-d", "end.", "?--so", "/v3/users/{user_id}/roles-of-the-user", "\tx", "a\tb"]
+    breaks = [" "] * 12 + ["  ", "\n", "\n", "\n\n", "\n  ", " \n", "\n \n", "\r\n", "\x0b", "\u2028", "\u00a0"]
+    for _ in range(80):
+        count = chance.randint(0, 40)
+        yield "".join(chance.choice(words) + chance.choice(breaks) for _ in range(count))
+
+
 def sample(name):
     command = [BIN / "oslopolicy-sample-generator", "--namespace", name]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -315,6 +328,9 @@ def record(name):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        rows = (json.dumps([text, generator._format_help_text(text)]) for text in comments())
+        (HERE / "comments.json").write_text("[\n" + ",\n".join(rows) + "\n]\n")
     for service in sys.argv[1:] or SERVICES:
         # Checks are registered in the process, so that one service's would apply to the others.
         if len(sys.argv) == 2:
