@@ -1,8 +1,4 @@
 //! What a service registers: its rules, its kinds of checks, and the files that are written from them.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may panic, also in what its cases share"
-)]
 
 use std::fs;
 
