@@ -115,7 +115,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             rounds: None,
             scrypt_block_size: None,
@@ -123,8 +123,9 @@ impl Default for Options {
             salt_bytesize: None,
             max_password_length: CEILING,
             strict: false,
-            threads,
-            queue: 16 * threads,
+            // One is left for requests, which wait for milliseconds for one that a hash has.
+            threads: cores.saturating_sub(1).max(1),
+            queue: 16 * cores,
         }
     }
 }
