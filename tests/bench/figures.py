@@ -142,10 +142,15 @@ def assignments(contest):
     before = contest.ours.daemon.memory()
     contestants.forget_peak(contest.ours)
     times, statements = [], []
-    for _ in range(contest.options.rounds):
+
+    def ask():
         begun = time.monotonic()
-        answer, asked = contest.statements_during(functools.partial(contestants.answer, contest.ours, request))
+        answer = contestants.answer(contest.ours, request)
         times.append(time.monotonic() - begun)
+        return answer
+
+    for _ in range(contest.options.rounds):
+        answer, asked = contest.statements_during(ask)
         statements.append(asked)
     rows = len(answer.json["role_assignments"])
     if rows < contest.cloud.size.grants:

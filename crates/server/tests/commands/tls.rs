@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use keystone::Keystone;
 use keystone::storage::sql;
+use keystone::types::{NotValidated, Validate, Wanted};
+use keystone_middleware::{Remote, ServiceUser};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
@@ -131,6 +133,37 @@ async fn the_certificate_of_a_client_stands_for_a_token() {
     assert_eq!(status, 401);
     // The server takes no certificate of this authority.
     assert_eq!(ask(&server, "ca.pem", Some("other-client"), users), None);
+}
+
+#[tokio::test]
+async fn the_client_of_the_guard_trusts_its_authority_and_shows_its_certificate() {
+    let sandbox = sandbox();
+    let server = serve(&sandbox);
+    let port = server.address.rsplit(':').next().unwrap();
+    let url = format!("https://localhost:{port}/v3");
+    let ask = async |authority: &str, client: Option<&str>| {
+        let user = ServiceUser::password("admin", "s3cret").project_name("admin");
+        let mut remote = Remote::builder(&url, user).ca_file(fixture(authority));
+        if let Some(name) = client {
+            let (certificate, key) = (format!("{name}.pem"), format!("{name}.key"));
+            remote = remote.client_certificate(fixture(&certificate), fixture(&key));
+        }
+        let remote = remote.build().unwrap();
+        remote.validate("garbage", Wanted::default()).await
+    };
+    // Keystone has said so.
+    assert_eq!(ask("ca.pem", None).await, Err(NotValidated::Invalid));
+    assert_eq!(
+        ask("ca.pem", Some("client")).await,
+        Err(NotValidated::Invalid)
+    );
+    for (authority, client) in [("other-ca.pem", None), ("ca.pem", Some("other-client"))] {
+        let outcome = ask(authority, client).await;
+        assert!(
+            matches!(outcome, Err(NotValidated::Unreachable { .. })),
+            "{outcome:?}"
+        );
+    }
 }
 
 #[test]
