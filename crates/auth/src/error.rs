@@ -3,12 +3,14 @@
 use keystone_types::Error;
 
 /// Why a token can't be used.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum TokenError {
     /// The token itself is invalid: 404 for a subject token, as if absent for a caller's.
+    #[error("{0}")]
     NotFound(String),
     /// Something that it names is gone or refused, or this server failed.
-    Failed(Error),
+    #[error(transparent)]
+    Failed(#[from] Error),
 }
 
 impl TokenError {
@@ -23,12 +25,6 @@ impl TokenError {
     /// Whether this server failed, whatever the token is.
     pub(crate) fn is_ours(&self) -> bool {
         matches!(self, Self::Failed(error) if error.status() >= 500)
-    }
-}
-
-impl From<Error> for TokenError {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
     }
 }
 

@@ -15,7 +15,7 @@ use super::queue::Queue;
 use super::scheme::{Scheme, verify};
 use super::{Algorithm, CEILING, Claimant, Error, Options};
 
-/// Seconds that a full queue takes to drain: about: sixteen hashes for each processor, a fifth of a second each.
+/// Seconds that a full queue takes to drain, about: sixteen hashes for each processor, a fifth of a second each.
 const RETRY_AFTER: u32 = 3;
 
 /// How much nicer than the others the threads are: beside busy ones they still get a tenth of a processor.
