@@ -39,8 +39,10 @@ class Example:
         processes.wait_for(f"the example {name}", ready, daemon=self.daemon)
 
     def variables(self):
-        """The `OS_*` variables among what it printed."""
-        return dict(re.findall(r"(OS_\w+)=(\S+)", self.daemon.log.read_text()))
+        """The `OS_*` variables among what it prints, which it may do after it listens."""
+        printed = lambda: dict(re.findall(r"(OS_\w+)=(\S+)", self.daemon.log.read_text()))
+        processes.wait_for("the variables that the example prints", printed, daemon=self.daemon)
+        return printed()
 
     def openstack(self, *arguments, status=0):
         """What the `openstack` client prints with these variables."""
