@@ -1,6 +1,7 @@
--- Sends the requests of a file in turn: wrk … -s load.lua URL -- FILE [check]
+-- Sends the requests of a file in turn: wrk … -s load.lua URL -- FILE [check|patient]
 -- The file has, for each request, a line `LENGTH TOKEN OWNER` and the request as it is sent. With `check` each answer must
--- be a success, and name the owner of the token in its `X-Subject-Token` if the file has owners.
+-- be a success, and name the owner of the token in its `X-Subject-Token` if the file has owners. Who is `patient` comes again
+-- when a 503 says so.
 
 local requests, owners, threads = {}, {}, {}
 
@@ -33,6 +34,13 @@ local function check(status, headers, body)
   if not good or next(owners) and not is_about_its_token(headers, body) then wrong = wrong + 1 end
 end
 
+-- Milliseconds that refused clients are to wait.
+local waits = {}
+
+local function heed(status, headers)
+  if status == 503 then waits[#waits + 1] = (tonumber(headers["retry-after"] or headers["Retry-After"]) or 1) * 1000 end
+end
+
 function setup(thread)
   threads[#threads + 1] = thread
 end
@@ -49,6 +57,10 @@ function init(args)
     end
   end
   if args[2] == "check" then response = check end
+  if args[2] == "patient" then
+    response = heed
+    delay = function() return table.remove(waits) or 0 end
+  end
 end
 
 local function total(name)

@@ -73,16 +73,16 @@ class Load:
                 raw = request.raw()
                 file.write(f"{len(raw)} {request.subject or '-'} {request.owner}\n{raw}\n")
 
-    def command(self, url, seconds, check):
+    def command(self, url, seconds, *how):
         return [
             *("wrk", "-t", 1, "-c", self.connections, "-d", f"{seconds}s", "--timeout", "60s", "-s", SCRIPT),
-            *(url, "--", self.file, *(["check"] if check else [])),
+            *(url, "--", self.file, *how),
         ]
 
     def drive(self, url, seconds, check=False, lenient=False):
         """Every answer must be a success, unless `lenient`; with `check` each must be about its token. Takes longer if so
         short a run sees no answer."""
-        done = processes.run(self.command(url, seconds, check), timeout=seconds + 120)
+        done = processes.run(self.command(url, seconds, *(["check"] if check else [])), timeout=seconds + 120)
         found = {name: int(value) for name, value in re.findall(r"^found (\w+) (\d+)$", done.stdout, re.M)}
         faults = [] if lenient else ["refused", "timeout", "broken", "wrong"]
         if done.returncode or not found or any(found[name] for name in faults):
@@ -101,8 +101,9 @@ class Load:
 
     @contextlib.contextmanager
     def behind(self, url, seconds):
-        """Sends the requests during the body, for at most so many seconds; the answers may be anything."""
-        command = [str(part) for part in self.command(url, seconds, False)]
+        """Sends the requests during the body, for at most so many seconds; the answers may be anything,
+        and who is turned away comes again when told to."""
+        command = [str(part) for part in self.command(url, seconds, "patient")]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             yield
