@@ -226,7 +226,7 @@ async fn a_caller_of_the_library_gets_the_errors_of_the_api() {
     let told = |error: Error| (error.status(), error.to_string());
     let long = "n".repeat(65);
     let longer = "n".repeat(256);
-    for name in ["", " ", longer.as_str(), "it's \u{e9}\n"] {
+    for name in ["", " ", "\u{1c}", longer.as_str(), "it's \u{e9}\n"] {
         let domain = "default";
         let found = [
             identity.create_user(NewUser::new(name, domain)).await.err(),

@@ -14,79 +14,50 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::routing::get;
 use keystone::Keystone;
-use keystone::types::{NotValidated, Validate, Wanted};
+use keystone::types::Validate;
+use keystone_middleware::{Token, TokenLayer};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-/// The service: `validator` says which tokens are valid, a Keystone in this process or one that is asked over HTTP.
-#[derive(Debug)]
-struct Notes<V> {
-    validator: V,
-    /// By project.
-    notes: Mutex<HashMap<String, Vec<String>>>,
-}
+/// The notes by project; clones share them.
+#[derive(Clone, Debug, Default)]
+struct Notes(Arc<Mutex<HashMap<String, Vec<String>>>>);
 
-/// A caller on a project.
-#[derive(Debug)]
-struct Caller {
-    project_id: String,
-    roles: Vec<String>,
-}
-
+/// The service. `validator` says which tokens are valid: a Keystone in this process, or one that is asked over HTTP.
 fn app<V: Validate + 'static>(validator: V) -> Router {
-    let notes = Mutex::default();
     Router::new()
-        .route("/notes", get(read::<V>).post(write::<V>))
-        .with_state(Arc::new(Notes { validator, notes }))
+        .route("/notes", get(read).post(write))
+        .layer(TokenLayer::new(validator))
+        .with_state(Notes::default())
 }
 
-async fn read<V: Validate>(
-    State(service): State<Arc<Notes<V>>>,
-    headers: HeaderMap,
-) -> Result<String, StatusCode> {
-    let caller = service.caller(&headers).await?;
-    let notes = service.notes.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(Value::from(notes.get(&caller.project_id).cloned().unwrap_or_default()).to_string())
+async fn read(token: Token, State(notes): State<Notes>) -> Result<String, StatusCode> {
+    let notes = notes.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let notes = notes.get(project(&token)?).cloned();
+    Ok(Value::from(notes.unwrap_or_default()).to_string())
 }
 
-async fn write<V: Validate>(
-    State(service): State<Arc<Notes<V>>>,
-    headers: HeaderMap,
+async fn write(
+    token: Token,
+    State(notes): State<Notes>,
     note: String,
 ) -> Result<StatusCode, StatusCode> {
-    let caller = service.caller(&headers).await?;
-    if !caller.roles.iter().any(|role| role == "member") {
+    let project = project(&token)?;
+    if !token.has_role("member") {
         return Err(StatusCode::FORBIDDEN);
     }
-    let mut notes = service.notes.lock().unwrap_or_else(PoisonError::into_inner);
-    notes.entry(caller.project_id).or_default().push(note);
+    let mut notes = notes.0.lock().unwrap_or_else(PoisonError::into_inner);
+    notes.entry(project.to_owned()).or_default().push(note);
     Ok(StatusCode::CREATED)
 }
 
-impl<V: Validate> Notes<V> {
-    /// The holder of the token in the request, which must be for a project.
-    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, StatusCode> {
-        let token = headers.get("x-auth-token").and_then(|it| it.to_str().ok());
-        let token = token.ok_or(StatusCode::UNAUTHORIZED)?;
-        let body = match self.validator.validate(token, Wanted::default()).await {
-            Ok(body) => body,
-            Err(NotValidated::Invalid) => return Err(StatusCode::UNAUTHORIZED),
-            Err(_) => return Err(StatusCode::SERVICE_UNAVAILABLE),
-        };
-        let body: Value = serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_GATEWAY)?;
-        let token = &body["token"];
-        let project_id = token["project"]["id"].as_str();
-        let roles = token["roles"].as_array().into_iter().flatten();
-        Ok(Caller {
-            project_id: project_id.ok_or(StatusCode::FORBIDDEN)?.to_owned(),
-            roles: roles
-                .filter_map(|role| role["name"].as_str().map(str::to_owned))
-                .collect(),
-        })
-    }
+/// The project of the token, which has to have one.
+fn project(token: &Token) -> Result<&str, StatusCode> {
+    let project = token.project.as_ref().ok_or(StatusCode::FORBIDDEN)?;
+    Ok(&project.id)
 }
 
 #[tokio::main]
@@ -109,6 +80,7 @@ mod tests {
     use axum::http::Request;
     use chrono::Duration;
     use keystone::Ephemeral;
+    use keystone::identity::{Actor, Grant, GrantTarget, Inheritance};
     use keystone::types::Result;
     use tower::ServiceExt as _;
 
@@ -195,6 +167,18 @@ mod tests {
         let token = cloud.token("alice", "laboratory").await?;
         assert_eq!(world.read(&token).await.0, 200);
         let alice = cloud.user("alice").await?;
+        let project = cloud.project("laboratory").await?;
+        let grant = Grant {
+            actor: Actor::User(alice.id.clone()),
+            target: GrantTarget::Project(project.id, Inheritance::Direct),
+        };
+        let member = cloud.role("member").await?;
+        identity.delete_grant(&grant, &member.id).await?;
+        assert_eq!(world.read(&token).await.0, 401);
+
+        cloud.grant("alice", "laboratory", "member").await?;
+        let token = cloud.token("alice", "laboratory").await?;
+        assert_eq!(world.read(&token).await.0, 200);
         identity.delete_user(&alice.id).await?;
         assert_eq!(world.read(&token).await.0, 401);
         assert_eq!(world.read("no token").await.0, 401);

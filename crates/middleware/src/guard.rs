@@ -161,9 +161,7 @@ impl<V: Validate> Guard<V> {
     /// Whether the access rules of an application credential, if there are any, are for this request. A service may
     /// act for its bearer as it needs to: `validate_allowed_request` in `keystonemiddleware/auth_token/__init__.py`.
     fn permits(&self, token: &TokenInfo, parts: &Parts, by_service: bool) -> bool {
-        let credential = token.application_credential.as_ref();
-        let Some(rules) = credential.and_then(|credential| credential.access_rules.as_deref())
-        else {
+        let Some(rules) = token.access_rules() else {
             return true;
         };
         let Some(service_type) = self.rules.service_type.as_deref() else {

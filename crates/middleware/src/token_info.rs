@@ -230,6 +230,14 @@ impl TokenInfo {
         found.map(|endpoint| endpoint.url.as_str())
     }
 
+    /// The only requests that it is good for; none limits nothing.
+    pub(crate) fn access_rules(&self) -> Option<&[AccessRule]> {
+        self.application_credential
+            .as_ref()?
+            .access_rules
+            .as_deref()
+    }
+
     /// Whether it is good only with a Kerberos ticket.
     pub(crate) fn is_bound(&self) -> bool {
         let kinds = self.bind.as_ref().and_then(Value::as_object);

@@ -88,11 +88,14 @@ impl<V: Validate> Tokens<V> {
 
     /// What Keystone says about a token.
     ///
+    /// A token that access rules limit to certain requests is not valid here, where there is no request:
+    /// [`TokenLayer`](crate::TokenLayer) compares them. Neither is one that is bound to a Kerberos ticket.
+    ///
     /// # Errors
     ///
     /// The token is not valid, or Keystone can't be asked.
     pub async fn validate(&self, token: &str) -> Result<Arc<TokenInfo>, NotValidated> {
-        self.validate_wanted(token, false).await
+        self.validate_unlimited(token, false).await
     }
 
     /// The same also for a token that has expired, as long ago as Keystone allows: for the sake of a service that goes
@@ -102,9 +105,18 @@ impl<V: Validate> Tokens<V> {
     ///
     /// The token is not valid, or Keystone can't be asked.
     pub async fn validate_expired(&self, token: &str) -> Result<Arc<TokenInfo>, NotValidated> {
-        self.validate_wanted(token, true).await
+        self.validate_unlimited(token, true).await
     }
 
+    async fn validate_unlimited(&self, token: &str, expired: bool) -> Outcome {
+        let info = self.validate_wanted(token, expired).await?;
+        if info.access_rules().is_some() || info.is_bound() {
+            return Err(NotValidated::Invalid);
+        }
+        Ok(info)
+    }
+
+    /// The same for the guard, which sees the request.
     pub(crate) async fn validate_wanted(&self, token: &str, expired: bool) -> Outcome {
         let ask = || self.ask(token, expired);
         let Some(cache) = &self.cache else {

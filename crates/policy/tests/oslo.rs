@@ -4,14 +4,16 @@
     reason = "a test may panic, also in what its cases share"
 )]
 
+mod letter;
+
 use std::fs;
 use std::sync::LazyLock;
 
-use keystone_policy::{
-    DefaultRule, Denied, Deprecated, Overrides, Registry, Rules, ScopeType, Settings,
-};
+use keystone_policy::{DefaultRule, Deprecated, Overrides, Registry, Rules, ScopeType, Settings};
 use keystone_python::json as python_json;
 use serde_json::{Map, Value, json};
+
+use letter::letter;
 
 /// Checks that allow in oslo.policy because what they negate is wrong.
 const FAIL_CLOSED: [&str; 3] = ["not rule:missing", "not foo", "role:admin and not foo"];
@@ -21,15 +23,6 @@ static FIXTURE: LazyLock<Value> =
 
 fn rows(key: &str) -> &'static [Value] {
     FIXTURE[key].as_array().unwrap()
-}
-
-fn letter(answer: &Result<(), Denied>) -> char {
-    match answer {
-        Ok(()) => 'T',
-        Err(Denied::Check { .. } | Denied::Unknown { .. }) => 'F',
-        Err(Denied::Scope { .. }) => 'S',
-        Err(Denied::Undecided { .. }) => 'E',
-    }
 }
 
 /// The letters for each target within each set of credentials; `explain` must agree with `enforce`.

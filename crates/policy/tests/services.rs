@@ -5,6 +5,8 @@
     reason = "a test may panic, also in what its cases share"
 )]
 
+mod letter;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,12 +14,14 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keystone_policy::{
-    DefaultRule, Denied, LoadError, Overrides, Registry, Request, Rules, ScopeType, Settings,
+    DefaultRule, LoadError, Overrides, Registry, Request, Rules, ScopeType, Settings,
     keystone_defaults,
 };
 use keystone_python as python;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use letter::letter;
 
 const QUESTIONS: usize = 10_000;
 
@@ -194,15 +198,6 @@ fn tree(rules: &Rules, name: &str) -> String {
         word.replacen('=', if field { ":" } else { "=" }, 1)
     });
     words.collect::<Vec<_>>().join(" ")
-}
-
-fn letter(answer: &Result<(), Denied>) -> char {
-    match answer {
-        Ok(()) => 'T',
-        Err(Denied::Check { .. } | Denied::Unknown { .. }) => 'F',
-        Err(Denied::Scope { .. }) => 'S',
-        Err(Denied::Undecided { .. }) => 'E',
-    }
 }
 
 /// Every rule has the recorded tree and scopes, and each tree makes the recorded decisions.

@@ -138,7 +138,7 @@ pub fn check_name(name: &str, longest: usize) -> Result<()> {
         "is too long"
     } else if count == 0 {
         "should be non-empty"
-    } else if name.chars().all(char::is_whitespace) {
+    } else if name.chars().all(keystone_python::is_space) {
         "does not match '[\\\\S]+'"
     } else {
         return Ok(());

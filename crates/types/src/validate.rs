@@ -6,6 +6,9 @@ use std::sync::Arc;
 /// Says which tokens are valid: an embedded Keystone, or one that is asked over HTTP.
 pub trait Validate: Send + Sync {
     /// The JSON body with which Keystone answers `GET /v3/auth/tokens` for a valid token.
+    ///
+    /// Where it has `access_rules` of an application credential, the token is good for these requests only, and whoever asks has
+    /// to see to that: the guard (`keystone-middleware`) does.
     fn validate(
         &self,
         token: &str,

@@ -352,6 +352,24 @@ async fn access_rules_limit_an_application_credential() {
 }
 
 #[tokio::test]
+async fn without_a_request_no_token_is_valid_that_is_limited_to_some() {
+    let tokens = Tokens::new(book());
+    assert!(tokens.validate("alice").await.is_ok());
+    for text in ["limited", "bound"] {
+        let outcomes = [
+            tokens.validate(text).await,
+            tokens.validate_expired(text).await,
+        ];
+        assert!(
+            outcomes
+                .iter()
+                .all(|it| matches!(it, Err(NotValidated::Invalid))),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn without_identity_headers_only_the_typed_token_tells() {
     let layer = guard().identity_headers(false);
     let (_, seen) = send(&layer, &[("x-auth-token", "alice"), ("x-user-id", "admin")]).await;
