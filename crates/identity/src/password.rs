@@ -123,8 +123,8 @@ impl Default for Options {
             salt_bytesize: None,
             max_password_length: CEILING,
             strict: false,
-            // One is left for requests, which wait for milliseconds for one that a hash has.
-            threads: cores.saturating_sub(1).max(1),
+            // Requests come first on every core: the threads that hash have a low priority.
+            threads: cores,
             queue: 16 * cores,
         }
     }
