@@ -22,6 +22,10 @@ class Change:
     open: bool = False
     weight: int = 4
 
+    @property
+    def is_revocation(self):
+        return self.request is not None and self.request[0][1] == "/v3/auth/tokens"
+
 
 def turned(path, kind, **attributes):
     """Attributes that are changed, and back."""
