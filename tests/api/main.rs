@@ -10,6 +10,7 @@ mod domain_config;
 mod ec2;
 mod extremes;
 mod facts;
+mod federated_logins;
 mod guard;
 mod health;
 mod implied_roles;

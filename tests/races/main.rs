@@ -5,6 +5,7 @@
 
 mod contention;
 mod guards;
+mod logins;
 mod oauth1;
 mod passwords;
 mod spelling;

@@ -5,6 +5,7 @@ mod certificates;
 mod credentials;
 mod ec2;
 mod endings;
+mod federation;
 mod grants;
 mod input;
 mod known_differences;

@@ -26,6 +26,7 @@ fn behind_proxy() -> Settings {
         variables: ["REMOTE_USER", "REMOTE_DOMAIN", "AUTH_TYPE"]
             .map(str::to_owned)
             .into(),
+        header_prefixes: Vec::new(),
     });
     settings
 }

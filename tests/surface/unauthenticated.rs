@@ -5,7 +5,7 @@ use keystone_testkit::Cloud;
 use crate::{Call, unknown};
 
 /// The calls that need no token.
-const OPEN: [&str; 11] = [
+const OPEN: [&str; 20] = [
     "GET /",
     "HEAD /",
     "GET /v3",
@@ -21,6 +21,16 @@ const OPEN: [&str; 11] = [
     "POST /v3/OS-OAUTH2/token",
     // The old password proves the caller.
     "POST /v3/users/{user_id}/password",
+    // An identity provider vouches for the user.
+    "GET /v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth",
+    "HEAD /v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth",
+    "POST /v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth",
+    "GET /v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/websso",
+    "HEAD /v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/websso",
+    "POST /v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/websso",
+    "GET /v3/auth/OS-FEDERATION/websso/{protocol_id}",
+    "HEAD /v3/auth/OS-FEDERATION/websso/{protocol_id}",
+    "POST /v3/auth/OS-FEDERATION/websso/{protocol_id}",
 ];
 
 /// The calls that are refused in the same way for every caller.

@@ -398,6 +398,7 @@ impl Context {
             },
             environment: &self.environment,
             pass,
+            ..Login::default()
         }
     }
 

@@ -41,6 +41,7 @@ pub use middleware::{Connection, Scheme, with_environment};
 pub use routes::Route;
 pub use settings::Settings;
 pub use trusted_proxy::TrustedProxy;
+pub use v3::{Page, WebSso};
 
 /// The services behind the routes.
 #[derive(Clone, Debug)]

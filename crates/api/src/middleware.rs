@@ -86,7 +86,7 @@ impl Caller {
     /// Whose assignments the caller's are; none for nobody and for the admin token.
     pub(crate) fn holder(&self) -> Option<Holder<'_>> {
         match self {
-            Self::Token(token) => Some(Holder::User(&token.subject.user.id)),
+            Self::Token(token) => Some(token.holder()),
             Self::Tokenless(tokenless) => Some(tokenless.bearer.holder()),
             Self::Nobody | Self::AdminToken => None,
         }

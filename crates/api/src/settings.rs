@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keystone_types::Secret;
 
-use crate::{Cors, Health, ListLimits, TrustedProxy};
+use crate::{Cors, Health, ListLimits, TrustedProxy, WebSso};
 
 /// Options of `[DEFAULT]`, `[oslo_middleware]` and `[eventlet_server]`'s successors.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub struct Settings {
     pub health: Health,
     /// `[trusted_proxy]`, which Keystone does not have
     pub trusted_proxy: Option<TrustedProxy>,
+    /// `[federation]`, for logins in a browser
+    pub websso: WebSso,
 }
 
 impl Default for Settings {
@@ -63,6 +65,7 @@ impl Default for Settings {
             revoke_by_id: true,
             health: Health::default(),
             trusted_proxy: None,
+            websso: WebSso::default(),
         }
     }
 }

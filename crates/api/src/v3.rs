@@ -11,6 +11,7 @@ mod ec2_tokens;
 mod endpoint_filter;
 mod endpoint_policy;
 mod endpoints;
+mod federated_login;
 mod grants;
 mod groups;
 mod implied_roles;
@@ -29,8 +30,11 @@ mod roles;
 mod services;
 mod trusts;
 mod users;
+mod websso;
 
 use crate::routes::Routes;
+
+pub use websso::{Page, WebSso};
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
@@ -45,6 +49,7 @@ pub(crate) fn routes() -> Routes {
         .merge(endpoint_filter::routes())
         .merge(endpoint_policy::routes())
         .merge(endpoints::routes())
+        .merge(federated_login::routes())
         .merge(grants::routes())
         .merge(groups::routes())
         .merge(implied_roles::routes())
@@ -63,4 +68,5 @@ pub(crate) fn routes() -> Routes {
         .merge(services::routes())
         .merge(trusts::routes())
         .merge(users::routes())
+        .merge(websso::routes())
 }

@@ -221,7 +221,21 @@ impl Backing {
     pub(crate) fn ask(&self, asked: &mut Asked) {
         let trustors = self.trust().into_iter().flat_map(Trust::trustors);
         asked.actors.extend(trustors.map(str::to_owned));
-        asked.whole_roles = self.trust().is_some();
+        if let Self::Federated(federation) = self {
+            asked.actors.extend(federation.group_ids.iter().cloned());
+        }
+        asked.whole_roles = self.shows_whole_roles();
+    }
+
+    /// Whether the body of a token shows the roles with all their attributes, as `keystone/models/token_model.py` does.
+    fn shows_whole_roles(&self) -> bool {
+        match self {
+            Self::Trust(_) | Self::Federated(_) => true,
+            Self::User
+            | Self::ApplicationCredential(_)
+            | Self::AccessToken(_)
+            | Self::Certificate { .. } => false,
+        }
     }
 
     /// Checks that the bearer may hold the token.
@@ -372,12 +386,10 @@ impl Record {
             Self::Other(Backing::AccessToken(access)) => {
                 basis.access_tokens.push(access.id.clone());
             }
-            Self::Other(
-                Backing::User
-                | Backing::Federated(_)
-                | Backing::Trust(_)
-                | Backing::Certificate { .. },
-            ) => {}
+            Self::Other(Backing::Federated(federation)) => {
+                basis.groups.extend_from_slice(&federation.group_ids);
+            }
+            Self::Other(Backing::User | Backing::Trust(_) | Backing::Certificate { .. }) => {}
         }
     }
 }
@@ -387,13 +399,7 @@ impl Auth {
     pub(crate) async fn record(&self, token: &Token) -> Result<Record, TokenError> {
         Ok(Record::Other(match &token.origin {
             Origin::User => Backing::User,
-            Origin::Federated(_) => {
-                tracing::warn!(
-                    user.id = token.user_id,
-                    "federated tokens are not supported yet"
-                );
-                return Err(TokenError::NotFound("Failed to validate token".to_owned()));
-            }
+            Origin::Federated(federation) => Backing::Federated(federation.clone()),
             Origin::Trust { trust_id } => return Ok(Record::Trust(self.chain(trust_id).await?)),
             Origin::ApplicationCredential { app_cred_id } => {
                 let credential = self
@@ -457,18 +463,38 @@ pub(crate) fn roles(
         }
         // The user's own are not the answer.
         Backing::Trust(trust) => trust.delegated_roles(facts, scope),
-        Backing::Federated(_) => Ok(Vec::new()),
+        // Keystone adds the roles on the system of the user and the groups, which no token of a project or domain is to have.
+        Backing::Federated(_) => Ok(match scope {
+            Scope::System => Vec::new(),
+            Scope::Unscoped | Scope::Project(_) | Scope::Domain(_) => {
+                effective_roles(facts, holder(backing, &bearer.user.id), scope)
+            }
+        }),
     }
 }
 
-/// The roles with all their attributes where the body of a token has them, as `keystone/models/token_model.py` does for a
-/// trust.
+/// Whose assignments count for a token with this record behind it, where all of them do.
+pub(crate) fn holder<'a>(backing: &'a Backing, user: &'a str) -> Holder<'a> {
+    match backing {
+        Backing::Federated(federation) => Holder::Vouched {
+            user,
+            groups: &federation.group_ids,
+        },
+        Backing::User
+        | Backing::Trust(_)
+        | Backing::ApplicationCredential(_)
+        | Backing::AccessToken(_)
+        | Backing::Certificate { .. } => Holder::User(user),
+    }
+}
+
+/// The roles with all their attributes where the body of a token has them.
 pub(crate) fn shown_roles(
     backing: &Backing,
     facts: &Facts,
     roles: &[RoleRef],
 ) -> Result<Option<Value>> {
-    if backing.trust().is_none() {
+    if !backing.shows_whole_roles() {
         return Ok(None);
     }
     let shown = facts.whole_roles(roles).map(|role| {

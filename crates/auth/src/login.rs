@@ -9,6 +9,7 @@ use crate::auth::Auth;
 use crate::choice::masked;
 use crate::delegation::{self, Backing};
 use crate::environment::Environment;
+use crate::federated::ProviderAssertion;
 use crate::methods::{Method, Verified, external};
 use crate::oauth1::SignedRequest;
 use crate::request::TokenRequest;
@@ -29,6 +30,8 @@ pub struct Login<'a> {
     pub signed: SignedRequest,
     /// What others vouch for.
     pub environment: &'a Environment,
+    /// What an identity provider says of the user, where this server has verified it; else the environment tells.
+    pub assertion: Option<&'a ProviderAssertion>,
     /// Leave to answer from memory, where there is one.
     pub pass: Option<Pass>,
 }
@@ -40,6 +43,7 @@ impl Default for Login<'_> {
             client: Claimant::default(),
             signed: SignedRequest::default(),
             environment: &NOTHING,
+            assertion: None,
             pass: None,
         }
     }

@@ -3,6 +3,7 @@
 mod application_credential;
 mod ec2credential;
 pub(crate) mod external;
+mod mapped;
 mod oauth1;
 mod password;
 mod token;
@@ -23,6 +24,7 @@ use crate::login::Login;
 use crate::scope::{RequestedScope, Scope};
 
 use application_credential::PresentedCredential;
+use mapped::MappedIdentity;
 use password::Password;
 pub(crate) use token::HeldToken;
 use totp::OneTimePassword;
@@ -33,6 +35,7 @@ pub(crate) enum Method {
     ApplicationCredential(PresentedCredential),
     External,
     Kerberos,
+    Mapped(MappedIdentity),
     Password(Password),
     Token(HeldToken),
     OneTimePassword(OneTimePassword),
@@ -80,6 +83,7 @@ impl Method {
             Self::ApplicationCredential(_) => application_credential::NAME,
             Self::External => external::NAME,
             Self::Kerberos => external::KERBEROS,
+            Self::Mapped(identity) => identity.name,
             Self::Password(_) => password::NAME,
             Self::Token(_) => token::NAME,
             Self::OneTimePassword(_) => totp::NAME,
@@ -100,7 +104,10 @@ impl Method {
             token::NAME => Ok(Self::Token(HeldToken::parse(data)?)),
             totp::NAME => Ok(Self::OneTimePassword(OneTimePassword::parse(data)?)),
             oauth1::NAME => Ok(Self::OAuth1),
-            _ => Err(unsupported(configured)),
+            _ => match mapped::NAMES.into_iter().find(|it| *it == name) {
+                Some(name) => Ok(Self::Mapped(MappedIdentity::parse(name, data)?)),
+                None => Err(unsupported(configured)),
+            },
         }
     }
 
@@ -116,7 +123,7 @@ impl Method {
             token::NAME,
             totp::NAME,
         ];
-        known.contains(&name)
+        known.contains(&name) || mapped::NAMES.contains(&name)
     }
 
     /// Looks up what dictates the scope, which Keystone does before any secret is checked.
@@ -125,6 +132,7 @@ impl Method {
             Self::ApplicationCredential(presented) => presented.look_up(auth).await,
             Self::External
             | Self::Kerberos
+            | Self::Mapped(_)
             | Self::Password(_)
             | Self::Token(_)
             | Self::OneTimePassword(_)
@@ -149,6 +157,7 @@ impl Method {
             Self::ApplicationCredential(presented) => presented.verify(auth, &login.client).await,
             Self::External => auth.external(login.environment).await,
             Self::Kerberos => auth.kerberos(login.environment).await,
+            Self::Mapped(identity) => identity.verify(auth, requested, scope, login).await,
             Self::Password(password) => password.verify(auth, &login.client).await,
             Self::Token(token) => token.verify(auth, requested, scope, login.pass).await,
             Self::OneTimePassword(code) => code.verify(auth).await,

@@ -3,6 +3,7 @@
 use chrono::Duration;
 use keystone_identity::ProjectRef;
 
+use crate::federated::FederationSettings;
 use crate::tokenless::TokenlessSettings;
 
 /// Options of `[auth]`, `[token]`, `[receipt]`, `[totp]`, `[oauth1]` and `[resource]` that govern authentication.
@@ -48,6 +49,8 @@ pub struct Settings {
     pub oauth2_mapping: String,
     /// `[tokenless_auth]`
     pub tokenless: TokenlessSettings,
+    /// `[federation]`
+    pub federation: FederationSettings,
 }
 
 /// The domain in which `external` looks for a user: `[auth] external`.
@@ -101,6 +104,7 @@ impl Default for Settings {
             default_domain_id: "default".to_owned(),
             oauth2_mapping: "oauth2_mapping".to_owned(),
             tokenless: TokenlessSettings::default(),
+            federation: FederationSettings::default(),
         }
     }
 }

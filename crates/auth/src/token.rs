@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use keystone_identity::{DomainRef, ProjectRef, RoleRef, Subject};
+use keystone_identity::{DomainRef, Holder, ProjectRef, RoleRef, Subject};
 use keystone_token::Token;
 use keystone_types::{Error, Result, new_id, render_time, render_zoneless_time, to_python_json};
 use serde_json::{Map, Value, json};
@@ -93,6 +93,11 @@ impl AuthToken {
     /// The user who authenticated, who is somebody else than [`Self::subject`] if that is impersonated.
     pub fn bearer(&self) -> &Subject {
         self.bearer.as_deref().unwrap_or(&self.subject)
+    }
+
+    /// Whose assignments its user has.
+    pub fn holder(&self) -> Holder<'_> {
+        delegation::holder(&self.backing, &self.subject.user.id)
     }
 
     /// The project in scope.

@@ -172,15 +172,8 @@ impl Auth {
     }
 
     /// The ids of the groups of a mapping. One by name that does not exist is passed over.
-    async fn mapped_groups(&self, mapped: &Mapped) -> Result<Vec<String>> {
-        let ids = &mapped.group_ids;
-        let mut groups = self.identity.existing_groups(ids).await?;
-        let is_there = |id: &&String| groups.iter().any(|group| same_id(group, id));
-        if let Some(missing) = ids.iter().find(|id| !is_there(id)) {
-            return Err(Error::internal(format!(
-                "a mapping names the group {missing}, which does not exist"
-            )));
-        }
+    pub(crate) async fn mapped_groups(&self, mapped: &Mapped) -> Result<Vec<String>> {
+        let mut groups = self.all_groups(&mapped.group_ids).await?;
         let mut by_domain = BTreeMap::<&DomainName, BTreeSet<String>>::new();
         for group in &mapped.group_names {
             let names = by_domain.entry(&group.domain).or_default();
@@ -194,7 +187,20 @@ impl Auth {
         Ok(groups)
     }
 
-    async fn domain_id(&self, domain: &DomainName) -> Result<String> {
+    /// The groups with these ids; 500 unless all of them exist.
+    pub(crate) async fn all_groups(&self, ids: &BTreeSet<String>) -> Result<Vec<String>> {
+        let groups = self.identity.existing_groups(ids).await?;
+        let is_there = |id: &&String| groups.iter().any(|group| same_id(group, id));
+        match ids.iter().find(|id| !is_there(id)) {
+            Some(missing) => Err(Error::internal(format!(
+                "a mapping names the group {missing}, which does not exist"
+            ))),
+            None => Ok(groups),
+        }
+    }
+
+    /// The id of a domain of a mapping; one by name has to exist.
+    pub(crate) async fn domain_id(&self, domain: &DomainName) -> Result<String> {
         match &domain.id {
             Some(id) if !id.is_empty() => Ok(id.clone()),
             _ => {

@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Location, Problems};
 use crate::resolve::{Entry, Resolver, environment_value};
 use crate::sources::{File, Sources};
 use crate::table::{Definition, Kind, Table, table};
-use crate::unknown_options::{PluginOption, UnknownOptions};
+use crate::unknown_options::{PluginOption, REMOTE_ID, UnknownOptions};
 
 /// The value of every option.
 ///
@@ -136,6 +136,15 @@ impl Config {
             Some(Value::Text(text)) => Some(text),
             _ => None,
         }
+    }
+
+    /// `remote_id_attribute` of the groups that are named like federation protocols, by group.
+    pub fn remote_id_attributes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let of_plugins = self.plugin_option.iter();
+        of_plugins.filter_map(|((group, name), entry)| match &entry.value {
+            Some(Value::Text(text)) if name == REMOTE_ID => Some((group.as_str(), text.as_str())),
+            _ => None,
+        })
     }
 
     /// A text that has a default.

@@ -79,7 +79,14 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
     ("endpoint_filter", &["return_all_endpoints_if_no_filter"]),
     (
         "federation",
-        &["default_authorization_ttl", "federated_domain_name"],
+        &[
+            "assertion_prefix",
+            "default_authorization_ttl",
+            "federated_domain_name",
+            "remote_id_attribute",
+            "sso_callback_template",
+            "trusted_dashboard",
+        ],
     ),
     ("fernet_receipts", &["key_repository", "max_active_keys"]),
     ("fernet_tokens", &["key_repository", "max_active_keys"]),
@@ -194,7 +201,10 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
     ),
     ("totp", &["included_previous_windows"]),
     ("trust", &["max_redelegation_count"]),
-    ("trusted_proxy", &["addresses", "secret_file", "variables"]),
+    (
+        "trusted_proxy",
+        &["addresses", "header_prefixes", "secret_file", "variables"],
+    ),
     ("unified_limit", &["enforcement_model"]),
 ];
 

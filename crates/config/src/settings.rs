@@ -14,6 +14,7 @@ use keystone::{Keys, Provider, Settings};
 
 use crate::{Config, Diagnostic, Problems, Sources};
 
+mod federation;
 mod health;
 mod identity;
 mod methods;
@@ -297,6 +298,7 @@ impl Reader<'_> {
                     .string("tokenless_auth", "issuer_attribute")
                     .to_owned(),
             },
+            federation: self.federation(),
         }
     }
 
@@ -332,6 +334,7 @@ impl Reader<'_> {
             revoke_by_id: config.bool("token", "revoke_by_id"),
             health: self.health(),
             trusted_proxy: self.trusted_proxy(),
+            websso: self.websso(),
             ..keystone::api::Settings::default()
         }
     }

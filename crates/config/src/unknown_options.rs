@@ -10,7 +10,7 @@ use crate::sources::File;
 use crate::table::Table;
 
 /// The option of a federation protocol's group, which is named after the protocol.
-const REMOTE_ID: &str = "remote_id_attribute";
+pub(crate) const REMOTE_ID: &str = "remote_id_attribute";
 
 /// An assignment to an option that a plugin may read.
 pub(crate) struct PluginOption {

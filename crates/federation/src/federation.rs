@@ -3,12 +3,13 @@
 use keystone_storage::{Db, sql};
 use keystone_types::{Error, Result};
 
+use crate::login::no_protocol;
 use crate::mapping::Mapping;
 
 /// What is known of identity providers; clones share the database.
 #[derive(Clone, Debug)]
 pub struct Federation {
-    db: Db,
+    pub(crate) db: Db,
 }
 
 /// A row of `mapping`.
@@ -76,9 +77,7 @@ impl Federation {
                 kind: "mapping",
                 id,
             }),
-            None => Err(Error::Missing(format!(
-                "Could not find federated protocol {protocol} for Identity Provider: {identity_provider}."
-            ))),
+            None => Err(no_protocol(identity_provider, protocol)),
         }
     }
 }

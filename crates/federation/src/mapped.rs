@@ -91,7 +91,7 @@ pub struct RoleName {
 
 impl DomainName {
     /// Whether the mapping names a domain.
-    pub(crate) fn is_named(&self) -> bool {
+    pub fn is_named(&self) -> bool {
         self.id.is_some() || self.name.is_some()
     }
 }

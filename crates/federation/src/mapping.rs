@@ -18,6 +18,8 @@ pub struct Mapping {
     id: String,
     version: Version,
     rules: Vec<Rule>,
+    /// The rules as they were written.
+    text: Value,
 }
 
 /// `schema_version`
@@ -60,17 +62,28 @@ impl Mapping {
             "3.0" => Version::Three,
             other => return Err(MappingError::Broken(format!("schema_version {other:?}"))),
         };
-        let rules = serde_json::from_value(rules);
+        let read = Vec::<Rule>::deserialize(&rules);
         Ok(Self {
             id: id.to_owned(),
             version,
-            rules: rules.map_err(|error| MappingError::Broken(error.to_string()))?,
+            rules: read.map_err(|error| MappingError::Broken(error.to_string()))?,
+            text: rules,
         })
+    }
+
+    /// The rules, as they were written.
+    pub fn rules(&self) -> &Value {
+        &self.text
     }
 
     /// The id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whether users have no roles on other projects than those of the mapping: since version 3.0.
+    pub fn owns_projects(&self) -> bool {
+        self.version >= Version::Three
     }
 
     /// The same rules as those of version 1.0, which is how Keystone takes them for certificates of `OAuth2` clients.

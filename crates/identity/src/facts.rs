@@ -99,6 +99,13 @@ pub struct Event {
 pub enum Holder<'a> {
     /// A user's, and those of the user's groups.
     User(&'a str),
+    /// The same with those of groups that an identity provider vouches for, of which the user need not be a member.
+    Vouched {
+        /// The user.
+        user: &'a str,
+        /// The groups, by the ids of the database.
+        groups: &'a [String],
+    },
     /// Those of groups, by the ids of the database, of which nobody need be a member.
     Groups(&'a [String]),
 }
@@ -317,19 +324,17 @@ impl Facts {
         holder: Holder<'_>,
         applies: impl Fn(&Assignment) -> bool,
     ) -> Vec<&'f str> {
-        let (user, groups): (_, Vec<&str>) = match holder {
-            Holder::Groups(ids) => (None, ids.iter().map(String::as_str).collect()),
-            Holder::User(id) => {
-                let lasts = |it: &&Membership| it.end.is_none_or(|end| end > self.now);
-                let memberships = self.memberships(id).filter(lasts);
-                (
-                    Some(id),
-                    memberships.map(|it| it.group_id.as_str()).collect(),
-                )
-            }
+        let (user, groups): (_, &[String]) = match holder {
+            Holder::Groups(ids) => (None, ids),
+            Holder::User(id) => (Some(id), &[]),
+            Holder::Vouched { user, groups } => (Some(user), groups),
         };
+        let lasts = |it: &&Membership| it.end.is_none_or(|end| end > self.now);
+        let memberships = user.into_iter().flat_map(|id| self.memberships(id));
+        let memberships = memberships.filter(lasts).map(|it| it.group_id.as_str());
+        let groups = memberships.chain(groups.iter().map(String::as_str));
         let actors = user.into_iter().map(|id| (false, id));
-        let actors = actors.chain(groups.into_iter().map(|id| (true, id)));
+        let actors = actors.chain(groups.map(|id| (true, id)));
         let found = actors.flat_map(|(is_group, id)| {
             let assignments = self.assignments.get(&key(id)).into_iter().flatten();
             assignments.filter(move |it| it.to_group == is_group)

@@ -190,14 +190,19 @@ impl Identity {
 
     /// One project by its name in a domain.
     pub async fn project_by_name(&self, name: &str, domain_id: &str) -> Result<Project> {
-        let query = projects()
-            .filter("p.name = ?", Some(name))
-            .filter("p.domain_id = ?", Some(domain_id));
-        query.then("").fetch_resource(&self.db, name).await
+        by_name(name, domain_id)
+            .fetch_resource(&self.db, name)
+            .await
     }
 
     /// Creates a project or a domain. A parent or a domain that does not exist is a 400.
-    pub async fn create_project(&self, mut project: Project) -> Result<Project> {
+    pub async fn create_project(&self, project: Project) -> Result<Project> {
+        let project = self.checked(project)?;
+        transaction!(self.db, |tx| self.insert_project(tx, &project).await).await
+    }
+
+    /// The project to be stored, with its name checked.
+    fn checked(&self, mut project: Project) -> Result<Project> {
         check_name(&project.name, 64)?;
         // The rule about names of projects applies to domains too.
         check_url_safe(
@@ -209,32 +214,57 @@ impl Identity {
         if project.parent_id.as_deref().is_none_or(str::is_empty) {
             project.parent_id.clone_from(&project.domain_id);
         }
-        transaction!(self.db, |tx| {
-            let mut project = project.clone();
-            self.check_parent(tx, &mut project)
-                .await
-                .map_err(|error| match error {
-                    Error::NotFound { .. } => Error::Validation(error.to_string()),
-                    other => other,
-                })?;
-            sql("INSERT INTO project (id, name, extra, description, enabled, domain_id, parent_id, is_domain) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-            .bind(&project.id)
-            .bind(&project.name)
-            .bind(&project.extra)
-            .bind(&project.description)
-            .bind(project.enabled)
-            .bind(project.domain_id.as_deref().unwrap_or(ROOT))
-            .bind(&project.parent_id)
-            .bind(project.is_domain)
-            .execute(&mut *tx)
+        Ok(project)
+    }
+
+    /// Stores a project or a domain.
+    async fn insert_project(&self, tx: &mut Tx, project: &Project) -> Result<Project> {
+        let mut project = project.clone();
+        self.check_parent(tx, &mut project)
             .await
-            .or_conflict(|| name_taken(&project))?;
-            store_tags(tx, &project, &Tags::default()).await?;
-            store_options(tx, Table::Project, &project.id, &project.options.0).await?;
-            one(tx, &project.id).await
-        })
-            .await
+            .map_err(|error| match error {
+                Error::NotFound { .. } => Error::Validation(error.to_string()),
+                other => other,
+            })?;
+        sql("INSERT INTO project (id, name, extra, description, enabled, domain_id, parent_id, is_domain) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(&project.id)
+        .bind(&project.name)
+        .bind(&project.extra)
+        .bind(&project.description)
+        .bind(project.enabled)
+        .bind(project.domain_id.as_deref().unwrap_or(ROOT))
+        .bind(&project.parent_id)
+        .bind(project.is_domain)
+        .execute(&mut *tx)
+        .await
+        .or_conflict(|| name_taken(&project))?;
+        store_tags(tx, &project, &Tags::default()).await?;
+        store_options(tx, Table::Project, &project.id, &project.options.0).await?;
+        one(tx, &project.id).await
+    }
+
+    /// The project of a name in a domain, which is created if there is none.
+    pub(crate) async fn ensure_project(
+        &self,
+        tx: &mut Tx,
+        name: &str,
+        domain_id: &str,
+    ) -> Result<Project> {
+        if let Some(project) = by_name(name, domain_id).fetch_optional(&mut *tx).await? {
+            return Ok(project);
+        }
+        // Whoever creates a project holds the domain, so that nobody creates this one meanwhile.
+        match locked(tx, domain_id).await {
+            // `insert_project` has the answer.
+            Ok(_) | Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        if let Some(project) = by_name(name, domain_id).fetch_optional(&mut *tx).await? {
+            return Ok(project);
+        }
+        let project = self.checked(Project::new(name, domain_id))?;
+        self.insert_project(tx, &project).await
     }
 
     /// Changes a project or a domain.
@@ -304,6 +334,11 @@ impl Identity {
 
 fn by_id(id: &str) -> Query {
     projects_in(select(PROJECTS).filter("p.id = ?", Some(id))).then("")
+}
+
+fn by_name(name: &str, domain_id: &str) -> Query {
+    let query = projects().filter("p.name = ?", Some(name));
+    query.filter("p.domain_id = ?", Some(domain_id)).then("")
 }
 
 /// One project or domain.

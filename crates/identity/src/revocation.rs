@@ -52,6 +52,16 @@ impl RevocationEvent {
 
 /// Stores an event that revokes what was issued up to `now`.
 pub async fn revoke(tx: &mut Tx, event: RevocationEvent, now: NaiveDateTime) -> Result<()> {
+    revoke_issued(tx, event, now, now).await
+}
+
+/// The same for what was issued up to another time.
+pub(crate) async fn revoke_issued(
+    tx: &mut Tx,
+    event: RevocationEvent,
+    until: NaiveDateTime,
+    now: NaiveDateTime,
+) -> Result<()> {
     sql("INSERT INTO revocation_event \
            (user_id, project_id, audit_id, audit_chain_id, consumer_id, issued_before, revoked_at) \
          VALUES (?, ?, ?, ?, ?, ?, ?)")
@@ -60,7 +70,7 @@ pub async fn revoke(tx: &mut Tx, event: RevocationEvent, now: NaiveDateTime) -> 
     .bind(event.audit_id)
     .bind(event.audit_chain_id)
     .bind(event.consumer_id)
-    .bind(now)
+    .bind(until)
     .bind(now)
     .execute(tx)
     .await?;

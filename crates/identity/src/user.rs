@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod authentication;
 mod compliance;
 pub(crate) mod federated;
+pub(crate) mod shadow;
 mod stored_password;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};

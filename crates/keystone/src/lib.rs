@@ -31,6 +31,7 @@ pub use keystone_api as api;
 pub use keystone_auth as auth;
 pub use keystone_cache as cache;
 pub use keystone_catalog as catalog;
+pub use keystone_federation as federation;
 pub use keystone_identity as identity;
 pub use keystone_policy as policy;
 pub use keystone_storage as storage;

@@ -4,6 +4,7 @@ mod bootstrap;
 mod credential;
 mod database;
 mod keys;
+mod mapping;
 mod owner;
 mod policy;
 mod trusts;
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     FernetRotate(WithCommon<OwnerArguments>),
     /// Create the key repositories of tokens and receipts.
     FernetSetup(WithCommon<OwnerArguments>),
+    /// Print what a mapping of federation makes of attributes.
+    MappingEngine(WithCommon<mapping::EngineArguments>),
     /// Evaluate, list or check policy rules.
     #[command(subcommand)]
     Policy(policy::Command),
@@ -79,6 +82,7 @@ impl Command {
             Self::Bootstrap(_)
             | Self::DbSync(_)
             | Self::DbVersion(_)
+            | Self::MappingEngine(_)
             | Self::Policy(_)
             | Self::RemoveTriggers(_)
             | Self::TrustFlush(_) => return Ok(()),
@@ -99,6 +103,9 @@ pub(crate) async fn run(command: Command, before: CommonArguments) -> Result<Exi
         Command::DbVersion(WithCommon { common, .. }) => database::version(&load(common)?).await,
         Command::RemoveTriggers(WithCommon { common, .. }) => {
             database::remove_triggers(&load(common)?).await
+        }
+        Command::MappingEngine(WithCommon { own, common }) => {
+            mapping::run(own, &load(common)?).await
         }
         Command::Bootstrap(WithCommon { own, common }) => bootstrap::run(own, &load(common)?).await,
         Command::CreateJwsKeypair(WithCommon { own, common }) => {

@@ -38,6 +38,15 @@ impl Session {
         }
     }
 
+    /// The same with the router changed.
+    #[must_use]
+    pub(crate) fn on(&self, change: impl FnOnce(&Router) -> Router) -> Self {
+        Self {
+            router: change(&self.router),
+            token: self.token.clone(),
+        }
+    }
+
     /// The token.
     pub fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Verified;
 use crate::auth::Auth;
-use crate::delegation;
+use crate::delegation::{self, Backing};
 use crate::error::TokenError;
 use crate::scope::{RequestedScope, Scope};
 
@@ -41,6 +41,9 @@ impl HeldToken {
         let (held, roles) = held.map_err(TokenError::into_error)?;
         held.check_reader(None)?;
         let exchange = delegation::exchange(&held.token, requested, &auth.settings)?;
+        if let Backing::Federated(federation) = &exchange.backing {
+            auth.check_exchange(federation).await?;
+        }
         let mut verified = Verified::by(NAME, held.subject.clone());
         verified.methods.extend(held.token.methods.iter().cloned());
         verified.backing = exchange.backing;

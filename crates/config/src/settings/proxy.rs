@@ -32,9 +32,18 @@ impl Reader<'_> {
             self.problem(GROUP, "addresses", problem);
         }
         let is_name = |name: &String| {
-            let known = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let known = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
             !name.is_empty() && name.chars().all(known)
         };
+        let header_prefixes = config.list(GROUP, "header_prefixes").to_vec();
+        let is_prefix = |prefix: &String| is_name(prefix) && !is_taken(prefix);
+        if let Some(wrong) = header_prefixes.iter().find(|prefix| !is_prefix(prefix)) {
+            let problem = format!(
+                "expected prefixes of headers that tell of identity providers, such as OIDC-,MELLON_,Shib-; {wrong:?} is none, \
+                 or one of headers that mean something else"
+            );
+            self.problem(GROUP, "header_prefixes", problem);
+        }
         if variables.is_empty() || !variables.iter().all(is_name) {
             let problem = "expected names of variables, such as REMOTE_USER,REMOTE_DOMAIN";
             self.problem(GROUP, "variables", problem);
@@ -43,6 +52,7 @@ impl Reader<'_> {
             addresses: networks,
             secret: self.proxy_secret(file.as_deref()),
             variables,
+            header_prefixes,
         })
     }
 
@@ -72,4 +82,26 @@ impl Reader<'_> {
         }
         Secret::from(secret)
     }
+}
+
+/// Whether headers that the server reads itself, or that clients send, begin so.
+fn is_taken(prefix: &str) -> bool {
+    const TAKEN: [&str; 12] = [
+        "accept",
+        "authorization",
+        "connection",
+        "content-",
+        "cookie",
+        "forwarded",
+        "host",
+        "openstack-",
+        "origin",
+        "transfer-encoding",
+        "user-agent",
+        "x-",
+    ];
+    let prefix = prefix.to_ascii_lowercase().replace('_', "-");
+    TAKEN
+        .iter()
+        .any(|name| name.starts_with(&prefix) || prefix.starts_with(name))
 }

@@ -237,6 +237,11 @@ fn a_trusted_proxy_is_configured_in_full_or_not_at_all() {
     assert_eq!(found.addresses.len(), 2);
     assert_eq!(found.secret.reveal(), "s".repeat(32));
     assert_eq!(found.variables, ["REMOTE_USER"]);
+    assert!(found.header_prefixes.is_empty());
+    let more = "variables = Shib-Identity-Provider\nheader_prefixes = OIDC-,MELLON_\n";
+    let found = good(&format!("{text}{more}")).api.trusted_proxy.unwrap();
+    assert_eq!(found.variables, ["Shib-Identity-Provider"]);
+    assert_eq!(found.header_prefixes, ["OIDC-", "MELLON_"]);
     for (text, expected) in [
         (proxy("addresses = ::1\n"), "secret_file: expected a file"),
         (
@@ -250,10 +255,24 @@ fn a_trusted_proxy_is_configured_in_full_or_not_at_all() {
         ),
         (
             proxy(&format!(
-                "addresses = ::1\nvariables = X-User\n{}",
+                "addresses = ::1\nvariables = X/User\n{}",
                 secret(&long)
             )),
             "variables: expected names",
+        ),
+        (
+            proxy(&format!(
+                "addresses = ::1\nheader_prefixes = OIDC-,X-\n{}",
+                secret(&long)
+            )),
+            "header_prefixes: expected prefixes",
+        ),
+        (
+            proxy(&format!(
+                "addresses = ::1\nheader_prefixes = Auth\n{}",
+                secret(&long)
+            )),
+            "header_prefixes: expected prefixes",
         ),
         (
             proxy(&format!("addresses = ::1\n{}", secret("short"))),
@@ -265,6 +284,45 @@ fn a_trusted_proxy_is_configured_in_full_or_not_at_all() {
             found.contains(&format!("[trusted_proxy] {expected}")),
             "{found}"
         );
+    }
+}
+
+#[test]
+fn federation_has_attributes_dashboards_and_a_page() {
+    let settings = good("");
+    assert_eq!(settings.auth.federation.remote_id_attribute, None);
+    assert!(settings.api.websso.page.is_none());
+    let directory = tempfile::tempdir().unwrap();
+    let page = |text: &str| {
+        let path = directory.path().join("page.html");
+        std::fs::write(&path, text).unwrap();
+        format!("[federation]\nsso_callback_template = {}\n", path.display())
+    };
+    let text = format!(
+        "{}trusted_dashboard = https://One.example/auth/\ntrusted_dashboard = http://two/\nassertion_prefix = OIDC-\n\
+         remote_id_attribute = ID\n[OpenID]\nremote_id_attribute = HTTP_OIDC_ISS\n[own]\nremote_id_attribute = OWN\n",
+        page("<a href=\"$host\">${token} for $$5</a>")
+    );
+    let settings = good(&text);
+    let federation = settings.auth.federation;
+    assert_eq!(federation.assertion_prefix, "OIDC-");
+    assert_eq!(federation.remote_id_attribute.as_deref(), Some("ID"));
+    assert_eq!(federation.remote_id_attributes["openid"], "HTTP_OIDC_ISS");
+    assert_eq!(federation.remote_id_attributes["own"], "OWN");
+    let websso = settings.api.websso;
+    let dashboards = ["https://one.example/auth/", "http://two/"];
+    assert_eq!(websso.dashboards, dashboards);
+    assert!(websso.page.is_some());
+    for (text, expected) in [
+        (page("$user"), "it names $user"),
+        (page("costs $"), "it names $,"),
+        (
+            "[federation]\nsso_callback_template = /nowhere\n".to_owned(),
+            "/nowhere can't be read",
+        ),
+    ] {
+        let found = problems(&text);
+        assert!(found.contains(expected), "{found}");
     }
 }
 

@@ -105,15 +105,12 @@ impl Identity {
     async fn reachable(&self, holder: Holder<'_>) -> Result<Select> {
         let begun = select(USEFUL_ROLES);
         let assigned = match holder {
-            Holder::User(id) => {
-                let Actors { user, expiring } = self.actors(id).await?;
-                let users = begun.text(ASSIGNED_TO_USER).bind(&user).bind(&user);
-                users.bind(&user).bind(&expiring)
+            Holder::User(id) => to_user(begun, &self.actors(id).await?),
+            Holder::Vouched { user, groups } => {
+                let own = to_user(begun, &self.actors(user).await?);
+                to_groups(own.union_all(ASSIGNED_TO_GROUPS), groups)
             }
-            Holder::Groups(ids) => begun
-                .text(ASSIGNED_TO_GROUPS)
-                .within("a.actor_id", ids)
-                .and("a.type IN ('GroupProject', 'GroupDomain')"),
+            Holder::Groups(ids) => to_groups(begun.text(ASSIGNED_TO_GROUPS), ids),
         };
         Ok(assigned.behind(REACHED_PROJECTS))
     }
@@ -126,4 +123,17 @@ impl Identity {
             expiring: comma_joined(expiring.iter().map(|(id, _)| id.as_str())),
         })
     }
+}
+
+/// Adds the assignments to a user and the groups of the user.
+fn to_user(select: Select, actors: &Actors) -> Select {
+    let Actors { user, expiring } = actors;
+    let select = select.text(ASSIGNED_TO_USER);
+    select.bind(user).bind(user).bind(user).bind(expiring)
+}
+
+/// Narrows to the assignments to groups.
+fn to_groups(select: Select, ids: &[String]) -> Select {
+    let select = select.within("a.actor_id", ids);
+    select.and("a.type IN ('GroupProject', 'GroupDomain')")
 }

@@ -138,30 +138,7 @@ impl Identity {
     ///
     /// The rows that it refers to are locked: `assignment` has no foreign keys to users, groups, projects and domains.
     pub async fn create_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
-        transaction!(self.db, |tx| {
-            let role = shared_lock::role(tx, role_id).await?;
-            let role = role::one(&mut *tx, &role).await?;
-            let grant = grant.locked(tx).await?;
-            check_target(&mut *tx, &grant.target, Some(&role)).await?;
-            if grant.target == GrantTarget::System && role.domain_id.is_some() {
-                return Err(Error::Validation(format!(
-                    "Role {role_id} is a domain-specific role. Unable to use a domain-specific role in a system assignment."
-                )));
-            }
-            let done = grant
-                .statement(
-                    "INSERT INTO assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
-                    "INSERT INTO system_assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
-                )
-                .bind(&role.id)
-                .execute(tx)
-                .await;
-            match done {
-                Err(error) if error.is_duplicate() => Ok(()),
-                other => Ok(other.map(drop)?),
-            }
-        })
-            .await
+        transaction!(self.db, |tx| add_grant(tx, grant, role_id).await).await
     }
 
     /// 404 unless a role is granted.
@@ -213,6 +190,31 @@ impl Identity {
             )
         })
         .await
+    }
+}
+
+/// Grants a role; a grant that exists stays.
+pub(crate) async fn add_grant(tx: &mut Tx, grant: &Grant, role_id: &str) -> Result<()> {
+    let role = shared_lock::role(tx, role_id).await?;
+    let role = role::one(&mut *tx, &role).await?;
+    let grant = grant.locked(tx).await?;
+    check_target(&mut *tx, &grant.target, Some(&role)).await?;
+    if grant.target == GrantTarget::System && role.domain_id.is_some() {
+        return Err(Error::Validation(format!(
+            "Role {role_id} is a domain-specific role. Unable to use a domain-specific role in a system assignment."
+        )));
+    }
+    let done = grant
+        .statement(
+            "INSERT INTO assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO system_assignment (type, actor_id, target_id, inherited, role_id) VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(&role.id)
+        .execute(tx)
+        .await;
+    match done {
+        Err(error) if error.is_duplicate() => Ok(()),
+        other => Ok(other.map(drop)?),
     }
 }
 

@@ -10,6 +10,7 @@ mod configuration;
 mod database;
 mod dev;
 mod keys;
+mod mapping;
 mod policy;
 mod sandbox;
 mod security;

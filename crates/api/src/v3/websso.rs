@@ -1,0 +1,191 @@
+//! Logins in a browser: the page that carries the token to the dashboard where the user came from.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use keystone_types::{Error, Result};
+use percent_encoding::percent_decode_str;
+
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::routes::{Routes, get};
+
+/// The page that Keystone comes with.
+const PAGE: &str = include_str!("websso.html");
+
+/// The digest of the only script that may run in it, which a test compares.
+const SCRIPT: &str = "sha256-oBahlBFQem+nMs1JwgcBB03Hy8nRh5e8qEGTOcxmAuM=";
+
+/// Logins in a browser: `[federation] trusted_dashboard` and `sso_callback_template`.
+#[derive(Clone, Debug, Default)]
+pub struct WebSso {
+    /// The pages of dashboards that get tokens, as [`WebSso::dashboard`] has them.
+    pub dashboards: Vec<String>,
+    /// The page of the operator, in place of Keystone's.
+    pub page: Option<Page>,
+}
+
+/// A page with places for a dashboard and a token: `string.Template` of Python.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page(Vec<Piece>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Host,
+    Token,
+}
+
+impl WebSso {
+    /// The URL of a dashboard as it is compared: with scheme and host in small letters.
+    pub fn dashboard(url: &str) -> String {
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return url.to_owned();
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (host, path) = rest.split_at(end);
+        let (scheme, host) = (scheme.to_lowercase(), host.to_lowercase());
+        format!("{scheme}://{host}{path}")
+    }
+}
+
+impl Page {
+    /// Reads a page; it may name `$host` and `$token` only.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('$') {
+            pieces.push(Piece::Text(before.to_owned()));
+            if let Some(after) = after.strip_prefix('$') {
+                pieces.push(Piece::Text("$".to_owned()));
+                rest = after;
+                continue;
+            }
+            let (name, after) = match after.strip_prefix('{') {
+                Some(braced) => braced.split_once('}').unwrap_or_default(),
+                None => after.split_at(
+                    after
+                        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                        .unwrap_or(after.len()),
+                ),
+            };
+            pieces.push(match name {
+                "host" => Piece::Host,
+                "token" => Piece::Token,
+                other => {
+                    return Err(format!(
+                        "it names ${other}, and may name $host and $token; $$ is a $"
+                    ));
+                }
+            });
+            rest = after;
+        }
+        pieces.push(Piece::Text(rest.to_owned()));
+        Ok(Self(pieces))
+    }
+
+    fn fill(&self, host: &str, token: &str) -> String {
+        let pieces = self.0.iter().map(|piece| match piece {
+            Piece::Text(text) => text.as_str(),
+            Piece::Host => host,
+            Piece::Token => token,
+        });
+        pieces.collect()
+    }
+}
+
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .route(
+            "/v3/auth/OS-FEDERATION/websso/{protocol_id}",
+            get(anywhere).post(anywhere),
+        )
+        .route(
+            "/v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/websso",
+            get(at_provider).post(at_provider),
+        )
+}
+
+/// The identity provider is the one that names itself in the attributes.
+async fn anywhere(cx: Context) -> Result<Response, ApiError> {
+    let service = &cx.without_policy().auth;
+    let protocol = cx.path("protocol_id");
+    let remote_id = service.remote_id(protocol, cx.environment()).await?;
+    let host = origin(&cx)?;
+    let provider = service.provider_named(&remote_id).await?;
+    answer(&cx, &provider, &host).await
+}
+
+async fn at_provider(cx: Context) -> Result<Response, ApiError> {
+    let host = origin(&cx)?;
+    answer(&cx, cx.path("idp_id"), &host).await
+}
+
+async fn answer(cx: &Context, provider: &str, host: &str) -> Result<Response, ApiError> {
+    let service = &cx.without_policy().auth;
+    let login = cx.login(None);
+    let token = service
+        .log_in_federated(provider, cx.path("protocol_id"), &login)
+        .await?;
+    page(cx.settings().websso.page.as_ref(), host, &token.id)
+}
+
+/// The dashboard that the user came from, if it is one of the operator's.
+fn origin(cx: &Context) -> Result<String> {
+    let origin = cx.query("origin").filter(|origin| !origin.is_empty());
+    let origin = origin.ok_or_else(|| {
+        Error::Validation("Request must have an origin query parameter".to_owned())
+    })?;
+    // Once more than the query itself, as in `keystone/api/auth.py`.
+    let origin = origin.replace('+', " ");
+    let origin = percent_decode_str(&origin).decode_utf8_lossy();
+    if cx
+        .settings()
+        .websso
+        .dashboards
+        .iter()
+        .any(|it| *it == origin)
+    {
+        return Ok(origin.into_owned());
+    }
+    Err(Error::unauthorized(format!(
+        "{origin:?} is not a page of [federation] trusted_dashboard"
+    )))
+}
+
+/// The page with the token, which is for nobody else: no cache keeps it, and no other page is told of it.
+fn page(own: Option<&Page>, host: &str, token: &str) -> Result<Response, ApiError> {
+    let ours = Page::parse(PAGE).map_err(Error::internal)?;
+    let page = own.unwrap_or(&ours);
+    let mut response = (StatusCode::OK, page.fill(host, token)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let no_referrer = HeaderValue::from_static("no-referrer");
+    headers.insert(header::REFERRER_POLICY, no_referrer);
+    // What a page of the operator needs is not known.
+    if *page == ours {
+        let policy = HeaderValue::try_from(content_policy(host)).map_err(Error::internal)?;
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    Ok(response)
+}
+
+/// The one script may run, and send the form to the dashboard.
+fn content_policy(host: &str) -> String {
+    let policy = format!(
+        "default-src 'none'; script-src '{SCRIPT}'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    let end = host.find("://").map(|at| at + 3);
+    let end = end.map(|at| {
+        host[at..]
+            .find(['/', '?', '#'])
+            .map_or(host.len(), |to| at + to)
+    });
+    let site = &host[..end.unwrap_or_default()];
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".:/_-".contains(c);
+    // The grammar of policies has no addresses of IPv6.
+    if site.is_empty() || !site.chars().all(is_plain) {
+        return policy;
+    }
+    format!("{policy}; form-action {site}")
+}
