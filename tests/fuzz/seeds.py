@@ -1,5 +1,6 @@
 """Writes the seeds of the fuzz targets from what Python Keystone has recorded: seeds.py DIRECTORY."""
 
+import base64
 import json
 import pathlib
 import sys
@@ -41,3 +42,11 @@ lines = [
     for _, url, query, is_form, header, _ in requests[::8]
 ]
 write("oauth1", ["\n".join(each) for each in lines if not any("\n" in line for line in each)])
+
+# Claims with what decides about them, queries of callbacks, headers and cookies.
+claims = {"iss": "http://127.0.0.1:1", "aud": ["keystone"], "sub": "a", "exp": 1767225660, "nbf": 1, "iat": 1.5, "cnf": None}
+parts = [{"alg": "EdDSA", "typ": "at+jwt", "kid": "k", "crit": []}, claims]
+encoded = [base64.urlsafe_b64encode(compact(part).encode()).decode().rstrip("=") for part in parts]
+back = "code=c&state=s&iss=http%3A%2F%2F127.0.0.1&error=access_denied&error_description=d"
+cookie = "__Host-keystone-oidc-043a718774c572bd=gAAAAABp"
+write("oidc", [compact(claims), ".".join([*encoded, "AAAA"]), back, "Bearer abc", f"a=b; {cookie}", compact({"a": {"b": [1, True]}})])

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::convert::Value;
 use crate::diagnostic::{Diagnostic, Location, Problems};
+use crate::families;
 use crate::resolve::{Entry, Resolver, environment_value};
 use crate::sources::{File, Sources};
 use crate::table::{Definition, Kind, Table, table};
@@ -19,6 +20,8 @@ use crate::unknown_options::{PluginOption, REMOTE_ID, UnknownOptions};
 pub struct Config {
     entries: Vec<Entry>,
     plugin_option: BTreeMap<(String, String), Entry>,
+    /// The groups of families, and where each begins.
+    members: BTreeMap<String, Location>,
 }
 
 /// An option whose value differs between two configurations.
@@ -76,6 +79,7 @@ impl Config {
             Self {
                 entries,
                 plugin_option,
+                members: members(&files),
             },
             warnings,
         ))
@@ -129,7 +133,7 @@ impl Config {
     }
 
     /// The value of an option that only a plugin declares: `[auth] <method>`, or
-    /// `remote_id_attribute` in the group of a federation protocol.
+    /// `remote_id_attribute` in the group of a federation protocol, or an option of a member of a family.
     pub fn plugin_option(&self, group: &str, name: &str) -> Option<&str> {
         let key = (crate::ini::normalized(group), name.to_owned());
         match &self.plugin_option.get(&key)?.value {
@@ -145,6 +149,29 @@ impl Config {
             Some(Value::Text(text)) if name == REMOTE_ID => Some((group.as_str(), text.as_str())),
             _ => None,
         })
+    }
+
+    /// The members of a family of groups, in order: `acme` where there is `[oidc:acme]`.
+    pub fn members(&self, family: &str) -> Vec<&str> {
+        let groups = self.members.keys();
+        let members = groups.filter_map(|group| group.strip_prefix(family)?.strip_prefix(':'));
+        members.collect()
+    }
+
+    /// A diagnostic about an option of a member of a family, at the place where it was set, or else where its group begins.
+    pub(crate) fn member_diagnostic(
+        &self,
+        group: &str,
+        name: &str,
+        text: impl Into<String>,
+    ) -> Diagnostic {
+        let key = (group.to_owned(), name.to_owned());
+        let entry = self.plugin_option.get(&key);
+        let origin = entry.and_then(|entry| entry.origin.clone());
+        Diagnostic {
+            origin: origin.or_else(|| self.members.get(group).cloned()),
+            ..Diagnostic::general(text).option(group, name)
+        }
     }
 
     /// A text that has a default.
@@ -255,6 +282,7 @@ impl Default for Config {
         Self {
             entries,
             plugin_option: BTreeMap::new(),
+            members: BTreeMap::new(),
         }
     }
 }
@@ -312,6 +340,18 @@ fn methods(table: &Table, resolver: &mut Resolver<'_>) -> Vec<String> {
     let index = table.find("auth", "methods");
     let entry = index.and_then(|index| resolver.entry(index));
     list(entry.and_then(|entry| entry.value.as_ref())).to_vec()
+}
+
+fn members(files: &[File]) -> BTreeMap<String, Location> {
+    let mut found = BTreeMap::new();
+    for file in files {
+        let sections = file.document.sections.iter();
+        for section in sections.filter(|section| families::options(&section.group).is_some()) {
+            let origin = Location::Line(file.path.clone(), section.line);
+            found.entry(section.group.clone()).or_insert(origin);
+        }
+    }
+    found
 }
 
 /// Environment variables that name the plugin of an authentication method.

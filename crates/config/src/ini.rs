@@ -22,12 +22,14 @@ pub(crate) struct Document {
     pub(crate) mistakes: Vec<(usize, &'static str)>,
 }
 
-/// Group names of oslo.config are case-insensitive, except for `DEFAULT`.
+/// Group names of oslo.config are case-insensitive, except for `DEFAULT`. Not so the id of an identity provider in a name.
 pub(crate) fn normalized(group: &str) -> String {
     if group == "DEFAULT" {
-        group.to_owned()
-    } else {
-        group.to_lowercase()
+        return group.to_owned();
+    }
+    match group.split_once(':') {
+        Some((kind, id)) => format!("{}:{id}", kind.to_lowercase()),
+        None => group.to_lowercase(),
     }
 }
 

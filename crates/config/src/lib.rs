@@ -3,6 +3,7 @@
 mod config;
 mod convert;
 mod diagnostic;
+mod families;
 mod ignored_options;
 mod ini;
 mod interpolate;

@@ -18,6 +18,7 @@ mod federation;
 mod health;
 mod identity;
 mod methods;
+mod oidc;
 mod proxy;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ impl Config {
             auth: reader.auth(),
             api: reader.api(),
             policy: reader.policy(sources),
+            oidc: reader.oidc(),
         };
         if reader.problems.is_empty() {
             Ok((settings, reader.warnings))

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use strsim::levenshtein;
 
 use crate::diagnostic::{Diagnostic, Location};
+use crate::families;
 use crate::ini::{Assignment, normalized};
 use crate::sources::File;
 use crate::table::Table;
@@ -12,7 +13,7 @@ use crate::table::Table;
 /// The option of a federation protocol's group, which is named after the protocol.
 pub(crate) const REMOTE_ID: &str = "remote_id_attribute";
 
-/// An assignment to an option that a plugin may read.
+/// An assignment to an option that a plugin may read, or of a group of a family.
 pub(crate) struct PluginOption {
     pub(crate) group: String,
     pub(crate) name: String,
@@ -111,7 +112,8 @@ impl<'a> UnknownOptions<'a> {
             return Name::Deprecated(index);
         }
         let of_method = group == "auth" && self.methods.iter().any(|method| method == name);
-        if of_method || name == REMOTE_ID {
+        let of_family = families::options(group).is_some_and(|names| names.contains(&name));
+        if of_method || of_family || name == REMOTE_ID {
             Name::Plugin
         } else if self.table.is_retired(group, name) {
             Name::Retired
@@ -123,6 +125,7 @@ impl<'a> UnknownOptions<'a> {
     fn knows_group(&self, group: &str) -> bool {
         self.table.has_group(group)
             || self.protocols.contains(group)
+            || families::options(group).is_some()
             || self
                 .methods
                 .iter()
@@ -161,7 +164,8 @@ impl<'a> UnknownOptions<'a> {
             .group_names()
             .filter(|other| self.table.find(other, name).is_some())
             .collect();
-        if let Some(near) = nearest(name, self.table.names(group)) {
+        let of_family = families::options(group).unwrap_or_default().iter().copied();
+        if let Some(near) = nearest(name, self.table.names(group).chain(of_family)) {
             format!("there is no such option; did you mean {near}?")
         } else if let [only] = elsewhere[..] {
             format!("there is no such option; did you mean [{only}] {name}?")

@@ -33,11 +33,12 @@ pub use keystone_cache as cache;
 pub use keystone_catalog as catalog;
 pub use keystone_federation as federation;
 pub use keystone_identity as identity;
+pub use keystone_oidc as oidc;
 pub use keystone_policy as policy;
 pub use keystone_storage as storage;
 pub use keystone_token as token;
 pub use keystone_types as types;
-pub use settings::{Database, Keys, Provider, Settings};
+pub use settings::{Database, Keys, OidcProvider, Provider, Settings};
 pub use validator::Validator;
 
 /// The cascades of other crates when users, groups, projects and roles are deleted.

@@ -1,5 +1,6 @@
 //! Everything that an operator decides, by part.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use keystone_storage::PoolOptions;
@@ -24,6 +25,17 @@ pub struct Settings {
     pub api: keystone_api::Settings,
     /// Rules.
     pub policy: keystone_policy::Settings,
+    /// Identity providers that this server knows by OpenID Connect itself, by their ids.
+    pub oidc: BTreeMap<String, OidcProvider>,
+}
+
+/// `[oidc:<id>]`
+#[derive(Clone, Debug)]
+pub struct OidcProvider {
+    /// The provider, and this server's registration there.
+    pub settings: keystone_oidc::Settings,
+    /// The path of this server to which the provider sends browsers back.
+    pub redirect_path: String,
 }
 
 /// `[database]`

@@ -120,7 +120,7 @@ impl Remote {
                 let request = Request::builder().method(Method::POST).uri(&uri);
                 let request = request.header(USER_AGENT, AGENT);
                 let request = request.header(CONTENT_TYPE, "application/json");
-                request.body(body.clone().into())
+                request.body(body.clone())
             })
             .await
             .map_err(|reason| unreachable(&self.url, &reason))
@@ -139,7 +139,7 @@ impl Remote {
                 headers.insert(SUBJECT_TOKEN, subject.clone());
                 headers.insert(ACCESS_RULES, HeaderValue::from_static("1"));
                 headers.insert(USER_AGENT, AGENT);
-                let mut request = Request::builder().uri(uri).body(Bytes::new().into())?;
+                let mut request = Request::builder().uri(uri).body(Bytes::new())?;
                 *request.headers_mut() = headers;
                 Ok(request)
             })

@@ -20,6 +20,10 @@ pub enum Error {
     #[error("malformed payload: {0}")]
     Malformed(&'static str),
 
+    /// A known key opens this, but it was sealed too long ago, or in the future.
+    #[error("sealed at {0}, which is too long ago or not yet")]
+    NotNow(chrono::NaiveDateTime),
+
     /// A value that the format has no room for.
     #[error("{field} can't be put into a token: {value}")]
     NotRepresentable {
@@ -72,7 +76,9 @@ impl Error {
     /// Whether the text is at fault that was to be opened. If not, the keys are, and no text can be opened.
     pub fn is_of_text(&self) -> bool {
         match self {
-            Self::Unrecognized | Self::UnknownVersion(_) | Self::Malformed(_) => true,
+            Self::Unrecognized | Self::UnknownVersion(_) | Self::Malformed(_) | Self::NotNow(_) => {
+                true
+            }
             Self::NotRepresentable { .. }
             | Self::NoKeys { .. }
             | Self::InvalidKey { .. }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::hkdf;
 use base64::{Engine, engine::GeneralPurpose, engine::GeneralPurposeConfig};
 use base64::{alphabet::URL_SAFE, engine::DecodePaddingMode, prelude::BASE64_URL_SAFE};
 use sha1::{Digest, Sha1};
@@ -30,9 +31,7 @@ pub(crate) struct Key {
 impl Key {
     /// Reads what Python reads: either alphabet of base64, with or without a line end.
     pub(crate) fn parse(number: u64, text: String) -> Option<Self> {
-        let bare = text.trim().replace('+', "-").replace('/', "_");
-        let bytes = KEY_TEXT.decode(bare).ok()?;
-        let cipher = ::fernet::Fernet::new(&BASE64_URL_SAFE.encode(bytes))?;
+        let cipher = ::fernet::Fernet::new(&BASE64_URL_SAFE.encode(decoded(&text)?))?;
         Some(Self {
             number,
             text,
@@ -95,6 +94,22 @@ impl KeySet {
         self.0[0].number
     }
 
+    /// Keys for another purpose, one of each of these: neither set opens what the other seals.
+    pub(crate) fn derived(&self, purpose: &str) -> Result<Self> {
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"keystone sealed values");
+        let info = [purpose.as_bytes()];
+        let derived = self.0.iter().map(|key| {
+            let mut bytes = [0; 32];
+            let secret = decoded(&key.text)?;
+            let key_material = salt.extract(&secret);
+            let expanded = key_material.expand(&info, hkdf::HKDF_SHA256);
+            expanded.ok()?.fill(&mut bytes).ok()?;
+            Key::parse(key.number, BASE64_URL_SAFE.encode(bytes))
+        });
+        let derived: Option<Vec<_>> = derived.collect();
+        derived.map(Self).ok_or(Error::Signature)
+    }
+
     pub(crate) fn primary(&self) -> &::fernet::Fernet {
         &self.0[0].cipher
     }
@@ -128,6 +143,12 @@ impl fmt::Debug for KeySet {
             .entries(self.0.iter().map(|key| key.number))
             .finish()
     }
+}
+
+/// The bytes of a key's text.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    let bare = text.trim().replace('+', "-").replace('/', "_");
+    KEY_TEXT.decode(bare).ok()
 }
 
 /// A new key as text.

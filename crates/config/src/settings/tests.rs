@@ -360,6 +360,122 @@ fn methods_keep_their_order_and_only_plugins_of_keystone_are_accepted() {
 }
 
 #[test]
+fn providers_of_openid_connect_have_a_group_each() {
+    use keystone::oidc::{AccessTokens, Algorithm, ClaimsFrom};
+    let directory = tempfile::tempdir().unwrap();
+    let secret = directory.path().join("secret");
+    std::fs::write(&secret, "s3cret\n").unwrap();
+    let text = format!(
+        "[oidc:Corp]\nissuer = https://idp.example/realms/corp\nclient_id = keystone\n\
+         client_secret_file = {}\nscopes = openid groups,email\nclaims_from = userinfo\n\
+         access_token = introspection\naudience = cloud api\nalgorithms = ES256, EdDSA\n\
+         max_clock_skew = 5\nredirect_path = /v3/redirect_uri\n\
+         [OIDC:lab]\nissuer = http://127.0.0.1:3000\nclient_id = lab\n",
+        secret.display()
+    );
+    let (config, warnings) = Config::load(&sources(&text)).unwrap();
+    assert_eq!(warnings, []);
+    let (settings, _) = config.settings(&sources(&text)).unwrap();
+    let ids: Vec<_> = settings.oidc.keys().collect();
+    assert_eq!(ids, ["Corp", "lab"]);
+    let corp = &settings.oidc["Corp"];
+    assert_eq!(corp.redirect_path, "/v3/redirect_uri");
+    let corp = &corp.settings;
+    assert_eq!(corp.issuer.as_str(), "https://idp.example/realms/corp");
+    assert_eq!(corp.client_secret.as_ref().unwrap().reveal(), "s3cret");
+    assert_eq!(corp.scopes, ["openid", "groups", "email"]);
+    assert_eq!(corp.claims_from, [ClaimsFrom::Userinfo]);
+    assert_eq!(corp.access_tokens, AccessTokens::Introspection);
+    assert_eq!(corp.audience, ["cloud", "api"]);
+    assert_eq!(corp.algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
+    assert_eq!(corp.max_clock_skew.as_secs(), 5);
+    let lab = &settings.oidc["lab"];
+    let path = "/v3/auth/OS-FEDERATION/oidc/redirect";
+    assert_eq!(lab.redirect_path, path);
+    assert_eq!(lab.settings.access_tokens, AccessTokens::Jwt);
+    assert_eq!(lab.settings.algorithms, Algorithm::ALL);
+    assert!(good("").oidc.is_empty());
+}
+
+#[test]
+fn each_wrong_value_of_a_provider_is_one_problem() {
+    let empty = "keystone.conf:1: [oidc:x] issuer: expected the https: URL of the provider\n\
+                 keystone.conf:1: [oidc:x] client_id: expected the name of this server's registration at the provider";
+    assert_eq!(problems("[oidc:x]\n"), empty);
+    let with = |line: &str| {
+        problems(&format!(
+            "[oidc:x]\n{line}\nissuer = https://idp.example\nclient_id = keystone\n"
+        ))
+    };
+    for (line, expected) in [
+        (
+            "algorithms = none",
+            "found \"none\"; tokens without a signature",
+        ),
+        ("algorithms = HS256", "found \"HS256\""),
+        (
+            "claims_from = token",
+            "expected id_token or userinfo, found \"token\"",
+        ),
+        (
+            "access_token = JWT",
+            "expected jwt or introspection, found \"JWT\"",
+        ),
+        (
+            "max_clock_skew = 3600",
+            "expected a number of seconds from 0 to 600",
+        ),
+        (
+            "max_clock_skew = -1",
+            "expected a number of seconds from 0 to 600",
+        ),
+        ("client_secret_file = /nowhere", "/nowhere can't be read"),
+        ("client_secret_file = /dev/null", "/dev/null is empty"),
+        ("ca_file = /dev/null", "/dev/null: no certificate is in it"),
+        (
+            "redirect_path = https://id.example/v3/x",
+            "begins with /v3/",
+        ),
+        ("redirect_path = /v3/{x}", "begins with /v3/"),
+    ] {
+        let found = with(line);
+        let (name, _) = line.split_once(' ').unwrap();
+        let start = format!("keystone.conf:2: [oidc:x] {name}: ");
+        assert!(
+            found.starts_with(&start) && found.contains(expected),
+            "{found}"
+        );
+        assert_eq!(found.lines().count(), 1, "{found}");
+    }
+    let found = with("access_token = introspection");
+    assert!(found.contains("client_secret_file: needed for"), "{found}");
+    let found = problems("[oidc:x]\nissuer = http://idp.example\nclient_id = keystone\n");
+    assert!(
+        found.contains("(http: for a loopback address only)"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_mistyped_option_of_a_provider_is_a_warning() {
+    let text = "[oidc:x]\nissuer = https://idp.example\nclient_id = k\nclient_secret = hidden\n\
+                clock_skew = 1\nalgorithm = ES256\n[oidc:]\n[openidc:x]\n";
+    let (config, warnings) = Config::load(&sources(text)).unwrap();
+    let told: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    let told = told.join("\n");
+    for expected in [
+        "[oidc:x] client_secret: there is no such option",
+        "[oidc:x] clock_skew: there is no such option",
+        "[oidc:x] algorithm: there is no such option; did you mean algorithms?",
+        "[oidc:]: there is no such group",
+        "[openidc:x]: there is no such group",
+    ] {
+        assert!(told.contains(expected), "{told}");
+    }
+    assert!(!format!("{told}{config:?}").contains("hidden"));
+}
+
+#[test]
 fn the_domain_of_external_users_is_one_of_two() {
     use keystone::auth::ExternalDomain;
     assert_eq!(

@@ -1,0 +1,26 @@
+//! Groups of this server alone of which there may be several: `[oidc:acme]`, `[oidc:beta]` …
+
+/// The families, and the options of each group of one.
+const FAMILIES: [(&str, &[&str]); 1] = [(
+    "oidc",
+    &[
+        "access_token",
+        "algorithms",
+        "audience",
+        "ca_file",
+        "claims_from",
+        "client_id",
+        "client_secret_file",
+        "issuer",
+        "max_clock_skew",
+        "redirect_path",
+        "scopes",
+    ],
+)];
+
+/// The options of a group, if it is one of a family.
+pub(crate) fn options(group: &str) -> Option<&'static [&'static str]> {
+    let (family, member) = group.split_once(':')?;
+    let (_, options) = FAMILIES.iter().find(|(known, _)| *known == family)?;
+    (!member.is_empty()).then_some(options)
+}

@@ -1,0 +1,187 @@
+//! `[oidc:<id of the provider>]`, where Keystone leaves OpenID Connect to a module of Apache.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::fs;
+use std::str::FromStr;
+use std::time::Duration;
+
+use keystone::OidcProvider;
+use keystone::oidc::{AccessTokens, Issuer, Provider, Settings};
+use keystone::types::{Clock, Secret};
+
+use super::Reader;
+
+/// Where browsers come back to, unless another address is registered at the provider.
+const REDIRECT_PATH: &str = "/v3/auth/OS-FEDERATION/oidc/redirect";
+
+/// More than any clock that is kept right.
+const MOST_SKEW: u64 = 600;
+
+impl Reader<'_> {
+    /// The providers by their ids.
+    pub(super) fn oidc(&mut self) -> BTreeMap<String, OidcProvider> {
+        let ids: Vec<_> = self
+            .config
+            .members("oidc")
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let mut providers = BTreeMap::new();
+        for id in ids {
+            let name = format!("oidc:{id}");
+            let mut group = Group {
+                reader: self,
+                name: &name,
+            };
+            if let Some(provider) = group.provider() {
+                providers.insert(id, provider);
+            }
+            let text = "the settings are checked, but this release logs nobody in by them yet";
+            let warning = self.config.member_diagnostic(&name, "issuer", text);
+            self.warnings.push(warning);
+        }
+        providers
+    }
+}
+
+/// The group of one provider.
+struct Group<'r, 'c> {
+    reader: &'r mut Reader<'c>,
+    name: &'r str,
+}
+
+impl<'c> Group<'_, 'c> {
+    /// The provider; nothing if an option without which there is none is missing or wrong.
+    fn provider(&mut self) -> Option<OidcProvider> {
+        let issuer: Option<Issuer> = self.needed("issuer", "the https: URL of the provider");
+        let client_id = "the name of this server's registration at the provider";
+        let client_id: Option<String> = self.needed("client_id", client_id);
+        let mut settings = Settings::new(
+            issuer.clone().unwrap_or_else(anywhere),
+            client_id.clone().unwrap_or_default(),
+        );
+        settings.client_secret = self.secret();
+        if let Some(scopes) = self.texts("scopes") {
+            settings.scopes = scopes.into_iter().map(str::to_owned).collect();
+        }
+        if let Some(audience) = self.texts("audience") {
+            settings.audience = audience.into_iter().map(str::to_owned).collect();
+        }
+        self.list("claims_from", &mut settings.claims_from);
+        self.list("algorithms", &mut settings.algorithms);
+        if let Some(kind) = self.parsed("access_token") {
+            settings.access_tokens = kind;
+        }
+        if let Some(skew) = self.skew() {
+            settings.max_clock_skew = skew;
+        }
+        let asks = settings.access_tokens == AccessTokens::Introspection;
+        if asks && self.text("client_secret_file").is_none() {
+            let text = "needed for access_token = introspection: providers tell only clients that they know";
+            self.problem("client_secret_file", text);
+        }
+        let redirect_path = self.redirect_path();
+        settings.ca_file = self.text("ca_file").map(Into::into);
+        issuer.and(client_id)?;
+        if settings.ca_file.is_some()
+            && let Err(error) = Provider::new(settings.clone(), Clock::default())
+        {
+            self.problem("ca_file", error);
+        }
+        Some(OidcProvider {
+            settings,
+            redirect_path,
+        })
+    }
+
+    /// The text of an option; an empty one is none.
+    fn text(&self, name: &str) -> Option<&'c str> {
+        let text = self.reader.config.plugin_option(self.name, name);
+        text.map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    /// The parts of a text, between commas or spaces.
+    fn texts(&self, name: &str) -> Option<Vec<&'c str>> {
+        let parts = self.text(name)?.split([',', ' ', '\n']);
+        Some(parts.filter(|part| !part.is_empty()).collect())
+    }
+
+    fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        match self.text(name)?.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problem(name, error);
+                None
+            }
+        }
+    }
+
+    fn needed<T: FromStr<Err: Display>>(&mut self, name: &str, what: &str) -> Option<T> {
+        if self.text(name).is_none() {
+            self.problem(name, format!("expected {what}"));
+        }
+        self.parsed(name)
+    }
+
+    /// Replaces the default by the list that is set, of which each wrong part is a problem.
+    fn list<T: FromStr<Err: Display>>(&mut self, name: &str, list: &mut Vec<T>) {
+        let Some(parts) = self.texts(name) else {
+            return;
+        };
+        list.clear();
+        for part in parts {
+            match part.parse() {
+                Ok(value) => list.push(value),
+                Err(error) => self.problem(name, error),
+            }
+        }
+    }
+
+    fn secret(&mut self) -> Option<Secret> {
+        let file = self.text("client_secret_file")?;
+        match fs::read_to_string(file) {
+            Ok(secret) if !secret.trim().is_empty() => Some(secret.trim().into()),
+            Ok(_) => {
+                self.problem("client_secret_file", format!("{file} is empty"));
+                None
+            }
+            Err(error) => {
+                let text = format!("{file} can't be read: {error}");
+                self.problem("client_secret_file", text);
+                None
+            }
+        }
+    }
+
+    fn skew(&mut self) -> Option<Duration> {
+        let seconds = self.text("max_clock_skew")?.parse::<u64>().ok();
+        let seconds = seconds.filter(|seconds| *seconds <= MOST_SKEW);
+        if seconds.is_none() {
+            let text = format!("expected a number of seconds from 0 to {MOST_SKEW}");
+            self.problem("max_clock_skew", text);
+        }
+        seconds.map(Duration::from_secs)
+    }
+
+    fn redirect_path(&mut self) -> String {
+        let path = self.text("redirect_path").unwrap_or(REDIRECT_PATH);
+        let fits = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+        if !path.starts_with("/v3/") || !path.chars().all(fits) {
+            let text = "expected a path of this server that begins with /v3/, as it is registered at the provider";
+            self.problem("redirect_path", text);
+        }
+        path.to_owned()
+    }
+
+    fn problem(&mut self, name: &str, text: impl Display) {
+        let config = self.reader.config;
+        let diagnostic = config.member_diagnostic(self.name, name, text.to_string());
+        self.reader.problems.push(diagnostic);
+    }
+}
+
+/// Stands for an issuer that is missing, so that the other options are looked at as well.
+fn anywhere() -> Issuer {
+    "https://localhost".parse().expect("a URL with https")
+}

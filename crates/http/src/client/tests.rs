@@ -1,0 +1,91 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// A server that sends this to everyone, and then nothing more.
+async fn server(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.read_u8().await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            kept.push(stream);
+        }
+    });
+    url
+}
+
+async fn ask(url: &str, limits: Limits) -> Result<Answer, Failure> {
+    let trust = Trust {
+        plain: true,
+        ..Trust::default()
+    };
+    let client = Client::new(&trust, limits).unwrap();
+    client
+        .send(Request::get(url).body(Bytes::new()).unwrap())
+        .await
+}
+
+#[tokio::test]
+async fn an_answer_is_whole() {
+    let url = server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").await;
+    let answer = ask(&url, Limits::default()).await.unwrap();
+    assert_eq!(
+        (answer.status, &answer.body[..]),
+        (StatusCode::OK, &b"hello"[..])
+    );
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer() {
+    let url = server("HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n").await;
+    let answer = ask(&url, Limits::default()).await.unwrap();
+    assert_eq!(answer.status, StatusCode::FOUND);
+}
+
+#[tokio::test]
+async fn a_longer_body_than_allowed_is_refused() {
+    let url = server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").await;
+    let limits = Limits {
+        body: 4,
+        ..Limits::default()
+    };
+    let failure = ask(&url, limits).await.unwrap_err();
+    assert_eq!(failure.to_string(), "length limit exceeded");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_end_is_late() {
+    let url = server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell").await;
+    let limits = Limits {
+        answer: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let failure = ask(&url, limits).await.unwrap_err();
+    assert_eq!(failure.to_string(), "no answer within 50ms");
+}
+
+#[tokio::test]
+async fn what_does_not_listen_is_named_with_the_reason() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    let failure = ask(&url, Limits::default()).await.unwrap_err();
+    assert!(
+        failure.to_string().contains("Connection refused"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn a_file_without_certificates_is_named() {
+    let trust = Trust {
+        ca_file: Some("Cargo.toml".into()),
+        ..Trust::default()
+    };
+    let unusable = Client::new(&trust, Limits::default()).unwrap_err();
+    assert_eq!(unusable.to_string(), "Cargo.toml: no certificate is in it");
+}

@@ -1,0 +1,7 @@
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod tls;
+
+pub use client::{Answer, Client, Failure, Limits};
+pub use tls::{Trust, Unusable};

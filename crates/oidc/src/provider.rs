@@ -1,0 +1,257 @@
+//! An identity provider, as this server asks it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use form_urlencoded::{Serializer, byte_serialize};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use http::{Method, Request, StatusCode};
+use keystone_http::{Answer, Client, Limits, Trust};
+use keystone_types::Clock;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use crate::error::{Error, Refusal, quoted};
+use crate::jws::Unverified;
+use crate::keys::Keys;
+use crate::known::{Document, Kept, Known, Why, good_for};
+use crate::settings::{Settings, SettingsError};
+
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(3),
+    answer: Duration::from_secs(5),
+    // Node.js ends a connection after five seconds.
+    idle: Duration::from_secs(3),
+    body: 256 << 10,
+};
+
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("keystone-oidc/", env!("CARGO_PKG_VERSION")));
+
+/// An identity provider; clones share what is known of it.
+///
+/// What it publishes about itself is fetched when it is needed first, kept for as long as it says (between five minutes and
+/// a day), and then refreshed in the background. The last good documents stay while it is away.
+#[derive(Clone, Debug)]
+pub struct Provider(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    client: Client,
+    clock: Clock,
+    kept: Kept,
+}
+
+/// A token whose signature is verified, with the type in its header.
+pub(crate) struct Verified {
+    pub(crate) typ: Option<String>,
+    pub(crate) claims: Map<String, Value>,
+    pub(crate) algorithm: crate::Algorithm,
+}
+
+impl Provider {
+    /// Reads the certificates. The provider is asked later.
+    ///
+    /// # Errors
+    ///
+    /// A setting is missing, or there are no certificates to trust.
+    pub fn new(settings: Settings, clock: Clock) -> Result<Self, SettingsError> {
+        let missing = |name| Err(SettingsError::Missing { name });
+        if settings.client_id.is_empty() {
+            return missing("client_id");
+        }
+        if settings.algorithms.is_empty() {
+            return missing("algorithms");
+        }
+        let trust = Trust {
+            ca_file: settings.ca_file.clone(),
+            client_certificate: None,
+            plain: settings.issuer.as_str().starts_with("http:"),
+        };
+        let client = Client::new(&trust, LIMITS)
+            .map_err(|unusable| SettingsError::Certificates(unusable.to_string()))?;
+        Ok(Self(Arc::new(Inner {
+            settings,
+            client,
+            clock,
+            kept: Kept::default(),
+        })))
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Seconds since 1970.
+    pub(crate) fn now(&self) -> i64 {
+        self.0.clock.now().and_utc().timestamp()
+    }
+
+    /// What the provider publishes.
+    pub(crate) async fn known(&self) -> Result<Arc<Known>, Error> {
+        let Some((known, is_old)) = self.0.kept.look() else {
+            return self.ask(Why::Nothing).await;
+        };
+        if is_old {
+            let provider = self.clone();
+            // A failure is in the log then, and what is known stays.
+            tokio::spawn(async move { provider.ask(Why::Old).await.is_ok() });
+        }
+        Ok(known)
+    }
+
+    async fn ask(&self, why: Why) -> Result<Arc<Known>, Error> {
+        let came = Instant::now();
+        let kept = &self.0.kept;
+        let _alone = kept.asking.lock().await;
+        if let Some(outcome) = kept.outcome(why, came) {
+            return outcome;
+        }
+        kept.store(self.fetch().await)
+    }
+
+    async fn fetch(&self) -> Result<(Known, Duration), Error> {
+        let issuer = self.0.settings.issuer.as_str();
+        let base = issuer.trim_end_matches('/');
+        let url = format!("{base}/.well-known/openid-configuration");
+        let answer = self.get(&url, None).await.and_then(|it| ok(&url, it))?;
+        let document: Document = serde_json::from_slice(&answer.body)
+            .map_err(|error| unusable(&url, &format!("no discovery document: {error}")))?;
+        if document.issuer != issuer {
+            let reason = format!(
+                "its discovery document is that of {}; set issuer to that if it is the same provider",
+                quoted(&document.issuer)
+            );
+            return Err(unusable(&url, &reason));
+        }
+        let lifetime = good_for(&answer.headers);
+        let url = document.jwks_uri()?;
+        let answer = self.get(url, None).await.and_then(|it| ok(url, it))?;
+        let keys = Keys::parse(&answer.body)
+            .ok_or_else(|| unusable(url, "there is no key for signatures in it"))?;
+        let lifetime = lifetime.min(good_for(&answer.headers));
+        Ok((Known { document, keys }, lifetime))
+    }
+
+    /// The claims of a token that the provider has signed. If its keys are not known (any more), the provider is asked for
+    /// new ones, at most every 30 seconds.
+    pub(crate) async fn verified(&self, token: &str) -> Result<Verified, Error> {
+        let token = Unverified::parse(token, &self.0.settings.algorithms)?;
+        if self.known().await?.keys.verify(&token).is_err() {
+            self.ask(Why::UnknownKey).await?.keys.verify(&token)?;
+        }
+        Ok(Verified {
+            typ: token.media_type(),
+            claims: token.claims()?,
+            algorithm: token.algorithm,
+        })
+    }
+
+    pub(crate) async fn get(&self, url: &str, token: Option<&str>) -> Result<Answer, Error> {
+        let mut request = Request::builder().method(Method::GET).uri(url);
+        request = request.header(ACCEPT, "application/json, application/jwt");
+        if let Some(token) = token {
+            let value = HeaderValue::try_from(format!("Bearer {token}"));
+            let mut value = value.map_err(|_| Refusal::Malformed("no header can carry it"))?;
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        self.send(url, request, Bytes::new()).await
+    }
+
+    /// Sends a form as this client, authenticated in one of the ways that the endpoint knows.
+    pub(crate) async fn post(
+        &self,
+        url: &str,
+        fields: &[(&str, &str)],
+        methods: Option<&[String]>,
+    ) -> Result<Answer, Error> {
+        let (request, body) = self.form(url, fields, methods);
+        self.send(url, request, body).await
+    }
+
+    fn form(
+        &self,
+        url: &str,
+        fields: &[(&str, &str)],
+        methods: Option<&[String]>,
+    ) -> (http::request::Builder, Bytes) {
+        let mut request = Request::builder().method(Method::POST).uri(url);
+        request = request.header(ACCEPT, "application/json");
+        request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut form = Serializer::new(String::new());
+        form.extend_pairs(fields);
+        let client_id = &self.0.settings.client_id;
+        let knows = |method: &str| methods.is_none_or(|all| all.iter().any(|it| it == method));
+        match &self.0.settings.client_secret {
+            None => {
+                form.append_pair("client_id", client_id);
+            }
+            Some(secret) if !knows("client_secret_basic") && knows("client_secret_post") => {
+                form.append_pair("client_id", client_id);
+                form.append_pair("client_secret", secret.reveal());
+            }
+            Some(secret) => {
+                request = request.header(AUTHORIZATION, basic(client_id, secret.reveal()));
+            }
+        }
+        (request, form.finish().into())
+    }
+
+    async fn send(
+        &self,
+        url: &str,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<Answer, Error> {
+        let request = request.header(USER_AGENT, AGENT).body(body);
+        let request = request.map_err(|error| unusable(url, &error.to_string()))?;
+        let answer = self.0.client.send(request).await;
+        answer.map_err(|failure| away(url, &failure.to_string()))
+    }
+}
+
+/// RFC 6749, section 2.3.1: both are encoded as in forms before they are joined.
+fn basic(client_id: &str, secret: &str) -> HeaderValue {
+    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = format!("{}:{}", encoded(client_id), encoded(secret));
+    let value = format!("Basic {}", BASE64_STANDARD.encode(pair));
+    let mut value = HeaderValue::try_from(value).expect("base64 fits into a header");
+    value.set_sensitive(true);
+    value
+}
+
+/// An answer with status 200, or what another one means.
+pub(crate) fn ok(url: &str, answer: Answer) -> Result<Answer, Error> {
+    let status = answer.status;
+    if status == StatusCode::OK {
+        return Ok(answer);
+    }
+    let reason = format!("it answers {status}");
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        Err(away(url, &reason))
+    } else if status.is_redirection() {
+        let reason = format!("{reason}, and redirects are not followed: correct the address");
+        Err(unusable(url, &reason))
+    } else {
+        Err(unusable(url, &reason))
+    }
+}
+
+pub(crate) fn away(url: &str, reason: &str) -> Error {
+    Error::Away {
+        url: url.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+pub(crate) fn unusable(url: &str, reason: &str) -> Error {
+    Error::Unusable {
+        url: url.to_owned(),
+        reason: reason.to_owned(),
+    }
+}

@@ -1,0 +1,81 @@
+//! The userinfo endpoint.
+
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use keystone_http::Answer;
+use serde_json::{Map, Value};
+
+use crate::checks::{Checked, End};
+use crate::error::{Error, Refusal};
+use crate::known::Known;
+use crate::provider::{Provider, ok, unusable};
+use crate::settings::ClaimsFrom;
+
+impl Provider {
+    /// What the provider says about the subject of an access token; nothing if it says nothing to this token, or if its
+    /// word is not wanted.
+    pub(crate) async fn userinfo(
+        &self,
+        known: &Known,
+        access_token: &str,
+        subject: &str,
+    ) -> Result<Map<String, Value>, Error> {
+        let nothing = Map::new();
+        let is_wanted = self.settings().claims_from.contains(&ClaimsFrom::Userinfo);
+        let Some(url) = known.document.userinfo_endpoint()?.filter(|_| is_wanted) else {
+            return Ok(nothing);
+        };
+        let answer = self.get(url, Some(access_token)).await?;
+        if matches!(
+            answer.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        ) {
+            tracing::info!(
+                url,
+                status = answer.status.as_u16(),
+                "no userinfo for this token: its scope may lack openid, or claims_from may leave userinfo out"
+            );
+            return Ok(nothing);
+        }
+        let answer = ok(url, answer)?;
+        let claims = if is_signed(&answer) {
+            self.signed(&answer).await?
+        } else {
+            serde_json::from_slice(&answer.body)
+                .map_err(|_| unusable(url, "userinfo is no JSON object"))?
+        };
+        // Else the provider could be made to tell about somebody else.
+        if Checked(&claims).text("sub") != Some(subject) {
+            return Err(Refusal::Subject.into());
+        }
+        Ok(claims)
+    }
+
+    async fn signed(&self, answer: &Answer) -> Result<Map<String, Value>, Error> {
+        let text = str::from_utf8(&answer.body).map_err(|_| Refusal::Malformed("it is no text"))?;
+        let claims = self.verified(text.trim()).await?.claims;
+        let settings = self.settings();
+        let checked = Checked(&claims);
+        checked.issuer(settings.issuer.as_str())?;
+        checked.audience(&[&settings.client_id])?;
+        checked.times(self.now(), settings.max_clock_skew, End::Optional)?;
+        Ok(claims)
+    }
+}
+
+fn is_signed(answer: &Answer) -> bool {
+    let media_type = answer.headers.get(CONTENT_TYPE);
+    let media_type = media_type.and_then(|value| value.to_str().ok());
+    media_type.is_some_and(|it| it.to_ascii_lowercase().starts_with("application/jwt"))
+}
+
+/// Both, of which the first one counts where they differ.
+pub(crate) fn merged(
+    mut claims: Map<String, Value>,
+    more: Map<String, Value>,
+) -> Map<String, Value> {
+    for (name, value) in more {
+        claims.entry(name).or_insert(value);
+    }
+    claims
+}

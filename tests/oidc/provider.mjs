@@ -1,0 +1,70 @@
+// An OpenID provider on loopback: node provider.mjs MODULES PORT KEYS. KEYS is a file, made with a new key if it is missing.
+// Users are whatever they call themselves, with any password.
+
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+
+const [modules, port, keys] = process.argv.slice(2);
+const { default: Provider } = await import(`${modules}/oidc-provider/lib/index.js`);
+
+if (!existsSync(keys)) {
+  const pairs = [
+    ['RS256', generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['ES256', generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+    ['EdDSA', generateKeyPairSync('ed25519')],
+  ];
+  const exported = pairs.map(([alg, { privateKey }]) => ({ ...privateKey.export({ format: 'jwk' }), alg, use: 'sig' }));
+  writeFileSync(keys, JSON.stringify({ keys: exported }));
+}
+
+const device = 'urn:ietf:params:oauth:grant-type:device_code';
+const program = { grant_types: ['client_credentials', device], response_types: [], redirect_uris: [], client_secret: 'cli' };
+
+const provider = new Provider(`http://127.0.0.1:${port}`, {
+  jwks: JSON.parse(readFileSync(keys)),
+  clients: [
+    {
+      client_id: 'keystone',
+      client_secret: 's3cr:t/+',
+      redirect_uris: ['http://127.0.0.1:1/back'],
+      id_token_signed_response_alg: 'ES256',
+    },
+    // Its access tokens are opaque.
+    { ...program, client_id: 'cli' },
+    // Its access tokens are JSON Web Tokens for the cloud.
+    { ...program, client_id: 'cli-jwt' },
+  ],
+  scopes: ['openid', 'email', 'groups'],
+  claims: { openid: ['sub'], email: ['email'], groups: ['groups'] },
+  findAccount: (_, id) => ({
+    accountId: id,
+    claims: () => ({ sub: id, email: `${id}@example.org`, groups: ['devs', 'ops'] }),
+  }),
+  // Introspection tells them too: of the others, userinfo has to.
+  extraTokenClaims: (_, { clientId }) => (clientId === 'cli-jwt' ? { groups: ['devs', 'ops'] } : undefined),
+  cookies: { keys: ['of no importance'] },
+  enabledJWA: {
+    idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
+    userinfoSigningAlgValues: ['RS256'],
+  },
+  features: {
+    devInteractions: { enabled: true },
+    clientCredentials: { enabled: true },
+    deviceFlow: { enabled: true },
+    introspection: { enabled: true },
+    revocation: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: (_, client) => (client.clientId === 'cli-jwt' ? 'urn:cloud' : undefined),
+      useGrantedResource: () => true,
+      getResourceServerInfo: () => ({
+        scope: 'openid groups',
+        audience: 'cloud',
+        accessTokenFormat: 'jwt',
+        jwt: { sign: { alg: 'EdDSA' } },
+      }),
+    },
+  },
+});
+
+provider.listen(Number(port), '127.0.0.1', () => console.log('listening'));
