@@ -28,7 +28,8 @@ pub struct Limits {
     pub connect: Duration,
     /// How long an answer may take, with the connection for it.
     pub answer: Duration,
-    /// How long a connection is kept that is of no use; best less than servers do.
+    /// How long a connection is kept that is of no use, best less than servers do: one that the server closes meanwhile costs the
+    /// next request an error. Zero keeps none.
     pub idle: Duration,
     /// The longest body of an answer, in bytes.
     pub body: usize,
@@ -83,10 +84,13 @@ impl Client {
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
-        let connections = Connections::builder(TokioExecutor::new())
-            .pool_idle_timeout(limits.idle)
-            .pool_timer(TokioTimer::new())
-            .build(https);
+        let mut connections = Connections::builder(TokioExecutor::new());
+        connections.pool_idle_timeout(limits.idle);
+        connections.pool_timer(TokioTimer::new());
+        if limits.idle.is_zero() {
+            connections.pool_max_idle_per_host(0);
+        }
+        let connections = connections.build(https);
         Ok(Self {
             connections,
             limits,

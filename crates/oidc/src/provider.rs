@@ -22,8 +22,8 @@ use crate::settings::{Settings, SettingsError};
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(3),
     answer: Duration::from_secs(5),
-    // Node.js ends a connection after five seconds.
-    idle: Duration::from_secs(3),
+    // A code is exchanged once, so that there is no second try over another connection. Logins are rare enough.
+    idle: Duration::ZERO,
     body: 256 << 10,
 };
 

@@ -81,7 +81,7 @@ impl Settings {
             audience: Vec::new(),
             algorithms: Algorithm::ALL.to_vec(),
             ca_file: None,
-            max_clock_skew: Duration::from_secs(60),
+            max_clock_skew: Duration::from_mins(1),
         }
     }
 }

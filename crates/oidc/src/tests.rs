@@ -43,6 +43,7 @@ fn only_https_and_this_machine_are_asked() {
 
 #[test]
 fn settings_are_checked_by_name() {
+    type Change = fn(&mut Settings);
     for name in ["none", "HS256", "hs512", "rs256", "", "EdDSA "] {
         let error = name.parse::<Algorithm>().unwrap_err();
         assert!(error.to_string().contains("never accepted"), "{error}");
@@ -55,13 +56,13 @@ fn settings_are_checked_by_name() {
     assert_eq!("jwt".parse::<AccessTokens>(), Ok(AccessTokens::Jwt));
     assert!("token".parse::<ClaimsFrom>().is_err());
     assert!("JWT".parse::<AccessTokens>().is_err());
-    let settings = |change: fn(&mut Settings)| {
+    let settings = |change: Change| {
         let mut settings = Settings::new("http://localhost".parse().unwrap(), "keystone");
         change(&mut settings);
         Provider::new(settings, keystone_types::Clock::system()).map(|_| ())
     };
     assert_eq!(settings(|_| {}), Ok(()));
-    let wrong: [(fn(&mut Settings), &str); 3] = [
+    let wrong: [(Change, &str); 3] = [
         (|it| it.client_id.clear(), "client_id is needed"),
         (|it| it.algorithms.clear(), "algorithms is needed"),
         (

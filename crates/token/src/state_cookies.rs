@@ -20,7 +20,7 @@ const NAME_BYTES: usize = 8;
 /// How the browser comes back from the identity provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Return {
-    /// By a redirect (`OpenID` Connect).
+    /// By a redirect (OpenID Connect).
     Redirect,
     /// By a form that the provider's page posts (SAML): browsers send a cookie with it only if it says so.
     Post,

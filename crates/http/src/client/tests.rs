@@ -30,6 +30,26 @@ async fn ask(url: &str, limits: Limits) -> Result<Answer, Failure> {
 }
 
 #[tokio::test]
+async fn without_idle_time_each_request_has_its_connection() {
+    // The server answers once on each.
+    let url = server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").await;
+    let trust = Trust {
+        plain: true,
+        ..Trust::default()
+    };
+    let limits = Limits {
+        idle: Duration::ZERO,
+        answer: Duration::from_secs(2),
+        ..Limits::default()
+    };
+    let client = Client::new(&trust, limits).unwrap();
+    for _ in 0..2 {
+        let request = Request::get(&url).body(Bytes::new()).unwrap();
+        assert_eq!(client.send(request).await.unwrap().body.len(), 5);
+    }
+}
+
+#[tokio::test]
 async fn an_answer_is_whole() {
     let url = server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").await;
     let answer = ask(&url, Limits::default()).await.unwrap();
