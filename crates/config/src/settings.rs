@@ -375,6 +375,7 @@ impl Reader<'_> {
                 .iter()
                 .filter_map(|name| locate(&dirs, name))
                 .collect(),
+            overrides: None,
             enforce_new_defaults: config.bool("oslo_policy", "enforce_new_defaults"),
             default_rule: config
                 .string("oslo_policy", "policy_default_rule")

@@ -39,7 +39,7 @@ pub enum BuildError {
     /// The schema is not one that this release works with; says what to run.
     #[error("{0}")]
     Schema(SchemaState),
-    /// The policy file is wrong.
+    /// The policy file, or what is laid over it, is wrong.
     #[error(transparent)]
     Policy(#[from] LoadError),
     /// Keys can't be made.
@@ -130,6 +130,13 @@ impl Builder {
     #[must_use]
     pub fn policy_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.policy.file = Some(path.into());
+        self
+    }
+
+    /// Lays rules, JSON or YAML, over the defaults and the policy file.
+    #[must_use]
+    pub fn policy_overrides(mut self, rules: impl Into<String>) -> Self {
+        self.settings.policy.overrides = Some(rules.into());
         self
     }
 

@@ -16,7 +16,13 @@ use crate::registry::Registry;
 use crate::rules::{Loaded, Rules};
 use crate::settings::Settings;
 
-/// Answers by the rules that the files have now, or by the last good ones.
+/// For how long questions share a look at the files, which takes some microseconds.
+const SHARED_LOOK: Duration = Duration::from_millis(1);
+
+/// Answers by the rules that the files have, or by the last good ones.
+///
+/// [`Self::enforce`], [`Self::authorize`] and [`Self::explain`] follow a change of the files within a millisecond;
+/// [`Self::rules`] follows it at once.
 #[derive(Debug)]
 pub struct Enforcer {
     registry: Arc<Registry>,
@@ -87,14 +93,14 @@ impl Enforcer {
 
     /// Whether `credentials` may do on `target` what `rule` is about; see [`Rules::enforce`].
     pub fn enforce(&self, rule: &str, target: &Value, credentials: &Value) -> Result<(), Denied> {
-        let answer = self.rules().enforce(rule, target, credentials);
+        let answer = self.recent_rules().enforce(rule, target, credentials);
         answer.inspect_err(Denied::log)
     }
 
     /// The same for a rule that the service registered; any other is unknown, also where a file defines it or the default
     /// rule would answer. `Enforcer.authorize` of oslo.policy.
     pub fn authorize(&self, rule: &str, target: &Value, credentials: &Value) -> Result<(), Denied> {
-        let rules = self.rules();
+        let rules = self.recent_rules();
         if !rules.is_built_in(rule) {
             let rule = rule.to_owned();
             return Err(Denied::Unknown { rule });
@@ -105,7 +111,7 @@ impl Enforcer {
 
     /// The answer with every part's outcome; see [`Rules::explain`].
     pub fn explain(&self, rule: &str, target: &Value, credentials: &Value) -> Explanation {
-        self.rules().explain(rule, target, credentials)
+        self.recent_rules().explain(rule, target, credentials)
     }
 
     /// What the service registered.
@@ -113,7 +119,7 @@ impl Enforcer {
         &self.registry
     }
 
-    /// The rules in force.
+    /// The rules in force: those that the files have now.
     pub fn rules(&self) -> Arc<Rules> {
         self.refresh();
         Arc::clone(&self.state.load().rules)
@@ -133,6 +139,11 @@ impl Enforcer {
         let rules = self.rules();
         self.looked.store(Some(Arc::new(begun)));
         rules
+    }
+
+    fn recent_rules(&self) -> Arc<Rules> {
+        let now = Instant::now();
+        self.rules_since(now.checked_sub(SHARED_LOOK).unwrap_or(now))
     }
 
     /// How long another server may take to answer a rule's question.
@@ -200,7 +211,7 @@ fn load(
 ) -> Result<(Rules, Texts), LoadError> {
     let texts = Texts::read(settings)?;
     texts.check_after(before, settings)?;
-    let overrides = Overrides::from_texts(&texts)?;
+    let overrides = Overrides::from_texts(&texts, settings)?;
     let Loaded { rules, faults } = Rules::over(registry, &overrides, settings);
     let (wrong, faults): (Vec<_>, Vec<_>) = faults.into_iter().partition(Fault::is_of_the_service);
     if !wrong.is_empty() {

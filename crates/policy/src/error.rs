@@ -58,7 +58,7 @@ fn listed(scopes: &[ScopeType]) -> String {
     names.join(" or ")
 }
 
-/// Why rules were not taken from a file.
+/// Why rules were not taken from a file or a text.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -75,6 +75,16 @@ pub enum LoadError {
     Format {
         /// The file.
         path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// The fault.
+        reason: String,
+    },
+    /// The rules that the program lays over the files are neither JSON nor YAML, or no map of rules.
+    #[error("the policy overrides, line {line}, column {column}: {reason}")]
+    Overrides {
         /// The line, from 1.
         line: usize,
         /// The column, from 1.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -35,16 +36,20 @@ impl Overrides {
         Self::from_text(path, &read(path)?)
     }
 
-    /// Reads the policy file and, over it, the files of the policy directories; what does not exist has no rules.
+    /// Reads the policy file, over it the files of the policy directories, and over them what the settings have; what does not
+    /// exist has no rules.
     pub fn from_settings(settings: &Settings) -> Result<Self, LoadError> {
-        Self::from_texts(&Texts::read(settings)?)
+        Self::from_texts(&Texts::read(settings)?, settings)
     }
 
-    /// The rules of files that were read.
-    pub(crate) fn from_texts(texts: &Texts) -> Result<Self, LoadError> {
+    /// The rules of files that were read, and over them what the settings have.
+    pub(crate) fn from_texts(texts: &Texts, settings: &Settings) -> Result<Self, LoadError> {
         let mut all = Self::default();
         for (path, text) in &texts.0 {
             all.lay(Self::from_text(path, text)?);
+        }
+        if let Some(text) = &settings.overrides {
+            all.lay(text.parse()?);
         }
         Ok(all)
     }
@@ -98,6 +103,20 @@ impl Overrides {
 impl From<Map<String, Value>> for Overrides {
     fn from(rules: Map<String, Value>) -> Self {
         Self::new(rules, None)
+    }
+}
+
+impl FromStr for Overrides {
+    type Err = LoadError;
+
+    /// Reads JSON or YAML.
+    fn from_str(text: &str) -> Result<Self, LoadError> {
+        let rules = parse(text).map_err(|mistake| LoadError::Overrides {
+            line: mistake.line,
+            column: mistake.column,
+            reason: mistake.reason,
+        })?;
+        Ok(rules.into())
     }
 }
 

@@ -10,6 +10,8 @@ pub struct Settings {
     pub file: Option<PathBuf>,
     /// Directories whose files are laid over the policy file, in the order of their names.
     pub dirs: Vec<PathBuf>,
+    /// Rules in JSON or YAML that the program lays over those of the files.
+    pub overrides: Option<String>,
     /// `false` also allows what the deprecated predecessor of a default allowed.
     pub enforce_new_defaults: bool,
     /// The rule that answers for names that are not defined.
@@ -23,6 +25,7 @@ impl Default for Settings {
         Self {
             file: None,
             dirs: Vec::new(),
+            overrides: None,
             enforce_new_defaults: true,
             default_rule: "default".to_owned(),
             remote: RemoteSettings::default(),

@@ -58,7 +58,8 @@ fn rules(overrides: &Overrides) -> Rules {
 
 fn allows(enforcer: &Enforcer, rule: &str, who: &str) -> bool {
     let credentials = json!({"roles": [who], "project_id": "p"});
-    enforcer.enforce(rule, &json!({}), &credentials).is_ok()
+    let rules = enforcer.rules();
+    rules.enforce(rule, &json!({}), &credentials).is_ok()
 }
 
 #[test]
@@ -93,6 +94,59 @@ fn who_asked_before_a_look_at_the_files_shares_it_and_who_asks_later_sees_the_ch
     assert!(Arc::ptr_eq(&before, &enforcer.rules_since(asked)));
     let after = enforcer.rules_since(Instant::now());
     assert!(!Arc::ptr_eq(&before, &after));
+}
+
+#[test]
+fn questions_follow_a_changed_file_before_long() {
+    let site = Site::new();
+    let enforcer = started(site.settings()).unwrap();
+    let (target, geographer) = (json!({}), json!({"roles": ["geographer"]}));
+    let questions: [&dyn Fn() -> bool; 3] = [
+        &|| enforcer.enforce(CREATE, &target, &geographer).is_ok(),
+        &|| enforcer.authorize(CREATE, &target, &geographer).is_ok(),
+        &|| {
+            let explained = enforcer.explain(CREATE, &target, &geographer);
+            explained.answer.is_ok()
+        },
+    ];
+    for ask in questions {
+        site.write("policy.yaml", "{}");
+        while ask() {}
+        site.write("policy.yaml", "identity:create_region: role:geographer\n");
+        while !ask() {}
+    }
+}
+
+#[test]
+fn what_the_program_lays_over_the_files_stays_above_them() {
+    let site = Site::new();
+    site.write("policy.yaml", "identity:create_region: role:geographer\n");
+    let settings = |text: &str| Settings {
+        overrides: Some(text.to_owned()),
+        ..site.settings()
+    };
+    for text in [
+        "identity:create_region: role:owner\n",
+        r#"{"identity:create_region": "role:owner"}"#,
+    ] {
+        let enforcer = started(settings(text)).unwrap();
+        assert!(allows(&enforcer, CREATE, "owner"));
+        assert!(!allows(&enforcer, CREATE, "geographer"));
+        site.write(
+            "policy.d/10-a.yaml",
+            "identity:list_regions: role:tourist\n",
+        );
+        assert!(!allows(&enforcer, LIST, "anybody"), "the files are read");
+        assert!(allows(&enforcer, CREATE, "owner"));
+        let without = enforcer.reconfigured(site.settings()).unwrap();
+        assert!(allows(&without, CREATE, "geographer"));
+        fs::remove_file(site.path("policy.d/10-a.yaml")).unwrap();
+    }
+    let wrong = started(settings("mine: {a: b}\n")).unwrap_err();
+    let message = "the policy overrides, line 1, column 7: rule \"mine\" is neither";
+    assert!(wrong.to_string().contains(message), "{wrong}");
+    let blank = started(settings("")).unwrap();
+    assert!(allows(&blank, CREATE, "geographer"));
 }
 
 #[test]
