@@ -6,10 +6,12 @@ use axum::extract::{Path, Request};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
+use keystone::Keystone;
+use keystone::catalog::{Endpoint, Service};
 use keystone::policy::{DefaultRule, Enforcer, Settings};
 use keystone_middleware::{PolicyError, Token, TokenLayer};
 use keystone_testkit::Cloud;
-use serde_json::json;
+use serde_json::{Map, json};
 use tower::ServiceExt;
 
 /// Shows images to those who have a role on their project; it may also show some to everybody.
@@ -102,4 +104,36 @@ async fn the_next_request_after_a_revocation_is_refused() {
     let revoked = admin.about("DELETE", "/v3/auth/tokens", other.token());
     revoked.await.no_content();
     assert_eq!(visit().await, "nobody");
+}
+
+#[tokio::test]
+async fn the_next_request_after_a_change_sees_it() {
+    let cloud = Keystone::ephemeral().await.expect("a cloud in memory");
+    cloud.grant("alice", "laboratory", "writer").await.unwrap();
+    let token = cloud.token("alice", "laboratory").await.unwrap();
+    let told = async |token: Token| {
+        let roles: Vec<_> = token.roles.iter().map(|role| role.name.as_str()).collect();
+        let url = token.endpoint("image", "public", None);
+        format!("{} {}", roles.join(","), url.unwrap_or("none"))
+    };
+    let guard = TokenLayer::new(cloud.keystone().validator());
+    let service = Router::new().route("/told", get(told)).layer(guard);
+    let ask = async || text(ask(&service, "/told", Some(&token)).await).await;
+    for _ in 0..2 {
+        assert_eq!(ask().await, "writer none");
+    }
+    let catalog = cloud.keystone().catalog();
+    let images = catalog.ensure_service(Service::new("image", "glance"));
+    let images = images.await.unwrap();
+    let url = "http://image.test/v2";
+    let endpoint = Endpoint::new(&images.id, "public", None, url);
+    let endpoint = catalog.ensure_endpoint(endpoint).await.unwrap();
+    assert_eq!(ask().await, format!("writer {url}"));
+    let identity = cloud.keystone().identity();
+    let writer = cloud.role("writer").await.unwrap();
+    let patch = Map::from_iter([("name".to_owned(), json!("author"))]);
+    identity.update_role(&writer.id, patch).await.unwrap();
+    assert_eq!(ask().await, format!("author {url}"));
+    catalog.delete_endpoint(&endpoint.id).await.unwrap();
+    assert_eq!(ask().await, "author none");
 }

@@ -15,7 +15,7 @@ async fn its_bodies_are_those_of_the_api() {
         (Wanted::default().catalog(false), "?nocatalog"),
     ] {
         let body = validator.validate(admin.token(), wanted).await.unwrap();
-        let body: Value = serde_json::from_slice(&body).unwrap();
+        let body: Value = serde_json::from_slice(&body.to_vec()).unwrap();
         let path = format!("/v3/auth/tokens{query}");
         let answer = admin.about("GET", &path, admin.token()).await;
         assert_eq!(body, answer.ok());

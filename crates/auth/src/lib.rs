@@ -52,6 +52,6 @@ pub use oauth2::ClientRefused;
 pub use request::TokenRequest;
 pub use scope::{RequestedScope, Scope};
 pub use settings::{ExternalDomain, Settings};
-pub use token::{AuthToken, RenderedToken};
+pub use token::AuthToken;
 pub use tokenless::{Bearer, Tokenless, TokenlessSettings};
 pub use trust::{NewTrust, Trust, TrustFilter, flush_trusts};

@@ -13,7 +13,7 @@ use crate::auth::Auth;
 use crate::choice::{DomainChoice, masked};
 use crate::error::{TokenError, disabled};
 use crate::remembered::{KnownCatalog, catalog_dependencies};
-use crate::token::AuthToken;
+use crate::token::{AuthToken, CATALOG};
 
 /// Where a token holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -250,7 +250,8 @@ impl Auth {
         serde_json::to_value(services).map_err(Error::internal)
     }
 
-    /// The catalog of a token's scope as JSON, which the tokens of a project share; none for an unscoped token.
+    /// The catalog of a token's scope as it stands in the body, in JSON and with its name, which the tokens of a project share;
+    /// none for an unscoped token.
     pub async fn rendered_catalog(
         &self,
         pass: Pass,
@@ -264,7 +265,8 @@ impl Auth {
         let known = self.known_catalog(pass, project_id).await?;
         let Some(template) = &known.template else {
             let catalog = self.catalog_for(pass, user_id, project_id).await?;
-            return Ok(Some(to_python_json(&catalog).into_bytes().into()));
+            let catalog = CATALOG.to_owned() + &to_python_json(&catalog);
+            return Ok(Some(catalog.into_bytes().into()));
         };
         let user = if template.names_users() { user_id } else { "" };
         // No id of a project has a slash.
@@ -273,7 +275,7 @@ impl Auth {
         if let Some(filled) = from_memory.then(|| filled_catalogs.get(&key)).flatten() {
             return Ok(Some(filled));
         }
-        let mut filled = String::new();
+        let mut filled = CATALOG.to_owned();
         template.fill(user_id, project_id, &mut filled);
         let filled: Arc<[u8]> = filled.into_bytes().into();
         let bytes = filled.len();

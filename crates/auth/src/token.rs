@@ -4,15 +4,17 @@ use std::sync::{Arc, OnceLock};
 
 use keystone_identity::{DomainRef, Holder, ProjectRef, RoleRef, Subject};
 use keystone_token::Token;
-use keystone_types::{Error, Result, new_id, render_time, render_zoneless_time, to_python_json};
+use keystone_types::{
+    Error, Result, TokenBody, new_id, render_time, render_zoneless_time, to_python_json,
+};
 use serde_json::{Map, Value, json};
 
 use crate::delegation::{self, Backing, Delegation};
 use crate::scope::Scope;
 use crate::settings::Settings;
 
-/// What stands before the catalog in the body of a token.
-const CATALOG: &str = ", \"catalog\": ";
+/// What the catalog begins with where it stands in the body of a token.
+pub(crate) const CATALOG: &str = ", \"catalog\": ";
 
 /// The version of access rules.
 const ACCESS_RULES_VERSION: f64 = 1.0;
@@ -39,22 +41,11 @@ pub struct AuthToken {
     rendered: OnceLock<Rendered>,
 }
 
-/// The body of a token as JSON, in three parts.
-#[derive(Clone, Debug)]
-pub struct RenderedToken {
-    /// What stands before the catalog.
-    pub head: String,
-    /// The catalog, which others share.
-    pub catalog: Arc<[u8]>,
-    /// What stands after it.
-    pub tail: String,
-}
-
-/// What stands before the catalog of a token, and what after it.
+/// What stands before the catalog in the body of a token, and what after it.
 #[derive(Clone, Debug)]
 struct Rendered {
-    head: Box<str>,
-    tail: Box<str>,
+    head: Arc<[u8]>,
+    tail: Arc<[u8]>,
 }
 
 impl AuthToken {
@@ -200,15 +191,15 @@ impl AuthToken {
         shown.unwrap_or_else(|| json!(self.roles))
     }
 
-    /// The same body as JSON, around a catalog that is JSON already and is not copied. It is rendered once.
-    pub fn render(&self, settings: &Settings, catalog: Option<Arc<[u8]>>) -> RenderedToken {
+    /// The same body as JSON, around a catalog of [`Auth::rendered_catalog`](crate::Auth::rendered_catalog). The rest is rendered
+    /// once, and nothing is copied.
+    pub fn render(&self, settings: &Settings, catalog: Option<Arc<[u8]>>) -> TokenBody {
         let Rendered { head, tail } = self.rendered.get_or_init(|| self.rendered(settings));
-        let name = catalog.as_ref().map_or("", |_| CATALOG);
-        RenderedToken {
-            head: [head, name].concat(),
-            catalog: catalog.unwrap_or_default(),
-            tail: tail.clone().into(),
-        }
+        TokenBody::new([
+            Arc::clone(head),
+            catalog.unwrap_or_default(),
+            Arc::clone(tail),
+        ])
     }
 
     fn rendered(&self, settings: &Settings) -> Rendered {
@@ -218,8 +209,8 @@ impl AuthToken {
         let catalog = format!("{CATALOG}\"{mark}\"");
         let (head, tail) = body.split_once(&catalog).unwrap_or((&body, ""));
         Rendered {
-            head: head.into(),
-            tail: tail.into(),
+            head: head.as_bytes().into(),
+            tail: tail.as_bytes().into(),
         }
     }
 

@@ -1,13 +1,19 @@
-//! What a validation does when everything is known: the gate, the token, and its body with a catalog of 270 endpoints.
+//! What a validation does when everything is known: the gate, the token, and its body with a catalog of 270 endpoints; and
+//! what a guard in the same process adds to a request.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::sync::Arc;
 
+use axum::http::{Request, Response, StatusCode};
 use chrono::Duration;
 use divan::{Bencher, black_box};
 use keystone::auth::{Auth, AuthToken, Login, Pass, RequestedScope, TokenRequest, UserChoice};
 use keystone::catalog::{Endpoint, Region, Service};
 use keystone::{Bootstrap, Keystone};
+use keystone_middleware::TokenLayer;
 use tokio::runtime::{Builder, Runtime};
+use tower::{Layer, ServiceExt, service_fn};
 
 const SERVICES: usize = 30;
 const REGIONS: [&str; 3] = ["north", "south", "west"];
@@ -20,6 +26,7 @@ fn main() {
 /// A cloud in memory, and the token of its administrator.
 struct Cloud {
     runtime: Runtime,
+    keystone: Keystone,
     auth: Auth,
     token: String,
 }
@@ -27,7 +34,7 @@ struct Cloud {
 fn cloud() -> Cloud {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("threads can be started");
-    let (auth, token) = runtime.block_on(async {
+    let (keystone, auth, token) = runtime.block_on(async {
         let keystone = Keystone::builder()
             .build()
             .await
@@ -39,10 +46,12 @@ fn cloud() -> Cloud {
         let request = admin.on(RequestedScope::project(project_id));
         let auth = keystone.auth();
         let token = auth.log_in(request, &Login::default()).await;
-        (auth, token.expect("the administrator can log in").id)
+        let token = token.expect("the administrator can log in").id;
+        (keystone, auth, token)
     });
     Cloud {
         runtime,
+        keystone,
         auth,
         token,
     }
@@ -111,4 +120,25 @@ fn body(bencher: Bencher<'_, '_>) {
         let catalog = catalog.expect("the catalog can be read");
         token.render(cloud.auth.settings(), catalog)
     });
+}
+
+/// A request through the guard of a service in the same process.
+#[divan::bench]
+fn guarded(bencher: Bencher<'_, '_>) {
+    let cloud = cloud();
+    let behind = service_fn(|request: Request<()>| {
+        black_box(&request);
+        ready(Ok::<_, Infallible>(Response::new(String::new())))
+    });
+    let guarded = TokenLayer::new(cloud.keystone.validator()).layer(behind);
+    let request = || {
+        let request = Request::builder().uri("/v2/images");
+        let request = request.header("x-auth-token", &cloud.token).body(());
+        request.expect("a request")
+    };
+    let answer = cloud.run(guarded.clone().oneshot(request()));
+    assert_eq!(answer.expect("an answer").status(), StatusCode::OK);
+    bencher
+        .with_inputs(request)
+        .bench_local_values(|request| cloud.run(guarded.clone().oneshot(request)));
 }

@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use keystone_auth::TokenError;
-use keystone_types::{NotValidated, Validate, Wanted};
+use keystone_types::{NotValidated, TokenBody, Validate, Wanted};
 
 use crate::Keystone;
 
@@ -19,7 +19,7 @@ impl Keystone {
 }
 
 impl Validate for Validator {
-    async fn validate(&self, token: &str, wanted: Wanted) -> Result<Vec<u8>, NotValidated> {
+    async fn validate(&self, token: &str, wanted: Wanted) -> Result<TokenBody, NotValidated> {
         let auth = self.0.auth();
         let window = if wanted.expired {
             auth.settings().allow_expired_window
@@ -38,8 +38,7 @@ impl Validate for Validator {
         } else {
             None
         };
-        let body = token.render(auth.settings(), catalog);
-        Ok([body.head.as_bytes(), &body.catalog, body.tail.as_bytes()].concat())
+        Ok(token.render(auth.settings(), catalog))
     }
 }
 

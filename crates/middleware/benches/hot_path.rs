@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use divan::Bencher;
 use http::{Request, Response};
-use keystone_middleware::{NotValidated, TokenLayer, Validate, Wanted};
+use keystone_middleware::{NotValidated, TokenBody, TokenLayer, Validate, Wanted};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service};
@@ -42,7 +42,7 @@ impl Service<Request<()>> for Bare {
 struct Known;
 
 impl Validate for Known {
-    async fn validate(&self, _: &str, _: Wanted) -> Result<Vec<u8>, NotValidated> {
+    async fn validate(&self, _: &str, _: Wanted) -> Result<TokenBody, NotValidated> {
         let domain = json!({"id": "default", "name": "Default"});
         let service = |n: usize| {
             let endpoint = |interface: &str| json!({"interface": interface, "region": "RegionOne", "url": "http://controller:9292/v2"});
@@ -60,7 +60,7 @@ impl Validate for Known {
             "expires_at": "2999-01-31T12:00:00.000000Z",
             "catalog": catalog,
         });
-        Ok(json!({ "token": token }).to_string().into_bytes())
+        Ok(json!({ "token": token }).to_string().into_bytes().into())
     }
 
     fn may_be_kept(&self) -> bool {

@@ -16,10 +16,16 @@ use crate::token_info::TokenInfo;
 pub(crate) type Outcome = Result<Arc<TokenInfo>, NotValidated>;
 
 /// What an entry takes besides its key and the body of the token.
-const OVERHEAD: u64 = 256;
+pub(crate) const OVERHEAD: u64 = 256;
 
 /// How much more memory a token takes than its body, for the headers that are made from it.
-const MADE_FROM_BODY: u64 = 3;
+pub(crate) const MADE_FROM_BODY: u64 = 3;
+
+/// About how many tokens fit into so many bytes.
+pub(crate) fn typical_count(bytes: u64) -> usize {
+    let guess = usize::try_from(bytes / 8192).unwrap_or(usize::MAX);
+    guess.max(16)
+}
 
 /// How long and how much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -64,9 +70,8 @@ impl Weighter<Box<str>, Entry> for Weight {
 
 impl Cache {
     pub(crate) fn new(limits: Limits) -> Self {
-        let guess = usize::try_from(limits.bytes / 8192).unwrap_or(usize::MAX);
         Self {
-            known: Entries::with_weighter(guess.max(16), limits.bytes, Weight),
+            known: Entries::with_weighter(typical_count(limits.bytes), limits.bytes, Weight),
             limits,
             lookups: Mutex::default(),
         }

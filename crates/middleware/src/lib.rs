@@ -7,6 +7,7 @@ mod extract;
 mod guard;
 mod headers;
 mod layer;
+mod readings;
 #[cfg(feature = "remote")]
 mod remote;
 mod token;
@@ -17,7 +18,7 @@ pub use access_rules::AccessRule;
 #[cfg(feature = "axum")]
 pub use extract::Unauthenticated;
 pub use keystone_policy as policy;
-pub use keystone_types::{Clock, NotValidated, Validate, Wanted};
+pub use keystone_types::{Clock, NotValidated, TokenBody, Validate, Wanted};
 pub use layer::{TokenLayer, TokenService};
 #[cfg(feature = "remote")]
 pub use remote::{Remote, RemoteBuilder, RemoteError, ServiceUser};

@@ -10,7 +10,7 @@ use ::http::header::{CONTENT_TYPE, USER_AGENT};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use bytes::Bytes;
 use chrono::NaiveDateTime;
-use keystone_types::{NotValidated, Validate, Wanted};
+use keystone_types::{NotValidated, TokenBody, Validate, Wanted};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -149,7 +149,7 @@ impl Remote {
 }
 
 impl Validate for Remote {
-    async fn validate(&self, token: &str, wanted: Wanted) -> Result<Vec<u8>, NotValidated> {
+    async fn validate(&self, token: &str, wanted: Wanted) -> Result<TokenBody, NotValidated> {
         let Ok(mut subject) = HeaderValue::from_str(token) else {
             return Err(NotValidated::Invalid);
         };
@@ -165,7 +165,7 @@ impl Validate for Remote {
             answer = self.ask(&own, &subject, &uri).await?;
         }
         match answer.status {
-            StatusCode::OK => Ok(answer.body.into()),
+            StatusCode::OK => Ok(Vec::from(answer.body).into()),
             StatusCode::NOT_FOUND => Err(NotValidated::Invalid),
             StatusCode::UNAUTHORIZED => Err(NotValidated::unreachable(
                 "Keystone does not take the tokens that it issues to the service user",

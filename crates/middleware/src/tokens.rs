@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use keystone_types::{Clock, NotValidated, Validate, Wanted};
+use keystone_types::{Clock, NotValidated, TokenBody, Validate, Wanted};
 
 use crate::cache::{Cache, Limits, Outcome};
-use crate::token_info::{TokenInfo, system_time};
+use crate::readings::Readings;
+use crate::token_info::{Malformed, TokenInfo, system_time};
 
 /// Validates tokens, and keeps the answers of a validator that allows it.
 ///
@@ -18,25 +19,45 @@ pub struct Tokens<V> {
     catalog: bool,
     clock: Clock,
     limits: Limits,
-    cache: Option<Cache>,
+    memory: Memory,
+}
+
+/// What is kept of what the validator says.
+#[derive(Debug)]
+enum Memory {
+    /// Its answers, which are given again for a while.
+    Answers(Cache),
+    /// What was read from its answers: it is asked each time.
+    Readings(Readings),
+}
+
+impl Memory {
+    fn new(limits: Limits, answers: bool) -> Self {
+        if answers {
+            Self::Answers(Cache::new(limits))
+        } else {
+            Self::Readings(Readings::new(limits.bytes))
+        }
+    }
 }
 
 impl<V: Validate> Tokens<V> {
     /// Tokens that `validator` knows. Its answers are kept for five minutes, and that a token is invalid for five
-    /// seconds, in at most 32 MiB; those of a Keystone in the same process are not kept at all.
+    /// seconds, in at most 32 MiB. A Keystone in the same process is asked each time; kept is only what was read from its
+    /// answers, so that one that is the same as before costs little.
     pub fn new(validator: V) -> Self {
         let limits = Limits {
             valid_for: Duration::from_mins(5),
             invalid_for: Duration::from_secs(5),
             bytes: 32 << 20,
         };
-        let cache = validator.may_be_kept().then(|| Cache::new(limits));
+        let memory = Memory::new(limits, validator.may_be_kept());
         Self {
             validator,
             catalog: true,
             clock: Clock::system(),
             limits,
-            cache,
+            memory,
         }
     }
 
@@ -45,21 +66,21 @@ impl<V: Validate> Tokens<V> {
     #[must_use]
     pub fn keep_valid(mut self, lifetime: Duration) -> Self {
         self.limits.valid_for = lifetime;
-        self.with_new_cache()
+        self.with_new_memory()
     }
 
     /// How long an invalid token is taken for invalid without asking again.
     #[must_use]
     pub fn keep_invalid(mut self, lifetime: Duration) -> Self {
         self.limits.invalid_for = lifetime;
-        self.with_new_cache()
+        self.with_new_memory()
     }
 
-    /// How many bytes of memory the answers may take, about; what was of use least goes first.
+    /// How many bytes of memory the answers, or what was read from them, may take, about; what was of use least goes first.
     #[must_use]
     pub fn keep_at_most(mut self, bytes: u64) -> Self {
         self.limits.bytes = bytes;
-        self.with_new_cache()
+        self.with_new_memory()
     }
 
     /// Whether tokens come with the catalog (`include_service_catalog`).
@@ -76,8 +97,8 @@ impl<V: Validate> Tokens<V> {
         self
     }
 
-    fn with_new_cache(mut self) -> Self {
-        self.cache = self.cache.map(|_| Cache::new(self.limits));
+    fn with_new_memory(mut self) -> Self {
+        self.memory = Memory::new(self.limits, self.validator.may_be_kept());
         self
     }
 
@@ -118,35 +139,34 @@ impl<V: Validate> Tokens<V> {
 
     /// The same for the guard, which sees the request.
     pub(crate) async fn validate_wanted(&self, token: &str, expired: bool) -> Outcome {
-        let ask = || self.ask(token, expired);
-        let Some(cache) = &self.cache else {
-            // It has said so just now, by its own clock.
-            return ask().await.0;
+        let cache = match &self.memory {
+            Memory::Answers(cache) => cache,
+            Memory::Readings(readings) => {
+                let body = self.ask(token, expired).await?;
+                // It has said so just now, by its own clock.
+                return readings.read(token, body).map_err(unreadable);
+            }
         };
-        let info = cache.get_or(token, expired, ask).await?;
+        let look_up = || async {
+            match self.ask(token, expired).await {
+                Ok(body) => (read(&body), body.length() as u64),
+                Err(error) => (Err(error), 0),
+            }
+        };
+        let info = cache.get_or(token, expired, look_up).await?;
         if !expired && info.has_expired(self.now()) {
             return Err(NotValidated::Invalid);
         }
         Ok(info)
     }
 
-    /// The answer of the validator, and how long it was.
-    async fn ask(&self, token: &str, expired: bool) -> (Outcome, u64) {
+    async fn ask(&self, token: &str, expired: bool) -> Result<TokenBody, NotValidated> {
         let wanted = Wanted::default().expired(expired).catalog(self.catalog);
-        let body = match self.validator.validate(token, wanted).await {
-            Ok(body) => body,
-            Err(error) => {
-                if let NotValidated::Unreachable { reason } = &error {
-                    tracing::error!(%reason, "a token could not be validated");
-                }
-                return (Err(error), 0);
-            }
-        };
-        let info = TokenInfo::from_body(&body).map_err(|error| {
-            tracing::error!(%error, "Keystone's answer about a token can't be read");
-            NotValidated::unreachable(error)
-        });
-        (info.map(Arc::new), body.len() as u64)
+        let answer = self.validator.validate(token, wanted).await;
+        if let Err(NotValidated::Unreachable { reason }) = &answer {
+            tracing::error!(%reason, "a token could not be validated");
+        }
+        answer
     }
 
     fn now(&self) -> SystemTime {
@@ -154,4 +174,14 @@ impl<V: Validate> Tokens<V> {
         let far = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX) * 2);
         system_time(self.clock.precise()).unwrap_or(far)
     }
+}
+
+fn read(body: &TokenBody) -> Outcome {
+    let info = TokenInfo::from_body(&body.to_vec()).map_err(unreadable)?;
+    Ok(Arc::new(info))
+}
+
+fn unreadable(error: Malformed) -> NotValidated {
+    tracing::error!(%error, "Keystone's answer about a token can't be read");
+    NotValidated::unreachable(error)
 }

@@ -18,4 +18,4 @@ pub use listing::{Case, Comparison, Filter, Listing, Page, filter_is_true};
 pub use overlay::overlay;
 pub use resource::{Resource, new_id, same_id};
 pub use secret::Secret;
-pub use validate::{NotValidated, Validate, Wanted};
+pub use validate::{NotValidated, TokenBody, Validate, Wanted};

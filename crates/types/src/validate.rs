@@ -1,11 +1,12 @@
 //! The seam between what guards a service and what knows its tokens.
 
+use std::fmt::{self, Formatter};
 use std::future::Future;
 use std::sync::Arc;
 
 /// Says which tokens are valid: an embedded Keystone, or one that is asked over HTTP.
 pub trait Validate: Send + Sync {
-    /// The JSON body with which Keystone answers `GET /v3/auth/tokens` for a valid token.
+    /// The answer of Keystone to `GET /v3/auth/tokens` for a valid token.
     ///
     /// Where it has `access_rules` of an application credential, the token is good for these requests only, and whoever asks has
     /// to see to that: the guard (`keystone-middleware`) does.
@@ -13,7 +14,7 @@ pub trait Validate: Send + Sync {
         &self,
         token: &str,
         wanted: Wanted,
-    ) -> impl Future<Output = Result<Vec<u8>, NotValidated>> + Send;
+    ) -> impl Future<Output = Result<TokenBody, NotValidated>> + Send;
 
     /// Whether an answer may be given again for a while. One that costs nothing and follows every revocation should
     /// not be kept.
@@ -32,7 +33,7 @@ impl<V: Validate> Validate for Arc<V> {
         &self,
         token: &str,
         wanted: Wanted,
-    ) -> impl Future<Output = Result<Vec<u8>, NotValidated>> + Send {
+    ) -> impl Future<Output = Result<TokenBody, NotValidated>> + Send {
         V::validate(self, token, wanted)
     }
 
@@ -42,6 +43,59 @@ impl<V: Validate> Validate for Arc<V> {
 
     fn auth_url(&self) -> Option<&str> {
         V::auth_url(self)
+    }
+}
+
+/// The JSON body with which Keystone answers `GET /v3/auth/tokens`, in three pieces that other bodies may share: what stands
+/// before the catalog, the catalog with its name, and what stands after it.
+///
+/// Two bodies are equal if their pieces are. Pieces that they share are not read for it, so that it costs little to learn that
+/// an answer is the one that was given before.
+#[derive(Clone, Eq)]
+pub struct TokenBody {
+    pieces: [Arc<[u8]>; 3],
+}
+
+impl TokenBody {
+    /// A body in pieces.
+    pub fn new(pieces: [Arc<[u8]>; 3]) -> Self {
+        Self { pieces }
+    }
+
+    /// The pieces, which make the body one after the other.
+    pub fn into_pieces(self) -> [Arc<[u8]>; 3] {
+        self.pieces
+    }
+
+    /// The whole body.
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.pieces.concat()
+    }
+
+    /// How many bytes the body has.
+    pub fn length(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.len()).sum()
+    }
+}
+
+impl PartialEq for TokenBody {
+    fn eq(&self, other: &Self) -> bool {
+        let mut pairs = self.pieces.iter().zip(&other.pieces);
+        pairs.all(|(mine, theirs)| Arc::ptr_eq(mine, theirs) || mine == theirs)
+    }
+}
+
+impl fmt::Debug for TokenBody {
+    /// The length: most bodies have a long catalog.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenBody({} bytes)", self.length())
+    }
+}
+
+impl From<Vec<u8>> for TokenBody {
+    /// A body in one piece.
+    fn from(whole: Vec<u8>) -> Self {
+        Self::new([whole.into(), Arc::default(), Arc::default()])
     }
 }
 

@@ -6,10 +6,10 @@ use axum::body::Bytes;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use chrono::Duration;
-use keystone_auth::{AuthToken, RenderedToken, Scope, TokenError};
+use keystone_auth::{AuthToken, Scope, TokenError};
 use keystone_identity::{Actor, Asked, Grant, GrantTarget, Holder};
 use keystone_python::bool_from_string;
-use keystone_types::{Error, Listing, Result};
+use keystone_types::{Error, Listing, Result, TokenBody};
 use serde_json::json;
 
 use crate::body::Body;
@@ -214,7 +214,7 @@ fn token_target(token: Option<&AuthToken>) -> Result<PolicyTarget> {
 pub(super) fn token_response(
     status: StatusCode,
     id: &str,
-    body: RenderedToken,
+    body: TokenBody,
 ) -> Result<Response, ApiError> {
     let mut response = unnamed_token_response(status, body);
     let id = HeaderValue::from_str(id).map_err(Error::internal)?;
@@ -223,14 +223,8 @@ pub(super) fn token_response(
 }
 
 /// The answer about a token whose id the client does not get.
-pub(super) fn unnamed_token_response(status: StatusCode, body: RenderedToken) -> Response {
-    let RenderedToken {
-        head,
-        catalog,
-        tail,
-    } = body;
-    let parts = [head.into(), Bytes::from_owner(catalog), tail.into()];
-    let mut response = json_parts(status, parts);
+pub(super) fn unnamed_token_response(status: StatusCode, body: TokenBody) -> Response {
+    let mut response = json_parts(status, body.into_pieces().map(Bytes::from_owner));
     // The next validation must see a revocation: no cache in between may keep this answer.
     let no_store = HeaderValue::from_static("no-store");
     response

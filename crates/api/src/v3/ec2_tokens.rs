@@ -2,8 +2,8 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use keystone_auth::{AuthToken, RenderedToken, SigningProtocol};
-use keystone_types::Result;
+use keystone_auth::{AuthToken, SigningProtocol};
+use keystone_types::{Result, TokenBody};
 
 use super::auth::{token_response, unnamed_token_response};
 use crate::body::Body;
@@ -41,7 +41,7 @@ async fn issue(
     rule: &'static str,
     protocol: SigningProtocol,
     body: Body,
-) -> Result<(AuthToken, RenderedToken)> {
+) -> Result<(AuthToken, TokenBody)> {
     let service = &cx.allow(rule).await?.auth;
     let token = service.issue_for_signature(protocol, &body.whole()).await?;
     let catalog = service.rendered_catalog(cx.pass().await?, &token).await?;

@@ -3,7 +3,7 @@ use std::convert::Infallible;
 use std::sync::Mutex;
 
 use http::HeaderMap;
-use keystone_types::{Clock, NotValidated, Wanted};
+use keystone_types::{Clock, NotValidated, TokenBody, Wanted};
 use serde_json::{Value, json};
 use tower::{ServiceExt, service_fn};
 
@@ -19,11 +19,11 @@ struct Book {
 }
 
 impl Validate for Book {
-    async fn validate(&self, token: &str, wanted: Wanted) -> Result<Vec<u8>, NotValidated> {
+    async fn validate(&self, token: &str, wanted: Wanted) -> Result<TokenBody, NotValidated> {
         self.asked.lock().unwrap().push((token.to_owned(), wanted));
         match self.tokens.get(token) {
             Some(body) if body["expired"] == true && !wanted.expired => Err(NotValidated::Invalid),
-            Some(body) => Ok(body.to_string().into_bytes()),
+            Some(body) => Ok(body.to_string().into_bytes().into()),
             None if token.starts_with("down") => Err(NotValidated::unreachable("down")),
             None => Err(NotValidated::Invalid),
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use keystone_types::{NotValidated, Validate, Wanted};
+use keystone_types::{NotValidated, TokenBody, Validate, Wanted};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -147,11 +147,11 @@ fn status(status: u16) -> impl Fn(&Asked) -> Reply {
     }
 }
 
-async fn ask(remote: &Remote) -> Result<Vec<u8>, NotValidated> {
+async fn ask(remote: &Remote) -> Result<TokenBody, NotValidated> {
     remote.validate("subject", Wanted::default()).await
 }
 
-fn reason(outcome: Result<Vec<u8>, NotValidated>) -> String {
+fn reason(outcome: Result<TokenBody, NotValidated>) -> String {
     match outcome {
         Err(error @ NotValidated::Unreachable { .. }) => error.to_string(),
         other => panic!("{other:?}"),
