@@ -1,8 +1,7 @@
 """Starts each example and uses it, as the file of its name beside this one says.
 
 Such a file has `CRATE`, the package of the example, and functions `test_…`, which get the running example. It may have
-`FEATURES`, those of the package, and `prepare`, which gets the example before its start and returns what it takes before
-the address.
+`FEATURES`, those of the package, and `prepare`, which gets the example before its start and returns its environment.
 """
 
 import importlib
@@ -32,9 +31,9 @@ class Example:
         cargo = os.environ.get("CARGO", "cargo")
         # Before it is waited for.
         subprocess.run([cargo, "build", *which], cwd=ROOT, check=True)
-        arguments = module.prepare(self) if hasattr(module, "prepare") else []
-        command = [cargo, "run", *which, "--", *arguments, self.address]
-        self.daemon = processes.Daemon(name, command, self.home / "log", cwd=ROOT)
+        variables = module.prepare(self) if hasattr(module, "prepare") else {}
+        command = [cargo, "run", *which, "--", self.address]
+        self.daemon = processes.Daemon(name, command, self.home / "log", env=variables, cwd=ROOT)
         ready = lambda: processes.listening(self.port)
         processes.wait_for(f"the example {name}", ready, daemon=self.daemon)
 

@@ -24,7 +24,10 @@ def prepare(example):
     }
     example.people = people
     example.shells = {name: Shell(example.home, person.environment()) for name, person in people.items()}
-    return cloud.auth_url, "images", PASSWORD
+    return {
+        **{"OS_AUTH_URL": cloud.auth_url, "OS_USERNAME": "images", "OS_PASSWORD": PASSWORD},
+        "OS_PROJECT_NAME": "service",
+    }
 
 
 def names(shell):

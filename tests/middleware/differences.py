@@ -1,5 +1,8 @@
 """Where the guard does better than Python's middleware: by situation, the reason and what is expected instead.
 
+`DIFFERENCES` are there wherever Keystone is, `AFAR` where it is asked over HTTP, `INSIDE` where it is in the same process, and
+`NEVER_INSIDE` has what can't happen there.
+
 `crates/middleware/README.md` ("Differences") says the same in words.
 """
 
@@ -62,6 +65,9 @@ DIFFERENCES = {
         "a service token without a role of services does not pass over access rules",
         instead(REFUSED),
     ),
+}
+
+AFAR = {
     "200 concurrent first requests": (
         "concurrent requests share a call",
         instead({"statuses": [200], "one call": True}),
@@ -70,4 +76,19 @@ DIFFERENCES = {
         "a Keystone that does not answer in time can't be asked: that is no fault of the service",
         instead({"cached": 200, "not cached": 503, "delaying": {"status": 200, "headers": INVALID}}),
     ),
+}
+
+INSIDE = {
+    "revoked while cached": (
+        "a Keystone in the same process is asked at each request",
+        instead({"before": {"guarded": 200, "forgetful": 200}, "after": {"guarded": 401, "forgetful": 401}}),
+    ),
+}
+
+NEVER_INSIDE = {
+    "Keystone answers 500": "no HTTP is between the guard and Keystone",
+    "Keystone is down": "it ends with the service",
+    "Keystone is restarted": "it ends with the service",
+    "Keystone is slow": "no network and no time limit is between the guard and Keystone",
+    "the middleware's own token is revoked": "the guard needs no service user",
 }

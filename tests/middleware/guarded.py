@@ -1,8 +1,8 @@
-"""The services of `crates/middleware/examples/guarded.rs` behind Python's middleware, with the same argument."""
+"""The services of `guarded.rs` beside this file behind Python's middleware, with the same settings."""
 
 import json
+import os
 import socketserver
-import sys
 import threading
 from wsgiref import simple_server
 
@@ -32,7 +32,7 @@ def tell(environ, start_response):
 
 
 def main():
-    settings = json.loads(sys.argv[1])
+    settings = json.loads(os.environ["SETTINGS"])
     services = settings.pop("services")
     servers = []
     for options in services:

@@ -1,17 +1,21 @@
 //! Services behind the guard that tell which headers came through to them: `tests/middleware/run` compares them with
 //! services behind Python's middleware.
 //!
-//! It takes a JSON text: the Keystone, the service user, and for each service its port and the options that differ
-//! from their defaults, as `[keystone_authtoken]` names them.
+//! The variable `SETTINGS` has a JSON text: the Keystone, the service user, and for each service its port and the options that
+//! differ from their defaults, as `[keystone_authtoken]` names them. With a `keystone_conf` the Keystone that is asked is
+//! one in this process, on the database and with the keys of that file.
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::HeaderMap;
-use keystone_middleware::{Remote, ServiceUser, TokenLayer, Tokens};
+use keystone::Keystone;
+use keystone_config::{Config, ConfigSource, Sources};
+use keystone_middleware::{Remote, RemoteError, ServiceUser, TokenLayer, Tokens, Validate};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
@@ -21,6 +25,8 @@ struct Settings {
     username: String,
     password: String,
     project_name: String,
+    #[serde(default)]
+    keystone_conf: Option<PathBuf>,
     services: Vec<Options>,
 }
 
@@ -46,14 +52,25 @@ fn yes() -> bool {
 }
 
 #[tokio::main]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "everybody on the machine sees the arguments of a program, but not its variables"
+)]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let text = std::env::args().nth(1).ok_or("usage: guarded SETTINGS")?;
-    let settings: Settings = serde_json::from_str(&text)?;
+    let settings: Settings = serde_json::from_str(&std::env::var("SETTINGS")?)?;
+    let inside = match &settings.keystone_conf {
+        Some(file) => Some(inside(file).await?),
+        None => None,
+    };
     let mut servers = Vec::new();
     for options in &settings.services {
-        let service = Router::new()
-            .fallback(tell)
-            .layer(guard(&settings, options)?);
+        let service = Router::new().fallback(tell);
+        let service = if let Some(keystone) = &inside {
+            let guard = guard(Tokens::new(keystone.validator()), options);
+            service.layer(guard.www_authenticate_uri(&settings.auth_url))
+        } else {
+            service.layer(guard(Tokens::new(remote(&settings, options)?), options))
+        };
         let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
         servers.push(tokio::spawn(
             async move { axum::serve(listener, service).await },
@@ -65,7 +82,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn guard(settings: &Settings, options: &Options) -> Result<TokenLayer<Remote>, Box<dyn Error>> {
+/// A Keystone in this process.
+async fn inside(file: &Path) -> Result<Keystone, Box<dyn Error>> {
+    let sources = Sources::new().with(ConfigSource::File(file.into()));
+    let (config, _) = Config::load(&sources)?;
+    let (settings, _) = config.settings(&sources)?;
+    Ok(Keystone::builder().settings(settings).build().await?)
+}
+
+/// A Keystone that is asked over HTTP.
+fn remote(settings: &Settings, options: &Options) -> Result<Remote, RemoteError> {
     let user = ServiceUser::password(&settings.username, &settings.password);
     let user = user.project_name(&settings.project_name);
     let mut remote = Remote::builder(&settings.auth_url, user);
@@ -75,7 +101,10 @@ fn guard(settings: &Settings, options: &Options) -> Result<TokenLayer<Remote>, B
     if let Some(retries) = options.http_request_max_retries {
         remote = remote.retries(retries);
     }
-    let mut tokens = Tokens::new(remote.build()?);
+    remote.build()
+}
+
+fn guard<V: Validate>(mut tokens: Tokens<V>, options: &Options) -> TokenLayer<V> {
     if let Some(seconds) = options.token_cache_time {
         let lifetime = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         tokens = tokens.keep_valid(lifetime).keep_invalid(lifetime);
@@ -86,7 +115,7 @@ fn guard(settings: &Settings, options: &Options) -> Result<TokenLayer<Remote>, B
     if let Some(service_type) = &options.service_type {
         guard = guard.service_type(service_type);
     }
-    Ok(guard)
+    guard
 }
 
 /// The headers that came through, but for tokens.

@@ -13,12 +13,11 @@ from world import ReferenceCloud, World
 HERE = pathlib.Path(__file__).parent
 
 
-def guarded(settings):
-    return [VENVS / "keystone/bin/python", HERE / "guarded.py", settings]
+GUARDED = (VENVS / "keystone/bin/python", HERE / "guarded.py")
 
 
 def main():
-    world = World(processes.scratch("middleware"), ReferenceCloud, guarded)
+    world = World(processes.scratch("middleware"), ReferenceCloud, GUARDED)
     recorded = {}
     for name, play in SITUATIONS.items():
         recorded[name] = play(world)

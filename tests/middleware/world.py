@@ -33,8 +33,8 @@ class ReferenceCloud(Cloud):
 
 
 class World:
-    def __init__(self, directory, cloud_class, guarded):
-        """`guarded` makes the command of the guarded services from their argument."""
+    def __init__(self, directory, cloud_class, guarded, inside=False):
+        """`guarded` is the command of the guarded services, which have a Keystone of their own where it is `inside`."""
         self.cloud = cloud_class(directory)
         self.gate = Gate(self.cloud.keystone.ports[0])
         self.names = {}
@@ -45,9 +45,11 @@ class World:
             **{"auth_url": self.gate.url, "username": "glance", "password": PASSWORD, "project_name": "service"},
             "services": [{"port": ports[name], **options} for name, options in SERVICES.items()],
         }
+        if inside:
+            settings["keystone_conf"] = str(self.cloud.config)
         self.urls = {name: f"http://{LOOPBACK}:{port}" for name, port in ports.items()}
-        command = guarded(json.dumps(settings))
-        self.guarded = processes.Daemon("guarded", command, directory / "guarded.log")
+        variables = {"SETTINGS": json.dumps(settings)}
+        self.guarded = processes.Daemon("guarded", guarded, directory / "guarded.log", env=variables)
         for port in ports.values():
             processes.wait_for("the guarded services", lambda: processes.listening(port), daemon=self.guarded)
 

@@ -22,18 +22,23 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 #[tokio::main]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "everybody on the machine sees the arguments of a program, but not its variables"
+)]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [keystone, user, password, address] = &arguments[..] else {
-        return Err("usage: image_store KEYSTONE_URL USER PASSWORD ADDRESS".into());
-    };
-    let user = ServiceUser::password(user, password).project_name("service");
+    let address = std::env::args()
+        .nth(1)
+        .ok_or("usage: image_store ADDRESS")?;
+    let given = |name| std::env::var(name).map_err(|_| format!("{name} is not set"));
+    let user = ServiceUser::password(given("OS_USERNAME")?, given("OS_PASSWORD")?);
+    let user = user.project_name(given("OS_PROJECT_NAME")?);
     let settings = Settings {
         file: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/image_store.yaml")),
         ..Settings::default()
     };
     let policy = Enforcer::with_defaults(rules(), settings)?;
-    let guard = TokenLayer::new(Remote::new(keystone, user)?)
+    let guard = TokenLayer::new(Remote::new(&given("OS_AUTH_URL")?, user)?)
         .service_type("image")
         .policy(Arc::new(policy));
     let guarded = Router::new()
