@@ -11,6 +11,7 @@ mod ec2;
 mod extremes;
 mod facts;
 mod federated_logins;
+mod federation;
 mod guard;
 mod health;
 mod implied_roles;

@@ -196,6 +196,15 @@ CHANGES = (
         *("service disabled", turned("/v3/services/{service}", "service", enabled=OFF)),
         updated("service", "id = '{service}'", "enabled", 0, 1),
     ),
+    Change(
+        "service provider changed",
+        turned("/v3/OS-FEDERATION/service_providers/elsewhere", "service_provider", sp_url=("https://{fresh}/", "https://first/")),
+        updated("service_provider", "id = 'elsewhere'", "sp_url", "'https://{fresh}/'", "'https://first/'"),
+    ),
+    Change(
+        *("service provider disabled", turned("/v3/OS-FEDERATION/service_providers/elsewhere", "service_provider", enabled=OFF)),
+        updated("service_provider", "id = 'elsewhere'", "enabled", 0, 1),
+    ),
     Change("region described", turned("/v3/regions/north", "region", description=("{fresh}", "")), weight=1),
     Change(
         "region made",

@@ -191,6 +191,8 @@ class World:
         self.create("region", "regions", id="north")
         self.service = self.create("service", "services", name="first", type="first")["id"]
         self.make_endpoint()
+        urls = {"auth_url": "https://first/auth", "sp_url": "https://first/", "enabled": True}
+        made(self.admin().put("/v3/OS-FEDERATION/service_providers/elsewhere", {"service_provider": urls}))
         self.groups = [self.make_group() for _ in range(2)]
         self.people = [Person(self, f"person {n}", self.groups[0]) for n in range(PEOPLE)]
         self.sleepers = [Sleeper(Person(self, f"sleeper {n}", self.groups[1]), self.connect()) for n in range(SLEEPERS)]

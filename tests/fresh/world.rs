@@ -37,6 +37,7 @@ const USERS: usize = 4;
 const GROUPS: usize = 2;
 const PROJECTS: usize = 3;
 const ROLES: usize = 3;
+const SERVICE_PROVIDER: &str = "elsewhere";
 
 impl World {
     pub(crate) async fn new(cloud: Cloud, nodes: [Session; 2], oracle: Session) -> Self {
@@ -71,6 +72,7 @@ impl World {
         }
         world.make_people().await;
         world.make_endpoints().await;
+        world.make_service_provider().await;
         world.log_everybody_in().await;
         world
     }
@@ -118,6 +120,14 @@ impl World {
             let endpoint = self.create("endpoints", "endpoint", endpoint).await;
             self.endpoints.push(endpoint);
         }
+    }
+
+    async fn make_service_provider(&self) {
+        let attributes = json!({ "auth_url": "https://sp.test/a", "sp_url": "https://sp.test/s" });
+        let path = format!("/v3/OS-FEDERATION/service_providers/{SERVICE_PROVIDER}");
+        let body = json!({ "service_provider": attributes });
+        let made = self.nodes[0].request("PUT", &path, Some(&body)).await;
+        made.created();
     }
 
     async fn log_everybody_in(&mut self) {
@@ -366,7 +376,7 @@ impl World {
             json!({ "enabled": chance.below(3) > 0 })
         };
         let (user, password) = &self.users[chance.below(USERS)];
-        match chance.below(6) {
+        match chance.below(7) {
             0 => (format!("/v3/users/{user}"), json!({ "user": attributes })),
             1 => (
                 format!("/v3/users/{user}"),
@@ -388,6 +398,14 @@ impl World {
                 (
                     format!("/v3/roles/{role}"),
                     json!({ "role": { "name": name } }),
+                )
+            }
+            5 => {
+                let url = format!("https://{name}.test/");
+                let attributes = json!({ "sp_url": url, "enabled": chance.below(3) > 0 });
+                (
+                    format!("/v3/OS-FEDERATION/service_providers/{SERVICE_PROVIDER}"),
+                    json!({ "service_provider": attributes }),
                 )
             }
             _ => {
@@ -414,7 +432,7 @@ impl World {
         let user = self.users[chance.below(USERS)].0.clone();
         let project = self.projects[chance.below(PROJECTS)].clone();
         let role = self.roles[chance.below(ROLES)].clone();
-        match chance.below(9) {
+        match chance.below(10) {
             0 => ("UPDATE user SET enabled = NOT enabled WHERE id = ?", user),
             1 => (
                 "UPDATE local_user SET name = name || 'x' WHERE user_id = ?",
@@ -437,6 +455,10 @@ impl World {
             7 => (
                 "UPDATE endpoint SET url = url || 'x' WHERE id = ?",
                 self.endpoints[0].clone(),
+            ),
+            8 => (
+                "UPDATE service_provider SET sp_url = sp_url || 'x', enabled = NOT enabled WHERE id = ?",
+                SERVICE_PROVIDER.to_owned(),
             ),
             _ => (
                 "INSERT INTO revocation_event (project_id, issued_before, revoked_at) \

@@ -28,6 +28,7 @@ recordings! { questions::replay, "questions", every_question_is_asked:
     credentials_beside_half_an_admin_project
     credentials_of_callers
     targets_of_application_credentials
+    targets_of_federation
     targets_of_limits
     targets_of_oauth1
     targets_of_people
@@ -87,6 +88,9 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     external_logins_not_enabled
     external_logins_of_domains
     external_logins_under_rules
+    federated_accounts
+    federation_protocols
+    federation_scopes
     filtered_catalogs
     filtered_catalogs_only
     grants
@@ -96,6 +100,8 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     groups_listed
     heads
     health
+    identity_provider_domains
+    identity_providers
     immutable_domains
     implied_roles
     kerberos_logins
@@ -109,6 +115,8 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     list_limits
     lists_of_one_domain
     lockout
+    mappings
+    mappings_of_another_version
     methods_together
     no_longer_served
     oauth1_access_tokens
@@ -154,6 +162,9 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     roles_not_implied
     safe_domain_names
     safe_project_names
+    service_providers
+    service_providers_in_tokens
+    service_providers_prefixed
     shallow_trees
     signed_tokens
     signed_tokens_of_eddsa

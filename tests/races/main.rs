@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod contention;
+mod federation;
 mod guards;
 mod logins;
 mod oauth1;

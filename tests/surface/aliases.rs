@@ -90,6 +90,9 @@ async fn stored(admin: &Session) -> Vec<Value> {
         "services",
         "users",
         "OS-EP-FILTER/endpoint_groups",
+        "OS-FEDERATION/identity_providers",
+        "OS-FEDERATION/mappings",
+        "OS-FEDERATION/service_providers",
     ] {
         stored.push(admin.get(&format!("/v3/{collection}")).await.ok());
     }

@@ -77,6 +77,8 @@ class Client:
 
 
 def main():
+    # Keystone would take the arguments for its own.
+    wanted, sys.argv[1:] = sys.argv[1:], []
     routes = json.loads((HERE.parent / "parity/routes.json").read_text())
     bodies = json.loads((HERE / "bodies.json").read_text())
     with tempfile.TemporaryDirectory() as directory:
@@ -85,12 +87,12 @@ def main():
         scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
         auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}
         token = client.ask("POST", "/v3/auth/tokens", {"auth": auth}).headers["X-Subject-Token"]
-        rows = json.loads((HERE / "statuses.json").read_text()) if sys.argv[1:] else {}
+        rows = json.loads((HERE / "statuses.json").read_text()) if wanted else {}
         for route in routes:
             path = re.sub(r"\{(\w+)\}", lambda found: PARAMETERS.get(found[1], UNKNOWN), route["path"])
             for method in route["methods"]:
                 key = f"{method} {route['path']}"
-                if sys.argv[1:] and key not in sys.argv:
+                if wanted and key not in wanted:
                     continue
                 body = bodies.get(key)
                 asked = [(method, path), (method, path, body), (method, path, body, token)]

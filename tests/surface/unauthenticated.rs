@@ -34,7 +34,10 @@ const OPEN: [&str; 20] = [
 ];
 
 /// The calls that are refused in the same way for every caller.
-const CLOSED: [&str; 29] = [
+const CLOSED: [&str; 32] = [
+    "PUT /v3/OS-FEDERATION/mappings",
+    "PATCH /v3/OS-FEDERATION/mappings",
+    "DELETE /v3/OS-FEDERATION/mappings",
     "GET /v3/OS-OAUTH1/access_token",
     "HEAD /v3/OS-OAUTH1/access_token",
     "GET /v3/OS-OAUTH1/authorize/{request_token_id}",

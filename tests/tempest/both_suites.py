@@ -1,7 +1,7 @@
 """tempest's identity tests and keystone-tempest-plugin: everything that Python Keystone passes must pass here.
 
-`later.txt` names tests of missing features, `skipped-by-reference.txt` tests that are skipped on Python Keystone,
-`serial.txt` classes that must run alone, `counts.txt` the number of tests.
+`skipped-by-reference.txt` names tests that are skipped on Python Keystone, `serial.txt` classes that must run alone,
+`counts.txt` the number of tests.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections import Counter
 
 import cloud
 import suites
-from harness import checks, keystones, processes
+from harness import checks, processes
 
 HERE = pathlib.Path(__file__).parent
 
@@ -27,7 +27,6 @@ def arguments():
     parser = argparse.ArgumentParser(prog="tests/tempest/run", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="modules, classes or tests to run instead of all")
     parser.add_argument("--workers", type=int, default=3, help="processes that ask at once (default: 3)")
-    parser.add_argument("--later", action="store_true", help="run what is left to later, too")
     parser.add_argument("--record", action="store_true", help="write down what Keystone has and skips")
     return parser.parse_args()
 
@@ -35,15 +34,10 @@ def arguments():
 class Selection:
     """The tests to run, and the classes that must run alone."""
 
-    def __init__(self, classes, wanted, later):
+    def __init__(self, classes, wanted):
         every = [test for tests in classes.values() for test in tests]
-        self.unknown = [prefix for prefix in [*later, *wanted] if not any(suites.covers(prefix, test) for test in every)]
-        self.later = {test for test in every if any(suites.covers(prefix, test) for prefix in later)}
-        chosen = {
-            test
-            for test in every
-            if test not in self.later and (not wanted or any(suites.covers(prefix, test) for prefix in wanted))
-        }
+        self.unknown = [prefix for prefix in wanted if not any(suites.covers(prefix, test) for test in every)]
+        chosen = {test for test in every if not wanted or any(suites.covers(prefix, test) for prefix in wanted)}
         self.classes = {}
         for name, tests in classes.items():
             kept = {test: case for test, case in tests.items() if test in chosen}
@@ -84,9 +78,9 @@ def record(classes, outcomes):
     (HERE / "skipped-by-reference.txt").write_text("\n".join([header, *skipped, ""]))
 
 
-def verify_lists(run, classes, selection, whole):
+def verify_lists(run, classes, selection):
     run.section("The lists")
-    with run.check("every name of later.txt is that of a test"):
+    with run.check("every name given is that of a test"):
         checks.expect(not selection.unknown, f"no such test: {', '.join(selection.unknown)}")
     with run.check("every name of skipped-by-reference.txt is that of a test"):
         every = {test for tests in classes.values() for test in tests}
@@ -96,8 +90,6 @@ def verify_lists(run, classes, selection, whole):
             suite, count = line.split()
             found = sum(len(tests) for name, tests in classes.items() if suites.covers(suite, name))
             checks.equal(found, int(count), f"the number of tests of {suite}")
-    if whole:
-        print(f"        {selection.count} run, {len(selection.later)} are left to later")
 
 
 def judge(run, outcomes, selection):
@@ -111,7 +103,7 @@ def judge(run, outcomes, selection):
         checks.expect(not extra, "\n".join(f"{name}: {outcomes[name][1]}" for name in extra))
     with run.check("every test has an outcome"):
         checks.equal(len(outcomes), selection.count, "the number of outcomes")
-    print(f"\n{counts['skipped']} skip themselves, as on Keystone; {len(selection.later)} are left to later")
+    print(f"\n{counts['skipped']} skip themselves, as on Keystone")
 
 
 def main(run):
@@ -122,11 +114,9 @@ def main(run):
         servers, config = cloud.start(directory)
     os.environ["TEMPEST_CONFIG_DIR"], os.environ["TEMPEST_CONFIG"] = str(config.parent), config.name
     classes = suites.discover()
-    # Python Keystone has every feature: later.txt applies to this server only.
-    later = names("later.txt") if keystones.is_native() and not options.later else []
-    selection = Selection(classes, options.names, later)
+    selection = Selection(classes, options.names)
     if not options.record:
-        verify_lists(run, classes, selection, not options.names)
+        verify_lists(run, classes, selection)
     run.section("The tests")
     outcomes = run_all(selection, names("serial.txt"), options.workers)
     if options.record:

@@ -253,7 +253,7 @@ pub(crate) fn same_id(mut patch: Map<String, Value>, id: &str) -> Result<Map<Str
 fn flags(member: &str) -> &'static [&'static str] {
     match member {
         "domain" | "project" => &["enabled", "is_domain"],
-        "endpoint" | "service" | "user" => &["enabled"],
+        "endpoint" | "identity_provider" | "service" | "service_provider" | "user" => &["enabled"],
         _ => &[],
     }
 }

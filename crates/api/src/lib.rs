@@ -27,6 +27,7 @@ use axum::response::Response;
 use axum::routing::{any, get};
 use keystone_auth::Auth;
 use keystone_catalog::Catalog;
+use keystone_federation::Federation;
 use keystone_identity::Identity;
 use keystone_policy::Enforcer;
 use tower::ServiceBuilder;
@@ -50,6 +51,8 @@ pub struct App {
     pub identity: Identity,
     /// Services and endpoints.
     pub catalog: Catalog,
+    /// Identity providers, mappings and service providers.
+    pub federation: Federation,
     /// Tokens.
     pub auth: Auth,
     /// The rules that decide what a caller may do.

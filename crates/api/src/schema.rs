@@ -2,10 +2,6 @@
 //!
 //! The schemas are data, `schemas/v3.json`: each is parsed when a request first needs it.
 
-mod document;
-mod pprint;
-mod validation;
-
 #[cfg(test)]
 mod tests;
 
@@ -13,12 +9,10 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
 
 use keystone_python as python;
+use keystone_python::schema::{Failure, Schema};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-
-use document::Schema;
-use validation::{Failure, Step};
 
 /// Checks the body of a call to `route` (`POST /v3/users`); an empty body counts as `{}`.
 pub(crate) fn body(route: &str, value: &Value) -> Result<(), String> {
@@ -31,7 +25,8 @@ pub(crate) fn body(route: &str, value: &Value) -> Result<(), String> {
     } else {
         &nothing
     };
-    validation::first(schema, value, None).map_or(Ok(()), |failure| Err(field_message(&failure)))
+    let failure = schema.first(value, None);
+    failure.map_or(Ok(()), |failure| Err(field_message(&failure)))
 }
 
 /// Checks the decoded query string of a call to `route`; of a repeated key the first value counts.
@@ -47,33 +42,17 @@ pub(crate) fn query(route: &str, pairs: &[(String, String)]) -> Result<(), Strin
     }
     let shown = show_query(pairs);
     let values = Value::Object(values);
-    validation::first(schema, &values, Some(&shown))
-        .map_or(Ok(()), |failure| Err(field_message(&failure)))
+    let failure = schema.first(&values, Some(&shown));
+    failure.map_or(Ok(()), |failure| Err(field_message(&failure)))
 }
 
 /// Checks a value that the call to `route` validates itself, under the schema's `label` (`auth`).
-///
-/// Labels `mapping[schema_version=…]` report every failure, one a line; the others the first, at length.
 pub(crate) fn inline(route: &str, label: &str, value: &Value) -> Result<(), String> {
     let Some(schema) = find(route, &format!("request|inline:{label}")) else {
         return Ok(());
     };
-    if !label.starts_with("mapping[") {
-        return validation::first(schema, value, None)
-            .map_or(Ok(()), |failure| Err(inline_message(&failure)));
-    }
-    let mut failures = validation::all(schema, value);
-    failures.sort_by_cached_key(full_text);
-    let mut messages = String::new();
-    for failure in &failures {
-        messages.push_str(&failure.message);
-        messages.push('\n');
-    }
-    if messages.is_empty() {
-        Ok(())
-    } else {
-        Err(messages)
-    }
+    let failure = schema.first(value, None);
+    failure.map_or(Ok(()), |failure| Err(inline_message(&failure)))
 }
 
 /// The keys of all schemas: `METHOD path|request`, `…|query` or `…|request|inline:label`.
@@ -148,34 +127,8 @@ fn field_message(failure: &Failure<'_>) -> String {
 
 fn inline_message(failure: &Failure<'_>) -> String {
     if failure.path.is_empty() {
-        return full_text(failure);
+        return failure.to_string();
     }
     let path: Vec<_> = failure.path.iter().map(ToString::to_string).collect();
-    format!(
-        "Invalid input for field '{}': {}",
-        path.join("/"),
-        full_text(failure)
-    )
-}
-
-/// The failure as Python prints the exception: the schema and the instance follow the message.
-fn full_text(failure: &Failure<'_>) -> String {
-    let pretty = |value: &Value| pprint::pretty(value).replace('\n', "\n    ");
-    format!(
-        "{}\n\nFailed validating {} in schema{}:\n    {}\n\nOn instance{}:\n    {}",
-        failure.message,
-        python::quote(failure.keyword),
-        index(&failure.place),
-        pretty(failure.schema),
-        index(&failure.path),
-        pretty(failure.instance),
-    )
-}
-
-fn index(steps: &[Step<'_>]) -> String {
-    let steps: Vec<_> = steps.iter().map(Step::repr).collect();
-    if steps.is_empty() {
-        return String::new();
-    }
-    format!("[{}]", steps.join("]["))
+    format!("Invalid input for field '{}': {failure}", path.join("/"))
 }

@@ -6,7 +6,7 @@ use keystone_types::Secret;
 
 use crate::{Cors, Health, ListLimits, TrustedProxy, WebSso};
 
-/// Options of `[DEFAULT]`, `[oslo_middleware]` and `[eventlet_server]`'s successors.
+/// Options of `[DEFAULT]`, `[oslo_middleware]` and `[eventlet_server]`'s successors, and what requests leave to the operator.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -33,6 +33,10 @@ pub struct Settings {
     pub admin_token: Option<Secret>,
     /// `[identity] default_domain_id`
     pub default_domain_id: String,
+    /// `[federation] attribute_mapping_default_schema_version`
+    pub mapping_schema_version: String,
+    /// `[saml] relay_state_prefix`, for service providers that name none
+    pub relay_state_prefix: String,
     /// `[identity] domain_specific_drivers_enabled`
     pub domain_specific_drivers: bool,
     /// `[cors]`
@@ -60,6 +64,8 @@ impl Default for Settings {
             insecure_debug: false,
             admin_token: None,
             default_domain_id: "default".to_owned(),
+            mapping_schema_version: "1.0".to_owned(),
+            relay_state_prefix: "ss:mem:".to_owned(),
             domain_specific_drivers: false,
             cors: Cors::default(),
             revoke_by_id: true,

@@ -14,8 +14,10 @@ mod endpoints;
 mod federated_login;
 mod grants;
 mod groups;
+mod identity_providers;
 mod implied_roles;
 mod limits;
+mod mappings;
 mod oauth1;
 mod oauth2;
 mod policies;
@@ -27,6 +29,7 @@ mod removed_routes;
 mod revocation_events;
 mod role_assignments;
 mod roles;
+mod service_providers;
 mod services;
 mod trusts;
 mod users;
@@ -52,9 +55,11 @@ pub(crate) fn routes() -> Routes {
         .merge(federated_login::routes())
         .merge(grants::routes())
         .merge(groups::routes())
+        .merge(identity_providers::routes())
         .merge(implied_roles::routes())
         .merge(removed_routes::routes())
         .merge(limits::routes())
+        .merge(mappings::routes())
         .merge(oauth1::routes())
         .merge(oauth2::routes())
         .merge(policies::routes())
@@ -65,6 +70,7 @@ pub(crate) fn routes() -> Routes {
         .merge(revocation_events::routes())
         .merge(role_assignments::routes())
         .merge(roles::routes())
+        .merge(service_providers::routes())
         .merge(services::routes())
         .merge(trusts::routes())
         .merge(users::routes())

@@ -75,7 +75,7 @@ impl Auth {
         };
         let receipts = Receipts::new(keys.receipts, settings.methods.clone());
         Ok(Self {
-            federation: Federation::new(db.clone()),
+            federation: Federation::new(db.clone(), identity.clone()),
             db,
             clock,
             credentials: Credentials::new(identity.clone(), keys.credentials),
@@ -94,6 +94,11 @@ impl Auth {
     /// The operator's settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Identity providers, mappings and service providers.
+    pub fn federation(&self) -> &Federation {
+        &self.federation
     }
 
     /// Stored credentials, with their secrets.

@@ -94,7 +94,7 @@ impl Auth {
         };
         let prefix = &self.settings.federation.assertion_prefix;
         let mapped = mapping.apply(&assertion.starting_with(prefix));
-        let mapped = mapped.map_err(|error| refused(&mapping, error))?;
+        let mapped = mapped.map_err(|error| refused(&mapping, &error))?;
         match mapped.user.kind {
             UserType::Local => {
                 let subject = self.mapped_local(&mapped.user).await?;
@@ -273,7 +273,7 @@ fn admit(subject: &Subject) -> Result<()> {
 }
 
 /// 401 where the user is not the mapping's, 500 where the mapping is wrong.
-fn refused(mapping: &Mapping, error: MappingError) -> Error {
+fn refused(mapping: &Mapping, error: &MappingError) -> Error {
     let text = format!("mapping {}: {error}", mapping.id());
     match error {
         MappingError::Unmapped | MappingError::Refused(_) => Error::unauthorized(text),

@@ -12,6 +12,7 @@ use keystone_types::Result;
 use crate::auth::Auth;
 use crate::basis::Basis;
 use crate::scope::Scope;
+use crate::shared::ServiceProviders;
 use crate::token::AuthToken;
 
 /// About how many bytes a token takes that has its body and what policy rules see of it.
@@ -26,6 +27,8 @@ const CATALOGS: (usize, usize) = (16 << 20, 64 << 10);
 const FILLED_CATALOGS: (usize, usize) = (8 << 20, 16 << 10);
 /// The same of the roles that users have on scopes.
 const ROLES: (usize, usize) = (4 << 20, 1 << 10);
+/// The same of the service providers, of which there is one list.
+const SERVICE_PROVIDERS: (usize, usize) = (1 << 20, 4 << 10);
 /// The same of projects.
 const PROJECTS: (usize, usize) = (4 << 20, 1 << 10);
 
@@ -37,6 +40,7 @@ pub(crate) struct Remembered {
     /// As JSON, by project and, where it names users, by user.
     pub(crate) filled_catalogs: Cache<Arc<[u8]>>,
     pub(crate) roles: Cache<KnownRoles>,
+    pub(crate) service_providers: Cache<Arc<ServiceProviders>>,
     pub(crate) projects: Cache<ProjectRef>,
 }
 
@@ -76,6 +80,7 @@ impl Remembered {
             catalogs: Cache::new(changes, CATALOGS.0, CATALOGS.1),
             filled_catalogs: Cache::new(changes, FILLED_CATALOGS.0, FILLED_CATALOGS.1),
             roles: Cache::new(changes, ROLES.0, ROLES.1),
+            service_providers: Cache::new(changes, SERVICE_PROVIDERS.0, SERVICE_PROVIDERS.1),
             projects: Cache::new(changes, PROJECTS.0, PROJECTS.1),
         }
     }
@@ -170,7 +175,7 @@ fn roles_key(user_id: &str, scope: &ScopeIds) -> String {
     format!("{kind} {} {id} {user_id}", id.len())
 }
 
-/// What a catalog depends on.
+/// What a catalog and the list of service providers depend on.
 pub(crate) fn catalog_dependencies() -> [Dependency; 1] {
     [(Kind::Catalog, String::new())]
 }

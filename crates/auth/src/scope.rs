@@ -252,7 +252,7 @@ impl Auth {
 
     /// The catalog of a token's scope as it stands in the body, in JSON and with its name, which the tokens of a project share;
     /// none for an unscoped token.
-    pub async fn rendered_catalog(
+    pub(crate) async fn rendered_catalog(
         &self,
         pass: Pass,
         token: &AuthToken,

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::delegation::{self, Backing, Delegation};
 use crate::scope::Scope;
 use crate::settings::Settings;
+use crate::shared::SharedParts;
 
 /// What the catalog begins with where it stands in the body of a token.
 pub(crate) const CATALOG: &str = ", \"catalog\": ";
@@ -191,13 +192,13 @@ impl AuthToken {
         shown.unwrap_or_else(|| json!(self.roles))
     }
 
-    /// The same body as JSON, around a catalog of [`Auth::rendered_catalog`](crate::Auth::rendered_catalog). The rest is rendered
-    /// once, and nothing is copied.
-    pub fn render(&self, settings: &Settings, catalog: Option<Arc<[u8]>>) -> TokenBody {
+    /// The same body as JSON, around what it shares with others. The rest is rendered once, and nothing is copied.
+    pub fn render(&self, settings: &Settings, shared: SharedParts) -> TokenBody {
         let Rendered { head, tail } = self.rendered.get_or_init(|| self.rendered(settings));
         TokenBody::new([
             Arc::clone(head),
-            catalog.unwrap_or_default(),
+            shared.catalog.unwrap_or_default(),
+            Arc::clone(&shared.service_providers.text),
             Arc::clone(tail),
         ])
     }

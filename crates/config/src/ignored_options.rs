@@ -81,6 +81,7 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
         "federation",
         &[
             "assertion_prefix",
+            "attribute_mapping_default_schema_version",
             "default_authorization_ttl",
             "federated_domain_name",
             "remote_id_attribute",
@@ -169,6 +170,7 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
     ),
     ("revoke", &["expiration_buffer"]),
     ("role", &["list_limit"]),
+    ("saml", &["relay_state_prefix"]),
     (
         "security_compliance",
         &[

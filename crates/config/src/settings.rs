@@ -330,6 +330,10 @@ impl Reader<'_> {
             insecure_debug: config.bool("DEFAULT", "insecure_debug"),
             admin_token: admin_token.map(Into::into),
             default_domain_id: config.string("identity", "default_domain_id").to_owned(),
+            mapping_schema_version: config
+                .string("federation", "attribute_mapping_default_schema_version")
+                .to_owned(),
+            relay_state_prefix: config.string("saml", "relay_state_prefix").to_owned(),
             proxy_headers: config.bool("oslo_middleware", "enable_proxy_headers_parsing"),
             domain_specific_drivers: config.bool("identity", "domain_specific_drivers_enabled"),
             cors: self.cors(),

@@ -1,15 +1,17 @@
-//! Stored mappings.
+//! The federation of one deployment, and the mappings that apply in it.
 
+use keystone_identity::Identity;
 use keystone_storage::{Db, sql};
 use keystone_types::{Error, Result};
 
 use crate::login::no_protocol;
 use crate::mapping::Mapping;
 
-/// What is known of identity providers; clones share the database.
+/// Identity providers with their protocols, mappings, and service providers; clones share the database.
 #[derive(Clone, Debug)]
 pub struct Federation {
     pub(crate) db: Db,
+    pub(crate) identity: Identity,
 }
 
 /// A row of `mapping`.
@@ -39,8 +41,8 @@ type ProtocolRow = (String, Option<String>, Option<String>, Option<String>);
 
 impl Federation {
     /// The federation that is stored in `db`.
-    pub fn new(db: Db) -> Self {
-        Self { db }
+    pub fn new(db: Db, identity: Identity) -> Self {
+        Self { db, identity }
     }
 
     /// Finds a mapping by id.

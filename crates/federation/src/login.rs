@@ -86,7 +86,7 @@ impl Federation {
     }
 }
 
-fn no_provider(id: &str) -> Error {
+pub(crate) fn no_provider(id: &str) -> Error {
     Error::NotFound {
         kind: "Identity Provider",
         id: id.to_owned(),

@@ -10,6 +10,7 @@ use crate::identity::Identity;
 use crate::options::{Options, immutable_error};
 use crate::project::tags::Tags;
 use crate::project::{Project, ROOT, check_url_safe, locked};
+use crate::shared_lock;
 
 /// A domain, as served.
 #[derive(Clone, Debug, Serialize)]
@@ -114,12 +115,27 @@ impl Identity {
     }
 
     /// Creates a domain.
-    pub async fn create_domain(&self, mut project: Project) -> Result<Domain> {
+    pub async fn create_domain(&self, project: Project) -> Result<Domain> {
+        Ok(self.create_project(self.new_domain(project)?).await?.into())
+    }
+
+    /// Creates a domain in the transaction of something that it is for.
+    pub async fn create_domain_within(&self, tx: &mut Tx, project: Project) -> Result<Domain> {
+        let project = self.checked(self.new_domain(project)?)?;
+        Ok(self.insert_project(tx, &project).await?.into())
+    }
+
+    fn new_domain(&self, mut project: Project) -> Result<Project> {
         check_url_safe(self.settings.domain_name_url_safe, "Domain", &project.name)?;
         project.is_domain = true;
         project.domain_id = None;
         project.parent_id = None;
-        Ok(self.create_project(project).await?.into())
+        Ok(project)
+    }
+
+    /// 404 for a domain that does not exist; one that does stays until the transaction ends.
+    pub async fn hold_domain(&self, tx: &mut Tx, id: &str) -> Result<()> {
+        shared_lock::domain(tx, id).await
     }
 
     /// Changes a domain.
@@ -173,10 +189,14 @@ impl Identity {
             "DELETE FROM whitelisted_config WHERE domain_id = ?",
             "DELETE FROM sensitive_config WHERE domain_id = ?",
             "DELETE FROM id_mapping WHERE domain_id = ?",
-            "DELETE FROM identity_provider WHERE domain_id = ?",
             "DELETE FROM `limit` WHERE domain_id = ?",
         ] {
             sql(statement).bind(id).execute(&mut *tx).await?;
+        }
+        let providers = sql("DELETE FROM identity_provider WHERE domain_id = ?").bind(id);
+        if providers.execute(&mut *tx).await? > 0 {
+            // A mapping may have put their users into other domains.
+            self.remove_nameless_users(tx).await?;
         }
         // By key: a scan of the table would wait for the marker rows of all locks, which are in it on Galera.
         let registered = sql("SELECT type FROM config_register WHERE domain_id = ? ORDER BY type");

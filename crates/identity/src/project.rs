@@ -202,7 +202,7 @@ impl Identity {
     }
 
     /// The project to be stored, with its name checked.
-    fn checked(&self, mut project: Project) -> Result<Project> {
+    pub(crate) fn checked(&self, mut project: Project) -> Result<Project> {
         check_name(&project.name, 64)?;
         // The rule about names of projects applies to domains too.
         check_url_safe(
@@ -218,7 +218,7 @@ impl Identity {
     }
 
     /// Stores a project or a domain.
-    async fn insert_project(&self, tx: &mut Tx, project: &Project) -> Result<Project> {
+    pub(crate) async fn insert_project(&self, tx: &mut Tx, project: &Project) -> Result<Project> {
         let mut project = project.clone();
         self.check_parent(tx, &mut project)
             .await

@@ -116,9 +116,9 @@ fn body(bencher: Bencher<'_, '_>) {
     let pass = cloud.pass();
     let token = cloud.run(cloud.validated(pass));
     bencher.bench_local(|| {
-        let catalog = cloud.run(cloud.auth.rendered_catalog(pass, black_box(&token)));
-        let catalog = catalog.expect("the catalog can be read");
-        token.render(cloud.auth.settings(), catalog)
+        let shared = cloud.run(cloud.auth.shared_parts(pass, black_box(&token)));
+        let shared = shared.expect("the catalog can be read");
+        token.render(cloud.auth.settings(), shared)
     });
 }
 

@@ -15,6 +15,7 @@ use keystone_api::{App, Live, RemoteChecks};
 use keystone_auth::Auth;
 use keystone_cache::Changes;
 use keystone_catalog::Catalog;
+use keystone_federation::Federation;
 use keystone_identity::Identity;
 use keystone_identity::password::Algorithm;
 use keystone_policy::{Enforcer, LoadError};
@@ -94,6 +95,11 @@ impl Keystone {
         self.live.app().catalog.clone()
     }
 
+    /// Identity providers, mappings and service providers.
+    pub fn federation(&self) -> Federation {
+        self.live.app().federation.clone()
+    }
+
     /// Tokens.
     pub fn auth(&self) -> Auth {
         self.live.app().auth.clone()
@@ -165,6 +171,7 @@ fn services(
     Ok(App {
         identity,
         catalog,
+        federation: auth.federation().clone(),
         auth,
         policy,
         remote_checks: RemoteChecks::default(),

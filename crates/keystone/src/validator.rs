@@ -31,14 +31,13 @@ impl Validate for Validator {
             .validate_with(pass, token, window)
             .await
             .map_err(reason)?;
-        let catalog = if wanted.catalog {
-            auth.rendered_catalog(pass, &token)
-                .await
-                .map_err(NotValidated::unreachable)?
+        let shared = if wanted.catalog {
+            auth.shared_parts(pass, &token).await
         } else {
-            None
+            auth.shared_parts_without_catalog(pass).await
         };
-        Ok(token.render(auth.settings(), catalog))
+        let shared = shared.map_err(NotValidated::unreachable)?;
+        Ok(token.render(auth.settings(), shared))
     }
 }
 

@@ -5,6 +5,8 @@ pub mod json;
 mod literal;
 #[cfg(feature = "patterns")]
 mod regex;
+#[cfg(feature = "schemas")]
+pub mod schema;
 pub mod template;
 mod text;
 #[cfg(feature = "time")]

@@ -35,16 +35,26 @@ impl Update {
 
     /// Runs it on the rows for which `condition`, which holds one `?`, is true. Without a changed column it runs nothing.
     pub async fn apply(
-        mut self,
+        self,
         condition: &'static str,
         value: impl Into<Arg>,
+        exec: impl Into<Exec<'_>>,
+    ) -> Result<()> {
+        self.apply_all(condition, [value], exec).await
+    }
+
+    /// The same for a condition that holds as many `?` as there are values.
+    pub async fn apply_all<T: Into<Arg>>(
+        mut self,
+        condition: &'static str,
+        values: impl IntoIterator<Item = T>,
         exec: impl Into<Exec<'_>>,
     ) -> Result<()> {
         if self.args.is_empty() {
             return Ok(());
         }
         self.text.extend([" WHERE ", condition]);
-        self.args.push(value.into());
+        self.args.extend(values.into_iter().map(Into::into));
         let query = Query::new(self.text.into(), self.args);
         query.execute(exec).await.map(drop)
     }

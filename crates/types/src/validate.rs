@@ -46,24 +46,24 @@ impl<V: Validate> Validate for Arc<V> {
     }
 }
 
-/// The JSON body with which Keystone answers `GET /v3/auth/tokens`, in three pieces that other bodies may share: what stands
-/// before the catalog, the catalog with its name, and what stands after it.
+/// The JSON body with which Keystone answers `GET /v3/auth/tokens`, in four pieces that other bodies may share: what stands
+/// before the catalog, the catalog and the service providers with their names, and what stands after them.
 ///
 /// Two bodies are equal if their pieces are. Pieces that they share are not read for it, so that it costs little to learn that
 /// an answer is the one that was given before.
 #[derive(Clone, Eq)]
 pub struct TokenBody {
-    pieces: [Arc<[u8]>; 3],
+    pieces: [Arc<[u8]>; 4],
 }
 
 impl TokenBody {
     /// A body in pieces.
-    pub fn new(pieces: [Arc<[u8]>; 3]) -> Self {
+    pub fn new(pieces: [Arc<[u8]>; 4]) -> Self {
         Self { pieces }
     }
 
     /// The pieces, which make the body one after the other.
-    pub fn into_pieces(self) -> [Arc<[u8]>; 3] {
+    pub fn into_pieces(self) -> [Arc<[u8]>; 4] {
         self.pieces
     }
 
@@ -95,7 +95,7 @@ impl fmt::Debug for TokenBody {
 impl From<Vec<u8>> for TokenBody {
     /// A body in one piece.
     fn from(whole: Vec<u8>) -> Self {
-        Self::new([whole.into(), Arc::default(), Arc::default()])
+        Self::new([whole.into(), Arc::default(), Arc::default(), Arc::default()])
     }
 }
 

@@ -71,6 +71,8 @@ impl World {
         let url = world.url("/v3/domains/{domain_id}/config");
         let answer = world.admin.request("PUT", &url, Some(&config)).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
+        world.ids.insert("idp_id", "top".to_owned());
+        world.federate("top").await;
         world
     }
 
@@ -166,6 +168,7 @@ impl World {
         self.grow_catalog(name, &ids, &child).await;
         self.make("OS-TRUST/trusts", "trust", self.trust()).await;
         self.grow_limits(name, at("service_id"), project).await;
+        self.federate(name).await;
         self.roles.push(role);
         let roles: Vec<&str> = self.roles.iter().map(String::as_str).collect();
         let consumer = self.cloud.consumer().await;
@@ -199,6 +202,41 @@ impl World {
         let credentials = format!("users/{admin}/application_credentials");
         self.make(&credentials, "application_credential", credential)
             .await;
+    }
+
+    /// An identity provider, a protocol of the first one, a mapping and a service provider.
+    async fn federate(&self, name: &str) {
+        let rules =
+            json!([{ "local": [{ "user": { "name": "{0}" } }], "remote": [{ "type": "NAME" }] }]);
+        let provider = json!({ "enabled": true, "remote_ids": [name] });
+        let service = json!({ "auth_url": "https://x.test/a", "sp_url": "https://x.test/s", "enabled": true });
+        for (path, member, body) in [
+            (
+                format!("identity_providers/{name}"),
+                "identity_provider",
+                provider,
+            ),
+            (
+                format!("mappings/{name}"),
+                "mapping",
+                json!({ "rules": rules }),
+            ),
+            (
+                format!("identity_providers/top/protocols/{name}"),
+                "protocol",
+                json!({ "mapping_id": name }),
+            ),
+            (
+                format!("service_providers/{name}"),
+                "service_provider",
+                service,
+            ),
+        ] {
+            let path = format!("/v3/OS-FEDERATION/{path}");
+            let body = json!({ member: body });
+            let answer = self.admin.request("PUT", &path, Some(&body)).await;
+            answer.created();
+        }
     }
 
     /// Registered limits of a service, and a project's limit.

@@ -267,6 +267,28 @@ impl Context {
         Ok(self.bulk(count, render).await?)
     }
 
+    /// The same with more URLs in the `links` of each member.
+    pub(crate) async fn collection_with_links<R: Resource + Send + 'static>(
+        &self,
+        page: Page<R>,
+        listing: &Listing,
+        add: impl Fn(&R, &str, &mut Value) + Send + 'static,
+    ) -> Result<Response, ApiError> {
+        let frame = self.frame(listing.limit);
+        let last = page.items.last().map(Resource::id);
+        let (count, others) = (page.items.len(), frame.others(last, page.more));
+        let render = move || {
+            let mut text = JsonList::begin(R::COLLECTION);
+            for item in &page.items {
+                let mut member = linked(item, &frame.base)?;
+                add(item, &frame.base, &mut member["links"]);
+                text.push(&member);
+            }
+            Ok(text.end(others))
+        };
+        Ok(self.bulk(count, render).await?)
+    }
+
     /// The same for one that can be long: `read` reads a page of it.
     pub(crate) async fn long_collection<R, F>(
         &self,

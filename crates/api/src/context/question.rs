@@ -94,18 +94,28 @@ impl Context {
         Value::Object(about)
     }
 
-    /// The credentials. They have the catalog, which the database is asked for, only where the rule can see it.
+    /// The credentials. They have the catalog and the service providers, which the database is asked for, only where the
+    /// rule can see them.
     async fn credentials(&self, rule: &str, token: &AuthToken) -> Result<Arc<Value>> {
         let auth = &self.app.auth;
         let credentials = token.policy_credentials(auth.settings());
-        if !self.rules.may_read(rule, &["token", "catalog"]) {
+        let mut parts = Vec::new();
+        if self.rules.may_read(rule, &["token", "catalog"]) {
+            let catalog = auth.catalog_of(self.pass().await?, token).await?;
+            parts.push(("catalog", catalog));
+        }
+        if self.rules.may_read(rule, &["token", "service_providers"]) {
+            let providers = auth.service_providers(self.pass().await?).await?;
+            parts.push(("service_providers", providers));
+        }
+        parts.retain(|(_, part)| part.is_some());
+        if parts.is_empty() {
             return Ok(credentials);
         }
-        let Some(catalog) = auth.catalog_of(self.pass().await?, token).await? else {
-            return Ok(credentials);
-        };
         let mut credentials = Value::clone(&credentials);
-        credentials["token"]["catalog"] = catalog;
+        for (name, part) in parts {
+            credentials["token"][name] = part.into();
+        }
         Ok(Arc::new(credentials))
     }
 
@@ -207,6 +217,7 @@ pub(crate) fn filters(rule: &str) -> &'static [&'static str] {
         "list_endpoint_groups" => &["n", "a", "m", "e"],
         "list_endpoints" => &["interface", "service_id", "region_id"],
         "list_groups" => &["domain_id", "name"],
+        "list_identity_providers" | "list_service_providers" => &["id", "enabled"],
         "list_application_credentials" | "list_groups_for_user" => &["name"],
         "list_limits" => &[
             "service_id",

@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use chrono::Duration;
-use keystone_auth::{AuthToken, Scope, TokenError};
+use keystone_auth::{Auth, AuthToken, Pass, Scope, TokenError};
 use keystone_identity::{Actor, Asked, Grant, GrantTarget, Holder};
 use keystone_python::bool_from_string;
 use keystone_types::{Error, Listing, Result, TokenBody};
@@ -26,6 +26,9 @@ pub(crate) fn routes() -> Routes {
         .route("/v3/auth/projects", get(projects))
         .route("/v3/auth/system", get(system))
         .route("/v3/auth/tokens", get(validate).post(issue).delete(revoke))
+        // The same under another path, in `keystone/api/auth.py`.
+        .route("/v3/OS-FEDERATION/domains", get(domains))
+        .route("/v3/OS-FEDERATION/projects", get(projects))
 }
 
 async fn issue(cx: Context, body: Body) -> Result<Response, ApiError> {
@@ -37,17 +40,9 @@ async fn issue(cx: Context, body: Body) -> Result<Response, ApiError> {
     }
     let service = &cx.without_policy().auth;
     // Before the token is made: what fails afterwards would lose the use of a trust that was taken for it.
-    let pass = if cx.has("nocatalog") {
-        None
-    } else {
-        Some(cx.pass().await?)
-    };
-    let token = service.issue(&auth, &cx.login(pass)).await?;
-    let catalog = match pass {
-        Some(pass) => service.rendered_catalog(pass, &token).await?,
-        None => None,
-    };
-    let body = token.render(service.settings(), catalog);
+    let pass = cx.pass().await?;
+    let token = service.issue(&auth, &cx.login(Some(pass))).await?;
+    let body = rendered(&cx, pass, service, &token).await?;
     token_response(StatusCode::CREATED, &token.id, body)
 }
 
@@ -67,13 +62,23 @@ async fn validate(cx: Context) -> Result<Response, ApiError> {
     let target = token_target(found.as_deref())?;
     let service = &cx.allow_on(rule, target).await?.auth;
     let token = found.ok_or_else(no_subject)?;
-    let catalog = if cx.has("nocatalog") {
-        None
-    } else {
-        service.rendered_catalog(cx.pass().await?, &token).await?
-    };
-    let body = token.render(service.settings(), catalog);
+    let body = rendered(&cx, cx.pass().await?, service, &token).await?;
     token_response(StatusCode::OK, subject_id(&cx), body)
+}
+
+/// The body of a token, with the catalog unless the query says `nocatalog`.
+async fn rendered(
+    cx: &Context,
+    pass: Pass,
+    service: &Auth,
+    token: &AuthToken,
+) -> Result<TokenBody> {
+    let shared = if cx.has("nocatalog") {
+        service.shared_parts_without_catalog(pass).await?
+    } else {
+        service.shared_parts(pass, token).await?
+    };
+    Ok(token.render(service.settings(), shared))
 }
 
 async fn revoke(cx: Context) -> Result<Response, ApiError> {

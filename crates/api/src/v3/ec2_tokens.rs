@@ -44,7 +44,7 @@ async fn issue(
 ) -> Result<(AuthToken, TokenBody)> {
     let service = &cx.allow(rule).await?.auth;
     let token = service.issue_for_signature(protocol, &body.whole()).await?;
-    let catalog = service.rendered_catalog(cx.pass().await?, &token).await?;
-    let body = token.render(service.settings(), catalog);
+    let shared = service.shared_parts(cx.pass().await?, &token).await?;
+    let body = token.render(service.settings(), shared);
     Ok((token, body))
 }

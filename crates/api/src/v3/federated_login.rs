@@ -23,7 +23,7 @@ async fn log_in(cx: Context) -> Result<Response, ApiError> {
         .log_in_federated(provider, protocol, &cx.login(Some(pass)))
         .await?;
     // That of a user of the database, whose default project it may hold on.
-    let catalog = service.rendered_catalog(pass, &token).await?;
-    let body = token.render(service.settings(), catalog);
+    let shared = service.shared_parts(pass, &token).await?;
+    let body = token.render(service.settings(), shared);
     token_response(StatusCode::CREATED, &token.id, body)
 }

@@ -1,9 +1,11 @@
 //! Accounts of users at identity providers: the attribute `federated`.
 
-use keystone_storage::{Exec, OrConflict, Tx, select, sql};
+use keystone_storage::{Exec, OrConflict, Select, Tx, select, sql};
 use keystone_types::{Error, Result, check_length};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::identity::Identity;
 
 /// A user's accounts at one identity provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -154,4 +156,38 @@ pub(crate) async fn store_federated(
         }
     }
     Ok(())
+}
+
+/// Selects the users who have no name: no local account, none of another backend, and none at an identity provider.
+fn nameless_users() -> Select {
+    select(
+        "SELECT u.id FROM user u \
+          LEFT JOIN local_user l ON l.user_id = u.id \
+          LEFT JOIN nonlocal_user n ON n.user_id = u.id \
+          LEFT JOIN federated_user f ON f.user_id = u.id",
+    )
+    .and("l.user_id IS NULL AND n.user_id IS NULL AND f.user_id IS NULL")
+}
+
+/// How many users are looked at together.
+const BATCH: usize = 500;
+
+impl Identity {
+    /// Deletes every user who is left without a name, as Keystone does after an identity provider or a protocol has gone
+    /// with the accounts that users had there.
+    pub async fn remove_nameless_users(&self, tx: &mut Tx) -> Result<()> {
+        let found = nameless_users().then(" ORDER BY u.id");
+        let found = found.fetch_texts(&mut *tx).await?;
+        for batch in found.chunks(BATCH) {
+            // Somebody may be giving one of them an account meanwhile, which waits for the lock or is seen behind it.
+            let users = select("SELECT u.id FROM user u").within("u.id", batch);
+            let users = users.then(" ORDER BY u.id").locking();
+            users.fetch_texts(&mut *tx).await?;
+            let nameless = nameless_users().within("u.id", batch);
+            let nameless = nameless.then(" ORDER BY u.id");
+            let nameless = nameless.fetch_texts(&mut *tx).await?;
+            self.remove_users(tx, &nameless).await?;
+        }
+        Ok(())
+    }
 }

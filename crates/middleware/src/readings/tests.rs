@@ -5,7 +5,7 @@ use super::*;
 const BYTES: u64 = 1 << 20;
 
 /// The pieces of an answer about a user with this role, with a catalog of so many bytes.
-fn pieces(role: &str, length: usize) -> [Arc<[u8]>; 3] {
+fn pieces(role: &str, length: usize) -> [Arc<[u8]>; 4] {
     let head = json!({
         "methods": ["password"],
         "user": {"id": "u", "name": "u", "domain": {"id": "d", "name": "d"}},
@@ -16,7 +16,13 @@ fn pieces(role: &str, length: usize) -> [Arc<[u8]>; 3] {
     let head = format!("{{\"token\": {head}");
     let head = head.strip_suffix('}').unwrap().as_bytes().into();
     let catalog = format!(r#", "catalog": [{{"type": "{}"}}]"#, "x".repeat(length));
-    [head, catalog.into_bytes().into(), b"}}".as_slice().into()]
+    let providers = Arc::default();
+    [
+        head,
+        catalog.into_bytes().into(),
+        providers,
+        b"}}".as_slice().into(),
+    ]
 }
 
 fn body(role: &str) -> TokenBody {
@@ -43,12 +49,11 @@ fn an_answer_that_is_given_again_is_read_once() {
 #[test]
 fn an_answer_is_read_again_when_any_piece_has_changed() {
     let readings = Readings::new(BYTES);
-    let [head, _, tail] = pieces("member", 10);
-    let of_catalog = |catalog: &Arc<[u8]>| {
-        TokenBody::new([Arc::clone(&head), Arc::clone(catalog), Arc::clone(&tail)])
-    };
-    let [_, short, _] = pieces("member", 10);
-    let [_, long, _] = pieces("member", 11);
+    let [head, _, providers, tail] = pieces("member", 10);
+    let of_catalog =
+        |catalog: &Arc<[u8]>| TokenBody::new([&head, catalog, &providers, &tail].map(Arc::clone));
+    let [_, short, ..] = pieces("member", 10);
+    let [_, long, ..] = pieces("member", 11);
     for (catalog, length) in [(&short, 10), (&long, 11), (&short, 10)] {
         let read = readings.read("token", of_catalog(catalog)).unwrap();
         assert_eq!(kind(&read).len(), length);
@@ -56,7 +61,7 @@ fn an_answer_is_read_again_when_any_piece_has_changed() {
     let read = readings.read("token", body("reader")).unwrap();
     assert!(read.has_role("reader") && !read.has_role("member"));
     let mut bound = pieces("reader", 10);
-    bound[2] = br#", "bind": {"kerberos": "u"}}}"#.as_slice().into();
+    bound[3] = br#", "bind": {"kerberos": "u"}}}"#.as_slice().into();
     let read = readings.read("token", TokenBody::new(bound)).unwrap();
     assert!(read.is_bound());
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use keystone::federation::{Assertion, Federation, Mapping};
+use keystone::identity::Identity;
 use keystone::storage::schema;
+use keystone::types::Clock;
 use serde_json::{Map, Value};
 
 use crate::configuration::Configuration;
@@ -80,7 +82,9 @@ async fn stored(
 ) -> Result<(Mapping, Value)> {
     let db = serve::connect(&configuration.settings.database).await?;
     readiness::check_schema(&schema::state(&db).await?)?;
-    let federation = Federation::new(db);
+    let identity = configuration.settings.identity.clone();
+    let identity = Identity::new(db.clone(), Clock::system(), identity, [])?;
+    let federation = Federation::new(db, identity);
     let found = federation.login_provider(provider).await?;
     if !found.enabled {
         print_error(&format!(

@@ -91,7 +91,9 @@ async fn the_mapping_of_a_protocol_is_read_from_the_database() {
     for statement in [
         sql("INSERT INTO identity_provider (id, enabled, domain_id) VALUES ('acme', 0, 'default')"),
         sql("INSERT INTO mapping (id, rules, schema_version) VALUES ('m', ?, '1.0')").bind(rules),
-        sql("INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('acme', 'openid', 'm')"),
+        sql(
+            "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('acme', 'openid', 'm')",
+        ),
     ] {
         statement.execute(&db).await.unwrap();
     }
@@ -100,7 +102,10 @@ async fn the_mapping_of_a_protocol_is_read_from_the_database() {
     assert_eq!(printed(&run.stdout)["user"]["name"], "ann@example.org");
     // Those that a server passes on to the mapping.
     sandbox.configure("[federation]\nassertion_prefix = HTTP_\n");
-    sandbox.manage(&arguments).exits_with(1).says("Could not map");
+    sandbox
+        .manage(&arguments)
+        .exits_with(1)
+        .says("Could not map");
     let narrowed = [&arguments[..], &["--prefix", "OIDC-"]].concat();
     sandbox.manage(&narrowed).succeeds();
 }

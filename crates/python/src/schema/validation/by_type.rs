@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use keystone_python as python;
-use keystone_python::json::Kind;
 use serde_json::{Map, Number, Value};
 
-use super::{Flow, GO_ON, Run, Site, Step};
+use super::{Flow, GO_ON, Run, Site};
+use crate as python;
+use crate::json::Kind;
+use crate::schema::Step;
 
 impl<'a> Run<'a> {
     pub(super) fn object(&mut self, site: Site<'a>, members: &'a Map<String, Value>) -> Flow {

@@ -1,54 +1,16 @@
 //! Evaluates one schema over one instance, keyword by keyword in the order the schema writes them.
 //!
-//! Only the keywords that the shipped schemas use exist here; a test refuses any other.
+//! Only the keywords that Keystone's schemas use exist here; a test of `keystone-api` refuses any other.
 
 mod by_type;
 
-use std::fmt;
 use std::ops::ControlFlow;
 
-use keystone_python::{self as python, json};
 use serde_json::Value;
 
-use super::document::Schema;
+use super::{Failure, Schema, Step};
+use crate::{self as python, json};
 use by_type::is_type;
-
-/// One element of the way to a failure, in the instance or in the schema.
-#[derive(Clone, Copy)]
-pub(super) enum Step<'a> {
-    Key(&'a str),
-    Index(usize),
-}
-
-impl Step<'_> {
-    pub(super) fn repr(&self) -> String {
-        match self {
-            Self::Key(key) => python::quote(key),
-            Self::Index(index) => index.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for Step<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(key) => out.write_str(key),
-            Self::Index(index) => index.fmt(out),
-        }
-    }
-}
-
-/// A keyword that an instance did not satisfy. Not `Debug`: the instance may hold a password.
-pub(super) struct Failure<'a> {
-    pub(super) message: String,
-    pub(super) keyword: &'a str,
-    /// The way to the failing part of the instance.
-    pub(super) path: Vec<Step<'a>>,
-    pub(super) instance: &'a Value,
-    /// The way to the schema that holds the keyword.
-    pub(super) place: Vec<Step<'a>>,
-    pub(super) schema: &'a Value,
-}
 
 /// The first failure; `shown` replaces the instance's own text in messages.
 pub(super) fn first<'a>(

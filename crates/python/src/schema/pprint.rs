@@ -1,12 +1,13 @@
 //! Python's pretty printer: a value on one line if it fits, else one member a line, long text in pieces.
 
-use keystone_python as python;
 use serde_json::{Map, Value};
+
+use crate as python;
 
 const WIDTH: usize = 72;
 
-/// The value as Keystone prints schemas and instances into a message, members in their own order.
-pub(super) fn pretty(value: &Value) -> String {
+/// The value as `pprint.pformat(value, width=72, sort_dicts=False)` prints it.
+pub fn pretty(value: &Value) -> String {
     let mut printer = Printer { out: String::new() };
     printer.value(
         value,
