@@ -57,6 +57,7 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     bad_input
     browsers
     browsers_of_all_origins
+    browsers_that_are_refused
     cast
     catalog
     catalog_listed
@@ -89,6 +90,10 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     external_logins_of_domains
     external_logins_under_rules
     federated_accounts
+    federated_logins
+    federated_memberships
+    federated_tokens
+    federated_users
     federation_protocols
     federation_scopes
     filtered_catalogs

@@ -206,15 +206,15 @@ async fn what_a_user_made_by_a_membership_ends_with_it() {
     let world = World::with_groups().await;
     let ttl = "UPDATE identity_provider SET authorization_ttl = 10 WHERE id = 'acme'";
     world.run(sql(ttl)).await;
-    let login = world.log_in(&ANN).await;
-    let user = user_id(&login);
-    let on_project = world.on_p2(&token(&login)).await;
+    let first = world.log_in(&ANN).await;
+    let user = user_id(&first);
+    let on_project = world.on_p2(&token(&first)).await;
     let bearer = world.cloud.nobody().with_token(&token(&on_project));
     let credential =
         json!({ "application_credential": { "name": "a", "roles": [{ "name": "member" }] } });
     let path = format!("/v3/users/{user}/application_credentials");
     let made = bearer.post(&path, &credential).await.created();
-    let log_in = async || {
+    let by_credential = async || {
         let made = &made["application_credential"];
         let presented = json!({ "id": made["id"], "secret": made["secret"] });
         let identity =
@@ -222,9 +222,9 @@ async fn what_a_user_made_by_a_membership_ends_with_it() {
         let auth = json!({ "auth": { "identity": identity } });
         world.cloud.nobody().post("/v3/auth/tokens", &auth).await
     };
-    let by_credential = token(&log_in().await);
+    let held = token(&by_credential().await);
     let admin = world.cloud.admin().await;
-    admin.validate(&by_credential).await.ok();
+    admin.validate(&held).await.ok();
     let effective = format!("/v3/role_assignments?user.id={user}&effective");
     assert_ne!(
         admin.get(&effective).await.ok()["role_assignments"],
@@ -232,15 +232,15 @@ async fn what_a_user_made_by_a_membership_ends_with_it() {
     );
 
     world.cloud.advance(Duration::minutes(10));
-    admin.validate(&by_credential).await.refused(404);
-    log_in().await.refused(401);
+    admin.validate(&held).await.refused(404);
+    by_credential().await.refused(401);
     assert_eq!(
         admin.get(&effective).await.ok()["role_assignments"],
         json!([])
     );
     // A new login renews it.
     token(&world.log_in(&ANN).await);
-    token(&log_in().await);
+    token(&by_credential().await);
 }
 
 #[tokio::test]

@@ -276,7 +276,6 @@ impl Play {
     /// What the recorded server was made ready with before a login.
     async fn prepare(&mut self, number: usize) {
         match number {
-            91 => {}
             96 => {
                 let rules = with_groups().to_string();
                 let rules = Value::from(rules).to_string();

@@ -11,7 +11,6 @@ use chrono::DateTime;
 use keystone::Settings;
 use keystone::auth::oauth1::SignedRequest;
 use keystone::auth::{Environment, Login};
-use keystone::identity::password::Claimant;
 use keystone::storage::sql;
 use keystone_fuzz::{Cloud, members, recorded, text};
 use libfuzzer_sys::fuzz_target;
@@ -133,11 +132,9 @@ impl Service {
             }
             _ => {
                 let login = Login {
-                    receipt: None,
-                    client: Claimant::default(),
                     signed,
                     environment: &Environment::default(),
-                    pass: None,
+                    ..Login::default()
                 };
                 let body = json!({ "identity": { "methods": ["oauth1"], "oauth1": {} } });
                 self.cloud.run(auth.issue(&body, &login)).is_ok()
