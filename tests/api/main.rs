@@ -25,6 +25,7 @@ mod revocation_events;
 mod role_assignments;
 mod rows;
 mod scopes;
+mod services;
 mod trusts;
 mod users;
 mod validator;

@@ -399,7 +399,7 @@ async fn a_signed_request_is_exchanged_in_few_statements() {
     for (what, statements, wanted) in [
         ("creating", creating, [4, 4]),
         ("showing", shown, [4, 4]),
-        ("deleting", deleted, [4, 4]),
+        ("deleting", deleted, [5, 5]),
         // The credential, its project and user, what the user holds, and the catalog and the service providers if they are
         // not remembered.
         ("a request to EC2", exchanged, [6, 6]),

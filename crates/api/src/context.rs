@@ -190,18 +190,22 @@ impl Context {
         }
     }
 
-    /// Fails for a delegated token, whose keys would outlive the delegation, and for a caller by certificate alone.
-    pub(crate) fn refuse_delegated(&self, refusal: impl FnOnce() -> Error) -> Result<()> {
+    /// The delegation by which the caller acts. Fails for a caller by certificate alone.
+    pub(crate) fn delegation(&self) -> Result<Delegation<'_>> {
         self.refuse_tokenless()?;
         let settings = self.unchecked().auth_settings();
-        match self.token().map(|token| token.delegation(settings)) {
-            None | Some(Delegation::None) => Ok(()),
-            Some(
-                Delegation::Trust(_)
-                | Delegation::ApplicationCredential(_)
-                | Delegation::AccessToken(_)
-                | Delegation::Unnamed,
-            ) => Err(refusal()),
+        let delegation = self.token().map(|token| token.delegation(settings));
+        Ok(delegation.unwrap_or(Delegation::None))
+    }
+
+    /// Fails for a delegated token, whose keys would outlive the delegation, and for a caller by certificate alone.
+    pub(crate) fn refuse_delegated(&self, refusal: impl FnOnce() -> Error) -> Result<()> {
+        match self.delegation()? {
+            Delegation::None => Ok(()),
+            Delegation::Trust(_)
+            | Delegation::ApplicationCredential(_)
+            | Delegation::AccessToken(_)
+            | Delegation::Unnamed => Err(refusal()),
         }
     }
 

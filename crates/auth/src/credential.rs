@@ -19,7 +19,7 @@ use crate::ec2::Ec2Blob;
 /// The credentials of a deployment; clones share all.
 #[derive(Clone, Debug)]
 pub struct Credentials {
-    identity: Identity,
+    pub(crate) identity: Identity,
     cipher: keystone_token::Credentials,
 }
 

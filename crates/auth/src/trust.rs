@@ -341,6 +341,15 @@ impl Auth {
         .await
     }
 
+    /// One of the delegated roles; 404 for any other.
+    pub async fn role_of_trust(&self, trust: &Trust, role_id: &str) -> Result<Role> {
+        if trust.roles.iter().any(|role| role == role_id) {
+            self.identity.role(role_id).await
+        } else {
+            Err(Error::not_found::<Role>(role_id))
+        }
+    }
+
     /// The delegated roles that still exist.
     pub async fn roles_of_trust(&self, trust: &Trust) -> Result<Vec<Role>> {
         self.identity.roles_with_ids(&trust.roles).await

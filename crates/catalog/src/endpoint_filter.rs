@@ -22,6 +22,9 @@ const GROUPS: &str = "\
     JOIN project_endpoint_group ON project_endpoint_group.endpoint_group_id = endpoint_group.id \
     WHERE project_endpoint_group.project_id = ? ORDER BY endpoint_group.id";
 
+/// All but the hidden root of all domains.
+const PROJECT: &str = "SELECT id FROM project WHERE id = ? AND id <> '<<keystone.domain.root>>'";
+
 /// The associations of deleted projects.
 pub const CASCADE: Cascade = Cascade {
     projects: &[
@@ -50,6 +53,8 @@ impl Catalog {
 
     /// 404 unless an endpoint itself, and not only a group with it, is associated with a project.
     pub async fn check_endpoint_in_project(&self, endpoint: &str, project: &str) -> Result<()> {
+        self.endpoint(endpoint).await?;
+        self.project_id(project).await?;
         let query = sql("SELECT endpoint_id FROM project_endpoint \
              WHERE endpoint_id = ? AND project_id = ?");
         let query = query.bind(endpoint).bind(project);
@@ -59,7 +64,8 @@ impl Catalog {
         Err(no_endpoint(endpoint, project))
     }
 
-    /// Ends the association of an endpoint with a project.
+    /// Ends the association of an endpoint with a project. Whether the two exist does not matter: without an association it
+    /// is 404 either way.
     pub async fn remove_endpoint_from_project(&self, endpoint: &str, project: &str) -> Result<()> {
         let query = sql("DELETE FROM project_endpoint WHERE endpoint_id = ? AND project_id = ?");
         let missing = || no_endpoint(endpoint, project);
@@ -69,6 +75,7 @@ impl Catalog {
 
     /// The endpoints of a project: those associated with it, and those in its endpoint groups.
     pub async fn endpoints_of_project(&self, project_id: &str) -> Result<Vec<Endpoint>> {
+        let project_id = &self.project_id(project_id).await?;
         let query = sql(ENDPOINTS).bind(project_id);
         let mut found: Vec<Endpoint> = query.fetch_readable(&self.db).await?;
         let groups = self.filters_of_project(project_id).await?;
@@ -110,6 +117,8 @@ impl Catalog {
         group_id: &str,
         project_id: &str,
     ) -> Result<(String, String)> {
+        self.project_id(project_id).await?;
+        self.endpoint_group(group_id).await?;
         let query = sql(
             "SELECT endpoint_group_id, project_id FROM project_endpoint_group \
              WHERE endpoint_group_id = ? AND project_id = ?",
@@ -124,6 +133,8 @@ impl Catalog {
         group: &str,
         project: &str,
     ) -> Result<()> {
+        self.project_id(project).await?;
+        self.endpoint_group(group).await?;
         let query = sql("DELETE FROM project_endpoint_group \
              WHERE endpoint_group_id = ? AND project_id = ?");
         let query = query.bind(group).bind(project);
@@ -132,8 +143,15 @@ impl Catalog {
 
     /// The endpoint groups that are associated with a project.
     pub async fn endpoint_groups_of_project(&self, project_id: &str) -> Result<Vec<EndpointGroup>> {
-        let query = sql(GROUPS).bind(project_id);
+        let query = sql(GROUPS).bind(self.project_id(project_id).await?);
         Ok(query.fetch_readable(&self.db).await?)
+    }
+
+    /// The id of a project as it is stored.
+    async fn project_id(&self, id: &str) -> Result<String> {
+        let query = sql(PROJECT).bind(id);
+        let (id,): (String,) = query.fetch_or(&self.db, || no_project(id)).await?;
+        Ok(id)
     }
 
     /// The filters of a project's endpoint groups.
@@ -148,11 +166,15 @@ impl Catalog {
 
 /// Locks a project until the transaction ends; returns its id.
 async fn lock_project(id: &str, tx: &mut Tx) -> Result<String> {
-    let locked = lock_id("SELECT id FROM project WHERE id = ?", id, tx).await?;
-    locked.ok_or_else(|| Error::NotFound {
+    let locked = lock_id(PROJECT, id, tx).await?;
+    locked.ok_or_else(|| no_project(id))
+}
+
+fn no_project(id: &str) -> Error {
+    Error::NotFound {
         kind: "project",
         id: id.to_owned(),
-    })
+    }
 }
 
 fn already_associated(kind: &'static str) -> Error {

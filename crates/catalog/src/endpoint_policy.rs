@@ -146,6 +146,7 @@ impl Catalog {
         policy: &str,
         with: Association<'_>,
     ) -> Result<()> {
+        self.check_parties(policy, with).await?;
         let query = with
             .of("SELECT policy_id FROM policy_association")
             .filter("policy_id = ?", Some(policy));
@@ -159,6 +160,7 @@ impl Catalog {
 
     /// Ends an association, if there is one.
     pub async fn dissociate_policy(&self, policy: &str, with: Association<'_>) -> Result<()> {
+        self.check_parties(policy, with).await?;
         let query = with
             .of("DELETE FROM policy_association")
             .filter("policy_id = ?", Some(policy));
@@ -166,9 +168,26 @@ impl Catalog {
         Ok(())
     }
 
+    /// 404 unless a policy exists, and what it may be associated with.
+    async fn check_parties(&self, policy: &str, with: Association<'_>) -> Result<()> {
+        self.policy(policy).await?;
+        match with {
+            Association::Endpoint(id) => self.endpoint(id).await.map(drop),
+            Association::Service(id) => self.service(id).await.map(drop),
+            Association::Region {
+                service_id,
+                region_id,
+            } => {
+                self.service(service_id).await?;
+                self.region(region_id).await.map(drop)
+            }
+        }
+    }
+
     /// The endpoints that a policy is associated with. One that several associations choose is listed for each.
     pub async fn endpoints_of_policy(&self, policy_id: &str) -> Result<Vec<PolicyEndpoint>> {
-        let rows = associations().filter("policy_id = ?", Some(policy_id));
+        let policy = self.policy(policy_id).await?;
+        let rows = associations().filter("policy_id = ?", Some(&policy.id));
         let rows: Vec<Row> = rows.then(BY_ID).fetch_all(&self.db).await?;
         let endpoints = select(PLACED).then(" ORDER BY endpoint.id");
         let endpoints: Vec<Placed> = endpoints.fetch_all(&self.db).await?;

@@ -26,7 +26,9 @@ impl Identity {
         let known = &self.settings.config_options;
         known.check(part)?;
         let rows = whitelisted(&self.db, domain_id, part).await?;
-        visible_config(domain_id, part, rows)
+        let config = visible_config(domain_id, part, rows)?;
+        self.domain(domain_id).await?;
+        Ok(config)
     }
 
     /// Replaces the configuration of a domain; returns too whether there was none.
@@ -35,6 +37,7 @@ impl Identity {
         domain_id: &str,
         config: &Value,
     ) -> Result<(Config, bool)> {
+        let domain_id = &self.domain(domain_id).await?.id;
         let known = &self.settings.config_options;
         let config = known.check_config(config)?;
         transaction!(self.db, |tx| {
@@ -54,6 +57,7 @@ impl Identity {
         config: &Value,
         part: ConfigPart<'_>,
     ) -> Result<Config> {
+        let domain_id = &self.domain(domain_id).await?.id;
         let known = &self.settings.config_options;
         let wrapped = match part {
             ConfigPart {
@@ -88,6 +92,7 @@ impl Identity {
 
     /// Deletes the configuration of a domain, or an existing part of it.
     pub async fn delete_domain_config(&self, domain_id: &str, part: ConfigPart<'_>) -> Result<()> {
+        let domain_id = &self.domain(domain_id).await?.id;
         self.settings.config_options.check(part)?;
         transaction!(self.db, |tx| {
             lock_domain(tx, domain_id).await?;
@@ -100,7 +105,7 @@ impl Identity {
     }
 
     /// The options about passwords that users of the default domain may read.
-    pub fn security_compliance_config(
+    pub async fn security_compliance_config(
         &self,
         domain_id: &str,
         option: Option<&str>,
@@ -111,7 +116,9 @@ impl Identity {
                  supported.",
             ));
         }
-        self.settings.config_options.security_compliance(option)
+        let config = self.settings.config_options.security_compliance(option)?;
+        self.domain(domain_id).await?;
+        Ok(config)
     }
 
     /// The options of `keystone.conf`, which apply where a domain has none.

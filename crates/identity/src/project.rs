@@ -165,8 +165,14 @@ impl Identity {
 
     /// The projects that an endpoint is associated with, not those of its groups.
     pub async fn projects_of_endpoint(&self, endpoint_id: &str) -> Result<Vec<Project>> {
+        let endpoint = sql("SELECT id FROM endpoint WHERE id = ?").bind(endpoint_id);
+        let missing = || Error::NotFound {
+            kind: "endpoint",
+            id: endpoint_id.to_owned(),
+        };
+        let (endpoint_id,): (String,) = endpoint.fetch_or(&self.db, missing).await?;
         let with = "p.id IN (SELECT e.project_id FROM project_endpoint e WHERE e.endpoint_id = ?)";
-        self.projects_with(with, endpoint_id).await
+        self.projects_with(with, &endpoint_id).await
     }
 
     /// The projects that an endpoint group is associated with.

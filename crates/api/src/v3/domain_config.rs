@@ -32,28 +32,22 @@ pub(crate) fn routes() -> Routes {
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
     let (id, part) = (cx.path("domain_id"), part(&cx));
-    let (app, config) = if part.group == Some("security_compliance") {
-        let app = cx
-            .allow("identity:get_security_compliance_domain_config")
-            .await?;
-        (
-            app,
-            app.identity.security_compliance_config(id, part.option)?,
-        )
+    let config = if part.group == Some("security_compliance") {
+        let rule = "identity:get_security_compliance_domain_config";
+        let identity = &cx.allow(rule).await?.identity;
+        identity.security_compliance_config(id, part.option).await?
     } else {
         let app = cx.allow("identity:get_domain_config").await?;
-        (app, app.identity.domain_config(id, part).await?)
+        app.identity.domain_config(id, part).await?
     };
-    app.identity.domain(id).await?;
     Ok(answer(StatusCode::OK, config))
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:create_domain_config").await?;
-    let domain = app.identity.domain(cx.path("domain_id")).await?;
     let (config, new) = app
         .identity
-        .create_domain_config(&domain.id, &wanted(body))
+        .create_domain_config(cx.path("domain_id"), &wanted(body))
         .await?;
     Ok(answer(
         if new {
@@ -67,19 +61,17 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
 
 async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:update_domain_config").await?;
-    let domain = app.identity.domain(cx.path("domain_id")).await?;
     let config = app
         .identity
-        .update_domain_config(&domain.id, &wanted(body), part(&cx))
+        .update_domain_config(cx.path("domain_id"), &wanted(body), part(&cx))
         .await?;
     Ok(answer(StatusCode::OK, config))
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:delete_domain_config").await?;
-    let domain = app.identity.domain(cx.path("domain_id")).await?;
     app.identity
-        .delete_domain_config(&domain.id, part(&cx))
+        .delete_domain_config(cx.path("domain_id"), part(&cx))
         .await?;
     Ok(no_content())
 }

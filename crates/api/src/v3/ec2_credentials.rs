@@ -1,9 +1,9 @@
 //! `/v3/users/{user_id}/credentials/OS-EC2`
 
 use axum::response::Response;
-use keystone_auth::{Ec2Keys, ec2_credential_id};
+use keystone_auth::ec2_credential_id;
 use keystone_identity::Credential;
-use keystone_types::{Error, Listing, Result};
+use keystone_types::Result;
 
 use crate::App;
 use crate::body::Body;
@@ -25,24 +25,9 @@ pub(crate) fn routes() -> Routes {
 
 async fn list(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:ec2_list_credentials").await?;
-    cx.refuse_delegated(delegated)?;
-    let user_id = cx.path("user_id");
-    app.identity.user(user_id).await?;
-    let listing = Listing::default()
-        .with("user_id", user_id)
-        .with("type", "ec2");
-    let sealed = app.identity.sealed_credentials(&listing).await?.items;
-    let (count, auth) = (sealed.len(), app.auth.clone());
-    let open = move || {
-        let credentials = auth.credentials();
-        let opened = sealed
-            .into_iter()
-            .filter_map(|sealed| credentials.unseal_readable(sealed).transpose());
-        let keys = opened.filter_map(|open| open.map(Ec2Keys::of_readable).transpose());
-        keys.collect::<Result<Vec<_>>>()
-    };
-    let keys = cx.bulk(count, open).await?;
-    cx.all(keys).await
+    let credentials = app.auth.credentials();
+    let keys = credentials.ec2_keys(cx.path("user_id"), cx.delegation()?);
+    cx.all(keys.await?).await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
@@ -51,46 +36,35 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx
         .allow_on("identity:ec2_create_credential", target)
         .await?;
-    app.identity.user(user_id).await?;
     let project_id = body.value("tenant_id").unwrap_or_default();
     let project_id = keystone_python::str(&project_id);
-    app.identity.project(&project_id).await?;
-    cx.refuse_delegated(delegated)?;
     let credentials = app.auth.credentials();
-    let keys = credentials.create_ec2_keys(user_id, &project_id).await?;
-    cx.created(&keys)
+    let keys = credentials.create_ec2_keys(user_id, &project_id, cx.delegation()?);
+    cx.created(&keys.await?)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
-    let (app, id) = allowed(&cx, "identity:ec2_get_credential").await?;
-    cx.member(&Ec2Keys::of(app.auth.credentials().open(&id).await?)?)
+    let (app, user_id, access) = allowed(&cx, "identity:ec2_get_credential").await?;
+    let credentials = app.auth.credentials();
+    let keys = credentials.ec2_key(user_id, access, cx.delegation()?);
+    cx.member(&keys.await?)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
-    let (app, id) = allowed(&cx, "identity:ec2_delete_credential").await?;
-    app.identity.delete_credential(&id).await?;
+    let (app, user_id, access) = allowed(&cx, "identity:ec2_delete_credential").await?;
+    let credentials = app.auth.credentials();
+    credentials
+        .delete_ec2_key(user_id, access, cx.delegation()?)
+        .await?;
     Ok(no_content())
 }
 
-/// The services and the id of the credential in the path, if the rule and the caller's kind of token allow it. The user
-/// in the path need not be its owner.
-async fn allowed<'a>(cx: &'a Context, rule: &'static str) -> Result<(&'a App, String)> {
+/// The services, and the user and the access key in the path, if the rule allows it.
+async fn allowed<'a>(cx: &'a Context, rule: &'static str) -> Result<(&'a App, &'a str, &'a str)> {
     cx.authenticated()?;
-    let id = ec2_credential_id(cx.path("credential_id"));
+    let (user_id, access) = (cx.path("user_id"), cx.path("credential_id"));
+    let id = ec2_credential_id(access);
     let credential: Credential = cx.unchecked().credential(&id).await?;
     let target = PolicyTarget::new().with("credential", &credential)?;
-    let app = cx.allow_on(rule, target).await?;
-    app.identity.user(cx.path("user_id")).await?;
-    if credential.credential_type != "ec2" {
-        return Err(Error::unauthorized(
-            "the access key is of no EC2 credential",
-        ));
-    }
-    cx.refuse_delegated(delegated)?;
-    Ok((app, id))
-}
-
-/// As `_require_primary_auth_for_ec2` in `keystone/api/users.py`.
-fn delegated() -> Error {
-    Error::forbidden_action("Delegated tokens cannot access credentials directly")
+    Ok((cx.allow_on(rule, target).await?, user_id, access))
 }

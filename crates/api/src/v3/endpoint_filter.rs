@@ -138,25 +138,24 @@ async fn remove_group_from_project(cx: Context) -> Result<Response, ApiError> {
 async fn projects_of_endpoint(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:list_projects_for_endpoint";
     let app = cx.allow(rule).await?;
-    let endpoint = app.catalog.endpoint(cx.path("endpoint_id")).await?;
-    let projects = app.identity.projects_of_endpoint(&endpoint.id).await?;
-    cx.paginate(projects).await
+    let projects = app.identity.projects_of_endpoint(cx.path("endpoint_id"));
+    cx.paginate(projects.await?).await
 }
 
 async fn groups_of_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:list_endpoint_groups_for_project";
     let app = cx.allow(rule).await?;
-    let project = app.identity.project(cx.path("project_id")).await?;
-    cx.paginate(app.catalog.endpoint_groups_of_project(&project.id).await?)
-        .await
+    let groups = app
+        .catalog
+        .endpoint_groups_of_project(cx.path("project_id"));
+    cx.paginate(groups.await?).await
 }
 
 async fn endpoints_of_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:list_endpoints_for_project";
     let app = cx.allow(rule).await?;
-    let project = app.identity.project(cx.path("project_id")).await?;
-    cx.paginate(app.catalog.endpoints_of_project(&project.id).await?)
-        .await
+    let endpoints = app.catalog.endpoints_of_project(cx.path("project_id"));
+    cx.paginate(endpoints.await?).await
 }
 
 async fn check_endpoint_in_project(cx: Context) -> Result<Response, ApiError> {
@@ -173,12 +172,9 @@ async fn add_endpoint_to_project(cx: Context) -> Result<Response, ApiError> {
     Ok(no_content())
 }
 
-/// Does not ask whether the two exist: without an association it is 404 either way.
 async fn remove_endpoint_from_project(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:remove_endpoint_from_project";
-    let app = cx.allow(rule).await?;
-    let (endpoint, project) = (cx.path("endpoint_id"), cx.path("project_id"));
-    let catalog = &app.catalog;
+    let (catalog, endpoint, project) = endpoint_and_project(&cx, rule).await?;
     catalog
         .remove_endpoint_from_project(endpoint, project)
         .await?;
@@ -188,21 +184,17 @@ async fn remove_endpoint_from_project(cx: Context) -> Result<Response, ApiError>
 /// A catalog with a group, or an endpoint, and a project.
 type InProject<'a> = (&'a Catalog, &'a str, &'a str);
 
-/// The group and the project of the path, if the rule allows the action; both must exist.
+/// The group and the project of the path, if the rule allows the action.
 async fn group_and_project<'a>(cx: &'a Context, rule: &'static str) -> Result<InProject<'a>> {
     let app = cx.allow(rule).await?;
     let (group, project) = (cx.path("endpoint_group_id"), cx.path("project_id"));
-    app.identity.project(project).await?;
-    app.catalog.endpoint_group(group).await?;
     Ok((&app.catalog, group, project))
 }
 
-/// The endpoint and the project of the path, if the rule allows the action; both must exist.
+/// The endpoint and the project of the path, if the rule allows the action.
 async fn endpoint_and_project<'a>(cx: &'a Context, rule: &'static str) -> Result<InProject<'a>> {
     let app = cx.allow(rule).await?;
     let (endpoint, project) = (cx.path("endpoint_id"), cx.path("project_id"));
-    app.catalog.endpoint(endpoint).await?;
-    app.identity.project(project).await?;
     Ok((&app.catalog, endpoint, project))
 }
 

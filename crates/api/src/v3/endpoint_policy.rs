@@ -51,9 +51,8 @@ async fn policy(cx: Context) -> Result<Response, ApiError> {
 async fn endpoints(cx: Context) -> Result<Response, ApiError> {
     let rule = "identity:list_endpoints_for_policy";
     let app = cx.allow(rule).await?;
-    let policy = app.catalog.policy(cx.path("policy_id")).await?;
-    cx.paginate(app.catalog.endpoints_of_policy(&policy.id).await?)
-        .await
+    let endpoints = app.catalog.endpoints_of_policy(cx.path("policy_id"));
+    cx.paginate(endpoints.await?).await
 }
 
 /// The rules of an action on what is associated with an endpoint, with a service, and with a service in a region.
@@ -95,7 +94,7 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
     Ok(no_content())
 }
 
-/// The policy in the path and what it is associated with, if the rule allows the action; all of them must exist.
+/// The policy in the path and what it is associated with, if the rule allows the action.
 async fn allowed(
     cx: &Context,
     [endpoint, service, region]: Rules,
@@ -113,19 +112,5 @@ async fn allowed(
             (region, with)
         }
     };
-    let app = cx.allow(rule).await?;
-    let catalog = &app.catalog;
-    catalog.policy(policy).await?;
-    match with {
-        Association::Endpoint(id) => catalog.endpoint(id).await.map(drop)?,
-        Association::Service(id) => catalog.service(id).await.map(drop)?,
-        Association::Region {
-            service_id,
-            region_id,
-        } => {
-            catalog.service(service_id).await?;
-            catalog.region(region_id).await?;
-        }
-    }
-    Ok((app, policy, with))
+    Ok((cx.allow(rule).await?, policy, with))
 }

@@ -175,10 +175,8 @@ async fn list_access_tokens(cx: Context) -> Result<Response, ApiError> {
 
 async fn show_access_token(cx: Context) -> Result<Response, ApiError> {
     let app = allowed(&cx, "identity:get_access_token").await?;
-    let token = app.auth.access_token(cx.path("access_token_id")).await?;
-    if token.authorizing_user_id != cx.path("user_id") {
-        return Err(nothing_of_this_user().into());
-    }
+    let (user_id, id) = (cx.path("user_id"), cx.path("access_token_id"));
+    let token = app.auth.access_token_of(user_id, id).await?;
     let member = json!({ "access_token": linked_token(&cx, &token) });
     Ok(json_line(StatusCode::OK, &member))
 }
@@ -193,11 +191,8 @@ async fn delete_access_token(cx: Context) -> Result<Response, ApiError> {
 
 async fn list_roles(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:list_access_token_roles").await?;
-    let token = app.auth.access_token(cx.path("access_token_id")).await?;
-    if token.authorizing_user_id != cx.path("user_id") {
-        return Err(nothing_of_this_user().into());
-    }
-    let roles = app.identity.roles_by_id(&token.role_ids.0).await?;
+    let (user_id, id) = (cx.path("user_id"), cx.path("access_token_id"));
+    let roles = app.auth.roles_of_access_token(user_id, id).await?;
     let mut text = JsonList::begin(Role::COLLECTION);
     for role in &roles {
         text.push(&brief(&cx, role)?);
@@ -207,15 +202,11 @@ async fn list_roles(cx: Context) -> Result<Response, ApiError> {
 
 async fn show_role(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:get_access_token_role").await?;
-    let token = app.auth.access_token(cx.path("access_token_id")).await?;
-    if token.authorizing_user_id != cx.path("user_id") {
-        return Err(Error::unauthorized("User IDs do not match").into());
-    }
-    let id = cx.path("role_id");
-    if !token.role_ids.0.iter().any(|granted| granted == id) {
-        return Err(Error::not_found::<Role>(id).into());
-    }
-    let role = brief(&cx, &app.identity.role(id).await?)?;
+    let (user_id, id) = (cx.path("user_id"), cx.path("access_token_id"));
+    let role = app
+        .auth
+        .role_of_access_token(user_id, id, cx.path("role_id"));
+    let role = brief(&cx, &role.await?)?;
     Ok(json_line(StatusCode::OK, &json!({ Role::MEMBER: role })))
 }
 
@@ -231,11 +222,6 @@ async fn allowed<'a>(cx: &'a Context, rule: &'static str) -> Result<&'a App> {
 fn forbidden(detail: &str) -> Error {
     let detail = detail.to_owned();
     Error::Forbidden { detail }
-}
-
-/// Keystone does not fill in the placeholder (`keystone/api/users.py`).
-fn nothing_of_this_user() -> Error {
-    Error::Missing("Could not find: %(target)s.".to_owned())
 }
 
 fn linked_token(cx: &Context, token: &AccessToken) -> Value {

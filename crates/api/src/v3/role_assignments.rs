@@ -136,14 +136,6 @@ fn query(cx: &Context) -> Result<AssignmentQuery> {
             user.is_some() && group.is_some(),
             "Specify a user or group, not both",
         ),
-        (
-            effective && group.is_some(),
-            "Combining effective and group filter will always result in an empty list.",
-        ),
-        (
-            effective && inherited == Some(true) && domain.is_some(),
-            "Combining effective, domain and inherited filters will always result in an empty list.",
-        ),
     ];
     if let Some((_, message)) = contradictions.iter().find(|(holds, _)| *holds) {
         return Err(Error::Validation((*message).to_owned()));

@@ -3,7 +3,6 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use keystone_auth::{Delegation, NewTrust, Trust};
-use keystone_identity::Role;
 use keystone_types::{Error, Result};
 use serde_json::{Value, json};
 
@@ -97,11 +96,8 @@ async fn roles(cx: Context) -> Result<Response, ApiError> {
 
 async fn role(cx: Context) -> Result<Response, ApiError> {
     let (app, trust) = found(&cx, "identity:get_role_for_trust").await?;
-    let id = cx.path("role_id");
-    if !trust.roles.iter().any(|role| role == id) {
-        return Err(Error::not_found::<Role>(id).into());
-    }
-    cx.member(&app.identity.role(id).await?)
+    let role = app.auth.role_of_trust(&trust, cx.path("role_id"));
+    cx.member(&role.await?)
 }
 
 /// The trust in the path, which every caller with a token learns to be missing.

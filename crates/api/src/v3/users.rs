@@ -105,10 +105,9 @@ async fn groups(cx: Context) -> Result<Response, ApiError> {
 async fn projects(cx: Context) -> Result<Response, ApiError> {
     const RULE: &str = "identity:list_user_projects";
     let app = allow(&cx, RULE).await?;
-    let id = cx.path("user_id");
-    app.identity.user(id).await?;
     let listing = cx.listing(ListLimit::Client, filters(RULE))?;
-    let projects = app.identity.projects_of(Holder::User(id), &listing).await?;
+    let user = Holder::User(cx.path("user_id"));
+    let projects = app.identity.projects_of(user, &listing).await?;
     cx.collection(projects, &listing).await
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use keystone_identity::Credential;
-use keystone_types::{Extra, Resource, Result, new_id, to_python_json};
+use keystone_identity::{Credential, SealedCredential};
+use keystone_types::{Error, Extra, Listing, Resource, Result, new_id, to_python_json};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -50,7 +50,7 @@ pub fn ec2_credential_id(access: &str) -> String {
 
 impl Ec2Keys {
     /// Reads a credential of EC2.
-    pub fn of(open: OpenCredential) -> Result<Self> {
+    fn of(open: OpenCredential) -> Result<Self> {
         let OpenCredential { credential, blob } = open;
         let blob = Ec2Blob::stored(&credential.id, &blob)?;
         let access = blob.access();
@@ -65,7 +65,7 @@ impl Ec2Keys {
     }
 
     /// The same for a list: one that can't be read is left out, with a line in the log.
-    pub fn of_readable(open: OpenCredential) -> Option<Self> {
+    fn of_readable(open: OpenCredential) -> Option<Self> {
         let id = open.credential.id.clone();
         let keys = Self::of(open).ok();
         if keys.is_none() {
@@ -78,9 +78,83 @@ impl Ec2Keys {
     }
 }
 
+/// The keys of users. A delegation by which the caller acts is a 403: keys would outlive it.
 impl Credentials {
+    /// The keys of a user.
+    pub async fn ec2_keys(
+        &self,
+        user_id: &str,
+        delegation: Delegation<'_>,
+    ) -> Result<Vec<Ec2Keys>> {
+        refuse(delegation)?;
+        self.identity.user(user_id).await?;
+        let listing = Listing::default()
+            .with("user_id", user_id)
+            .with("type", "ec2");
+        let sealed = self.identity.sealed_credentials(&listing).await?.items;
+        let (count, credentials) = (sealed.len(), self.clone());
+        let open = move || {
+            let opened = sealed
+                .into_iter()
+                .filter_map(|sealed| credentials.unseal_readable(sealed).transpose());
+            let keys = opened.filter_map(|open| open.map(Ec2Keys::of_readable).transpose());
+            keys.collect()
+        };
+        self.identity.bulk().run(count, open).await?
+    }
+
+    /// The pair of keys with this access key. The user must exist, and need not be its owner, as in `keystone/api/users.py`.
+    pub async fn ec2_key(
+        &self,
+        user_id: &str,
+        access: &str,
+        delegation: Delegation<'_>,
+    ) -> Result<Ec2Keys> {
+        let sealed = self.sealed_key(user_id, access, delegation).await?;
+        Ec2Keys::of(self.unseal(sealed)?)
+    }
+
+    /// Deletes the pair of keys with this access key. The user must exist, and need not be its owner.
+    pub async fn delete_ec2_key(
+        &self,
+        user_id: &str,
+        access: &str,
+        delegation: Delegation<'_>,
+    ) -> Result<()> {
+        let sealed = self.sealed_key(user_id, access, delegation).await?;
+        self.identity.delete_credential(&sealed.credential.id).await
+    }
+
+    async fn sealed_key(
+        &self,
+        user_id: &str,
+        access: &str,
+        delegation: Delegation<'_>,
+    ) -> Result<SealedCredential> {
+        let sealed = self
+            .identity
+            .sealed_credential(&ec2_credential_id(access))
+            .await?;
+        self.identity.user(user_id).await?;
+        if sealed.credential.credential_type != "ec2" {
+            return Err(Error::unauthorized(
+                "the access key is of no EC2 credential",
+            ));
+        }
+        refuse(delegation)?;
+        Ok(sealed)
+    }
+
     /// Makes a pair of keys for a user on a project.
-    pub async fn create_ec2_keys(&self, user_id: &str, project_id: &str) -> Result<Ec2Keys> {
+    pub async fn create_ec2_keys(
+        &self,
+        user_id: &str,
+        project_id: &str,
+        delegation: Delegation<'_>,
+    ) -> Result<Ec2Keys> {
+        self.identity.user(user_id).await?;
+        self.identity.project(project_id).await?;
+        refuse(delegation)?;
         let blob = json!({ "access": new_id(), "secret": new_id(), "trust_id": null });
         let credential = Credential {
             extra: Extra::default(),
@@ -91,5 +165,18 @@ impl Credentials {
         };
         let made = self.create(credential, to_python_json(&blob), Delegation::None);
         Ec2Keys::of(made.await?)
+    }
+}
+
+/// As `_require_primary_auth_for_ec2` in `keystone/api/users.py`.
+fn refuse(delegation: Delegation<'_>) -> Result<()> {
+    match delegation {
+        Delegation::None => Ok(()),
+        Delegation::Trust(_)
+        | Delegation::ApplicationCredential(_)
+        | Delegation::AccessToken(_)
+        | Delegation::Unnamed => Err(Error::forbidden_action(
+            "Delegated tokens cannot access credentials directly",
+        )),
     }
 }

@@ -1,6 +1,7 @@
 //! Access tokens: what a user has granted a consumer.
 
 use chrono::Duration;
+use keystone_identity::Role;
 use keystone_storage::{Query, select, sql, transaction};
 use keystone_types::{Clock, Error, Result, Secret, json, new_id, render_time};
 use subtle::ConstantTimeEq;
@@ -146,6 +147,38 @@ impl Auth {
         found.ok_or_else(not_found)
     }
 
+    /// One access token that a user has granted.
+    pub async fn access_token_of(&self, user_id: &str, id: &str) -> Result<AccessToken> {
+        let token = self.access_token(id).await?;
+        if token.authorizing_user_id == user_id {
+            return Ok(token);
+        }
+        // Keystone does not fill in the placeholder (`keystone/api/users.py`).
+        Err(Error::Missing("Could not find: %(target)s.".to_owned()))
+    }
+
+    /// The roles of an access token that a user has granted.
+    pub async fn roles_of_access_token(&self, user_id: &str, id: &str) -> Result<Vec<Role>> {
+        let token = self.access_token_of(user_id, id).await?;
+        self.identity.roles_by_id(&token.role_ids.0).await
+    }
+
+    /// One of these roles; 404 for any other.
+    pub async fn role_of_access_token(
+        &self,
+        user_id: &str,
+        id: &str,
+        role_id: &str,
+    ) -> Result<Role> {
+        let token = self.access_token(id).await?;
+        check_granter(&token, user_id)?;
+        if token.role_ids.0.iter().any(|granted| granted == role_id) {
+            self.identity.role(role_id).await
+        } else {
+            Err(Error::not_found::<Role>(role_id))
+        }
+    }
+
     /// The access tokens that a user has granted.
     pub async fn access_tokens(&self, user_id: &str) -> Result<Vec<AccessToken>> {
         let query = select(ACCESS_TOKENS).filter("authorizing_user_id = ?", Some(user_id));
@@ -158,15 +191,20 @@ impl Auth {
         transaction!(self.db, |tx| {
             let token: Option<AccessToken> = one(id).locking().fetch_optional(&mut *tx).await?;
             let token = token.ok_or_else(not_found)?;
-            if token.authorizing_user_id != user_id {
-                return Err(Error::unauthorized("User IDs do not match"));
-            }
+            check_granter(&token, user_id)?;
             let deleted = sql("DELETE FROM access_token WHERE id = ?");
             deleted.bind(token.id).execute(tx).await?;
             Ok(())
         })
         .await
     }
+}
+
+fn check_granter(token: &AccessToken, user_id: &str) -> Result<()> {
+    if token.authorizing_user_id == user_id {
+        return Ok(());
+    }
+    Err(Error::unauthorized("User IDs do not match"))
 }
 
 fn one(id: &str) -> Query {

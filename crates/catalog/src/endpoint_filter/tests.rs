@@ -124,7 +124,8 @@ async fn a_project_has_its_endpoints_and_those_of_its_groups_each_once() {
     let (catalog, statements) = counted(&catalog);
     let found = catalog.endpoints_of_project("p").await.unwrap();
     assert_eq!(found.iter().collect::<Vec<_>>(), sorted);
-    assert_eq!(statements.load(Ordering::Relaxed), 3);
+    assert_eq!(statements.load(Ordering::Relaxed), 4);
     assert!(!found.contains(&internal));
-    assert_eq!(catalog.endpoints_of_project("o").await.unwrap(), []);
+    let missing = (404, "Could not find project: o.".to_owned());
+    assert_eq!(failure(catalog.endpoints_of_project("o").await), missing);
 }

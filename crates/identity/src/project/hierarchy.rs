@@ -62,7 +62,11 @@ impl Identity {
         let query = relatives
             .of(id)
             .text("SELECT p.id, p.parent_id FROM project p JOIN relatives ON relatives.id = p.id");
-        Ok(query.then(" ORDER BY p.id").fetch_all(&self.db).await?)
+        let found: Vec<_> = query.then(" ORDER BY p.id").fetch_all(&self.db).await?;
+        if found.is_empty() {
+            self.project(id).await?;
+        }
+        Ok(found)
     }
 
     /// The ancestors or descendants of a project, the uppermost first.
@@ -73,6 +77,9 @@ impl Identity {
             .text(" JOIN relatives ON relatives.id = p.id");
         let query = projects_in(query).then(" ORDER BY p.id");
         let mut found: Vec<Project> = query.fetch_readable(&self.db).await?;
+        if found.is_empty() {
+            self.project(id).await?;
+        }
         let count = found.len();
         let sort = move || {
             sort_by_level(&mut found);

@@ -10,7 +10,7 @@ pub(crate) mod names;
 use std::collections::HashSet;
 
 use keystone_storage::{Select, select, sql};
-use keystone_types::Result;
+use keystone_types::{Error, Result};
 
 use crate::identity::Identity;
 use crate::role::grant::{Actor, GrantTarget, Inheritance};
@@ -37,6 +37,24 @@ pub struct AssignmentQuery {
     pub within_domain: Option<String>,
     /// Whether to look up names.
     pub names: bool,
+}
+
+impl AssignmentQuery {
+    /// 400 for one that no assignment can fit.
+    fn check(&self) -> Result<()> {
+        let by_group = matches!(self.actor, Some(Actor::Group(_)));
+        let by_domain = matches!(self.scope, Some(AssignmentScope::Domain(_)));
+        let filters = if self.effective && by_group {
+            "effective and group filter"
+        } else if self.effective && by_domain && self.inherited == Some(true) {
+            "effective, domain and inherited filters"
+        } else {
+            return Ok(());
+        };
+        Err(Error::Validation(format!(
+            "Combining {filters} will always result in an empty list."
+        )))
+    }
 }
 
 /// The scope of the listed assignments.
@@ -166,6 +184,10 @@ const IN_ORDER: &str = " ORDER BY `type`, actor_id, target_id, inherited, role_i
 impl Identity {
     /// The assignments that a query asks for.
     pub async fn role_assignments(&self, query: &AssignmentQuery) -> Result<Assignments> {
+        if let Some(AssignmentScope::Tree(id)) = &query.scope {
+            self.project(id).await?;
+        }
+        query.check()?;
         let found = if query.effective {
             Found::Effective(Box::new(self.effective_assignments(query).await?))
         } else {
@@ -192,9 +214,6 @@ impl Identity {
 
     /// Assignments as they were granted.
     async fn granted_assignments(&self, query: &AssignmentQuery) -> Result<Vec<Assignment>> {
-        if let Some(AssignmentScope::Tree(id)) = &query.scope {
-            self.project(id).await?;
-        }
         let narrow = |select: Select| {
             select
                 .filter("a.actor_id = ?", query.actor.as_ref().map(Actor::id))

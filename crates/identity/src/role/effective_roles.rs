@@ -11,6 +11,7 @@ use crate::facts::Holder;
 use crate::group::comma_joined;
 use crate::identity::Identity;
 use crate::project::{PROJECTS, Project, ROOT, projects_in};
+use crate::user;
 
 /// A `WITH` up to the assignments of a user or of groups, which it calls `assigned`.
 const USEFUL_ROLES: &str = include_str!("effective_roles/useful_roles.sql");
@@ -77,7 +78,11 @@ impl Identity {
             "LENGTH(REPLACE(p.name, ?, '')) = 0",
             listing.exact("name").map(str::to_owned),
         );
-        self.page_of(reached, listing).await
+        let projects = self.page_of(reached, listing).await?;
+        if let (true, Holder::User(id)) = (projects.items.is_empty(), holder) {
+            user::row(&self.db, id).await?;
+        }
+        Ok(projects)
     }
 
     /// The ids of the projects on which somebody has a role.

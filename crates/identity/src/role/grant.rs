@@ -7,7 +7,7 @@ use keystone_types::{Error, Result};
 
 use crate::identity::Identity;
 use crate::role::{self, Role};
-use crate::{domain, project, shared_lock};
+use crate::{domain, project, shared_lock, user};
 
 /// Who has the role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -138,15 +138,17 @@ impl Identity {
     ///
     /// The rows that it refers to are locked: `assignment` has no foreign keys to users, groups, projects and domains.
     pub async fn create_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
-        transaction!(self.db, |tx| add_grant(tx, grant, role_id).await).await
+        let stored = transaction!(self.db, |tx| add_grant(tx, grant, role_id).await).await;
+        if stored.as_ref().is_err_and(Error::is_not_found) {
+            // Rows are locked in another order than that in which Keystone looks for them.
+            self.check_named(grant, Some(role_id), true).await?;
+        }
+        stored
     }
 
     /// 404 unless a role is granted.
     pub async fn check_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
-        if grant.target != GrantTarget::System {
-            self.role(role_id).await?;
-            check_target(&self.db, &grant.target, None).await?;
-        }
+        self.check_named(grant, Some(role_id), true).await?;
         if granted(&self.db, grant, role_id).await? {
             Ok(())
         } else {
@@ -154,10 +156,12 @@ impl Identity {
         }
     }
 
-    /// Revokes a role.
+    /// Revokes a role, also of a user or group that does not exist any more.
     pub async fn delete_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
-        if grant.target != GrantTarget::System {
+        if grant.target.inherited() {
             self.role(role_id).await?;
+        } else {
+            self.check_named(grant, Some(role_id), false).await?;
         }
         grant
             .statement(
@@ -172,7 +176,7 @@ impl Identity {
 
     /// The roles that are granted, without implied ones.
     pub async fn grants(&self, grant: &Grant) -> Result<Vec<Role>> {
-        check_target(&self.db, &grant.target, None).await?;
+        self.check_named(grant, None, true).await?;
         let condition = if grant.target == GrantTarget::System {
             "r.id IN (SELECT a.role_id FROM system_assignment a \
                        WHERE a.type = ? AND a.actor_id = ? AND a.target_id = ?)"
@@ -215,6 +219,37 @@ pub(crate) async fn add_grant(tx: &mut Tx, grant: &Grant, role_id: &str) -> Resu
     match done {
         Err(error) if error.is_duplicate() => Ok(()),
         other => Ok(other.map(drop)?),
+    }
+}
+
+impl Identity {
+    /// 404 for what a grant names and is missing, in the order in which Keystone looks for it before it asks the policy
+    /// (`keystone/api/domains.py`, `projects.py`, `system.py`). An inherited grant may be for a user or group that does not
+    /// exist (`os_inherit.py`).
+    async fn check_named(
+        &self,
+        grant: &Grant,
+        role_id: Option<&str>,
+        with_actor: bool,
+    ) -> Result<()> {
+        let inherited = grant.target.inherited();
+        let domain_first = !inherited && matches!(grant.target, GrantTarget::Domain(..));
+        if domain_first {
+            check_target(&self.db, &grant.target, None).await?;
+        }
+        if let Some(role_id) = role_id {
+            self.role(role_id).await?;
+        }
+        if with_actor && !inherited {
+            match &grant.actor {
+                Actor::User(id) => user::row(&self.db, id).await.map(drop)?,
+                Actor::Group(id) => self.group(id).await.map(drop)?,
+            }
+        }
+        if domain_first {
+            return Ok(());
+        }
+        check_target(&self.db, &grant.target, None).await
     }
 }
 

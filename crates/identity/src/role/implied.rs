@@ -90,8 +90,8 @@ impl Identity {
     /// Makes one role imply another; 409 if it does already.
     pub async fn create_implied_role(&self, prior_id: &str, implied_id: &str) -> Result<()> {
         transaction!(self.db, |tx| {
-            let implied = role::one(&mut *tx, implied_id).await?;
             let prior = role::one(&mut *tx, prior_id).await?;
+            let implied = role::one(&mut *tx, implied_id).await?;
             let prohibited = &self.settings.prohibited_implied_roles;
             if prohibited.contains(&implied.name)
                 || (prior.domain_id.is_none() && implied.domain_id.is_some())
@@ -127,27 +127,46 @@ impl Identity {
         {
             return Ok(());
         }
-        Err(not_implied(prior_id, implied_id))
+        Err(self.no_implication(prior_id, implied_id).await)
     }
 
     /// Ends the implication of one role by another.
     pub async fn delete_implied_role(&self, prior_id: &str, implied_id: &str) -> Result<()> {
-        sql("DELETE FROM implied_role WHERE prior_role_id = ? AND implied_role_id = ?")
-            .bind(prior_id)
-            .bind(implied_id)
-            .execute_or(&self.db, || not_implied(prior_id, implied_id))
-            .await
+        let deleted =
+            sql("DELETE FROM implied_role WHERE prior_role_id = ? AND implied_role_id = ?")
+                .bind(prior_id)
+                .bind(implied_id)
+                .execute(&self.db)
+                .await?;
+        if deleted > 0 {
+            return Ok(());
+        }
+        Err(self.no_implication(prior_id, implied_id).await)
+    }
+
+    /// The 404 where one role does not imply another, or one of them does not exist.
+    async fn no_implication(&self, prior_id: &str, implied_id: &str) -> Error {
+        for id in [prior_id, implied_id] {
+            if let Err(error) = self.role(id).await {
+                return error;
+            }
+        }
+        not_implied(prior_id, implied_id)
     }
 
     /// The roles that a role implies directly.
     pub async fn implied_roles(&self, prior_id: &str) -> Result<Vec<Role>> {
-        self.roles_where(|select| {
+        let implied = self.roles_where(|select| {
             select.filter(
                 "r.id IN (SELECT i.implied_role_id FROM implied_role i WHERE i.prior_role_id = ?)",
                 Some(prior_id),
             )
-        })
-        .await
+        });
+        let implied = implied.await?;
+        if implied.is_empty() {
+            self.role(prior_id).await?;
+        }
+        Ok(implied)
     }
 
     /// Every role that implies others, with these, by id.
