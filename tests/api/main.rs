@@ -24,6 +24,7 @@ mod oauth1;
 mod revocation_events;
 mod role_assignments;
 mod rows;
+mod saml2;
 mod scopes;
 mod services;
 mod trusts;

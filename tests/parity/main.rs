@@ -167,6 +167,7 @@ recordings! { replay::replay, "recorded", every_recording_is_played:
     roles_not_implied
     safe_domain_names
     safe_project_names
+    saml2
     service_providers
     service_providers_in_tokens
     service_providers_prefixed

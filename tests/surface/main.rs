@@ -26,16 +26,6 @@ struct Route {
     family: String,
 }
 
-impl Route {
-    /// Whether it is not served yet.
-    fn is_later(&self) -> bool {
-        LATER.contains(&self.family.as_str())
-    }
-}
-
-/// The families of routes that are not served yet.
-const LATER: [&str; 1] = ["saml"];
-
 /// Calls with a well-formed body that are not recorded yet.
 const UNRECORDED: [&str; 2] = [
     "POST /v3/credentials",
@@ -68,7 +58,7 @@ impl Call {
     /// Every call that is to be served.
     fn all() -> impl Iterator<Item = Self> {
         let routes = ROUTES.iter();
-        let routes = routes.filter(|route| route.family != "static" && !route.is_later());
+        let routes = routes.filter(|route| route.family != "static");
         routes.flat_map(|route| {
             route.methods.iter().map(|method| Self {
                 method,

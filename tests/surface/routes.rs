@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use keystone::api;
 use keystone_testkit::{Answer, Cloud};
 
-use crate::{Call, LATER, ROUTES, filled, unknown};
+use crate::{Call, ROUTES, filled, unknown};
 
 /// Where the administrator's answer differs from Keystone's, and why.
 const DIFFERENT: [(&str, u16, &str); 0] = [];
@@ -30,7 +30,7 @@ fn the_route_table_is_that_of_keystone() {
     }
     let wanted = ROUTES
         .iter()
-        .filter(|route| route.path.starts_with("/v3/") && !route.is_later())
+        .filter(|route| route.path.starts_with("/v3/"))
         // A path of its own in Keystone, here one of a limit's (`crates/api/src/v3/limits.rs`).
         .filter(|route| route.path != "/v3/limits/model")
         .map(|route| (route.path.as_str(), route.methods.iter().cloned().collect()));
@@ -90,7 +90,7 @@ async fn every_path_allows_exactly_the_methods_of_keystone() {
     let mut wrong = Vec::new();
     let served = ROUTES
         .iter()
-        .filter(|route| route.path.starts_with("/v3/") && !route.is_later());
+        .filter(|route| route.path.starts_with("/v3/"));
     for route in served {
         let answer = nobody
             .request("OPTIONS", &filled(&route.path, unknown), None)
@@ -122,18 +122,4 @@ fn covers(template: &str, path: &str) -> bool {
         && segments
             .zip(other)
             .all(|(segment, other)| segment.starts_with('{') || segment == other)
-}
-
-#[tokio::test]
-async fn the_list_of_missing_families_has_no_served_one() {
-    let cloud = Cloud::new().await;
-    let nobody = cloud.nobody();
-    for family in LATER {
-        let mut missing = false;
-        for route in ROUTES.iter().filter(|route| route.family == family) {
-            let answer = nobody.get(&filled(&route.path, unknown)).await;
-            missing |= is_unrouted(&answer);
-        }
-        assert!(missing, "{family} is served: take it out of the list");
-    }
 }

@@ -5,7 +5,7 @@ use keystone_testkit::Cloud;
 use crate::{Call, unknown};
 
 /// The calls that need no token.
-const OPEN: [&str; 20] = [
+const OPEN: [&str; 24] = [
     "GET /",
     "HEAD /",
     "GET /v3",
@@ -31,10 +31,16 @@ const OPEN: [&str; 20] = [
     "GET /v3/auth/OS-FEDERATION/websso/{protocol_id}",
     "HEAD /v3/auth/OS-FEDERATION/websso/{protocol_id}",
     "POST /v3/auth/OS-FEDERATION/websso/{protocol_id}",
+    // The token in the body is what counts.
+    "POST /v3/auth/OS-FEDERATION/saml2",
+    "POST /v3/auth/OS-FEDERATION/saml2/ecp",
+    // Metadata are for everybody.
+    "GET /v3/OS-FEDERATION/saml2/metadata",
+    "HEAD /v3/OS-FEDERATION/saml2/metadata",
 ];
 
 /// The calls that are refused in the same way for every caller.
-const CLOSED: [&str; 32] = [
+const CLOSED: [&str; 36] = [
     "PUT /v3/OS-FEDERATION/mappings",
     "PATCH /v3/OS-FEDERATION/mappings",
     "DELETE /v3/OS-FEDERATION/mappings",
@@ -56,6 +62,10 @@ const CLOSED: [&str; 32] = [
     "HEAD /v3/OS-SIMPLE-CERT/ca",
     "GET /v3/OS-SIMPLE-CERT/certificates",
     "HEAD /v3/OS-SIMPLE-CERT/certificates",
+    "GET /v3/auth/OS-FEDERATION/saml2",
+    "HEAD /v3/auth/OS-FEDERATION/saml2",
+    "GET /v3/auth/OS-FEDERATION/saml2/ecp",
+    "HEAD /v3/auth/OS-FEDERATION/saml2/ecp",
     "GET /v3/auth/tokens/OS-PKI/revoked",
     "HEAD /v3/auth/tokens/OS-PKI/revoked",
     "GET /v3/ec2tokens",

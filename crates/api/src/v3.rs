@@ -29,6 +29,7 @@ mod removed_routes;
 mod revocation_events;
 mod role_assignments;
 mod roles;
+mod saml2;
 mod service_providers;
 mod services;
 mod trusts;
@@ -70,6 +71,7 @@ pub(crate) fn routes() -> Routes {
         .merge(revocation_events::routes())
         .merge(role_assignments::routes())
         .merge(roles::routes())
+        .merge(saml2::routes())
         .merge(service_providers::routes())
         .merge(services::routes())
         .merge(trusts::routes())

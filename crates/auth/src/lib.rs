@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod application_credential;
+mod assertion;
 mod auth;
 mod basis;
 mod cascade;
@@ -36,6 +37,7 @@ pub use application_credential::access_rule::AccessRule;
 pub use application_credential::{
     ApplicationCredential, DetailedApplicationCredential, NewApplicationCredential,
 };
+pub use assertion::{AssertionProfile, IssuedAssertion};
 pub use auth::{Auth, Keys, TokenKeys};
 pub use cascade::CASCADE;
 pub use certificate::NoCertificate;

@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use keystone_identity::ProjectRef;
+use keystone_saml::{ServiceProviderSettings, idp};
 
 use crate::federated::FederationSettings;
 use crate::tokenless::TokenlessSettings;
@@ -51,6 +52,10 @@ pub struct Settings {
     pub tokenless: TokenlessSettings,
     /// `[federation]`
     pub federation: FederationSettings,
+    /// `[saml]`
+    pub saml: Box<idp::Settings>,
+    /// `[saml_sp]` and `[saml_idp:<id>]`, where they are configured
+    pub saml_sp: Option<Box<ServiceProviderSettings>>,
 }
 
 /// The domain in which `external` looks for a user: `[auth] external`.
@@ -105,6 +110,8 @@ impl Default for Settings {
             oauth2_mapping: "oauth2_mapping".to_owned(),
             tokenless: TokenlessSettings::default(),
             federation: FederationSettings::default(),
+            saml: Box::default(),
+            saml_sp: None,
         }
     }
 }

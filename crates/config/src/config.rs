@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::convert::Value;
+use crate::convert::{Value, boolean};
 use crate::diagnostic::{Diagnostic, Location, Problems};
 use crate::families;
 use crate::resolve::{Entry, Resolver, environment_value};
@@ -156,6 +156,13 @@ impl Config {
         let groups = self.members.keys();
         let members = groups.filter_map(|group| group.strip_prefix(family)?.strip_prefix(':'));
         members.collect()
+    }
+
+    /// A truth value of a member of a family; false where it is not set, and an error says what is allowed.
+    pub(crate) fn member_bool(&self, group: &str, name: &str) -> Result<bool, &'static str> {
+        let text = self.plugin_option(group, name);
+        let truth = text.map(|text| boolean(text).ok_or("expected true or false"));
+        Ok(truth.transpose()?.unwrap_or_default())
     }
 
     /// A diagnostic about an option of a member of a family, at the place where it was set, or else where its group begins.

@@ -142,7 +142,7 @@ fn uri(definition: &Definition, text: &str) -> Option<String> {
     (fits && uri::is_valid(text, &definition.schemes)).then(|| text.to_owned())
 }
 
-fn boolean(text: &str) -> Option<bool> {
+pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text.to_lowercase().as_str() {
         "true" | "1" | "on" | "yes" => Some(true),
         "false" | "0" | "off" | "no" => Some(false),

@@ -1,22 +1,36 @@
-//! Groups of this server alone of which there may be several: `[oidc:acme]`, `[oidc:beta]` …
+//! Groups of this server alone of which there may be several: `[oidc:acme]`, `[saml_idp:acme]` …
 
 /// The families, and the options of each group of one.
-const FAMILIES: [(&str, &[&str]); 1] = [(
-    "oidc",
-    &[
-        "access_token",
-        "algorithms",
-        "audience",
-        "ca_file",
-        "claims_from",
-        "client_id",
-        "client_secret_file",
-        "issuer",
-        "max_clock_skew",
-        "redirect_path",
-        "scopes",
-    ],
-)];
+const FAMILIES: [(&str, &[&str]); 2] = [
+    (
+        "oidc",
+        &[
+            "access_token",
+            "algorithms",
+            "audience",
+            "ca_file",
+            "claims_from",
+            "client_id",
+            "client_secret_file",
+            "issuer",
+            "max_clock_skew",
+            "redirect_path",
+            "scopes",
+        ],
+    ),
+    (
+        "saml_idp",
+        &[
+            "allow_sha1",
+            "allow_unsolicited",
+            "entity_id",
+            "keystone",
+            "max_clock_skew",
+            "metadata_file",
+            "want_response_signed",
+        ],
+    ),
+];
 
 /// The options of a group, if it is one of a family.
 pub(crate) fn options(group: &str) -> Option<&'static [&'static str]> {

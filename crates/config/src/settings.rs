@@ -20,6 +20,7 @@ mod identity;
 mod methods;
 mod oidc;
 mod proxy;
+mod saml;
 #[cfg(test)]
 mod tests;
 
@@ -301,6 +302,8 @@ impl Reader<'_> {
                     .to_owned(),
             },
             federation: self.federation(),
+            saml: Box::new(self.saml()),
+            saml_sp: self.saml_sp().map(Box::new),
         }
     }
 

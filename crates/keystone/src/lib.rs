@@ -36,6 +36,7 @@ pub use keystone_federation as federation;
 pub use keystone_identity as identity;
 pub use keystone_oidc as oidc;
 pub use keystone_policy as policy;
+pub use keystone_saml as saml;
 pub use keystone_storage as storage;
 pub use keystone_token as token;
 pub use keystone_types as types;

@@ -7,6 +7,7 @@ mod keys;
 mod mapping;
 mod owner;
 mod policy;
+mod saml;
 mod trusts;
 
 use std::process::ExitCode;
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     ReceiptRotate(WithCommon<OwnerArguments>),
     /// Create the key repository of receipts.
     ReceiptSetup(WithCommon<OwnerArguments>),
+    /// Print the metadata of this cloud as a SAML identity provider.
+    SamlIdpMetadata(WithCommon<NoArguments>),
     /// Rotate the keys of tokens.
     TokenRotate(WithCommon<OwnerArguments>),
     /// Create the key repository of tokens.
@@ -85,6 +88,7 @@ impl Command {
             | Self::MappingEngine(_)
             | Self::Policy(_)
             | Self::RemoveTriggers(_)
+            | Self::SamlIdpMetadata(_)
             | Self::TrustFlush(_) => return Ok(()),
         };
         owner
@@ -107,6 +111,7 @@ pub(crate) async fn run(command: Command, before: CommonArguments) -> Result<Exi
         Command::MappingEngine(WithCommon { own, common }) => {
             mapping::run(own, &load(common)?).await
         }
+        Command::SamlIdpMetadata(WithCommon { common, .. }) => saml::print_metadata(&load(common)?),
         Command::Bootstrap(WithCommon { own, common }) => bootstrap::run(own, &load(common)?).await,
         Command::CreateJwsKeypair(WithCommon { own, common }) => {
             keys::create_pair(&own, &load(common)?)

@@ -491,3 +491,49 @@ fn the_domain_of_external_users_is_one_of_two() {
         ExternalDomain::Default
     );
 }
+
+#[test]
+fn identity_providers_have_a_group_each() {
+    assert_eq!(good("").auth.saml_sp, None);
+    let text = "[saml_sp]\nentity_id = https://sp.example.org\ncertfile = /c.pem\nkeyfile = /k.pem\n\
+                [saml_idp:Acme]\nmetadata_file = /acme.xml\nwant_response_signed = yes\nmax_clock_skew = 5\n\
+                [saml_idp:beta]\nmetadata_file = /beta.xml\nkeystone = true\nallow_sha1 = true\n";
+    let (config, warnings) = Config::load(&sources(text)).unwrap();
+    assert_eq!(warnings, []);
+    let (settings, _) = config.settings(&sources(text)).unwrap();
+    let saml = settings.auth.saml_sp.unwrap();
+    assert_eq!(saml.entity_id, "https://sp.example.org");
+    assert_eq!(saml.key, Some(("/c.pem".into(), "/k.pem".into())));
+    let ids: Vec<_> = saml.providers.keys().collect();
+    // The names of groups are in small letters.
+    assert_eq!(ids, ["acme", "beta"]);
+    let acme = &saml.providers["acme"];
+    assert_eq!(acme.metadata_file.to_str(), Some("/acme.xml"));
+    assert!(acme.want_response_signed && !acme.is_keystone && !acme.allow_sha1);
+    assert_eq!(acme.max_clock_skew, Duration::seconds(5));
+    let beta = &saml.providers["beta"];
+    assert!(beta.is_keystone && beta.allow_sha1 && !beta.allow_unsolicited);
+    assert_eq!(beta.max_clock_skew, Duration::seconds(60));
+}
+
+#[test]
+fn a_service_provider_is_configured_in_full() {
+    let text = "[saml_sp]\nkeyfile = /k.pem\n[saml_idp:acme]\nallow_sha1 = maybe\nmax_clock_skew = 86400\n";
+    let expected = [
+        "[saml_sp] entity_id: expected the entity id by which identity providers know this server",
+        "[saml_sp] certfile: requests are signed only with both, certfile and keyfile",
+        "keystone.conf:3: [saml_idp:acme] metadata_file: expected the file with the metadata of the identity provider",
+        "keystone.conf:4: [saml_idp:acme] allow_sha1: expected true or false",
+        "keystone.conf:5: [saml_idp:acme] max_clock_skew: expected a number of seconds from 0 to 600",
+    ];
+    assert_eq!(problems(text), expected.join("\n"));
+}
+
+#[test]
+fn a_mistyped_option_of_an_identity_provider_is_a_warning() {
+    let text = "[saml_idp:acme]\nmetadata_fil = /acme.xml\n";
+    let (_, warnings) = Config::load(&sources(text)).unwrap();
+    let told: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    let expected = "keystone.conf:2: [saml_idp:acme] metadata_fil: there is no such option; did you mean metadata_file?";
+    assert_eq!(told, [expected]);
+}

@@ -12,6 +12,7 @@ mod dev;
 mod keys;
 mod mapping;
 mod policy;
+mod saml;
 mod sandbox;
 mod security;
 mod serve;
