@@ -25,6 +25,10 @@ impl<E: Into<Error>> From<E> for ApiError {
 #[derive(Clone, Debug)]
 pub(crate) struct PendingError(pub(crate) std::sync::Arc<Error>);
 
+/// How else a client may authenticate, in a response that is yet to be rendered.
+#[derive(Clone, Debug)]
+pub(crate) struct Challenge(pub(crate) HeaderValue);
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();

@@ -18,6 +18,7 @@ mod settings;
 mod trusted_proxy;
 mod v3;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
@@ -59,6 +60,8 @@ pub struct App {
     pub policy: Arc<Enforcer>,
     /// Where rules ask other servers.
     pub remote_checks: RemoteChecks,
+    /// The identity providers that this server asks itself, by their ids.
+    pub oidc: BTreeMap<String, keystone_oidc::Provider>,
     /// The operator's settings for HTTP.
     pub settings: Arc<Settings>,
 }

@@ -18,7 +18,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::cors::CorsRequest;
-use crate::error::{MAX_LOGGED, PendingError, Style, clipped, log, render};
+use crate::error::{Challenge, MAX_LOGGED, PendingError, Style, clipped, log, render};
 use crate::forwarded::base_url;
 use crate::html::{self, TooLarge};
 use crate::{App, Live, path, trusted_proxy};
@@ -193,6 +193,16 @@ fn take_environment(app: &App, request: &mut Request) {
     extensions.insert(environment.unwrap_or_default());
 }
 
+/// The response with another way to authenticate, where there is one.
+fn challenged(mut response: Response, challenge: Option<Challenge>) -> Response {
+    if let Some(Challenge(value)) = challenge {
+        response
+            .headers_mut()
+            .append(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
 async fn serve(app: &App, mut request: Request, next: Next, base: &str) -> Response {
     let settings = &app.settings;
     let length = request
@@ -214,16 +224,18 @@ async fn serve(app: &App, mut request: Request, next: Next, base: &str) -> Respo
                 request.extensions_mut().insert(pass);
             }
             let mut response = next.run(request).await;
+            let challenge = response.extensions_mut().remove::<Challenge>();
             match response.extensions_mut().remove::<PendingError>() {
                 Some(PendingError(error)) => {
                     log(&error);
-                    match *error {
+                    let rendered = match *error {
                         Error::TooLarge => html::too_large(
                             wanted.as_deref(),
                             TooLarge::Read(settings.max_request_body_size),
                         ),
                         _ => render(&error, Style::Resource, base, settings.insecure_debug),
-                    }
+                    };
+                    challenged(rendered, challenge)
                 }
                 None => response,
             }

@@ -48,6 +48,14 @@ pub enum BuildError {
     /// A setting that can't be used.
     #[error(transparent)]
     Settings(#[from] keystone_types::Error),
+    /// An identity provider that this server can't ask.
+    #[error("the identity provider {id}: {source}")]
+    IdentityProvider {
+        /// Its id.
+        id: String,
+        /// The reason.
+        source: keystone_oidc::SettingsError,
+    },
     /// The domain, the project, the administrator or the roles can't be made.
     #[error("the cloud can't be bootstrapped: {0}")]
     Bootstrap(#[source] keystone_types::Error),

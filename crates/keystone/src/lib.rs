@@ -147,6 +147,7 @@ fn services(
         auth,
         api,
         policy,
+        oidc,
         ..
     } = settings;
     let mut identity = identity;
@@ -169,6 +170,12 @@ fn services(
         auth,
     )?;
     let policy = Arc::new(enforcer(policy)?);
+    let oidc = oidc.into_iter().map(|(id, OidcProvider { settings, .. })| {
+        match keystone_oidc::Provider::new(settings, clock.clone()) {
+            Ok(provider) => Ok((id, provider)),
+            Err(source) => Err(BuildError::IdentityProvider { id, source }),
+        }
+    });
     Ok(App {
         identity,
         catalog,
@@ -176,6 +183,7 @@ fn services(
         auth,
         policy,
         remote_checks: RemoteChecks::default(),
+        oidc: oidc.collect::<Result<_, BuildError>>()?,
         settings: Arc::new(api),
     })
 }

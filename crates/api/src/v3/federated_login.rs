@@ -1,11 +1,15 @@
 //! Logins at identity providers: `/v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth`.
 
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use keystone_auth::{Assertion, ProviderAssertion};
+use keystone_oidc::{Claims, bearer_token};
+use keystone_types::Error;
 
 use super::auth::token_response;
 use crate::context::Context;
-use crate::error::ApiError;
+use crate::error::{ApiError, Challenge};
+use crate::middleware::header_text;
 use crate::routes::{Routes, get};
 
 pub(crate) fn routes() -> Routes {
@@ -19,11 +23,60 @@ async fn log_in(cx: Context) -> Result<Response, ApiError> {
     let service = &cx.without_policy().auth;
     let pass = cx.pass().await?;
     let (provider, protocol) = (cx.path("idp_id"), cx.path("protocol_id"));
-    let token = service
-        .log_in_federated(provider, protocol, &cx.login(Some(pass)))
-        .await?;
+    let mut login = cx.login(Some(pass));
+    let vouched = match bearer(&cx, provider).await {
+        Ok(vouched) => vouched,
+        Err(error) => return Ok(refusal(provider, error)),
+    };
+    login.assertion = vouched.as_ref();
+    let token = service.log_in_federated(provider, protocol, &login).await?;
     // That of a user of the database, whose default project it may hold on.
     let shared = service.shared_parts(pass, &token).await?;
     let body = token.render(service.settings(), shared);
     token_response(StatusCode::CREATED, &token.id, body)
+}
+
+/// What a provider that this server asks itself says by the access token of the request. Where there is none, a web server in
+/// front may still vouch.
+async fn bearer(
+    cx: &Context,
+    provider: &str,
+) -> Result<Option<ProviderAssertion>, keystone_oidc::Error> {
+    let Some(oidc) = cx.without_policy().oidc.get(provider) else {
+        return Ok(None);
+    };
+    let header = header_text(&cx.headers, "authorization");
+    let Some(token) = header.and_then(bearer_token) else {
+        return Ok(None);
+    };
+    Ok(Some(assertion(&oidc.bearer(token).await?)))
+}
+
+fn assertion(claims: &Claims) -> ProviderAssertion {
+    let attributes = claims.attributes();
+    let remote_user = attributes.iter().find(|(name, _)| name == "REMOTE_USER");
+    ProviderAssertion {
+        remote_id: claims.issuer().to_owned(),
+        remote_user: remote_user.and_then(|(_, values)| values.first().cloned()),
+        assertion: Assertion::of_lists(attributes),
+    }
+}
+
+/// The operator reads what to change, the client only whose fault it is.
+fn refusal(provider: &str, error: keystone_oidc::Error) -> Response {
+    let challenge = error.challenge().map(HeaderValue::from_static);
+    let error = match error.status() {
+        401 => {
+            let reason = error.to_string();
+            tracing::info!(provider, reason, "an identity provider's token was refused");
+            Error::unauthorized("the token of the identity provider is not valid")
+        }
+        503 => Error::unavailable(error),
+        _ => Error::internal(error),
+    };
+    let mut response = ApiError(error).into_response();
+    if let Some(challenge) = challenge {
+        response.extensions_mut().insert(Challenge(challenge));
+    }
+    response
 }
