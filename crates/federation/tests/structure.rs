@@ -1,8 +1,4 @@
 //! The check of a mapping's structure, against Keystone's answer for each of its vectors.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may panic, also in what its cases share"
-)]
 
 use keystone_federation::check_structure;
 use serde_json::{Value, json};

@@ -175,7 +175,8 @@ impl Builder {
     async fn finish(mut self) -> Result<Keystone, BuildError> {
         let bootstrap = self.bootstrap.take();
         let housekeeping = self.housekeeping;
-        let keystone = self.assemble().await?;
+        // The settings make it large.
+        let keystone = Box::pin(self.assemble()).await?;
         if let Some(wanted) = &bootstrap {
             let done = keystone.bootstrap(wanted).await;
             done.map_err(BuildError::Bootstrap)?;
