@@ -1,6 +1,6 @@
 //! Identity providers and what belongs to them.
 
-use keystone::storage::sql;
+use keystone::storage::{Db, sql};
 use keystone_testkit::{Cloud, Session};
 use serde_json::{Value, json};
 
@@ -137,23 +137,7 @@ async fn a_user_who_gets_another_account_meanwhile_stays() {
         )
         .await;
         let user = format!("u{round}");
-        sql("INSERT INTO user (id, enabled, domain_id) VALUES (?, ?, 'default')")
-            .bind(&user)
-            .bind(true)
-            .execute(db)
-            .await
-            .unwrap();
-        sql(
-            "INSERT INTO federated_user (user_id, idp_id, protocol_id, unique_id, display_name) \
-             VALUES (?, ?, 'saml2', ?, ?)",
-        )
-        .bind(&user)
-        .bind(format!("p{round}"))
-        .bind(&user)
-        .bind(&user)
-        .execute(db)
-        .await
-        .unwrap();
+        person(db, &user, &format!("p{round}")).await;
         let requests = (0..2).map(|n| {
             let (session, provider, user) = (nodes.turn(n), provider.clone(), user.clone());
             async move {
@@ -177,4 +161,25 @@ async fn a_user_who_gets_another_account_meanwhile_stays() {
     }
     let text = "SELECT COUNT(*) FROM federated_user";
     assert_eq!(count(&nodes.cloud, text).await, stayed);
+}
+
+/// A user who has an account at an identity provider.
+async fn person(db: &Db, user: &str, provider: &str) {
+    sql("INSERT INTO user (id, enabled, domain_id) VALUES (?, ?, 'default')")
+        .bind(user)
+        .bind(true)
+        .execute(db)
+        .await
+        .unwrap();
+    sql(
+        "INSERT INTO federated_user (user_id, idp_id, protocol_id, unique_id, display_name) \
+         VALUES (?, ?, 'saml2', ?, ?)",
+    )
+    .bind(user)
+    .bind(provider)
+    .bind(user)
+    .bind(user)
+    .execute(db)
+    .await
+    .unwrap();
 }

@@ -88,9 +88,7 @@ async fn every_path_allows_exactly_the_methods_of_keystone() {
     let cloud = Cloud::new().await;
     let nobody = cloud.nobody();
     let mut wrong = Vec::new();
-    let served = ROUTES
-        .iter()
-        .filter(|route| route.path.starts_with("/v3/"));
+    let served = ROUTES.iter().filter(|route| route.path.starts_with("/v3/"));
     for route in served {
         let answer = nobody
             .request("OPTIONS", &filled(&route.path, unknown), None)
