@@ -107,9 +107,9 @@ async fn a_refused_provider_leaves_no_domain() {
         assert_eq!(answer.status, status, "{id}: {}", answer.body);
     }
     assert_eq!(count(cloud.keystone.db(), domains).await, before);
-    let patch = json!({ "identity_provider": { "authorization_ttl": 1_i64 << 31 } });
+    let long = json!({ "identity_provider": { "authorization_ttl": 1_i64 << 31 } });
     let path = "/v3/OS-FEDERATION/identity_providers/one";
-    admin.patch(path, &patch).await.refused(400);
+    admin.patch(path, &long).await.refused(400);
 }
 
 #[tokio::test]
@@ -131,17 +131,17 @@ async fn entity_ids_longer_than_keystone_takes_are_remote_ids() {
 async fn remote_ids_that_stay_are_not_taken_by_others_meanwhile() {
     let (cloud, admin) = federating(&[("one", "default"), ("two", "default")]).await;
     let path = |id: &str| format!("/v3/OS-FEDERATION/identity_providers/{id}");
-    let patch = |ids: &[&str]| json!({ "identity_provider": { "remote_ids": ids } });
-    admin.patch(&path("one"), &patch(&["a", "b"])).await.ok();
-    admin.patch(&path("one"), &patch(&["b", "c"])).await.ok();
-    let taken = admin.patch(&path("two"), &patch(&["d", "C"])).await;
+    let named = |ids: &[&str]| json!({ "identity_provider": { "remote_ids": ids } });
+    admin.patch(&path("one"), &named(&["a", "b"])).await.ok();
+    admin.patch(&path("one"), &named(&["b", "c"])).await.ok();
+    let taken = admin.patch(&path("two"), &named(&["d", "C"])).await;
     assert_eq!(
         taken.refused(409),
         "Conflict occurred attempting to store identity_provider - Duplicate remote ID: C."
     );
-    admin.patch(&path("two"), &patch(&["a"])).await.ok();
+    admin.patch(&path("two"), &named(&["a"])).await.ok();
     // Only the case changes.
-    admin.patch(&path("one"), &patch(&["B", "c"])).await.ok();
+    admin.patch(&path("one"), &named(&["B", "c"])).await.ok();
     let shown = admin.get(&path("one")).await.ok();
     assert_eq!(shown["identity_provider"]["remote_ids"], json!(["B", "c"]));
     let rows = "SELECT COUNT(*) FROM idp_remote_ids";
@@ -303,8 +303,8 @@ async fn a_mapping_that_cannot_be_read_is_left_out_and_can_be_replaced() {
     assert_eq!(ids, ["m", "plain"]);
     let path = "/v3/OS-FEDERATION/mappings/broken";
     admin.get(path).await.refused(500);
-    let patch = json!({ "mapping": { "rules": rules() } });
-    admin.patch(path, &patch).await.ok();
+    let repaired = json!({ "mapping": { "rules": rules() } });
+    admin.patch(path, &repaired).await.ok();
     assert_eq!(admin.get(path).await.ok()["mapping"]["rules"], rules());
 }
 

@@ -74,7 +74,9 @@ struct Client {
 impl Client {
     /// The call with this number, of all that there are.
     fn call(&self, number: usize) -> String {
-        let calls = ROUTES.iter().flat_map(|route| {
+        // Without the file of the metadata it is a 500, as in Keystone.
+        let has_answer = |route: &&Route| route.path != "/v3/OS-FEDERATION/saml2/metadata";
+        let calls = ROUTES.iter().filter(has_answer).flat_map(|route| {
             let methods = route.methods.iter();
             methods.map(|method| (method.as_str(), route.path.as_str()))
         });

@@ -110,17 +110,20 @@ const LISTINGS: [&str; 91] = [
 ];
 
 /// GETs whose path ends in a word, but that are no listings.
-const NO_LISTING: [&str; 16] = [
+const NO_LISTING: [&str; 19] = [
     "/",
     "/v3",
     "/healthcheck",
     "/v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth",
+    "/v3/OS-FEDERATION/saml2/metadata",
     "/v3/OS-OAUTH1/access_token",
     "/v3/OS-OAUTH1/request_token",
     "/v3/OS-OAUTH2/token",
     "/v3/OS-SIMPLE-CERT/ca",
     "/v3/OS-SIMPLE-CERT/certificates",
     "/v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/websso",
+    "/v3/auth/OS-FEDERATION/saml2",
+    "/v3/auth/OS-FEDERATION/saml2/ecp",
     "/v3/auth/tokens",
     "/v3/auth/tokens/OS-PKI/revoked",
     "/v3/ec2tokens",

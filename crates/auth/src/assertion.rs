@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use keystone_federation::Recipient;
+use keystone_federation::ServiceProvider;
 use keystone_saml::idp::{Group, Issue, Statement, envelope};
 use keystone_saml::{Error as SamlError, SigningKey};
 use keystone_types::{Error, Listing, Result};
@@ -20,7 +20,7 @@ pub struct IssuedAssertion {
     /// The response, or the envelope around it.
     pub xml: String,
     /// The service provider.
-    pub recipient: Recipient,
+    pub recipient: ServiceProvider,
 }
 
 /// How a client takes an assertion to a service provider.
@@ -45,7 +45,11 @@ impl Auth {
         };
         // Before the token, as Keystone does.
         let id = text("/scope/service_provider/id");
-        let recipient = self.federation.recipient(id).await?;
+        let recipient = self.federation.service_provider(id).await?;
+        if !recipient.enabled {
+            let detail = format!("Service Provider {id} is disabled");
+            return Err(Error::Forbidden { detail });
+        }
         let pass = self.pass().await?;
         let token = self.validate_with(pass, text("/identity/token/id"), chrono::Duration::zero());
         let token = token.await.map_err(TokenError::into_error)?;

@@ -178,7 +178,6 @@ impl Catalog {
         id: &str,
         mut patch: Map<String, Value>,
     ) -> Result<Endpoint> {
-        patch.shift_remove("id");
         let named = patch.shift_remove("region");
         let updated = transaction!(self.db, |tx| {
             let mut patch = patch.clone();

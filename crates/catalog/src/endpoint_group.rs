@@ -134,9 +134,8 @@ impl Catalog {
     pub async fn update_endpoint_group(
         &self,
         id: &str,
-        mut patch: Map<String, Value>,
+        patch: Map<String, Value>,
     ) -> Result<EndpointGroup> {
-        patch.shift_remove("id");
         if let Some(Value::Object(filters)) = patch.get("filters") {
             Filters(filters.clone()).check()?;
         }

@@ -121,8 +121,7 @@ impl Catalog {
     }
 
     /// Changes a region; it cannot be moved into one of its own descendants.
-    pub async fn update_region(&self, id: &str, mut patch: Map<String, Value>) -> Result<Region> {
-        patch.shift_remove("id");
+    pub async fn update_region(&self, id: &str, patch: Map<String, Value>) -> Result<Region> {
         let updated = transaction!(self.db, |tx| {
             let mut patch = patch.clone();
             // A missing parent is reported before a missing region, as in Keystone.

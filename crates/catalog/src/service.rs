@@ -141,8 +141,7 @@ impl Catalog {
     }
 
     /// Changes a service.
-    pub async fn update_service(&self, id: &str, mut patch: Map<String, Value>) -> Result<Service> {
-        patch.shift_remove("id");
+    pub async fn update_service(&self, id: &str, patch: Map<String, Value>) -> Result<Service> {
         let updated = transaction!(self.db, |tx| {
             let stored: Service = one(id).locking().fetch_resource(&mut *tx, id).await?;
             let mut service = overlay(&stored, patch.clone())?;

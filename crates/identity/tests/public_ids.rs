@@ -1,5 +1,4 @@
 //! Ids that Keystone 30.0.0 made (`keystone/identity/id_generators/sha256.py`) against this crate's.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use keystone_identity::public_id;
 use serde_json::Value;

@@ -267,7 +267,7 @@ impl Play {
                 self.is_valid(100).await;
                 self.rescope(100).await.refused(500);
             }
-            103 | 105 | 106 => {}
+            103 | 105 | 106 => self.without_protocol_or_provider(number).await,
             other => panic!("step {other} is not known"),
         }
         self.prepare(number + 1).await;
@@ -286,6 +286,10 @@ impl Play {
                 self.world.run(sql(ttl)).await;
             }
             100 => self.world.group("gx", "gx", "default").await,
+            104 => {
+                let protocol = "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('acme', 'mapped', 'm0')";
+                self.world.run(sql(protocol)).await;
+            }
             _ => {}
         }
     }
@@ -363,6 +367,36 @@ impl Play {
                 let answer = self.world.log_in(&[("NAME", "tess"), ("G", "ops")]).await;
                 assert_eq!(answer.refused(404), "Could not find mapping: m0.");
             }
+        }
+    }
+
+    /// Who is left without an account is deleted.
+    async fn without_protocol_or_provider(&self, number: usize) {
+        let admin = self.world.cloud.admin().await;
+        let provider = "/v3/OS-FEDERATION/identity_providers/acme";
+        let (deleted, step, user) = match number {
+            103 => (
+                format!("{provider}/protocols/mapped"),
+                102,
+                "44862d7e58d3174661e521284aa3bcd642cb73660c3a52224d576ab0a7aa4c34",
+            ),
+            _ => (
+                provider.to_owned(),
+                104,
+                "5e10bbdde04e74fc3a46f155d931045cc1d5dbce9b22640209bdc5c222f39bcd",
+            ),
+        };
+        let gone = if number == 106 {
+            self.bearer(step).get("/v3/auth/projects").await
+        } else {
+            admin.delete(&deleted).await.no_content();
+            self.validate(&self.tokens[&step]).await
+        };
+        assert_eq!(gone.refused(404), format!("Could not find user: {user}."));
+        if number == 105 {
+            let left = sql("SELECT user_id FROM expiring_user_group_membership");
+            let db = self.world.cloud.keystone.db();
+            assert!(!left.exists(db).await.expect("rows"));
         }
     }
 

@@ -33,7 +33,7 @@ async fn an_endpoint_group_is_stored_changed_and_deleted_as_in_keystone() {
     let expected = r#"{"region_id": "w\u00e9st", "interface": "admin"}"#;
     assert_eq!(stored, expected);
 
-    let patch = object(json!({"id": "other", "description": "all", "filters": {}}));
+    let patch = object(json!({"description": "all", "filters": {}}));
     let changed = catalog
         .update_endpoint_group(&west.id, patch)
         .await

@@ -75,7 +75,7 @@ async fn a_patch_changes_what_it_names() {
     )
     .await
     .unwrap();
-    let patch = json!({"id": "other", "description": null, "zone": null, "new": true});
+    let patch = json!({"description": null, "zone": null, "new": true});
     let updated = catalog.update_region("west", object(patch)).await.unwrap();
     let expected =
         r#"{"zone":null,"new":true,"id":"west","description":"","parent_region_id":null}"#;

@@ -103,7 +103,7 @@ async fn services_are_filtered_by_type_and_name() {
 #[tokio::test]
 async fn a_patch_changes_what_it_names() {
     let (catalog, nova) = with_nova().await;
-    let patch = json!({"id": "x", "enabled": false, "description": "Compute service"});
+    let patch = json!({"enabled": false, "description": "Compute service"});
     let updated = catalog
         .update_service(&nova.id, object(patch))
         .await

@@ -19,6 +19,7 @@ impl Reader<'_> {
         let addresses = config.list(GROUP, "addresses");
         let file = text(config.optional_string(GROUP, "secret_file"));
         let variables = config.list(GROUP, "variables").to_vec();
+        let header_prefixes = config.list(GROUP, "header_prefixes").to_vec();
         if addresses.is_empty() && file.is_none() {
             return None;
         }
@@ -35,7 +36,6 @@ impl Reader<'_> {
             let known = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
             !name.is_empty() && name.chars().all(known)
         };
-        let header_prefixes = config.list(GROUP, "header_prefixes").to_vec();
         let is_prefix = |prefix: &String| is_name(prefix) && !is_taken(prefix);
         if let Some(wrong) = header_prefixes.iter().find(|prefix| !is_prefix(prefix)) {
             let problem = format!(

@@ -505,9 +505,9 @@ fn identity_providers_have_a_group_each() {
     assert_eq!(saml.entity_id, "https://sp.example.org");
     assert_eq!(saml.key, Some(("/c.pem".into(), "/k.pem".into())));
     let ids: Vec<_> = saml.providers.keys().collect();
-    // The names of groups are in small letters.
-    assert_eq!(ids, ["acme", "beta"]);
-    let acme = &saml.providers["acme"];
+    // They are those of the API, in which case counts.
+    assert_eq!(ids, ["Acme", "beta"]);
+    let acme = &saml.providers["Acme"];
     assert_eq!(acme.metadata_file.to_str(), Some("/acme.xml"));
     assert!(acme.want_response_signed && !acme.is_keystone && !acme.allow_sha1);
     assert_eq!(acme.max_clock_skew, Duration::seconds(5));
