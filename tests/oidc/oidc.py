@@ -29,7 +29,7 @@ class OpenIdProvider:
 
     def start(self):
         script = pathlib.Path(__file__).parent / "provider.mjs"
-        command = ["node", script, MODULES, self.port, self.keys]
+        command = [MODULES / ".bin/node", script, MODULES, self.port, self.keys]
         self.daemon = processes.Daemon("oidc-provider", command, self.directory / "provider.log")
         processes.wait_for("the provider", lambda: processes.listening(self.port), daemon=self.daemon)
 
