@@ -64,7 +64,15 @@ impl Identity {
         check_length("unique_id", &login.unique_id, 255)?;
         check_length("display_name", &login.name, 255)?;
         transaction!(self.db, |tx| {
-            let known = account(tx, login).await?;
+            let mut known = account(tx, login).await?;
+            if known.is_none() {
+                // Of two first logins at once the second waits here, and then finds the user.
+                let provider = sql("SELECT id FROM identity_provider WHERE id = ?");
+                let provider = provider.bind(&login.idp_id).locking();
+                if provider.exists(&mut *tx).await? {
+                    known = account(tx, login).await?;
+                }
+            }
             let id = match &known {
                 Some(account) => self.refresh_shadow(tx, account, login).await?,
                 None => self.create_shadow(tx, login).await?,
