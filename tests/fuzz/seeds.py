@@ -50,3 +50,7 @@ encoded = [base64.urlsafe_b64encode(compact(part).encode()).decode().rstrip("=")
 back = "code=c&state=s&iss=http%3A%2F%2F127.0.0.1&error=access_denied&error_description=d"
 cookie = "__Host-keystone-oidc-043a718774c572bd=gAAAAABp"
 write("oidc", [compact(claims), ".".join([*encoded, "AAAA"]), back, "Bearer abc", f"a=b; {cookie}", compact({"a": {"b": [1, True]}})])
+
+samples = ROOT / "crates/saml/tests/samples"
+attributes = '<saml:Attribute Name="groups" FriendlyName="g"><saml:AttributeValue>a</saml:AttributeValue></saml:Attribute>'
+write("assertion", [path.read_bytes() for path in sorted(samples.glob("*.xml"))] + [attributes])
