@@ -19,7 +19,13 @@ const ISSUER: &str = "https://idp.example.org";
 const CONSUMER: &str = "https://sp.example.org/acs";
 
 /// A recorded message: the text, who it is from, where it was sent, what it answers, and when.
-type Sample = (&'static str, &'static str, &'static str, Option<&'static str>, &'static str);
+type Sample = (
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<&'static str>,
+    &'static str,
+);
 
 const KEYSTONE: &str = "https://keystone.example.com/v3/OS-FEDERATION/saml2/idp";
 const SAMPLES: [Sample; 4] = [
