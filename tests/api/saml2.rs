@@ -123,6 +123,47 @@ async fn other_tokens_and_providers_are_refused() {
 }
 
 #[tokio::test]
+async fn what_was_delegated_here_gives_nothing_there() {
+    let (cloud, _) = stage().await;
+    let (alice, bob) = (cloud.user("alice").await, cloud.user("bob").await);
+    let project = cloud.project("p1").await;
+    cloud.grant(&alice, &project, "member").await;
+    cloud.grant(&bob, &project, "member").await;
+    let scope = json!({ "project": { "id": project } });
+    let own = cloud.session("alice", "alice", &scope).await;
+    let member = json!({ "id": cloud.role("member").await });
+
+    let new =
+        json!({ "application_credential": { "name": "c", "secret": "s", "unrestricted": true } });
+    let path = format!("/v3/users/{alice}/application_credentials");
+    let credential = own.post(&path, &new).await.created()["application_credential"]["id"].clone();
+    let identity = json!({
+        "methods": ["application_credential"],
+        "application_credential": { "id": credential, "secret": "s" },
+    });
+    let by_credential = json!({ "auth": { "identity": identity } });
+    let new = json!({ "trust": {
+        "trustor_user_id": alice, "trustee_user_id": bob, "impersonation": true,
+        "project_id": project, "roles": [member],
+    } });
+    let trust = own.post("/v3/OS-TRUST/trusts", &new).await.created()["trust"]["id"].clone();
+    let trustee = cloud.session("bob", "bob", &json!("unscoped")).await;
+    let by_trust = json!({ "auth": {
+        "identity": { "methods": ["token"], "token": { "id": trustee.token() } },
+        "scope": { "OS-TRUST:trust": { "id": trust } },
+    } });
+    for login in [by_credential, by_trust] {
+        let answer = cloud.nobody().post("/v3/auth/tokens", &login).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let delegated = answer.header("x-subject-token").unwrap();
+        for path in ["saml2", "saml2/ecp"] {
+            exchange(&cloud, path, delegated, "beta").await.refused(403);
+        }
+    }
+    exchange(&cloud, "saml2", own.token(), "beta").await.ok();
+}
+
+#[tokio::test]
 async fn without_a_usable_key_nothing_is_signed() {
     let (cloud, admin) = with(Settings::default()).await;
     let answer = exchange(&cloud, "saml2", admin.token(), "beta").await;

@@ -1,16 +1,18 @@
 //! Keystone to Keystone: a token is exchanged for an assertion that another cloud takes (`keystone/api/_shared/saml.py`).
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
 use keystone_federation::ServiceProvider;
 use keystone_saml::idp::{Group, Issue, Statement, envelope};
 use keystone_saml::{Error as SamlError, SigningKey};
-use keystone_types::{Error, Listing, Result};
+use keystone_types::{Error, Listing, Result, same_id};
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
 use crate::auth::Auth;
+use crate::delegation::Delegation;
 use crate::error::TokenError;
 use crate::token::AuthToken;
 
@@ -54,6 +56,7 @@ impl Auth {
         let token = self.validate_with(pass, text("/identity/token/id"), chrono::Duration::zero());
         let token = token.await.map_err(TokenError::into_error)?;
         token.check_reader(None)?;
+        self.refuse_delegated(&token)?;
         let statement = self.statement(&token).await?;
         let response = self.signed(statement, &recipient.sp_url).await?;
         let xml = match profile {
@@ -63,6 +66,20 @@ impl Auth {
             }
         };
         Ok(IssuedAssertion { xml, recipient })
+    }
+
+    /// Another cloud is told of the user and all groups, and of no limit, so that a delegation would give more there than here.
+    /// Keystone takes no notice of it.
+    fn refuse_delegated(&self, token: &AuthToken) -> Result<()> {
+        match token.delegation(&self.settings) {
+            Delegation::None => Ok(()),
+            Delegation::Trust(_)
+            | Delegation::ApplicationCredential(_)
+            | Delegation::AccessToken(_)
+            | Delegation::Unnamed => Err(Error::forbidden_action(
+                "Use a token that was not delegated when attempting to create a SAML assertion",
+            )),
+        }
     }
 
     /// The metadata of this identity provider, as their file has them.
@@ -95,15 +112,22 @@ impl Auth {
 
     async fn groups_by_name(&self, user_id: &str) -> Result<Vec<Group>> {
         let all = Listing::default();
-        let memberships = self.identity.groups_for_user(user_id, &all);
-        let mut groups = Vec::new();
-        for membership in memberships.await?.items {
-            let group = membership.group;
-            let domain = self.identity.domain(&group.domain_id).await?.name;
-            let name = group.name;
-            groups.push(Group { name, domain });
-        }
-        Ok(groups)
+        let memberships = self.identity.groups_for_user(user_id, &all).await?;
+        let groups: Vec<_> = memberships.items.into_iter().map(|it| it.group).collect();
+        let ids: BTreeSet<&str> = groups
+            .iter()
+            .map(|group| group.domain_id.as_str())
+            .collect();
+        let domains = self.identity.domain_names(ids).await?;
+        let named = groups.into_iter().filter_map(|group| {
+            let mut domains = domains.iter();
+            let (_, domain) = domains.find(|(id, _)| same_id(id, &group.domain_id))?;
+            Some(Group {
+                name: group.name,
+                domain: domain.clone(),
+            })
+        });
+        Ok(named.collect())
     }
 
     /// Signs on a thread that may wait: for the files of the key, which are read each time, and for the signature.

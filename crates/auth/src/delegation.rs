@@ -533,7 +533,8 @@ pub(crate) fn revocable(origin: &Origin) -> Revocable<'_> {
     match origin {
         Origin::Trust { trust_id } => Revocable::Trust(trust_id),
         Origin::OAuth1 { .. } => Revocable::Consumer,
-        // The deletion of an application credential or an identity provider leaves no event: their lookup fails.
+        // The deletion of an application credential leaves no event: its lookup fails. Tokens of users who have another name
+        // outlive the identity provider that vouched for them, as in Keystone: only their exchange looks for it.
         Origin::User
         | Origin::Federated(_)
         | Origin::ApplicationCredential { .. }

@@ -42,9 +42,10 @@ impl Environment {
     }
 
     /// The text of an attribute of an identity provider; it may be empty.
-    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+    pub(crate) fn attribute(&self, name: &str, with_headers: bool) -> Option<&str> {
         let found = self.variables.get(name);
-        let found = found.or_else(|| self.headers.get(&header_key(name)));
+        let header = || self.headers.get(&header_key(name));
+        let found = found.or_else(|| with_headers.then(header).flatten());
         found.map(String::as_str)
     }
 
@@ -53,10 +54,14 @@ impl Environment {
         self.variables.is_empty() && self.headers.is_empty()
     }
 
-    /// The variables as the attributes of an assertion.
-    pub(crate) fn assertion(&self) -> Assertion {
+    /// The variables as the attributes of an assertion, and the headers where these count.
+    pub(crate) fn assertion(&self, with_headers: bool) -> Assertion {
         let assertion: Assertion = self.variables.iter().collect();
-        assertion.with_headers(&self.headers)
+        if with_headers {
+            assertion.with_headers(&self.headers)
+        } else {
+            assertion
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Logins of users whom an identity provider vouches for, and the exchange of their tokens
 //! (`keystone/auth/plugins/mapped.py`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keystone_federation::{
-    Assertion, DomainName, LoginProtocol, LoginProvider, Mapped, MappedUser, Mapping, MappingError,
+    Assertion, DomainName, IdentityProvider, Mapped, MappedUser, Mapping, MappingError, Protocol,
     UserType,
 };
 use keystone_identity::{ShadowLogin, ShadowProject, Subject};
@@ -30,6 +30,8 @@ pub struct FederationSettings {
     pub remote_id_attribute: Option<String>,
     /// `remote_id_attribute` of the sections that are named like protocols, by protocol
     pub remote_id_attributes: BTreeMap<String, String>,
+    /// The identity providers that this server asks itself, by id; `keystone` takes them from its own settings.
+    pub asked_itself: BTreeSet<String>,
 }
 
 /// What an identity provider says of a user, as this server itself has verified it.
@@ -61,11 +63,11 @@ impl Auth {
     /// The name that an identity provider gives itself in the attribute that one of those with this protocol has for it; 401
     /// where there is none.
     pub async fn remote_id(&self, protocol: &str, environment: &Environment) -> Result<String> {
-        let protocols = self.federation.login_protocols(protocol).await?;
+        let protocols = self.federation.protocols_named(protocol).await?;
         let names = protocols
             .iter()
             .filter_map(|it| self.remote_id_attribute(it));
-        let mut found = names.filter_map(|name| environment.attribute(name));
+        let mut found = names.filter_map(|name| environment.attribute(name, true));
         let found = found.find(|text| !text.is_empty());
         let missing = || Error::unauthorized("Missing entity ID from environment");
         found.map(str::to_owned).ok_or_else(missing)
@@ -83,14 +85,13 @@ impl Auth {
         (identity_provider, protocol): (&str, &str),
         login: &Login<'_>,
     ) -> Result<Verified> {
-        let provider = self.enabled_provider(identity_provider).await?;
-        let protocol = self.federation.login_protocol(&provider.id, protocol);
-        let protocol = protocol.await?;
+        let provider = self.federation.enabled_provider(identity_provider).await?;
+        let protocol = self.federation.protocol(&provider.id, protocol).await?;
         self.check_remote_id(&provider, &protocol, login)?;
         let mapping = self.federation.mapping(&protocol.mapping_id).await?;
         let assertion = match login.assertion {
             Some(verified) => verified.assertion.clone(),
-            None => login.environment.assertion(),
+            None => login.environment.assertion(login.is_at_provider),
         };
         let prefix = &self.settings.federation.assertion_prefix;
         let mapped = mapping.apply(&assertion.starting_with(prefix));
@@ -124,27 +125,15 @@ impl Auth {
     /// Checks that a token of a user whom an identity provider vouches for may be exchanged: as at a login, though nobody
     /// vouches again.
     pub(crate) async fn check_exchange(&self, federation: &Federation) -> Result<()> {
-        let provider = &federation.identity_provider_id;
-        self.enabled_provider(provider).await?;
         self.federation
-            .mapping_of(provider, &federation.protocol_id)
+            .check_protocol(&federation.identity_provider_id, &federation.protocol_id)
             .await?;
         let groups = federation.group_ids.iter().cloned().collect();
         self.all_groups(&groups).await.map(drop)
     }
 
-    async fn enabled_provider(&self, id: &str) -> Result<LoginProvider> {
-        let provider = self.federation.login_provider(id).await?;
-        if provider.enabled {
-            return Ok(provider);
-        }
-        Err(Error::Forbidden {
-            detail: format!("Identity Provider {id} is disabled"),
-        })
-    }
-
     /// The attribute in which the provider of a protocol names itself.
-    fn remote_id_attribute<'a>(&'a self, protocol: &'a LoginProtocol) -> Option<&'a str> {
+    fn remote_id_attribute<'a>(&'a self, protocol: &'a Protocol) -> Option<&'a str> {
         let settings = &self.settings.federation;
         let names = [
             protocol.remote_id_attribute.as_ref(),
@@ -159,24 +148,22 @@ impl Auth {
     }
 
     /// Checks that the assertion is of this identity provider. As in Keystone, a web server in front is taken at its word
-    /// where nothing tells how the provider names itself.
+    /// where nothing tells how the provider names itself, unless this server asks the provider itself.
     fn check_remote_id(
         &self,
-        provider: &LoginProvider,
-        protocol: &LoginProtocol,
+        provider: &IdentityProvider,
+        protocol: &Protocol,
         login: &Login<'_>,
     ) -> Result<()> {
         let named = if let Some(verified) = login.assertion {
             verified.remote_id.as_str()
         } else {
-            let Some(attribute) = self.remote_id_attribute(protocol) else {
-                return Ok(());
+            let attribute = self.remote_id_attribute(protocol);
+            let Some(attribute) = attribute.filter(|_| !provider.remote_ids.is_empty()) else {
+                return self.check_word_alone(provider);
             };
-            if provider.remote_ids.is_empty() {
-                return Ok(());
-            }
             let counts = attribute.starts_with(&self.settings.federation.assertion_prefix);
-            let named = login.environment.attribute(attribute);
+            let named = login.environment.attribute(attribute, login.is_at_provider);
             named.filter(|_| counts).ok_or_else(|| {
                 Error::unauthorized(format!(
                     "{attribute}, in which the identity provider {} names itself, is not among the attributes",
@@ -195,6 +182,18 @@ impl Auth {
         })
     }
 
+    /// Whether a web server in front may say who the provider is.
+    fn check_word_alone(&self, provider: &IdentityProvider) -> Result<()> {
+        if !self.settings.federation.asked_itself.contains(&provider.id) {
+            return Ok(());
+        }
+        Err(Error::unauthorized(format!(
+            "this server asks the identity provider {} itself: a web server in front vouches for its users only with \
+             remote_id_attribute and remote_ids",
+            provider.id
+        )))
+    }
+
     /// The enabled user of the database that a mapping names.
     async fn mapped_local(&self, user: &MappedUser) -> Result<Subject> {
         let Value::Object(user) = serde_json::to_value(user).map_err(Error::internal)? else {
@@ -206,8 +205,8 @@ impl Auth {
     /// What a login is to make of the user that a mapping names, with its ids looked up.
     async fn shadow_login(
         &self,
-        provider: &LoginProvider,
-        protocol: &LoginProtocol,
+        provider: &IdentityProvider,
+        protocol: &Protocol,
         mapping: &Mapping,
         mapped: Mapped,
         remote_user: Option<&str>,
@@ -255,7 +254,7 @@ impl Auth {
     async fn domain_or(
         &self,
         named: Option<DomainName>,
-        provider: &LoginProvider,
+        provider: &IdentityProvider,
     ) -> Result<String> {
         match named.filter(DomainName::is_named) {
             Some(domain) => self.domain_id(&domain).await,

@@ -30,6 +30,9 @@ pub struct Login<'a> {
     pub signed: SignedRequest,
     /// What others vouch for.
     pub environment: &'a Environment,
+    /// Whether the request is at a route of an identity provider, where the module of a web server in front replaces the
+    /// headers that are attributes. Elsewhere they may be a client's.
+    pub is_at_provider: bool,
     /// What an identity provider says of the user, where this server has verified it; else the environment tells.
     pub assertion: Option<&'a ProviderAssertion>,
     /// Leave to answer from memory, where there is one.
@@ -43,6 +46,7 @@ impl Default for Login<'_> {
             client: Claimant::default(),
             signed: SignedRequest::default(),
             environment: &NOTHING,
+            is_at_provider: false,
             assertion: None,
             pass: None,
         }

@@ -123,7 +123,9 @@ impl Auth {
             .federation
             .mapping_of(&identity_provider, &settings.protocol)
             .await?;
-        let mapped = mapping.apply(&environment.assertion()).map_err(refused)?;
+        let mapped = mapping
+            .apply(&environment.assertion(false))
+            .map_err(refused)?;
         let bearer = match mapped.user.kind {
             UserType::Ephemeral => Bearer::Groups(self.mapped_groups(&mapped).await?),
             UserType::Local => Bearer::User(self.local_user(mapped.user).await?.user.id),

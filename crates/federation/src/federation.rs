@@ -6,34 +6,13 @@ use keystone_types::{Error, Result};
 
 use crate::login::no_protocol;
 use crate::mapping::Mapping;
+use crate::stored_mapping::StoredMapping;
 
 /// Identity providers with their protocols, mappings, and service providers; clones share the database.
 #[derive(Clone, Debug)]
 pub struct Federation {
     pub(crate) db: Db,
     pub(crate) identity: Identity,
-}
-
-/// A row of `mapping`.
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: String,
-    rules: String,
-    schema_version: String,
-}
-
-impl Row {
-    fn mapping(self) -> Result<Mapping> {
-        let corrupt = |error: String| {
-            Error::internal(format!("table mapping, row {}, rules: {error}", self.id))
-        };
-        // JSON in the string of another JSON, as `keystone/federation/backends/sql.py` stores it.
-        let rules = serde_json::from_str::<String>(&self.rules)
-            .and_then(|rules| serde_json::from_str(&rules))
-            .map_err(|error| corrupt(error.to_string()))?;
-        Mapping::new(&self.id, &self.schema_version, rules)
-            .map_err(|error| corrupt(error.to_string()))
-    }
 }
 
 /// The id of a protocol's mapping, and the mapping if there is one: its id, rules and schema version.
@@ -47,15 +26,7 @@ impl Federation {
 
     /// Finds a mapping by id.
     pub async fn mapping(&self, id: &str) -> Result<Mapping> {
-        let row: Option<Row> = sql("SELECT id, rules, schema_version FROM mapping WHERE id = ?")
-            .bind(id)
-            .fetch_optional(&self.db)
-            .await?;
-        let not_found = || Error::NotFound {
-            kind: "mapping",
-            id: id.to_owned(),
-        };
-        row.ok_or_else(not_found)?.mapping()
+        self.stored_mapping(id).await?.mapping()
     }
 
     /// Finds the mapping of a protocol of an identity provider, whether that is enabled or not.
@@ -69,16 +40,10 @@ impl Federation {
         .fetch_optional(&self.db)
         .await?;
         match row {
-            Some((_, Some(id), Some(rules), Some(schema_version))) => Row {
-                id,
-                rules,
-                schema_version,
+            Some((_, Some(id), Some(rules), Some(schema_version))) => {
+                StoredMapping::read(id, rules, schema_version)?.mapping()
             }
-            .mapping(),
-            Some((id, ..)) => Err(Error::NotFound {
-                kind: "mapping",
-                id,
-            }),
+            Some((id, ..)) => Err(Error::not_found::<StoredMapping>(&id)),
             None => Err(no_protocol(identity_provider, protocol)),
         }
     }

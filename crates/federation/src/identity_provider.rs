@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Federation;
-use crate::login::no_provider;
+use crate::login::{disabled, no_provider};
 
 /// An identity provider, as served.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
@@ -101,6 +101,15 @@ impl Federation {
         with_remote_ids(provider, &self.db).await
     }
 
+    /// One identity provider; 403 if it is disabled.
+    pub async fn enabled_provider(&self, id: &str) -> Result<IdentityProvider> {
+        let provider = self.identity_provider(id).await?;
+        if provider.enabled {
+            return Ok(provider);
+        }
+        Err(disabled(id))
+    }
+
     /// Creates an identity provider, and a domain for its users where it names none.
     pub async fn create_identity_provider(
         &self,
@@ -142,6 +151,9 @@ impl Federation {
         let updated = transaction!(self.db, |tx| {
             let stored = locked(id, &mut *tx).await?;
             let provider = overlay(&stored, patch.clone())?;
+            if provider.domain_id != stored.domain_id {
+                return Err(Error::Validation("Cannot change Domain ID".to_owned()));
+            }
             check_ttl(provider.authorization_ttl)?;
             update("identity_provider")
                 .set("enabled", stored.enabled, provider.enabled)

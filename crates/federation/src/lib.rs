@@ -17,7 +17,6 @@ pub use assertion::{Assertion, header_key};
 pub use error::MappingError;
 pub use federation::Federation;
 pub use identity_provider::{IdentityProvider, NewIdentityProvider};
-pub use login::{LoginProtocol, LoginProvider};
 pub use mapped::{DomainName, GroupName, Mapped, MappedProject, MappedUser, UserType};
 pub use mapping::Mapping;
 pub use protocol::{NewProtocol, Protocol};

@@ -1,88 +1,52 @@
-//! What a login reads of identity providers and protocols.
+//! What a login, and the exchange of a token, ask about identity providers.
 
 use keystone_storage::sql;
-use keystone_types::{Error, Result};
+use keystone_types::{Error, Resource, Result};
 
 use crate::federation::Federation;
+use crate::stored_mapping::StoredMapping;
 
-/// An identity provider, as a login needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoginProvider {
-    /// The id, as it is stored.
-    pub id: String,
-    /// Whether it is enabled.
-    pub enabled: bool,
-    /// The domain of its users.
-    pub domain_id: String,
-    /// The names that it gives itself, such as the issuer of its tokens.
-    pub remote_ids: Vec<String>,
-}
-
-/// A protocol of an identity provider, as a login needs it.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct LoginProtocol {
-    /// The identity provider, as its id is stored.
-    pub idp_id: String,
-    /// The id, as it is stored.
-    pub id: String,
-    /// The mapping.
-    pub mapping_id: String,
-    /// The attribute that names the provider, where the protocol has one of its own.
-    pub remote_id_attribute: Option<String>,
-}
+/// Whether the provider is enabled, the protocol and its mapping, where there are such, and whether that mapping exists.
+type State = (bool, Option<String>, Option<String>, Option<String>);
 
 impl Federation {
-    /// Finds an identity provider, whether it is enabled or not.
-    pub async fn login_provider(&self, id: &str) -> Result<LoginProvider> {
-        let row: Option<(String, bool, String)> =
-            sql("SELECT id, enabled, domain_id FROM identity_provider WHERE id = ?")
-                .bind(id)
-                .fetch_optional(&self.db)
-                .await?;
-        let (id, enabled, domain_id) = row.ok_or_else(|| no_provider(id))?;
-        let remote_ids =
-            sql("SELECT remote_id FROM idp_remote_ids WHERE idp_id = ? ORDER BY remote_id")
-                .bind(&id)
-                .fetch_texts(&self.db)
-                .await?;
-        Ok(LoginProvider {
-            id,
-            enabled,
-            domain_id,
-            remote_ids,
-        })
-    }
-
-    /// Finds a protocol of an identity provider.
-    pub async fn login_protocol(
-        &self,
-        identity_provider: &str,
-        protocol: &str,
-    ) -> Result<LoginProtocol> {
-        let row = sql("\
-            SELECT idp_id, id, mapping_id, remote_id_attribute FROM federation_protocol \
-             WHERE idp_id = ? AND id = ?")
-        .bind(identity_provider)
-        .bind(protocol);
-        row.fetch_or(&self.db, || no_protocol(identity_provider, protocol))
-            .await
-    }
-
-    /// The protocols with an id, of all identity providers.
-    pub async fn login_protocols(&self, protocol: &str) -> Result<Vec<LoginProtocol>> {
-        let rows = sql("\
-            SELECT idp_id, id, mapping_id, remote_id_attribute FROM federation_protocol \
-             WHERE id = ? ORDER BY idp_id")
-        .bind(protocol);
-        Ok(rows.fetch_all(&self.db).await?)
-    }
-
     /// Finds the identity provider that gives itself this name, by id.
     pub async fn provider_named(&self, remote_id: &str) -> Result<String> {
         let row = sql("SELECT idp_id FROM idp_remote_ids WHERE remote_id = ?").bind(remote_id);
         let found: Option<(Option<String>,)> = row.fetch_optional(&self.db).await?;
         let id = found.and_then(|(id,)| id);
         id.ok_or_else(|| no_provider(remote_id))
+    }
+
+    /// Checks that users may still come by a protocol of an identity provider: 403 where that is disabled, 404 where one of
+    /// them or the mapping is gone.
+    pub async fn check_protocol(&self, identity_provider: &str, protocol: &str) -> Result<()> {
+        let row: Option<State> = sql("\
+            SELECT i.enabled, p.id, p.mapping_id, m.id FROM identity_provider i \
+              LEFT JOIN federation_protocol p ON p.idp_id = i.id AND p.id = ? \
+              LEFT JOIN mapping m ON m.id = p.mapping_id \
+             WHERE i.id = ?")
+        .bind(protocol)
+        .bind(identity_provider)
+        .fetch_optional(&self.db)
+        .await?;
+        match row {
+            None => Err(no_provider(identity_provider)),
+            Some((false, ..)) => Err(disabled(identity_provider)),
+            Some((true, None, ..)) => Err(no_protocol(identity_provider, protocol)),
+            Some((true, Some(_), mapping, None)) => Err(Error::NotFound {
+                kind: StoredMapping::MEMBER,
+                id: mapping.unwrap_or_default(),
+            }),
+            Some((true, Some(_), _, Some(_))) => Ok(()),
+        }
+    }
+}
+
+/// 403 for an identity provider that is disabled.
+pub(crate) fn disabled(id: &str) -> Error {
+    Error::Forbidden {
+        detail: format!("Identity Provider {id} is disabled"),
     }
 }
 

@@ -52,6 +52,12 @@ impl Federation {
         Ok(query.fetch_page(listing, &self.db).await?)
     }
 
+    /// The protocols with an id, of all identity providers.
+    pub async fn protocols_named(&self, id: &str) -> Result<Vec<Protocol>> {
+        let query = select(PROTOCOLS).filter("id = ?", Some(id));
+        Ok(query.then(" ORDER BY idp_id").fetch_all(&self.db).await?)
+    }
+
     /// One protocol of an identity provider.
     pub async fn protocol(&self, provider_id: &str, id: &str) -> Result<Protocol> {
         let query = one(provider_id, id);
@@ -76,6 +82,7 @@ impl Federation {
                 remote_id_attribute: new.remote_id_attribute.clone(),
             };
             check_length("id", id, 64)?;
+            check_lengths(&protocol)?;
             sql(
                 "INSERT INTO federation_protocol (id, idp_id, mapping_id, remote_id_attribute) \
                  VALUES (?, ?, ?, ?)",
@@ -111,6 +118,11 @@ impl Federation {
                 .fetch_or(&mut *tx, || no_protocol(provider_id, id))
                 .await?;
             let protocol = overlay(&stored, patch.clone())?;
+            if protocol.idp_id != stored.idp_id {
+                let text = "Cannot change the identity provider of a protocol";
+                return Err(Error::Validation(text.to_owned()));
+            }
+            check_lengths(&protocol)?;
             let (old, new) = (&stored.remote_id_attribute, &protocol.remote_id_attribute);
             update("federation_protocol")
                 .set("mapping_id", &stored.mapping_id, &protocol.mapping_id)
@@ -143,6 +155,12 @@ impl Federation {
 fn one(provider_id: &str, id: &str) -> Query {
     let query = select(PROTOCOLS).filter("id = ?", Some(id));
     query.filter("idp_id = ?", Some(provider_id)).then("")
+}
+
+fn check_lengths(protocol: &Protocol) -> Result<()> {
+    check_length("mapping_id", &protocol.mapping_id, 64)?;
+    let attribute = protocol.remote_id_attribute.as_deref().unwrap_or_default();
+    check_length("remote_id_attribute", attribute, 64)
 }
 
 /// 400 for a mapping that does not exist. It may go later, which Keystone allows.

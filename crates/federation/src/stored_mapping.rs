@@ -1,11 +1,14 @@
 //! Mappings as resources: rules of a schema version under an id. [`Mapping`](crate::Mapping) is what they do.
 
+use std::fmt::Display;
+
 use keystone_storage::{OrConflict, Query, select, sql, transaction, update};
 use keystone_types::{Error, Listing, Page, Resource, Result, check_length, json, to_python_json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Federation;
+use crate::mapping::Mapping;
 use crate::structure::{DEFAULT_VERSION, check_structure};
 
 /// How many bytes the rules may take in `MariaDB`.
@@ -51,6 +54,29 @@ impl Rules {
         }
         Ok(text)
     }
+}
+
+impl StoredMapping {
+    /// From the columns of a row.
+    pub(crate) fn read(id: String, rules: String, schema_version: String) -> Result<Self> {
+        let rules = Rules::try_from(rules).map_err(|error| corrupt(&id, error))?;
+        Ok(Self {
+            id,
+            rules,
+            schema_version,
+        })
+    }
+
+    /// What the rules do.
+    pub(crate) fn mapping(self) -> Result<Mapping> {
+        let Rules(rules) = self.rules;
+        Mapping::new(&self.id, &self.schema_version, rules)
+            .map_err(|error| corrupt(&self.id, error))
+    }
+}
+
+fn corrupt(id: &str, error: impl Display) -> Error {
+    Error::internal(format!("table mapping, row {id}, rules: {error}"))
 }
 
 impl Resource for StoredMapping {

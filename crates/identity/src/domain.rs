@@ -1,6 +1,6 @@
 //! Domains: the owners of users, groups and projects. Each is a project that acts as a domain.
 
-use keystone_storage::{Tx, sql, transaction};
+use keystone_storage::{Tx, select, sql, transaction};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -103,6 +103,15 @@ impl Identity {
     /// One domain.
     pub async fn domain(&self, id: &str) -> Result<Domain> {
         as_domain(self.project(id).await, id).map(Domain::from)
+    }
+
+    /// The ids and names of the domains with these ids; those that do not exist are left out.
+    pub async fn domain_names<'i>(
+        &self,
+        ids: impl IntoIterator<Item = &'i str>,
+    ) -> Result<Vec<(String, String)>> {
+        let names = select("SELECT id, name FROM project").within("id", ids);
+        Ok(names.then(" ORDER BY id").fetch_all(&self.db).await?)
     }
 
     /// One domain by name.

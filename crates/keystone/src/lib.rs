@@ -160,6 +160,8 @@ fn services(
     identity.password_algorithm.get_or_insert(fitting);
     let identity = Identity::new(db.clone(), clock.clone(), identity, CASCADES)?;
     let catalog = Catalog::new(db.clone(), catalog);
+    let mut auth = auth;
+    auth.federation.asked_itself = oidc.keys().cloned().collect();
     let auth = Auth::new(
         changes.clone(),
         db.clone(),

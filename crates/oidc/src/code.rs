@@ -29,7 +29,7 @@ pub struct Login {
 }
 
 /// The beginning of a login.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Start {
     /// Where to send the browser.
     pub url: String,
@@ -62,6 +62,16 @@ impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut login = f.debug_struct("Login");
         login.field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Start {
+    /// The query has the state and the nonce.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (endpoint, _) = self.url.split_once('?').unwrap_or((&self.url, ""));
+        let mut start = f.debug_struct("Start");
+        start.field("url", &endpoint).field("login", &self.login);
+        start.finish()
     }
 }
 

@@ -171,12 +171,45 @@ impl Error {
     }
 }
 
-/// The longest text from outside in a line of the log.
+/// The longest text from outside in a line of the log, as it stands there.
 const LONGEST: usize = 100;
+
+/// The same of a reason with an address or an error in it.
+const LONGEST_REASON: usize = 300;
 
 /// A text from outside for the log: on one line, and not too long.
 pub(crate) fn quoted(text: &str) -> String {
-    let short: String = text.chars().take(LONGEST).collect();
-    let more = if short.len() < text.len() { "…" } else { "" };
-    format!("{short:?}{more}")
+    let (short, is_whole) = escaped(text, LONGEST, |c| c == '\'');
+    let more = if is_whole { "" } else { "…" };
+    format!("\"{short}\"{more}")
+}
+
+/// An address or a reason for the log, in which something may come from outside: on one line, and not too long.
+pub(crate) fn short(text: &str) -> String {
+    let (mut short, is_whole) = escaped(text, LONGEST_REASON, |c| ['\'', '"', '\\'].contains(&c));
+    if !is_whole {
+        short.push('…');
+    }
+    short
+}
+
+/// As much of a text as fits when what can't stand in a line is escaped, and whether that is all of it.
+fn escaped(text: &str, longest: usize, stays: impl Fn(char) -> bool) -> (String, bool) {
+    let mut escaped = String::new();
+    let mut room = longest;
+    for c in text.chars() {
+        let before = escaped.len();
+        if stays(c) {
+            escaped.push(c);
+        } else {
+            escaped.extend(c.escape_debug());
+        }
+        let length = escaped[before..].chars().count();
+        if length > room {
+            escaped.truncate(before);
+            return (escaped, false);
+        }
+        room -= length;
+    }
+    (escaped, true)
 }

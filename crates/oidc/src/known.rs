@@ -8,8 +8,9 @@ use http::header::CACHE_CONTROL;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::error::Error;
+use crate::error::{Error, quoted};
 use crate::keys::Keys;
+use crate::provider::unusable;
 use crate::settings::trusted;
 
 /// For how long documents are good, whatever their headers say.
@@ -81,14 +82,12 @@ impl Document {
         let reason = match url {
             None => format!("its discovery document names no {name}"),
             Some(url) if trusted(url).is_none() => {
-                format!("its discovery document names a {name} without https: {url:?}")
+                let url = quoted(url);
+                format!("its discovery document names a {name} without https: {url}")
             }
             Some(url) => return Ok(url),
         };
-        Err(Error::Unusable {
-            url: self.issuer.clone(),
-            reason,
-        })
+        Err(unusable(&self.issuer, &reason))
     }
 }
 

@@ -13,7 +13,7 @@ use keystone_types::Clock;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use crate::error::{Error, Refusal, quoted};
+use crate::error::{Error, Refusal, quoted, short};
 use crate::jws::Unverified;
 use crate::keys::Keys;
 use crate::known::{Document, Kept, Known, Why, good_for};
@@ -242,16 +242,17 @@ pub(crate) fn ok(url: &str, answer: Answer) -> Result<Answer, Error> {
     }
 }
 
+/// Both shorten what they are given: addresses and errors have texts of the provider in them.
 pub(crate) fn away(url: &str, reason: &str) -> Error {
     Error::Away {
-        url: url.to_owned(),
-        reason: reason.to_owned(),
+        url: short(url),
+        reason: short(reason),
     }
 }
 
 pub(crate) fn unusable(url: &str, reason: &str) -> Error {
     Error::Unusable {
-        url: url.to_owned(),
-        reason: reason.to_owned(),
+        url: short(url),
+        reason: short(reason),
     }
 }

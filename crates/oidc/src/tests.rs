@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::claims::Claims;
-use crate::error::quoted;
+use crate::error::{quoted, short};
 use crate::jws::Unverified;
 use crate::keys::Keys;
 use crate::settings::trusted;
@@ -118,6 +118,30 @@ fn the_first_claim_counts_where_two_have_one_name() {
     );
 }
 
+#[test]
+fn what_fits_is_quoted_as_it_is() {
+    for text in ["", "it's \"a\\b\"", "\n\u{202e}ü", &"x".repeat(100)] {
+        assert_eq!(quoted(text), format!("{text:?}"));
+    }
+    assert_eq!(
+        quoted(&"ü".repeat(101)),
+        format!("\"{}\"…", "ü".repeat(100))
+    );
+    // An escape is there as a whole, or not at all.
+    let text = format!("{}\n", "x".repeat(99));
+    assert_eq!(quoted(&text), format!("\"{}\"…", "x".repeat(99)));
+    assert_eq!(short("no \"name\"\n"), "no \"name\"\\n");
+}
+
+#[test]
+fn debug_shows_no_part_of_a_token() {
+    let parts = ["eyJhbGciOiJFZERTQSIsImtpZCI6ImsxIn0", "e30", "c2lnbmVk"];
+    let text = parts.join(".");
+    let token = Unverified::parse(&text, &Algorithm::ALL).unwrap();
+    let expected = r#"Unverified { algorithm: EdDsa, kid: Some("k1"), .. }"#;
+    assert_eq!(format!("{token:?}"), expected);
+}
+
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -184,8 +208,12 @@ proptest! {
     }
 
     #[test]
-    fn what_is_quoted_is_short_and_on_one_line(text in "(?s).*") {
+    fn what_is_quoted_is_short_and_on_one_line(text in "(?s).{0,400}") {
         let quoted = quoted(&text);
         prop_assert!(!quoted.contains(['\n', '\r']));
+        prop_assert!(quoted.chars().count() <= 103, "{}", quoted);
+        let short = short(&text);
+        prop_assert!(!short.contains(|c: char| c.is_control()), "{}", short);
+        prop_assert!(short.chars().count() <= 301, "{}", short);
     }
 }

@@ -6,7 +6,7 @@ use keystone_http::Answer;
 use serde_json::{Map, Value};
 
 use crate::checks::{Checked, End};
-use crate::error::{Error, Refusal};
+use crate::error::{Error, Refusal, short};
 use crate::known::Known;
 use crate::provider::{Provider, ok, unusable};
 use crate::settings::ClaimsFrom;
@@ -31,7 +31,7 @@ impl Provider {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
         ) {
             tracing::info!(
-                url,
+                url = short(url),
                 status = answer.status.as_u16(),
                 "no userinfo for this token: its scope may lack openid, or claims_from may leave userinfo out"
             );

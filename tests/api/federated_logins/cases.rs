@@ -6,10 +6,11 @@ use chrono::Duration;
 use keystone::auth::{Assertion, Login, ProviderAssertion};
 use keystone::storage::sql;
 use keystone::types::Error;
+use keystone::{OidcProvider, oidc};
 use keystone_testkit::{Answer, Session, sign_tokens};
 use serde_json::{Value, json};
 
-use super::world::{World, settings, token, with_groups};
+use super::world::{ACME, World, settings, token, with_groups};
 
 const ANN: [(&str, &str); 2] = [("NAME", "ann"), ("G", "devs")];
 
@@ -71,7 +72,7 @@ async fn a_disabled_user_is_refused_and_nothing_is_changed() {
         .ok();
     token(&world.log_in(&ANN).await);
     let domain = json!({ "domain": { "enabled": false } });
-    let acme = format!("/v3/domains/{}", super::world::ACME);
+    let acme = format!("/v3/domains/{}", ACME);
     admin.patch(&acme, &domain).await.ok();
     world.log_in(&ANN).await.refused(404);
     world
@@ -411,4 +412,99 @@ async fn no_header_of_a_client_is_an_attribute() {
     let alone = request(&[("OIDC_email", "ann@x")]);
     let answer = nobody.send_vouched(alone, []).await.created();
     assert_eq!(answer["token"]["user"]["name"], "ann@x");
+}
+
+#[tokio::test]
+async fn headers_are_attributes_at_the_routes_of_identity_providers_only() {
+    let world = World::new().await;
+    let rules = json!([{
+        "remote": [{ "type": "OIDC-sub" }],
+        "local": [{ "user": { "name": "{0}" } }],
+    }]);
+    world.map("1.0", &rules).await;
+    let nobody = world.cloud.nobody();
+    let identity = json!({
+        "methods": ["mapped"],
+        "mapped": { "identity_provider": "open", "protocol": "mapped" },
+    });
+    let body = json!({ "auth": { "identity": identity } }).to_string();
+    let elsewhere = Request::post("/v3/auth/tokens")
+        .header("content-type", "application/json")
+        .header("oidc-sub", "ann")
+        .body(Body::from(body))
+        .expect("a test's request is well-formed");
+    let answer = nobody.send_vouched(elsewhere, []).await;
+    answer.refused(401);
+    let path = "/v3/OS-FEDERATION/identity_providers/open/protocols/mapped/auth";
+    let there = Request::get(path).header("oidc-sub", "ann");
+    let there = there.body(Body::empty());
+    let there = there.expect("a test's request is well-formed");
+    token(&nobody.send_vouched(there, []).await);
+}
+
+#[tokio::test]
+async fn a_proxys_word_counts_for_a_provider_that_the_server_asks_only_if_it_names_it() {
+    let mut settings = settings();
+    settings.oidc.insert(
+        "acme".to_owned(),
+        OidcProvider {
+            settings: oidc::Settings::new(
+                "http://127.0.0.1:1".parse().expect("an issuer"),
+                "keystone",
+            ),
+            redirect_path: String::new(),
+        },
+    );
+    let world = World::with(settings).await;
+    world.map("1.0", &with_groups()).await;
+    // `mapped` has no attribute for it, and `open` is asked by nobody.
+    world.log_in(&ANN).await.refused(401);
+    let open = "/v3/OS-FEDERATION/identity_providers/open/protocols/mapped/auth";
+    token(&world.get(open, &[("NAME", "nobody before")]).await);
+    let named = "UPDATE federation_protocol SET remote_id_attribute = 'OTHER' WHERE id = 'mapped'";
+    world.run(sql(named)).await;
+    let [name, groups] = ANN;
+    let named = |by| [name, groups, ("OTHER", by)];
+    let other = world.log_in(&named("https://idp.beta")).await;
+    other.refused(403);
+    token(&world.log_in(&named("https://idp.acme")).await);
+}
+
+#[tokio::test]
+async fn a_role_that_is_granted_in_another_spelling_stays() {
+    let world = World::new().await;
+    let rules = json!([{
+        "remote": [{ "type": "NAME" }],
+        "local": [
+            { "user": { "name": "{0}" } },
+            { "projects": [{ "name": "p1", "roles": [{ "name": "member" }] }] },
+        ],
+    }]);
+    world.map("3.0", &rules).await;
+    let user = user_id(&world.log_in(&ANN).await);
+    let spelt = "UPDATE assignment SET target_id = UPPER(target_id), role_id = UPPER(role_id) WHERE actor_id = ?";
+    world.run(sql(spelt).bind(&user)).await;
+    token(&world.log_in(&ANN).await);
+    let kept =
+        sql("SELECT role_id FROM assignment WHERE actor_id = ? ORDER BY role_id").bind(&user);
+    let kept = kept.fetch_texts(world.cloud.keystone.db()).await;
+    assert_eq!(kept.expect("rows").len(), 1);
+}
+
+#[tokio::test]
+async fn projects_without_a_domain_are_made_in_that_of_the_provider() {
+    let world = World::new().await;
+    let rules = json!([{
+        "remote": [{ "type": "NAME" }],
+        "local": [
+            { "user": { "name": "{0}" } },
+            { "projects": [{ "name": "made", "roles": [{ "name": "member" }] }] },
+        ],
+    }]);
+    world.map("2.0", &rules).await;
+    let answer = world.log_in(&[("NAME", "somebody new")]).await;
+    assert_eq!(answer.body["token"]["user"]["domain"]["id"], ACME);
+    let made = sql("SELECT domain_id FROM project WHERE name = 'made' ORDER BY id");
+    let made = made.fetch_texts(world.cloud.keystone.db()).await;
+    assert_eq!(made.expect("rows"), [ACME]);
 }

@@ -24,6 +24,7 @@ async fn log_in(cx: Context) -> Result<Response, ApiError> {
     let pass = cx.pass().await?;
     let (provider, protocol) = (cx.path("idp_id"), cx.path("protocol_id"));
     let mut login = cx.login(Some(pass));
+    login.is_at_provider = true;
     let vouched = match bearer(&cx, provider).await {
         Ok(vouched) => vouched,
         Err(error) => return Ok(refusal(provider, error)),

@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use keystone_auth::Login;
 use keystone_types::{Error, Result};
 use percent_encoding::percent_decode_str;
 
@@ -122,7 +123,10 @@ async fn at_provider(cx: Context) -> Result<Response, ApiError> {
 
 async fn answer(cx: &Context, provider: &str, host: &str) -> Result<Response, ApiError> {
     let service = &cx.without_policy().auth;
-    let login = cx.login(None);
+    let login = Login {
+        is_at_provider: true,
+        ..cx.login(None)
+    };
     let token = service
         .log_in_federated(provider, cx.path("protocol_id"), &login)
         .await?;
@@ -188,4 +192,24 @@ fn content_policy(host: &str) -> String {
         return policy;
     }
     format!("{policy}; form-action {site}")
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_digest_is_that_of_the_only_script() {
+        let scripts: Vec<_> = PAGE.split("<script>").skip(1).collect();
+        let [script] = scripts[..] else {
+            panic!("{scripts:?}");
+        };
+        let (script, _) = script.split_once("</script>").unwrap();
+        let digest = BASE64_STANDARD.encode(Sha256::digest(script));
+        assert_eq!(SCRIPT, format!("sha256-{digest}"));
+    }
 }

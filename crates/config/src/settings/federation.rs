@@ -19,6 +19,7 @@ impl Reader<'_> {
             remote_id_attributes: of_protocols
                 .map(|(protocol, name)| (protocol.to_owned(), name.to_owned()))
                 .collect(),
+            ..FederationSettings::default()
         }
     }
 

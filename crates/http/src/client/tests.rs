@@ -60,6 +60,17 @@ async fn an_answer_is_whole() {
 }
 
 #[tokio::test]
+async fn debug_shows_nothing_of_an_answer() {
+    let url =
+        server("HTTP/1.1 200 OK\r\nSet-Cookie: a=s3cret\r\nContent-Length: 6\r\n\r\ns3cret").await;
+    let answer = ask(&url, Limits::default()).await.unwrap();
+    assert_eq!(
+        format!("{answer:?}"),
+        "Answer { status: 200, length: 6, .. }"
+    );
+}
+
+#[tokio::test]
 async fn a_redirect_is_an_answer() {
     let url = server("HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n").await;
     let answer = ask(&url, Limits::default()).await.unwrap();

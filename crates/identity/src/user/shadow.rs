@@ -66,12 +66,8 @@ impl Identity {
         transaction!(self.db, |tx| {
             let mut known = account(tx, login).await?;
             if known.is_none() {
-                // Of two first logins at once the second waits here, and then finds the user.
-                let provider = sql("SELECT id FROM identity_provider WHERE id = ?");
-                let provider = provider.bind(&login.idp_id).locking();
-                if provider.exists(&mut *tx).await? {
-                    known = account(tx, login).await?;
-                }
+                hold_for_first_login(tx, login).await?;
+                known = account(tx, login).await?;
             }
             let id = match &known {
                 Some(account) => self.refresh_shadow(tx, account, login).await?,
@@ -244,7 +240,7 @@ impl Identity {
             wanted.extend(roles.into_iter().map(|role| (id.clone(), role)));
         }
         for (project, role) in &wanted {
-            if granted.contains(&(project.clone(), role.clone())) {
+            if holds(&granted, project, role) {
                 continue;
             }
             let grant = Grant {
@@ -253,7 +249,9 @@ impl Identity {
             };
             add_grant(tx, &grant, role).await?;
         }
-        let ended = granted.iter().filter(|grant| !wanted.contains(*grant));
+        let ended = granted
+            .iter()
+            .filter(|(project, role)| !holds(&wanted, project, role));
         for (project, role) in ended.filter(|_| login.only_these_projects) {
             sql("DELETE FROM assignment \
                   WHERE type = 'UserProject' AND actor_id = ? AND inherited = 0 AND target_id = ? AND role_id = ?")
@@ -265,6 +263,33 @@ impl Identity {
         }
         Ok(())
     }
+}
+
+/// Lets of two first logins at once the second wait, so that it then finds the user. Who will create projects takes the domain
+/// for that now, and not after others hold it too.
+async fn hold_for_first_login(tx: &mut Tx, login: &ShadowLogin) -> Result<()> {
+    if !login.projects.is_empty() {
+        let domain = sql("SELECT id FROM project WHERE id = ?").bind(&login.domain_id);
+        domain.locking().exists(&mut *tx).await?;
+    }
+    let provider = sql("SELECT id FROM identity_provider WHERE id = ?").bind(&login.idp_id);
+    if provider.locking().exists(tx).await? {
+        return Ok(());
+    }
+    Err(Error::NotFound {
+        kind: "Identity Provider",
+        id: login.idp_id.clone(),
+    })
+}
+
+/// Whether a role on a project is among grants, in whatever spelling these have it.
+fn holds<'g>(
+    grants: impl IntoIterator<Item = &'g (String, String)>,
+    project: &str,
+    role: &str,
+) -> bool {
+    let mut grants = grants.into_iter();
+    grants.any(|(known, granted)| same_id(known, project) && same_id(granted, role))
 }
 
 /// The account of a login. `MariaDB` finds it without case and accents; an identity provider may tell users apart by these, so

@@ -110,6 +110,14 @@ async fn logins_share_no_secret_and_debug_shows_none() {
         !shown.contains(&first["nonce"]) && !shown.contains("s3cr"),
         "{shown}"
     );
+    let shown = format!("{one:?}");
+    assert!(
+        shown.contains(&format!("{}/auth\"", world.issuer)),
+        "{shown}"
+    );
+    for name in ["state", "nonce", "code_challenge"] {
+        assert!(!shown.contains(&first[name]), "{shown}");
+    }
     // The endpoint has a query of its own.
     world.documented(
         "authorization_endpoint",

@@ -247,6 +247,27 @@ async fn garbage_is_of_no_use_and_the_operator_reads_what_to_change() {
 }
 
 #[tokio::test]
+async fn what_the_provider_writes_is_short_and_on_one_line_in_the_log() {
+    let long = "\n\u{202e}".repeat(1000);
+    for (member, value) in [
+        ("issuer", json!(long)),
+        ("jwks_uri", json!(long)),
+        ("jwks_uri", json!(["x"])),
+        (
+            "authorization_response_iss_parameter_supported",
+            json!(long),
+        ),
+    ] {
+        let world = World::new().await;
+        world.documented(member, value);
+        let client = world.client(|_| {});
+        let (_, text) = trouble(client.bearer(&world.token(&json!({}))).await);
+        assert!(text.chars().count() < 400, "{member}: {text}");
+        assert!(!text.contains(['\n', '\u{202e}']), "{member}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn no_more_than_256_kib_are_read() {
     let world = World::new().await;
     let token = world.token(&json!({}));

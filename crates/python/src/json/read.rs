@@ -307,7 +307,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// `uXXXX`, and the second unit of a pair where there is one.
+    /// `u` and four hexadecimal digits, and the second unit of a pair where there is one.
     fn unit(&mut self, out: &mut String) -> Result<()> {
         let first = self.hex()?;
         let before = self.at;

@@ -85,7 +85,7 @@ async fn stored(
     let identity = configuration.settings.identity.clone();
     let identity = Identity::new(db.clone(), Clock::system(), identity, [])?;
     let federation = Federation::new(db, identity);
-    let found = federation.login_provider(provider).await?;
+    let found = federation.identity_provider(provider).await?;
     if !found.enabled {
         print_error(&format!(
             "keystone-manage: the identity provider {provider} is disabled: nobody can log in"
