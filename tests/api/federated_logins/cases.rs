@@ -460,7 +460,7 @@ async fn a_proxys_word_counts_for_a_provider_that_the_server_asks_only_if_it_nam
     // `mapped` has no attribute for it, and `open` is asked by nobody.
     world.log_in(&ANN).await.refused(401);
     let open = "/v3/OS-FEDERATION/identity_providers/open/protocols/mapped/auth";
-    token(&world.get(open, &[("NAME", "nobody before")]).await);
+    token(&world.get(open, &[("NAME", "nobody before"), ANN[1]]).await);
     let named = "UPDATE federation_protocol SET remote_id_attribute = 'OTHER' WHERE id = 'mapped'";
     world.run(sql(named)).await;
     let [name, groups] = ANN;
