@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use keystone_auth::Login;
+use keystone_auth::{Login, ProviderAssertion};
 use keystone_types::{Error, Result};
 use percent_encoding::percent_decode_str;
 
@@ -113,28 +113,35 @@ async fn anywhere(cx: Context) -> Result<Response, ApiError> {
     let remote_id = service.remote_id(protocol, cx.environment()).await?;
     let host = origin(&cx)?;
     let provider = service.provider_named(&remote_id).await?;
-    answer(&cx, &provider, &host).await
+    deliver(&cx, (&provider, protocol), &host, None).await
 }
 
 async fn at_provider(cx: Context) -> Result<Response, ApiError> {
     let host = origin(&cx)?;
-    answer(&cx, cx.path("idp_id"), &host).await
+    let at = (cx.path("idp_id"), cx.path("protocol_id"));
+    deliver(&cx, at, &host, None).await
 }
 
-async fn answer(cx: &Context, provider: &str, host: &str) -> Result<Response, ApiError> {
+/// Logs in at an identity provider by a protocol, and answers with the page that carries the token to the dashboard. Where this
+/// server has asked nobody itself, a web server in front vouches.
+pub(crate) async fn deliver(
+    cx: &Context,
+    (provider, protocol): (&str, &str),
+    host: &str,
+    vouched: Option<&ProviderAssertion>,
+) -> Result<Response, ApiError> {
     let service = &cx.without_policy().auth;
     let login = Login {
         is_at_provider: true,
+        assertion: vouched,
         ..cx.login(None)
     };
-    let token = service
-        .log_in_federated(provider, cx.path("protocol_id"), &login)
-        .await?;
+    let token = service.log_in_federated(provider, protocol, &login).await?;
     page(cx.settings().websso.page.as_ref(), host, &token.id)
 }
 
 /// The dashboard that the user came from, if it is one of the operator's.
-fn origin(cx: &Context) -> Result<String> {
+pub(crate) fn origin(cx: &Context) -> Result<String> {
     let origin = cx.query("origin").filter(|origin| !origin.is_empty());
     let origin = origin.ok_or_else(|| {
         Error::Validation("Request must have an origin query parameter".to_owned())
