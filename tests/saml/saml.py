@@ -70,6 +70,7 @@ def metadata(run, cloud, reference):
             answer = wire.request("GET", f"{server.url}/v3/OS-FEDERATION/saml2/metadata")
             equal((answer.status, answer.text), (200, ours.stdout), "the answer")
             contains(answer.header("content-type"), "text/xml")
+            equal(wire.request("HEAD", f"{server.url}/v3/OS-FEDERATION/saml2/metadata").status, 200, "the status of a HEAD")
 
 
 def assertions(run, cloud, reference, person):

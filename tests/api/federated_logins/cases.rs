@@ -341,6 +341,27 @@ async fn a_browser_gets_a_page_that_carries_the_token_to_the_dashboard() {
 }
 
 #[tokio::test]
+async fn a_browser_may_come_by_every_method() {
+    let world = with_dashboard().await;
+    for path in [AT_ACME, "/v3/auth/OS-FEDERATION/websso/openid"] {
+        for method in ["GET", "HEAD", "POST"] {
+            let request = Request::builder().method(method);
+            let request = request
+                .uri(format!("{path}?{DASHBOARD}"))
+                .header("OIDC-iss", "https://idp.acme");
+            let request = request.body(Body::empty()).expect("a request");
+            let answer = world.cloud.nobody().send_vouched(request, ANN).await;
+            assert_eq!(
+                answer.header("content-type"),
+                Some("text/html"),
+                "{method} {path}"
+            );
+            answer.ok();
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_browser_is_sent_to_trusted_dashboards_only() {
     let world = with_dashboard().await;
     let text = world.get(AT_ACME, &ANN).await.refused(400);
