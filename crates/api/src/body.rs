@@ -211,7 +211,7 @@ impl Body {
 
     /// The attributes of a `PATCH`, whose `id` may only repeat the one in the path.
     pub(crate) fn patch(self, name: &str, id: &str) -> Result<Map<String, Value>> {
-        same_id(self.member(name)?, id)
+        without_id(self.member(name)?, id)
     }
 
     /// The new resources in a list that a schema has checked.
@@ -240,8 +240,9 @@ pub(crate) fn attributes(value: Value) -> Map<String, Value> {
     attributes
 }
 
-/// A patch without its `id`, which must be the one in the path.
-pub(crate) fn same_id(mut patch: Map<String, Value>, id: &str) -> Result<Map<String, Value>> {
+/// A patch without its `id`, which must be the one in the path as it is written there; what the database takes for the same is
+/// another here (`keystone/server/flask/common.py`).
+pub(crate) fn without_id(mut patch: Map<String, Value>, id: &str) -> Result<Map<String, Value>> {
     match patch.shift_remove("id") {
         None | Some(Value::Null) => Ok(patch),
         Some(same) if same == id => Ok(patch),

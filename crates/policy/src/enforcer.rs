@@ -136,9 +136,10 @@ impl Enforcer {
             return Arc::clone(&self.state.load().rules);
         }
         let begun = Instant::now();
-        let rules = self.rules();
-        self.looked.store(Some(Arc::new(begun)));
-        rules
+        if self.look() {
+            self.looked.store(Some(Arc::new(begun)));
+        }
+        Arc::clone(&self.state.load().rules)
     }
 
     fn recent_rules(&self) -> Arc<Rules> {
@@ -158,11 +159,16 @@ impl Enforcer {
 
     /// Reads the files again if one of them is not what it was; one thread does, the others go on with what there is.
     pub fn refresh(&self) {
+        self.look();
+    }
+
+    /// Whether the rules are those of the files now: not while another thread reads them.
+    fn look(&self) -> bool {
         if self.state.load().seen.is_current() {
-            return;
+            return true;
         }
         let Ok(_one) = self.reloading.try_lock() else {
-            return;
+            return false;
         };
         let last = self.state.load();
         let seen = Snapshot::take(&self.settings);
@@ -188,6 +194,7 @@ impl Enforcer {
             },
         };
         self.state.store(Arc::new(next));
+        true
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keystone_policy::{Denied, Enforcer, LoadError, Loss, Overrides, Registry, Rules, Settings};
 use serde_json::{Value, json};
@@ -96,6 +96,14 @@ fn who_asked_before_a_look_at_the_files_shares_it_and_who_asks_later_sees_the_ch
     assert!(!Arc::ptr_eq(&before, &after));
 }
 
+/// Waits for what is to be true in a millisecond.
+fn until(is_so: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < end, "the question never followed the file");
+    }
+}
+
 #[test]
 fn questions_follow_a_changed_file_before_long() {
     let site = Site::new();
@@ -111,9 +119,9 @@ fn questions_follow_a_changed_file_before_long() {
     ];
     for ask in questions {
         site.write("policy.yaml", "{}");
-        while ask() {}
+        until(|| !ask());
         site.write("policy.yaml", "identity:create_region: role:geographer\n");
-        while !ask() {}
+        until(ask);
     }
 }
 

@@ -9,7 +9,7 @@ use keystone_types::{Error, Resource, Result};
 use serde_json::{Map, Value, json};
 
 use crate::App;
-use crate::body::{Body, attributes, resource, same_id};
+use crate::body::{Body, attributes, resource, without_id};
 use crate::context::{Context, JsonList, no_content};
 use crate::error::{ApiError, json_line};
 use crate::html;
@@ -106,7 +106,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:update_consumer").await?;
     let route = "PATCH /v3/OS-OAUTH1/consumers/{consumer_id}";
     let id = cx.path("consumer_id");
-    let patch = same_id(checked(body, route, "consumer_update")?, id)?;
+    let patch = without_id(checked(body, route, "consumer_update")?, id)?;
     cx.member(&app.auth.update_consumer(id, patch).await?)
 }
 

@@ -8,7 +8,7 @@ use keystone_identity::{Holder, Identity, NewUser, User};
 use keystone_types::{Error, Listing, Result, Secret};
 use serde_json::{Value, json};
 
-use crate::body::{Body, parse_member, same_id};
+use crate::body::{Body, parse_member, without_id};
 use crate::context::{Context, PolicyTarget, filters, no_content};
 use crate::error::{ApiError, json_line};
 use crate::listing::ListLimit;
@@ -70,7 +70,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     }
     let patch = body.member("user")?;
     let null_id = patch.get("id") == Some(&Value::Null);
-    let mut patch = same_id(patch, id)?;
+    let mut patch = without_id(patch, id)?;
     if null_id {
         // Here Keystone takes null for another id (`keystone/api/users.py`).
         patch.insert("id".to_owned(), Value::Null);

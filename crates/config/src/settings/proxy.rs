@@ -3,6 +3,7 @@
 use std::fs;
 
 use keystone::api::{Network, TrustedProxy};
+use keystone::auth::header_key;
 use keystone::types::Secret;
 
 use super::{Reader, text};
@@ -100,7 +101,7 @@ fn is_taken(prefix: &str) -> bool {
         "user-agent",
         "x-",
     ];
-    let prefix = prefix.to_ascii_lowercase().replace('_', "-");
+    let prefix = header_key(prefix);
     TAKEN
         .iter()
         .any(|name| name.starts_with(&prefix) || prefix.starts_with(name))

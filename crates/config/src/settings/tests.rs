@@ -282,7 +282,17 @@ fn the_headers_of_a_trusted_proxy_mean_nothing_else() {
     let found = good(&text).api.trusted_proxy.unwrap();
     assert_eq!(found.variables, ["Shib-Identity-Provider"]);
     assert_eq!(found.header_prefixes, ["OIDC-", "MELLON_"]);
-    for wrong in ["OIDC-,X-", "Auth", "Cookie", "x_forwarded", "O DC"] {
+    for wrong in [
+        "OIDC-,X-",
+        "Auth",
+        "Cookie",
+        "x_forwarded",
+        "O DC",
+        // As WSGI names headers.
+        "HTTP_",
+        "HTTP_X_",
+        "HTTP_COOKIE",
+    ] {
         let found = problems(&proxy(&format!("header_prefixes = {wrong}")));
         assert!(
             found.contains("header_prefixes: expected prefixes"),

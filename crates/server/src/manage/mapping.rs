@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use keystone::federation::{Assertion, Federation, Mapping};
+use keystone::federation::{Assertion, Federation, Mapping, check_structure};
 use keystone::identity::Identity;
 use keystone::storage::schema;
 use keystone::types::Clock;
@@ -42,7 +42,7 @@ pub(crate) struct EngineArguments {
     #[arg(long)]
     engine_debug: bool,
     /// The version of the rules: 1.0, 2.0 or 3.0. Without it that of the file, else 1.0.
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", conflicts_with = "identity_provider")]
     mapping_schema_version: Option<String>,
 }
 
@@ -103,18 +103,29 @@ fn from_file(arguments: &EngineArguments) -> Result<(Mapping, Value)> {
     let value: Value = serde_json::from_str(&text).map_err(|error| {
         CommandError::new(format!("Error while parsing rules {shown}: {error}"))
     })?;
-    let (rules, own_version) = match value {
-        Value::Object(mut members) => {
-            let version = members.get("schema_version").and_then(Value::as_str);
-            let version = version.map(str::to_owned);
-            (members.remove("rules").unwrap_or_default(), version)
-        }
-        list => (list, None),
+    let mut members = match value {
+        Value::Object(members) => members,
+        list => Map::from_iter([("rules".to_owned(), list)]),
     };
-    let version = arguments.mapping_schema_version.clone().or(own_version);
-    let version = version.filter(|version| !version.is_empty());
-    let mapping = Mapping::new("rules", version.as_deref().unwrap_or("1.0"), rules.clone());
-    let mapping = mapping.map_err(|error| CommandError::new(format!("{shown}: {error}")))?;
+    let version = members
+        .get("schema_version")
+        .filter(|it| !it.is_null() && *it != "");
+    let version = arguments
+        .mapping_schema_version
+        .as_deref()
+        .map(Value::from)
+        .or(version.cloned());
+    members.insert(
+        "schema_version".to_owned(),
+        version.unwrap_or_else(|| "1.0".into()),
+    );
+    let members = Value::Object(members);
+    let wrong = |error: String| CommandError::new(format!("{shown}: {error}"));
+    check_structure(&members).map_err(|error| wrong(error.to_string()))?;
+    let version = members["schema_version"].as_str().unwrap_or_default();
+    let rules = &members["rules"];
+    let mapping = Mapping::new("rules", version, rules.clone());
+    let mapping = mapping.map_err(|error| wrong(error.to_string()))?;
     Ok((mapping, serde_json::json!({ "rules": rules })))
 }
 

@@ -75,6 +75,38 @@ fn what_cannot_be_read_is_named() {
         .exits_with(2);
 }
 
+#[test]
+fn rules_must_have_the_structure_of_their_version() {
+    let sandbox = Sandbox::new();
+    let input = sandbox.write("input", INPUT);
+    let rules = r#"{"schema_version": "1.0", "rules": [{
+        "remote": [{ "type": "OIDC-email" }],
+        "local": [
+            { "user": { "name": "{0}" } },
+            { "projects": [{ "name": "p", "roles": [{ "name": "r" }], "domain": { "name": "d" } }] }
+        ]
+    }]}"#;
+    let rules = sandbox.write("rules.json", rules);
+    let arguments = ["mapping_engine", "--rules", &rules, "--input", &input];
+    let refused = sandbox.manage(&arguments).exits_with(1);
+    refused.says("Additional properties are not allowed ('domain' was unexpected)");
+    let version = ["--mapping-schema-version", "2.0"];
+    let run = sandbox
+        .manage(&[&arguments[..], &version].concat())
+        .succeeds();
+    let project = &printed(&run.stdout)["projects"][0];
+    assert_eq!(project["domain"], json!({ "name": "d" }));
+    let stored = [
+        "mapping_engine",
+        "--identity-provider",
+        "x",
+        "--protocol",
+        "y",
+    ];
+    let both = [&stored[..], &["--input", &input], &version].concat();
+    sandbox.manage(&both).exits_with(2);
+}
+
 #[tokio::test]
 async fn the_mapping_of_a_protocol_is_read_from_the_database() {
     let sandbox = Sandbox::new();
