@@ -23,11 +23,15 @@ pub(crate) fn allows(question: &Question, holder: &str, wanted: &str, found: &st
 
 /// Whether a token may end where Keystone's lives on, or the other way round.
 pub(crate) fn outlives(event: &str, holder: &str, wanted: &str, found: &str) -> bool {
-    // In Keystone, tokens for a domain stay valid when the domain is disabled.
-    let disabled = [
+    let ends_here = [
+        // In Keystone, tokens for a domain stay valid when the domain is disabled.
         ("domains land: disable", "land by "),
         ("domains isle: disable", "isle by "),
+        ("domains isle: disable", "fay on isle"),
+        // Keystone ends the tokens of members, but not of those whom an identity provider made members.
+        ("group: delete", "fay"),
     ];
-    let about_it = |(disable, scope): &(&str, &str)| event == *disable && holder.starts_with(scope);
-    (wanted, found) == ("lives", "ended") && disabled.iter().any(about_it)
+    let about_it =
+        |(happens, tokens): &(&str, &str)| event == *happens && holder.starts_with(tokens);
+    (wanted, found) == ("lives", "ended") && ends_here.iter().any(about_it)
 }

@@ -7,6 +7,7 @@ from people import (
     access_token,
     application_credential,
     ec2_credential,
+    federated,
     group,
     holder,
     oauth2_client,
@@ -15,6 +16,7 @@ from people import (
     passcode,
     post,
     project,
+    provider,
     put,
     trust,
     user,
@@ -49,6 +51,7 @@ CAST = [
     put("roles/{prior}/implies/{reader}"),
     *(put(path) for path in GRANTS.values()),
     *(put("projects/{direct}/users/{olga}/roles/{%s}" % role) for role in ("admin", "member")),
+    *provider("home", "crew"),
 ]
 
 SCOPES = {
@@ -76,6 +79,10 @@ HOLDERS = [
     ec2_credential(OWNER, "alice", "direct", "direct by EC2 credential"),
     passcode(OWNER, "alice", SCOPES["direct"], "direct by passcode"),
     oauth2_client(OWNER, "alice", "direct by OAuth2 client"),
+    federated("fay", "fay, unscoped", put("projects/{direct}/users/{fay}/roles/{member}")),
+    *(federated("fay", f"fay on {name}", scope=SCOPES[name]) for name in ("direct", "shared", "isle")),
+    application_credential("fay on direct", "fay", "fay by application credential"),
+    trust("fay on direct", "fay", "trent", "direct", "fay by impersonation", impersonation=True, **ROLE),
 ]
 
 
@@ -90,7 +97,7 @@ def delete(path, **more):
 
 def things():
     for kind, name in (
-        *(("users", name) for name in ("alice", "trent", "olga")),
+        *(("users", name) for name in ("alice", "trent", "olga", "fay")),
         *(("projects", name) for name in ("direct", "above", "below", "beach")),
         *(("domains", name) for name in ("home", "land", "isle")),
     ):
@@ -139,7 +146,7 @@ def groups():
 
 
 def revocations():
-    for whole in (holder["name"] for holder in HOLDERS if holder["name"].startswith(("unscoped", "direct", "land", "system"))):
+    for whole in (holder["name"] for holder in HOLDERS if holder["name"].startswith(("unscoped", "direct", "land", "system", "fay"))):
         yield f"token {whole}: revoke", [delete("auth/tokens", subject=whole)]
 
 
@@ -161,7 +168,35 @@ def delegations():
     yield "direct by EC2 credential: delete it", [delete("credentials/{direct by EC2 credential}", **by_owner)]
 
 
+def federation():
+    path = "OS-FEDERATION/identity_providers/provider"
+
+    def change(enabled):
+        return {"method": "PATCH", "path": f"/v3/{path}", "body": {"identity_provider": {"enabled": enabled}}}
+
+    yield "provider: disable", [change(False)]
+    yield "provider: disable and enable", [change(False), change(True)]
+    yield "provider: delete", [delete(path)]
+    yield "protocol: delete", [delete(f"{path}/protocols/mapped")]
+    yield "mapping: of nobody", [
+        {
+            **put("OS-FEDERATION/mappings/mapping"),
+            "method": "PATCH",
+            "body": {"mapping": {"rules": [{"remote": [{"type": "X"}], "local": [{"user": {"name": "{0}"}}]}]}},
+        }
+    ]
+    yield "mapping: delete", [delete("OS-FEDERATION/mappings/mapping")]
+    path = "users/{fay}"
+    yield "fay: without the provider", [patch(path, federated=[])]
+    yield "fay: delete the application credential", [
+        {**delete(path + "/application_credentials/{fay by application credential}"), "as": "fay on direct"}
+    ]
+    yield "fay: delete the trust", [{**delete("OS-TRUST/trusts/{fay by impersonation}"), "as": "fay on direct"}]
+    yield "fay: delete the grant", [delete("projects/{direct}/users/{fay}/roles/{member}")]
+    yield "fay: the group leaves", [delete("projects/{shared}/groups/{crew}/roles/{member}")]
+
+
 def events():
     yield "nothing", []
-    for source in (things, passwords, roles, groups, revocations, delegations):
+    for source in (things, passwords, roles, groups, revocations, delegations, federation):
         yield from source()

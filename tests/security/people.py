@@ -67,7 +67,8 @@ def holder(who, scope, name, rescoped=False):
 
 def holder_by(who, name, *steps):
     """A token of a user that these requests give: the last `X-Subject-Token` among their answers, or what is at the path
-    `token` in an answer. A request can have `headers`, and a body as text in `raw`; `as` names another holder or `self`, whose token so far it sends; `save` names the id of the created
+    `token` in an answer. A request can have `headers`, a body as text in `raw`, and variables in `environ` that a web server in
+    front vouches for; `as` names another holder or `self`, whose token so far it sends; `save` names the id of the created
     resource, or is an object of names and the paths of values in the answer. `{token}` is the token so far, `{now}` the
     time in seconds."""
     return {"name": name, "user": who, "steps": list(steps)}
@@ -78,6 +79,25 @@ def by_certificate(who, scope, headers, name, common_name=None):
     common name; the scope is in `headers`. The user's token for the same scope is what requests about a token are about."""
     environ = {"SSL_CLIENT_I_DN": ISSUER, "SSL_CLIENT_S_DN_CN": common_name or who}
     return {**holder(who, scope, name), "certificate": {"headers": headers, "environ": environ}}
+
+
+def provider(domain, group):
+    """An identity provider whose users are in a group."""
+    rules = [{"remote": [{"type": "NAME"}], "local": [{"user": {"name": "{0}"}}, {"group": {"id": "{%s}" % group}}]}]
+    path = "OS-FEDERATION/identity_providers/provider"
+    return [
+        put("OS-FEDERATION/mappings/mapping", {"mapping": {"rules": rules}}),
+        put(path, {"identity_provider": {"enabled": True, "domain_id": "{%s}" % domain}}),
+        put(f"{path}/protocols/mapped", {"protocol": {"mapping_id": "mapping"}}),
+    ]
+
+
+def federated(who, name, *steps, scope=None):
+    """A token of a user whom the identity provider vouches for: unscoped, or exchanged for one with a scope. The requests
+    between are about the user, who exists from the first login on."""
+    path = "/v3/OS-FEDERATION/identity_providers/provider/protocols/mapped/auth"
+    login = {"method": "GET", "path": path, "environ": {"NAME": who}, "as": "nobody", "save": {who: "token/user/id"}}
+    return holder_by(who, name, login, *steps, *([exchange(scope)] if scope else []))
 
 
 def application_credential(owner, who, name, **fields):

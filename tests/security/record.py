@@ -107,6 +107,8 @@ class Cloud:
         subject = {"self": who}.get(step.get("subject"), step.get("subject"))
         self.ids["now"] = str(int(time.time()))
         headers = {"Host": parity.HOST, **self.certificates.get(who, {}), **self.fill(step.get("headers", {}))}
+        if "environ" in step:
+            headers |= wire.vouched(step["environ"])
         if subject:
             headers["X-Subject-Token"] = self.tokens[subject]
         path = self.fill(step["path"])
