@@ -54,3 +54,6 @@ write("oidc", [compact(claims), ".".join([*encoded, "AAAA"]), back, "Bearer abc"
 samples = ROOT / "crates/saml/tests/samples"
 attributes = '<saml:Attribute Name="groups" FriendlyName="g"><saml:AttributeValue>a</saml:AttributeValue></saml:Attribute>'
 write("assertion", [path.read_bytes() for path in sorted(samples.glob("*.xml"))] + [attributes])
+
+engine = recorded("federation/tests/vectors.json")["engine"]
+write("mapping", [compact({key: vector.get(key) for key in ("mapping", "environment")}) for vector in engine])
