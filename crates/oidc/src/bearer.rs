@@ -92,8 +92,9 @@ impl Provider {
         let Some(subject) = checked.text("sub") else {
             return Ok(claims);
         };
+        // Introspection calls refresh tokens active too; userinfo takes access tokens only.
         let more = self.userinfo(&known, token, subject).await?;
-        Ok(merged(claims, more))
+        Ok(merged(claims, more.ok_or(Refusal::Userinfo)?))
     }
 
     fn check_introspected(&self, checked: &Checked<'_>) -> Result<(), Refusal> {
@@ -101,12 +102,14 @@ impl Provider {
         if checked.0.contains_key("iss") {
             checked.issuer(settings.issuer.as_str())?;
         }
-        // The provider need not say for whom a token is, unless the operator insists.
-        if checked.0.contains_key("aud") || !settings.audience.is_empty() {
+        if checked.0.contains_key("aud") {
             checked.audience(&self.audience())?;
+        } else {
+            checked.client(&self.audience())?;
         }
         let kind = checked.text("token_type");
-        if let Some(kind) = kind.filter(|kind| !is_access_token(kind)) {
+        let other = kind.filter(|kind| !is_access_token(kind));
+        if let Some(kind) = other.or_else(|| other_kind(checked, &settings.client_id)) {
             return Err(Refusal::Type {
                 found: quoted(kind),
                 expected: "Bearer",

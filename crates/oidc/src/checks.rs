@@ -57,6 +57,18 @@ impl<'a> Checked<'a> {
         })
     }
 
+    /// The client that a token was issued to is among those expected.
+    pub(crate) fn client(&self, expected: &[&str]) -> Result<(), Refusal> {
+        let found = self.text("client_id").unwrap_or_default();
+        if expected.contains(&found) {
+            return Ok(());
+        }
+        Err(Refusal::Client {
+            found: quoted(found),
+            expected: expected.join(" or "),
+        })
+    }
+
     /// The token has begun and not ended, by a clock that may differ. An end is needed, except where the provider answers
     /// for the token itself.
     pub(crate) fn times(&self, now: i64, skew: Duration, end: End) -> Result<(), Refusal> {

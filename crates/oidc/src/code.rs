@@ -148,7 +148,14 @@ impl Provider {
         let mut more = Map::new();
         if let Some(access_token) = &tokens.access_token {
             check_access_token(&verified, access_token)?;
-            more = self.userinfo(&known, access_token, &subject).await?;
+            let told = self.userinfo(&known, access_token, &subject).await?;
+            more = told.unwrap_or_else(|| {
+                tracing::info!(
+                    issuer,
+                    "no userinfo for the access token of a login: its scope may lack openid, or claims_from may leave userinfo out"
+                );
+                Map::new()
+            });
         }
         let from = &self.settings().claims_from;
         let claims = if from.contains(&ClaimsFrom::IdToken) {

@@ -85,6 +85,16 @@ pub enum Refusal {
         /// For whom it should be.
         expected: String,
     },
+    /// Nothing tells for whom it is, and it was issued to a client that is not expected.
+    #[error(
+        "the token names no audience and was issued to {found}, and not to {expected}: set audience to the clients whose tokens are for this server"
+    )]
+    Client {
+        /// The client.
+        found: String,
+        /// For whom it should be.
+        expected: String,
+    },
     /// It was issued to another client.
     #[error("the token was issued to {found}, and client_id is {expected}")]
     AuthorizedParty {
@@ -116,6 +126,11 @@ pub enum Refusal {
     /// The provider says that it is not valid (any more).
     #[error("the provider says that the token is not valid")]
     Inactive,
+    /// Userinfo does not take it.
+    #[error(
+        "userinfo refuses the token, which is no access token then, or its scope lacks openid: ask for openid, or leave userinfo out of claims_from"
+    )]
+    Userinfo,
     /// Userinfo is about somebody else.
     #[error("userinfo is about another subject than the token")]
     Subject,

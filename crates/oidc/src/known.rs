@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::CACHE_CONTROL;
+use http::{HeaderMap, Uri};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -81,13 +81,21 @@ impl Document {
     fn endpoint<'a>(&self, name: &str, url: Option<&'a str>) -> Result<&'a str, Error> {
         let reason = match url {
             None => format!("its discovery document names no {name}"),
-            Some(url) if trusted(url).is_none() => {
+            Some(url) if self.is_trusted(url) => return Ok(url),
+            Some(url) => {
                 let url = quoted(url);
                 format!("its discovery document names a {name} without https: {url}")
             }
-            Some(url) => return Ok(url),
         };
         Err(unusable(&self.issuer, &reason))
+    }
+
+    /// Whether an address may be asked: one on this machine without https only if the provider itself is there, or else it
+    /// could have others here asked.
+    fn is_trusted(&self, url: &str) -> bool {
+        let plain = |url: &Uri| url.scheme_str() == Some("http");
+        let provider = trusted(&self.issuer);
+        trusted(url).is_some_and(|url| !plain(&url) || provider.as_ref().is_some_and(plain))
     }
 }
 

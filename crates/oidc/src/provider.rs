@@ -7,11 +7,14 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use form_urlencoded::{Serializer, byte_serialize};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
-use http::{Method, Request, StatusCode};
+use http::{Request, StatusCode};
 use keystone_http::{Answer, Client, Limits, Trust};
 use keystone_types::Clock;
 use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::error::{Error, Refusal, quoted, short};
 use crate::jws::Unverified;
@@ -22,10 +25,14 @@ use crate::settings::{Settings, SettingsError};
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(3),
     answer: Duration::from_secs(5),
-    // A code is exchanged once, so that there is no second try over another connection. Logins are rare enough.
+    // Nothing is sent a second time: a provider takes a code once. A kept connection that the provider closes just when the
+    // next request is sent would cost a login, whatever the time that it is kept for; a new one costs a few milliseconds.
     idle: Duration::ZERO,
     body: 256 << 10,
 };
+
+/// How many requests may wait for a provider at once: one that is slow must not hold all that this server has.
+const WAITING: usize = 32;
 
 const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("keystone-oidc/", env!("CARGO_PKG_VERSION")));
@@ -43,6 +50,7 @@ struct Inner {
     client: Client,
     clock: Clock,
     kept: Kept,
+    waiting: Semaphore,
 }
 
 /// A token whose signature is verified, with the type in its header.
@@ -78,6 +86,7 @@ impl Provider {
             client,
             clock,
             kept: Kept::default(),
+            waiting: Semaphore::new(WAITING),
         })))
     }
 
@@ -97,28 +106,47 @@ impl Provider {
             return self.ask(Why::Nothing).await;
         };
         if is_old {
-            let provider = self.clone();
             // A failure is in the log then, and what is known stays.
-            tokio::spawn(async move { provider.ask(Why::Old).await.is_ok() });
+            drop(self.asking(Why::Old));
         }
         Ok(known)
     }
 
     async fn ask(&self, why: Why) -> Result<Arc<Known>, Error> {
-        let came = Instant::now();
-        let kept = &self.0.kept;
-        let _alone = kept.asking.lock().await;
-        if let Some(outcome) = kept.outcome(why, came) {
-            return outcome;
-        }
-        kept.store(self.fetch().await)
+        let _turn = self.turn()?;
+        let asked = self.asking(why).await;
+        asked.unwrap_or_else(|_| Err(self.away("this server stopped asking")))
+    }
+
+    /// Asks in a task of its own, so that a client that leaves does not end what others wait for.
+    fn asking(&self, why: Why) -> JoinHandle<Result<Arc<Known>, Error>> {
+        let (provider, came) = (self.clone(), Instant::now());
+        let asking = async move {
+            let kept = &provider.0.kept;
+            let _alone = kept.asking.lock().await;
+            if let Some(outcome) = kept.outcome(why, came) {
+                return outcome;
+            }
+            kept.store(provider.fetch().await)
+        };
+        tokio::spawn(asking.in_current_span())
+    }
+
+    /// Leave to wait for the provider.
+    fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
+        let turn = self.0.waiting.try_acquire();
+        turn.map_err(|_| self.away(&format!("{WAITING} requests wait for it already")))
+    }
+
+    fn away(&self, reason: &str) -> Error {
+        away(self.0.settings.issuer.as_str(), reason)
     }
 
     async fn fetch(&self) -> Result<(Known, Duration), Error> {
         let issuer = self.0.settings.issuer.as_str();
         let base = issuer.trim_end_matches('/');
         let url = format!("{base}/.well-known/openid-configuration");
-        let answer = self.get(&url, None).await.and_then(|it| ok(&url, it))?;
+        let answer = self.published(&url).await?;
         let document: Document = serde_json::from_slice(&answer.body)
             .map_err(|error| unusable(&url, &format!("no discovery document: {error}")))?;
         if document.issuer != issuer {
@@ -130,7 +158,7 @@ impl Provider {
         }
         let lifetime = good_for(&answer.headers);
         let url = document.jwks_uri()?;
-        let answer = self.get(url, None).await.and_then(|it| ok(url, it))?;
+        let answer = self.published(url).await?;
         let keys = Keys::parse(&answer.body)
             .ok_or_else(|| unusable(url, "there is no key for signatures in it"))?;
         let lifetime = lifetime.min(good_for(&answer.headers));
@@ -151,15 +179,20 @@ impl Provider {
         })
     }
 
-    pub(crate) async fn get(&self, url: &str, token: Option<&str>) -> Result<Answer, Error> {
-        let mut request = Request::builder().method(Method::GET).uri(url);
-        request = request.header(ACCEPT, "application/json, application/jwt");
-        if let Some(token) = token {
-            let value = HeaderValue::try_from(format!("Bearer {token}"));
-            let mut value = value.map_err(|_| Refusal::Malformed("no header can carry it"))?;
-            value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
-        }
+    async fn published(&self, url: &str) -> Result<Answer, Error> {
+        let request = Request::get(url).header(ACCEPT, "application/json");
+        let answer = self.send(url, request, Bytes::new()).await?;
+        ok(url, answer)
+    }
+
+    /// Asks for something with an access token.
+    pub(crate) async fn get(&self, url: &str, token: &str) -> Result<Answer, Error> {
+        let _turn = self.turn()?;
+        let value = HeaderValue::try_from(format!("Bearer {token}"));
+        let mut value = value.map_err(|_| Refusal::Malformed("no header can carry it"))?;
+        value.set_sensitive(true);
+        let request = Request::get(url).header(ACCEPT, "application/json, application/jwt");
+        let request = request.header(AUTHORIZATION, value);
         self.send(url, request, Bytes::new()).await
     }
 
@@ -170,6 +203,7 @@ impl Provider {
         fields: &[(&str, &str)],
         methods: Option<&[String]>,
     ) -> Result<Answer, Error> {
+        let _turn = self.turn()?;
         let (request, body) = self.form(url, fields, methods);
         self.send(url, request, body).await
     }
@@ -180,7 +214,7 @@ impl Provider {
         fields: &[(&str, &str)],
         methods: Option<&[String]>,
     ) -> (http::request::Builder, Bytes) {
-        let mut request = Request::builder().method(Method::POST).uri(url);
+        let mut request = Request::post(url);
         request = request.header(ACCEPT, "application/json");
         request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let mut form = Serializer::new(String::new());

@@ -5,6 +5,7 @@ use crate::claims::Claims;
 use crate::error::{quoted, short};
 use crate::jws::Unverified;
 use crate::keys::Keys;
+use crate::known::Document;
 use crate::settings::trusted;
 use crate::{AccessTokens, Algorithm, ClaimsFrom, Issuer, Provider, Settings, bearer_token};
 
@@ -39,6 +40,23 @@ fn only_https_and_this_machine_are_asked() {
         assert!(trusted(url).is_none(), "{url}");
     }
     assert!("https://idp.example/?a".parse::<Issuer>().is_err());
+}
+
+#[test]
+fn endpoints_of_this_machine_are_those_of_a_provider_on_it() {
+    let endpoint = |issuer: &str, url: &str| {
+        let document = json!({"issuer": issuer, "jwks_uri": url});
+        let document: Document = serde_json::from_value(document).unwrap();
+        document.jwks_uri().map(str::to_owned)
+    };
+    for issuer in ["http://127.0.0.1:3000", "https://idp.example"] {
+        assert!(endpoint(issuer, "https://keys.example/").is_ok());
+    }
+    assert!(endpoint("http://127.0.0.1:3000", "http://[::1]:4000/").is_ok());
+    for issuer in ["https://idp.example", "https://127.0.0.1"] {
+        let error = endpoint(issuer, "http://127.0.0.1:9200/").unwrap_err();
+        assert!(error.to_string().contains("without https"), "{error}");
+    }
 }
 
 #[test]

@@ -6,36 +6,30 @@ use keystone_http::Answer;
 use serde_json::{Map, Value};
 
 use crate::checks::{Checked, End};
-use crate::error::{Error, Refusal, short};
+use crate::error::{Error, Refusal};
 use crate::known::Known;
 use crate::provider::{Provider, ok, unusable};
 use crate::settings::ClaimsFrom;
 
 impl Provider {
-    /// What the provider says about the subject of an access token; nothing if it says nothing to this token, or if its
-    /// word is not wanted.
+    /// What the provider says about the subject of an access token, which is nothing if its word is not wanted; `None` if it
+    /// refuses the token.
     pub(crate) async fn userinfo(
         &self,
         known: &Known,
         access_token: &str,
         subject: &str,
-    ) -> Result<Map<String, Value>, Error> {
-        let nothing = Map::new();
+    ) -> Result<Option<Map<String, Value>>, Error> {
         let is_wanted = self.settings().claims_from.contains(&ClaimsFrom::Userinfo);
         let Some(url) = known.document.userinfo_endpoint()?.filter(|_| is_wanted) else {
-            return Ok(nothing);
+            return Ok(Some(Map::new()));
         };
-        let answer = self.get(url, Some(access_token)).await?;
+        let answer = self.get(url, access_token).await?;
         if matches!(
             answer.status,
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
         ) {
-            tracing::info!(
-                url = short(url),
-                status = answer.status.as_u16(),
-                "no userinfo for this token: its scope may lack openid, or claims_from may leave userinfo out"
-            );
-            return Ok(nothing);
+            return Ok(None);
         }
         let answer = ok(url, answer)?;
         let claims = if is_signed(&answer) {
@@ -48,7 +42,7 @@ impl Provider {
         if Checked(&claims).text("sub") != Some(subject) {
             return Err(Refusal::Subject.into());
         }
-        Ok(claims)
+        Ok(Some(claims))
     }
 
     async fn signed(&self, answer: &Answer) -> Result<Map<String, Value>, Error> {

@@ -1,9 +1,11 @@
 //! What the provider publishes: fetched once, kept, refreshed, and missing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use keystone_oidc::Refusal;
 use serde_json::json;
+use tokio::sync::Notify;
 use tokio::time;
 
 use crate::signer::Signer;
@@ -34,7 +36,7 @@ async fn concurrent_first_tokens_ask_the_provider_once() {
         "nothing is asked before it is needed"
     );
     let token = world.token(&json!({}));
-    let callers: Vec<_> = (0..50)
+    let callers: Vec<_> = (0..30)
         .map(|_| {
             let (client, token) = (client.clone(), token.clone());
             tokio::spawn(async move { client.bearer(&token).await })
@@ -44,6 +46,53 @@ async fn concurrent_first_tokens_ask_the_provider_once() {
         caller.await.unwrap().unwrap();
     }
     assert_eq!((world.count(DOCUMENT), world.count(KEYS)), (1, 1));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_does_not_end_what_others_wait_for() {
+    let world = World::new().await;
+    let go = Arc::new(Notify::new());
+    world.reply(DOCUMENT, Reply::Held(world.document(), Arc::clone(&go)));
+    let client = world.client(|_| {});
+    let bring = || {
+        let (client, token) = (client.clone(), world.token(&json!({})));
+        tokio::spawn(async move { client.bearer(&token).await })
+    };
+    let leaves = bring();
+    world.came().await;
+    leaves.abort();
+    assert!(leaves.await.unwrap_err().is_cancelled());
+    let stays = bring();
+    go.notify_one();
+    stays.await.unwrap().unwrap();
+    assert_eq!((world.count(DOCUMENT), world.count(KEYS)), (1, 1));
+}
+
+#[tokio::test]
+async fn only_so_many_wait_for_a_slow_provider() {
+    let world = World::new().await;
+    let go = Arc::new(Notify::new());
+    let told = json!({"active": true, "client_id": "cli"});
+    world.reply("/op/introspection", Reply::Held(told, Arc::clone(&go)));
+    let client = world.introspecting(|_| {});
+    client.start("http://localhost/back").await.unwrap();
+    let mut waiting = Vec::new();
+    for number in 1..=32 {
+        let client = client.clone();
+        waiting.push(tokio::spawn(async move { client.bearer("opaque").await }));
+        while world.count("/op/introspection") < number {
+            world.came().await;
+        }
+    }
+    let (kind, text) = trouble(client.bearer("opaque").await);
+    assert_eq!(kind, "away");
+    assert!(text.contains("32 requests wait for it already"), "{text}");
+    for one in waiting {
+        go.notify_one();
+        one.await.unwrap().unwrap();
+    }
+    go.notify_one();
+    client.bearer("opaque").await.unwrap();
 }
 
 #[tokio::test]

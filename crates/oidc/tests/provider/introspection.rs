@@ -92,7 +92,7 @@ async fn a_token_of_a_program_needs_no_userinfo() {
 }
 
 #[tokio::test]
-async fn userinfo_that_is_not_given_or_not_wanted_is_left_out() {
+async fn userinfo_that_is_not_wanted_is_left_out_and_a_token_that_it_refuses_is_refused() {
     let world = World::new().await;
     world.reply(INTROSPECTION, active(&world, &json!({})));
     for status in [401, 403] {
@@ -100,8 +100,9 @@ async fn userinfo_that_is_not_given_or_not_wanted_is_left_out() {
             USERINFO,
             Reply::Json(status, json!({"error": "insufficient_scope"})),
         );
-        let claims = world.introspecting(|_| {}).bearer("opaque").await.unwrap();
-        assert_eq!(claims.get("groups"), None);
+        // Introspection calls a refresh token active too.
+        let refused = refusal(world.introspecting(|_| {}).bearer("opaque").await);
+        assert_eq!(refused, Refusal::Userinfo);
     }
     userinfo(&world);
     let before = world.count(USERINFO);
@@ -162,6 +163,14 @@ async fn a_token_that_the_provider_does_not_vouch_for_is_refused() {
             json!({"token_type": "refresh_token"}),
             r#"type "refresh_token""#,
         ),
+        (json!({"typ": "Refresh"}), r#"type "a refresh token""#),
+        (json!({"at_hash": "x"}), r#"type "an ID token""#),
+        (json!({"events": {}}), r#"type "a logout token""#),
+        (
+            json!({"client_id": null}),
+            "names no audience and was issued to",
+        ),
+        (json!({"client_id": "nova"}), r#"issued to "nova""#),
         (json!({"sub": "mallory"}), "another subject"),
     ] {
         world.reply(INTROSPECTION, active(&world, &changes));
@@ -171,17 +180,35 @@ async fn a_token_that_the_provider_does_not_vouch_for_is_refused() {
 }
 
 #[tokio::test]
+async fn without_an_audience_the_client_id_of_this_server_counts() {
+    let world = World::new().await;
+    let client = world.introspecting(|settings| settings.audience.clear());
+    for (changes, is_accepted) in [
+        (json!({}), false),
+        (json!({"client_id": CLIENT}), true),
+        (json!({"aud": [CLIENT, "nova"]}), true),
+    ] {
+        let told = changed(json!({"active": true, "client_id": "cli"}), &changes);
+        world.reply(INTROSPECTION, Reply::Json(200, told));
+        let outcome = client.bearer("opaque").await;
+        assert_eq!(outcome.is_ok(), is_accepted, "{changes}");
+    }
+}
+
+#[tokio::test]
 async fn an_audience_that_the_operator_wants_must_be_told() {
     let world = World::new().await;
     let client = world.introspecting(|settings| settings.audience = vec!["cloud".into()]);
     world.reply(INTROSPECTION, active(&world, &json!({"sub": null})));
     let refused = refusal(client.bearer("opaque").await);
-    assert!(matches!(refused, Refusal::Audience { .. }), "{refused}");
-    world.reply(
-        INTROSPECTION,
-        active(&world, &json!({"sub": null, "aud": ["cloud"]})),
-    );
+    assert!(matches!(refused, Refusal::Client { .. }), "{refused}");
+    let told = |changes| world.reply(INTROSPECTION, active(&world, &changes));
+    told(json!({"sub": null, "aud": ["cloud"]}));
     client.bearer("opaque").await.unwrap();
+    // The client counts only where there is no audience.
+    told(json!({"sub": null, "aud": "nova", "client_id": "cloud"}));
+    let refused = refusal(client.bearer("opaque").await);
+    assert!(matches!(refused, Refusal::Audience { .. }), "{refused}");
 }
 
 #[tokio::test]

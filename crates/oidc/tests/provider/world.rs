@@ -31,6 +31,8 @@ pub(crate) enum Reply {
     Kept(Value, &'static str),
     Redirect,
     Hang,
+    /// Once it is let go.
+    Held(Value, Arc<Notify>),
 }
 
 /// A request that came.
@@ -171,6 +173,7 @@ impl World {
     pub(crate) fn introspecting(&self, change: impl FnOnce(&mut Settings)) -> Provider {
         self.client(|settings| {
             settings.access_tokens = AccessTokens::Introspection;
+            settings.audience = vec!["cli".into()];
             change(settings);
         })
     }
@@ -252,6 +255,10 @@ async fn answer(State(served): State<Arc<Served>>, request: Request) -> Response
     match reply {
         None => StatusCode::NOT_FOUND.into_response(),
         Some(Reply::Hang) => std::future::pending().await,
+        Some(Reply::Held(body, go)) => {
+            go.notified().await;
+            ([json], body.to_string()).into_response()
+        }
         Some(Reply::Redirect) => (StatusCode::FOUND, [("location", "/")]).into_response(),
         Some(Reply::Json(status, body)) => {
             let status = StatusCode::from_u16(status).unwrap();
