@@ -54,8 +54,11 @@ impl FromRequest<Live> for Form {
     }
 }
 
-/// The paths whose bodies are forms (`keystone/server/flask/request_processing/json_body.py`).
-const FORMS: &str = "/v3/OS-OAUTH2/";
+/// Whether the bodies of a route are forms: `keystone/server/flask/request_processing/json_body.py`, and what an OpenID
+/// provider sends.
+fn is_form(route: &str) -> bool {
+    route.contains("/v3/OS-OAUTH2/") || route.ends_with("/oidc/backchannel_logout")
+}
 
 /// Reads the body of every request, and refuses one that is not a JSON object even where no handler reads it. The limits
 /// of its size and time are here rather than in the server, so that they hold for an embedded router too.
@@ -70,7 +73,7 @@ pub(crate) async fn read(
         return Ok(next.run(request).await);
     }
     let (mut parts, body) = request.into_parts();
-    let is_form = route(&parts).contains(FORMS);
+    let is_form = is_form(&route(&parts));
     if !is_form {
         check_type(&parts.headers)?;
     }

@@ -306,6 +306,11 @@ impl Context {
         self.query(name).is_some_and(|value| value != "0")
     }
 
+    /// The query as it was sent.
+    pub(crate) fn raw_query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
     /// The decoded pairs of the query.
     pub(crate) fn query_pairs(&self) -> &[(String, String)] {
         &self.query

@@ -43,7 +43,7 @@ pub use middleware::{Connection, Scheme, with_environment};
 pub use routes::Route;
 pub use settings::Settings;
 pub use trusted_proxy::TrustedProxy;
-pub use v3::{Page, WebSso};
+pub use v3::{CALLBACK, Page, WebSso};
 
 /// The services behind the routes.
 #[derive(Clone, Debug)]
@@ -61,9 +61,18 @@ pub struct App {
     /// Where rules ask other servers.
     pub remote_checks: RemoteChecks,
     /// The identity providers that this server asks itself, by their ids.
-    pub oidc: BTreeMap<String, keystone_oidc::Provider>,
+    pub oidc: BTreeMap<String, Oidc>,
     /// The operator's settings for HTTP.
     pub settings: Arc<Settings>,
+}
+
+/// An identity provider that this server asks itself by OpenID Connect.
+#[derive(Clone, Debug)]
+pub struct Oidc {
+    /// The provider.
+    pub provider: keystone_oidc::Provider,
+    /// The path of this server to which the provider sends browsers back.
+    pub redirect_path: String,
 }
 
 /// The services in force: a request keeps those that it began with when they are replaced.
@@ -103,9 +112,15 @@ impl WeakLive {
     }
 }
 
-/// The table of the routes below `/v3`.
+/// The table of Keystone's routes below `/v3`.
 pub fn routes() -> Vec<Route> {
     v3::routes().table
+}
+
+/// Whether a path is one of Keystone's, or one of this server's own.
+pub fn is_route(path: &str) -> bool {
+    let table = v3::routes().merge(v3::own_routes()).table;
+    table.iter().any(|route| route.fits(path))
 }
 
 /// The whole API; it can be nested below a prefix.
@@ -116,7 +131,7 @@ pub fn router(live: Live) -> Router {
         .route("/healthcheck", any(health::show))
         .route("/healthcheck/{*below}", any(health::show))
         .route("/static/{*file}", get(middleware::no_route))
-        .merge(v3::routes().into_router())
+        .merge(v3::routes().merge(v3::own_routes()).into_router())
         .fallback(middleware::no_route)
         .with_state(live.clone());
     // Around the router rather than in it: before routing, and after it has said what it allows.

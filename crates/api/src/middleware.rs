@@ -21,6 +21,7 @@ use crate::cors::CorsRequest;
 use crate::error::{Challenge, MAX_LOGGED, PendingError, Style, clipped, log, render};
 use crate::forwarded::base_url;
 use crate::html::{self, TooLarge};
+use crate::v3::take_callback;
 use crate::{App, Live, path, trusted_proxy};
 
 /// The caller of a request.
@@ -156,6 +157,7 @@ pub(crate) async fn handle(State(live): State<Live>, mut request: Request, next:
     let base = base_url(&app, &request);
     request.extensions_mut().insert(base.clone());
     take_environment(&app, &mut request);
+    take_callback(&app, &mut request);
     request.extensions_mut().insert(Arc::clone(&app));
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -225,7 +227,8 @@ async fn serve(app: &App, mut request: Request, next: Next, base: &str) -> Respo
             }
             let mut response = next.run(request).await;
             let challenge = response.extensions_mut().remove::<Challenge>();
-            match response.extensions_mut().remove::<PendingError>() {
+            let cookie = response.headers_mut().remove(header::SET_COOKIE);
+            let mut response = match response.extensions_mut().remove::<PendingError>() {
                 Some(PendingError(error)) => {
                     log(&error);
                     let rendered = match *error {
@@ -238,7 +241,11 @@ async fn serve(app: &App, mut request: Request, next: Next, base: &str) -> Respo
                     challenged(rendered, challenge)
                 }
                 None => response,
+            };
+            if let Some(cookie) = cookie {
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
             }
+            response
         }
         Err(error) => {
             log(&error);

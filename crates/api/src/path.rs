@@ -85,7 +85,7 @@ fn plain(path: &str) -> String {
     }
 }
 
-fn with_path(uri: &Uri, path: &str) -> Uri {
+pub(crate) fn with_path(uri: &Uri, path: &str) -> Uri {
     let text = match uri.query() {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),

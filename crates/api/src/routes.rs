@@ -37,6 +37,17 @@ pub struct Route {
     pub methods: Vec<Method>,
 }
 
+impl Route {
+    /// Whether a path is one of this route's.
+    pub(crate) fn fits(&self, path: &str) -> bool {
+        let (own, other) = (self.path.split('/'), path.split('/'));
+        own.clone().count() == other.clone().count()
+            && own
+                .zip(other)
+                .all(|(own, other)| own.starts_with('{') || own == other)
+    }
+}
+
 /// The handlers of a path.
 #[derive(Debug, Default)]
 pub(crate) struct Handlers {

@@ -20,6 +20,7 @@ mod limits;
 mod mappings;
 mod oauth1;
 mod oauth2;
+mod oidc;
 mod policies;
 mod project_tags;
 mod projects;
@@ -38,7 +39,14 @@ mod websso;
 
 use crate::routes::Routes;
 
+pub use oidc::CALLBACK;
+pub(crate) use oidc::take_callback;
 pub use websso::{Page, WebSso};
+
+/// The routes that Keystone does not have.
+pub(crate) fn own_routes() -> Routes {
+    oidc::routes()
+}
 
 pub(crate) fn routes() -> Routes {
     Routes::new()

@@ -7,7 +7,7 @@ use keystone_catalog::Catalog;
 use keystone_federation::Federation;
 use keystone_identity::Identity;
 use keystone_storage::Db;
-use keystone_token::{Fernet, Jws, KeyRing, Receipts, Tokens};
+use keystone_token::{Fernet, Jws, KeyRing, Receipts, Return, StateCookies, Tokens};
 use keystone_types::{Clock, Result};
 
 use crate::credential::Credentials;
@@ -32,6 +32,7 @@ pub struct Auth {
     pub(crate) remembered: Remembered,
     pub(crate) verified_secrets: Arc<VerifiedSecrets>,
     credentials: Credentials,
+    logins: Arc<KeyRing>,
 }
 
 /// The keys that tokens, receipts and credentials are sealed with.
@@ -65,6 +66,10 @@ impl Auth {
         keys: Keys,
         settings: Settings,
     ) -> Result<Self> {
+        let logins = match &keys.tokens {
+            TokenKeys::Fernet(keys) => Arc::clone(keys),
+            TokenKeys::Jws(_) => Arc::clone(&keys.receipts),
+        };
         let tokens = match keys.tokens {
             TokenKeys::Fernet(keys) => Tokens::Fernet(Fernet::new(
                 keys,
@@ -88,6 +93,7 @@ impl Auth {
             remembered: Remembered::new(&changes),
             changes,
             verified_secrets: VerifiedSecrets::new()?.into(),
+            logins,
         })
     }
 
@@ -99,6 +105,17 @@ impl Auth {
     /// Identity providers, mappings and service providers.
     pub fn federation(&self) -> &Federation {
         &self.federation
+    }
+
+    /// The cookies that keep logins of one kind while their browsers are at an identity provider: see [`StateCookies::new`].
+    /// They are sealed under keys that follow from those of fernet tokens or, where tokens are signed, of receipts.
+    pub fn login_cookies(&self, flow: &str, https: bool, comes_back: Return) -> StateCookies {
+        StateCookies::new(Arc::clone(&self.logins), flow, https, comes_back)
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Stored credentials, with their secrets.

@@ -18,7 +18,7 @@ use crate::delegation::Backing;
 use crate::environment::Environment;
 use crate::error::disabled;
 use crate::login::Login;
-use crate::methods::Verified;
+use crate::methods::{Method, Verified, unsupported};
 use crate::token::AuthToken;
 
 /// `remote_id_attribute` and `assertion_prefix` of `[federation]` and of the sections of protocols.
@@ -58,6 +58,17 @@ impl Auth {
             (protocol): { "identity_provider": identity_provider, "protocol": protocol },
         });
         self.issue(&json!({ "identity": identity }), login).await
+    }
+
+    /// Checks what a login at an identity provider needs here, before that is asked: the method, the enabled provider, the
+    /// protocol and its mapping.
+    pub async fn check_federated(&self, identity_provider: &str, protocol: &str) -> Result<()> {
+        let configured = &self.settings.methods;
+        if !Method::is_known(protocol) || !configured.iter().any(|name| name == protocol) {
+            return Err(unsupported(configured));
+        }
+        let federation = &self.federation;
+        federation.check_protocol(identity_provider, protocol).await
     }
 
     /// The name that an identity provider gives itself in the attribute that one of those with this protocol has for it; 401

@@ -11,7 +11,7 @@ mod validator;
 use std::sync::Arc;
 
 use axum::Router;
-use keystone_api::{App, Live, RemoteChecks};
+use keystone_api::{App, Live, Oidc, RemoteChecks};
 use keystone_auth::Auth;
 use keystone_cache::Changes;
 use keystone_catalog::Catalog;
@@ -172,9 +172,16 @@ fn services(
         auth,
     )?;
     let policy = Arc::new(enforcer(policy)?);
-    let oidc = oidc.into_iter().map(|(id, OidcProvider { settings, .. })| {
-        match keystone_oidc::Provider::new(settings, clock.clone()) {
-            Ok(provider) => Ok((id, provider)),
+    let oidc = oidc.into_iter().map(|(id, it)| {
+        let redirect_path = it.redirect_path;
+        match keystone_oidc::Provider::new(it.settings, clock.clone()) {
+            Ok(provider) => Ok((
+                id,
+                Oidc {
+                    provider,
+                    redirect_path,
+                },
+            )),
             Err(source) => Err(BuildError::IdentityProvider { id, source }),
         }
     });

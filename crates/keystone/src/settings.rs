@@ -34,7 +34,8 @@ pub struct Settings {
 pub struct OidcProvider {
     /// The provider, and this server's registration there.
     pub settings: keystone_oidc::Settings,
-    /// The path of this server to which the provider sends browsers back.
+    /// The path of this server to which the provider sends browsers back: one that has no route of Keystone, best
+    /// [`keystone_api::CALLBACK`], or the one at which the provider's users log in.
     pub redirect_path: String,
 }
 

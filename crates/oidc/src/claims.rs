@@ -42,15 +42,20 @@ impl Claims {
     pub fn attributes(&self) -> Vec<(String, Vec<String>)> {
         let mut attributes = Attributes::default();
         if let Some(subject) = self.subject() {
-            let issuer = self.issuer.strip_prefix("https://");
-            let issuer = issuer.unwrap_or(&self.issuer);
-            attributes.push("REMOTE_USER".into(), vec![format!("{subject}@{issuer}")]);
+            let user = remote_user(subject, &self.issuer);
+            attributes.push("REMOTE_USER".into(), vec![user]);
         }
         for (name, value) in &self.claims {
             attributes.claim(name, value);
         }
         attributes.list
     }
+}
+
+/// The name of a subject of an issuer, as `REMOTE_USER` has it.
+pub fn remote_user(subject: &str, issuer: &str) -> String {
+    let issuer = issuer.strip_prefix("https://").unwrap_or(issuer);
+    format!("{subject}@{issuer}")
 }
 
 #[derive(Default)]

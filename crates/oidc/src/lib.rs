@@ -14,7 +14,7 @@ mod settings;
 mod userinfo;
 
 pub use bearer::bearer_token;
-pub use claims::Claims;
+pub use claims::{Claims, remote_user};
 pub use code::{Login, Start};
 pub use error::{Error, Refusal};
 pub use logout::Logout;

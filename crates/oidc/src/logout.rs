@@ -16,10 +16,10 @@ pub struct Logout {
     pub subject: Option<String>,
     /// The session at the provider, if the token names one.
     pub session: Option<String>,
-    /// The id of the token, which is to be taken once only.
+    /// The id of the token.
     pub id: String,
-    /// When the token ends, in seconds since 1970: for that long the id must be known.
-    pub expires_at: i64,
+    /// When the session ended, in seconds since 1970: what began later goes on, even if the token comes twice.
+    pub at: i64,
 }
 
 impl Provider {
@@ -60,7 +60,7 @@ impl Provider {
             subject: subject.map(str::to_owned),
             session: session.map(str::to_owned),
             id: checked.needed("jti")?.to_owned(),
-            expires_at: checked.time("exp")?.ok_or(Refusal::Claim("exp"))?,
+            at: checked.time("iat")?.ok_or(Refusal::Claim("iat"))?,
         })
     }
 }

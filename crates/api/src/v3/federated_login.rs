@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use keystone_auth::{Assertion, ProviderAssertion};
-use keystone_oidc::{Claims, bearer_token};
+use keystone_oidc::{Claims, Provider, bearer_token};
 use keystone_types::Error;
 
 use super::auth::token_response;
@@ -21,14 +21,19 @@ pub(crate) fn routes() -> Routes {
 
 async fn log_in(cx: Context) -> Result<Response, ApiError> {
     let service = &cx.without_policy().auth;
-    let pass = cx.pass().await?;
     let (provider, protocol) = (cx.path("idp_id"), cx.path("protocol_id"));
+    let mut vouched = None;
+    if let Some((asked, token)) = bearer(&cx, provider) {
+        service.check_federated(provider, protocol).await?;
+        match asked.bearer(token).await {
+            Ok(claims) => vouched = Some(assertion(&claims)),
+            Err(error) => return Ok(refusal(provider, error)),
+        }
+    }
+    // What has changed while the provider was asked counts.
+    let pass = service.pass().await?;
     let mut login = cx.login(Some(pass));
     login.is_at_provider = true;
-    let vouched = match bearer(&cx, provider).await {
-        Ok(vouched) => vouched,
-        Err(error) => return Ok(refusal(provider, error)),
-    };
     login.assertion = vouched.as_ref();
     let token = service.log_in_federated(provider, protocol, &login).await?;
     // That of a user of the database, whose default project it may hold on.
@@ -37,23 +42,15 @@ async fn log_in(cx: Context) -> Result<Response, ApiError> {
     token_response(StatusCode::CREATED, &token.id, body)
 }
 
-/// What a provider that this server asks itself says by the access token of the request. Where there is none, a web server in
-/// front may still vouch.
-async fn bearer(
-    cx: &Context,
-    provider: &str,
-) -> Result<Option<ProviderAssertion>, keystone_oidc::Error> {
-    let Some(oidc) = cx.without_policy().oidc.get(provider) else {
-        return Ok(None);
-    };
+/// The provider to ask about the access token of the request. Where there is none, a web server in front may still vouch.
+fn bearer<'a>(cx: &'a Context, provider: &str) -> Option<(&'a Provider, &'a str)> {
+    let asked = &cx.without_policy().oidc.get(provider)?.provider;
     let header = header_text(&cx.headers, "authorization");
-    let Some(token) = header.and_then(bearer_token) else {
-        return Ok(None);
-    };
-    Ok(Some(assertion(&oidc.bearer(token).await?)))
+    Some((asked, header.and_then(bearer_token)?))
 }
 
-fn assertion(claims: &Claims) -> ProviderAssertion {
+/// What a provider says of a user, as mappings read it.
+pub(super) fn assertion(claims: &Claims) -> ProviderAssertion {
     let attributes = claims.attributes();
     let remote_user = attributes.iter().find(|(name, _)| name == "REMOTE_USER");
     ProviderAssertion {

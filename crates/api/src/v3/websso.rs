@@ -6,6 +6,7 @@ use keystone_auth::{Login, ProviderAssertion};
 use keystone_types::{Error, Result};
 use percent_encoding::percent_decode_str;
 
+use super::oidc;
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::routes::{Routes, get};
@@ -106,11 +107,19 @@ pub(crate) fn routes() -> Routes {
         )
 }
 
-/// The identity provider is the one that names itself in the attributes.
+/// The identity provider is the one that names itself in the attributes. Where there are none, it is the only one with the
+/// protocol that this server asks itself.
 async fn anywhere(cx: Context) -> Result<Response, ApiError> {
     let service = &cx.without_policy().auth;
     let protocol = cx.path("protocol_id");
-    let remote_id = service.remote_id(protocol, cx.environment()).await?;
+    let named = service.remote_id(protocol, cx.environment()).await;
+    if is_without_proxy(&named)
+        && let Some(provider) = oidc::only_provider(&cx, protocol).await?
+    {
+        let host = origin(&cx)?;
+        return oidc::begin(&cx, (&provider, protocol), &host).await;
+    }
+    let remote_id = named?;
     let host = origin(&cx)?;
     let provider = service.provider_named(&remote_id).await?;
     deliver(&cx, (&provider, protocol), &host, None).await
@@ -118,8 +127,19 @@ async fn anywhere(cx: Context) -> Result<Response, ApiError> {
 
 async fn at_provider(cx: Context) -> Result<Response, ApiError> {
     let host = origin(&cx)?;
+    let app = cx.without_policy();
     let at = (cx.path("idp_id"), cx.path("protocol_id"));
+    if app.oidc.contains_key(at.0)
+        && is_without_proxy(&app.auth.remote_id(at.1, cx.environment()).await)
+    {
+        return oidc::begin(&cx, at, &host).await;
+    }
     deliver(&cx, at, &host, None).await
+}
+
+/// Whether no web server in front says who the provider is.
+fn is_without_proxy(named: &Result<String>) -> bool {
+    matches!(named, Err(Error::Unauthorized { .. }))
 }
 
 /// Logs in at an identity provider by a protocol, and answers with the page that carries the token to the dashboard. Where this

@@ -7,13 +7,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use keystone::OidcProvider;
+use keystone::api::{CALLBACK, is_route};
 use keystone::oidc::{AccessTokens, Issuer, Provider, Settings};
 use keystone::types::{Clock, Secret};
 
 use super::Reader;
-
-/// Where browsers come back to, unless another address is registered at the provider.
-const REDIRECT_PATH: &str = "/v3/auth/OS-FEDERATION/oidc/redirect";
+use crate::unknown_options::REMOTE_ID;
 
 /// More than any clock that is kept right.
 const MOST_SKEW: u64 = 600;
@@ -78,6 +77,10 @@ impl<'c> Group<'_, 'c> {
             let text = "needed for access_token = introspection: providers tell only clients that they know";
             self.problem("client_secret_file", text);
         }
+        if self.text(REMOTE_ID).is_some() {
+            let text = "there is no such option here: the name of the provider is its issuer, which has to be among the remote_ids";
+            self.problem(REMOTE_ID, text);
+        }
         let redirect_path = self.redirect_path();
         settings.ca_file = self.text("ca_file").map(Into::into);
         issuer.and(client_id)?;
@@ -98,10 +101,15 @@ impl<'c> Group<'_, 'c> {
         text.map(str::trim).filter(|text| !text.is_empty())
     }
 
-    /// The parts of a text, between commas or spaces.
-    fn texts(&self, name: &str) -> Option<Vec<&'c str>> {
+    /// The parts of a text, between commas or spaces, of which there must be one.
+    fn texts(&mut self, name: &str) -> Option<Vec<&'c str>> {
         let parts = self.text(name)?.split([',', ' ', '\n']);
-        Some(parts.filter(|part| !part.is_empty()).collect())
+        let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+        if parts.is_empty() {
+            self.problem(name, "expected one value or more, separated by commas");
+            return None;
+        }
+        Some(parts)
     }
 
     fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
@@ -162,13 +170,25 @@ impl<'c> Group<'_, 'c> {
     }
 
     fn redirect_path(&mut self) -> String {
-        let path = self.text("redirect_path").unwrap_or(REDIRECT_PATH);
+        let path = self.text("redirect_path").unwrap_or(CALLBACK);
         let fits = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
-        if !path.starts_with("/v3/") || !path.chars().all(fits) {
+        let is_plain = !path.ends_with('/') && !path.contains("//");
+        if !path.starts_with("/v3/") || !path.chars().all(fits) || !is_plain {
             let text = "expected a path of this server that begins with /v3/, as it is registered at the provider";
+            self.problem("redirect_path", text);
+        } else if path != CALLBACK && !self.is_own_login(path) && is_route(path) {
+            let text = "another route has this path; expected one that is free, or that of the provider's own login, \
+                        /v3/OS-FEDERATION/identity_providers/<id>/protocols/<protocol>/auth";
             self.problem("redirect_path", text);
         }
         path.to_owned()
+    }
+
+    /// Whether the users of this provider log in at a path, which `mod_auth_openidc` has for both.
+    fn is_own_login(&self, path: &str) -> bool {
+        let id = self.name.split_once(':').map_or("", |(_, id)| id);
+        let start = format!("/v3/OS-FEDERATION/identity_providers/{id}/protocols/");
+        path.starts_with(&start) && path.ends_with("/auth") && is_route(path)
     }
 
     fn problem(&mut self, name: &str, text: impl Display) {

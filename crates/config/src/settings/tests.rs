@@ -451,6 +451,20 @@ fn each_wrong_value_of_a_provider_is_one_problem() {
             "begins with /v3/",
         ),
         ("redirect_path = /v3/{x}", "begins with /v3/"),
+        ("redirect_path = /v3/back/", "begins with /v3/"),
+        ("redirect_path = /v3/users", "another route has this path"),
+        (
+            "redirect_path = /v3/OS-FEDERATION/identity_providers/y/protocols/openid/auth",
+            "another route has this path",
+        ),
+        ("claims_from = ,", "expected one value or more"),
+        ("audience = , ,", "expected one value or more"),
+        ("scopes = ,", "expected one value or more"),
+        ("algorithms = ,", "expected one value or more"),
+        (
+            "remote_id_attribute = HTTP_OIDC_ISS",
+            "the name of the provider is its issuer",
+        ),
     ] {
         let found = with(line);
         let (name, _) = line.split_once(' ').unwrap();

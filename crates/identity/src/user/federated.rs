@@ -1,11 +1,15 @@
 //! Accounts of users at identity providers: the attribute `federated`.
 
-use keystone_storage::{Exec, OrConflict, Select, Tx, select, sql};
+use std::collections::BTreeSet;
+
+use chrono::NaiveDateTime;
+use keystone_storage::{Exec, OrConflict, Select, Tx, select, sql, transaction};
 use keystone_types::{Error, Result, check_length};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::identity::Identity;
+use crate::revocation::{RevocationEvent, revoke_issued};
 
 /// A user's accounts at one identity provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +52,45 @@ impl FederatedRow {
             .execute(tx)
             .await?;
         Ok(())
+    }
+}
+
+impl Identity {
+    /// Ends the tokens that the users whom an identity provider knows by one of these ids, percent-encoded, got until a time;
+    /// tells how many users there are. What that has ended before is not ended once more.
+    pub async fn log_out_federated(
+        &self,
+        idp_id: &str,
+        unique_ids: &[String],
+        until: NaiveDateTime,
+    ) -> Result<usize> {
+        let now = self.clock.now();
+        let until = until.min(now);
+        transaction!(self.db, |tx| {
+            let known: Vec<(String, String)> = sql("\
+                SELECT user_id, unique_id FROM federated_user WHERE idp_id = ? AND unique_id IN (?) ORDER BY user_id")
+            .bind(idp_id)
+            .bind_all(unique_ids.iter().map(String::as_str))
+            .fetch_all(&mut *tx)
+            .await?;
+            // A database may take ids for equal that differ in case.
+            let meant = known.iter().filter(|(_, id)| unique_ids.contains(id));
+            let users: BTreeSet<&str> = meant.map(|(user, _)| user.as_str()).collect();
+            for user in &users {
+                let is_done = sql("\
+                    SELECT id FROM revocation_event WHERE user_id = ? AND issued_before >= ? \
+                      AND role_id IS NULL AND domain_id IS NULL AND project_id IS NULL AND audit_id IS NULL \
+                      AND audit_chain_id IS NULL AND trust_id IS NULL AND consumer_id IS NULL \
+                      AND access_token_id IS NULL AND expires_at IS NULL")
+                .bind(*user)
+                .bind(until);
+                if !is_done.exists(&mut *tx).await? {
+                    revoke_issued(tx, RevocationEvent::user(user), until, now).await?;
+                }
+            }
+            Ok(users.len())
+        })
+        .await
     }
 }
 

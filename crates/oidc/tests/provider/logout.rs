@@ -28,7 +28,7 @@ async fn a_logout_names_the_user_or_the_session() {
         subject: Some("alice".into()),
         session: Some("s1".into()),
         id: "j1".into(),
-        expires_at: NOW + 120,
+        at: NOW,
     };
     assert_eq!(logout, expected);
     let logout = client
@@ -53,6 +53,7 @@ async fn nothing_else_passes_for_a_logout() {
         (json!({"aud": "other"}), r#"for "other""#),
         (json!({"exp": NOW - 60}), "ended 60 s ago"),
         (json!({"exp": null}), r#"claim "exp""#),
+        (json!({"iat": null}), r#"claim "iat""#),
         (json!({"jti": null}), r#"claim "jti""#),
         (json!({"sub": null, "sid": null}), r#"claim "sub""#),
         (json!({"events": null}), r#"claim "events""#),

@@ -1,0 +1,255 @@
+//! Logins of browsers at OpenID providers that this server asks itself, and what such a provider tells when one ends.
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use chrono::DateTime;
+use keystone_auth::{Return, StateCookies};
+use keystone_oidc::{Error as OidcError, Login, Refusal};
+use keystone_types::{Error, Result};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::federated_login::assertion;
+use super::websso::deliver;
+use crate::App;
+use crate::body::Form;
+use crate::context::Context;
+use crate::error::{ApiError, json_line};
+use crate::path::with_path;
+use crate::routes::{Handlers, Routes, get};
+
+/// Where browsers come back to, unless another address is registered at the provider.
+pub const CALLBACK: &str = "/v3/auth/OS-FEDERATION/oidc/redirect";
+
+/// What the cookie of a login holds while the browser is at the provider.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    provider: String,
+    protocol: String,
+    host: String,
+    login: Login,
+}
+
+pub(crate) fn routes() -> Routes {
+    Routes::new().route(CALLBACK, get(come_back)).route(
+        "/v3/auth/OS-FEDERATION/identity_providers/{idp_id}/oidc/backchannel_logout",
+        Handlers::default().post(log_out),
+    )
+}
+
+/// Leads a browser that comes back from a provider to the route for that, by whatever path the operator has registered.
+pub(crate) fn take_callback(app: &App, request: &mut Request) {
+    let path = request.uri().path();
+    let is_registered = app.oidc.values().any(|it| it.redirect_path == path);
+    if is_registered && request.method() == Method::GET && has_state(request.uri()) {
+        let uri = with_path(request.uri(), CALLBACK);
+        *request.uri_mut() = uri;
+    }
+}
+
+fn has_state(uri: &Uri) -> bool {
+    let query = uri.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "state")
+}
+
+/// The only identity provider with a protocol that this server asks itself.
+pub(super) async fn only_provider(cx: &Context, protocol: &str) -> Result<Option<String>> {
+    let app = cx.without_policy();
+    if app.oidc.is_empty() {
+        return Ok(None);
+    }
+    let protocols = app.federation.protocols_named(protocol).await?;
+    let mut asked = protocols
+        .into_iter()
+        .map(|it| it.idp_id)
+        .filter(|id| app.oidc.contains_key(id));
+    let only = asked.next();
+    Ok(only.filter(|_| asked.next().is_none()))
+}
+
+/// Sends a browser to the provider.
+pub(super) async fn begin(
+    cx: &Context,
+    (provider, protocol): (&str, &str),
+    host: &str,
+) -> Result<Response, ApiError> {
+    let app = cx.without_policy();
+    app.auth.check_federated(provider, protocol).await?;
+    let asked = app.oidc.get(provider);
+    let asked = asked.ok_or_else(|| Error::internal("nobody asks this provider"))?;
+    // It begins with `/v3/`.
+    let redirect_uri = cx.url(asked.redirect_path.get(4..).unwrap_or_default());
+    let start = match asked.provider.start(&redirect_uri).await {
+        Ok(start) => start,
+        Err(error) => return Err(refused(provider, error)),
+    };
+    let begun = Begun {
+        provider: provider.to_owned(),
+        protocol: protocol.to_owned(),
+        host: host.to_owned(),
+        login: start.login,
+    };
+    let kept = serde_json::to_vec(&begun).map_err(Error::internal)?;
+    let now = app.auth.clock().now();
+    let cookie = cookies(cx).set(begun.login.state(), &kept, now);
+    let cookie = cookie.map_err(Error::internal)?;
+    let mut response = StatusCode::FOUND.into_response();
+    let headers = response.headers_mut();
+    for (name, text) in [
+        (header::LOCATION, start.url.as_str()),
+        (header::SET_COOKIE, &cookie),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        let value = HeaderValue::try_from(text).map_err(Error::internal)?;
+        headers.insert(name, value);
+    }
+    Ok(response)
+}
+
+/// Finishes a login, whichever node began it, and ends its cookie.
+async fn come_back(cx: Context) -> Result<Response, ApiError> {
+    let Some(state) = cx.query("state").filter(|state| !state.is_empty()) else {
+        let text = "An identity provider sends browsers here, with the parameter state.";
+        return Err(Error::Validation(text.to_owned()).into());
+    };
+    let finished = Box::pin(finish(&cx, state)).await;
+    let mut response = finished.unwrap_or_else(IntoResponse::into_response);
+    let cookie = HeaderValue::try_from(cookies(&cx).clear(state)).map_err(Error::internal)?;
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+async fn finish(cx: &Context, state: &str) -> Result<Response, ApiError> {
+    let app = cx.without_policy();
+    let sent = cx.headers.get_all(header::COOKIE).into_iter();
+    let sent = sent.filter_map(|value| value.to_str().ok());
+    let kept = cookies(cx).get(state, sent, app.auth.clock().now());
+    let kept = kept.map_err(|error| foreign(&error.to_string()))?;
+    let begun: Begun = serde_json::from_slice(&kept).map_err(Error::internal)?;
+    let at = (&*begun.provider, &*begun.protocol);
+    let asked = app.oidc.get(at.0);
+    let asked =
+        asked.ok_or_else(|| foreign("its provider is not in the configuration any more"))?;
+    match asked.provider.finish(&begun.login, cx.raw_query()).await {
+        Ok(claims) => deliver(cx, at, &begun.host, Some(&assertion(&claims))).await,
+        Err(error) => Err(refused(at.0, error)),
+    }
+}
+
+/// The cookies, which browsers keep to https where that is how they reach this server.
+fn cookies(cx: &Context) -> StateCookies {
+    let https = cx.url("").starts_with("https:");
+    let auth = &cx.without_policy().auth;
+    auth.login_cookies("oidc", https, Return::Redirect)
+}
+
+/// 401 for a browser that did not begin the login.
+fn foreign(reason: &str) -> ApiError {
+    tracing::info!(
+        reason,
+        "a login by OpenID Connect was refused: its cookie is missing or of no use; if that is often so, compare the key \
+         repositories of all nodes, and the host name in [DEFAULT] public_endpoint with the one that browsers use"
+    );
+    refusal(
+        "The login was not begun in this browser, or more than ten minutes ago. Please begin again.",
+    )
+}
+
+/// The operator reads what to change, the browser only whose fault it is.
+fn refused(provider: &str, error: OidcError) -> ApiError {
+    if error.status() == 503 {
+        return Error::unavailable(error).into();
+    }
+    let OidcError::Refused(refused) = error else {
+        return Error::internal(error).into();
+    };
+    let reason = refused.to_string();
+    tracing::info!(provider, reason, "a login by OpenID Connect was refused");
+    refusal(match refused {
+        Refusal::Provider { .. } => "The identity provider refused the login.",
+        Refusal::State => {
+            "The login was not begun in this browser, or more than ten minutes ago. Please begin again."
+        }
+        _ => {
+            "What the identity provider answered was refused. The log of this server has the reason."
+        }
+    })
+}
+
+fn refusal(message: &str) -> ApiError {
+    let message = message.to_owned();
+    let identity = None;
+    Error::Authentication { message, identity }.into()
+}
+
+/// Ends the tokens of a user who has logged out at the provider (OpenID Connect Back-Channel Logout 1.0, section 2.8).
+async fn log_out(cx: Context, form: Form) -> Result<Response, ApiError> {
+    let app = cx.without_policy();
+    let id = cx.path("idp_id");
+    let Some(asked) = app.oidc.get(id) else {
+        let (kind, id) = ("Identity Provider", id.to_owned());
+        return Err(Error::NotFound { kind, id }.into());
+    };
+    let token = form.value("logout_token").unwrap_or_default();
+    let logout = match asked.provider.logout_token(token).await {
+        Ok(logout) => logout,
+        Err(error) => {
+            let reason = error.to_string();
+            tracing::warn!(
+                provider = id,
+                reason,
+                "a logout by OpenID Connect was refused"
+            );
+            return Ok(not_done("the logout token can't be accepted"));
+        }
+    };
+    let Some(subject) = &logout.subject else {
+        tracing::warn!(
+            provider = id,
+            "a logout by OpenID Connect names a session only, and tokens know no sessions of providers: have the provider \
+             send the subject (sub) too"
+        );
+        return Ok(not_done("sub is needed: tokens know no sessions"));
+    };
+    let until = DateTime::from_timestamp(logout.at, 0).unwrap_or_default();
+    let ids = unique_ids(subject, asked.provider.settings().issuer.as_str());
+    let users = app
+        .identity
+        .log_out_federated(id, &ids, until.naive_utc())
+        .await?;
+    if users == 0 {
+        tracing::info!(
+            provider = id,
+            "a logout by OpenID Connect is of nobody who has logged in here, or whose id in the mapping is not the subject \
+             (OIDC-sub or REMOTE_USER): it ended no token"
+        );
+    }
+    Ok(no_store(StatusCode::OK.into_response()))
+}
+
+/// The ids that a mapping makes of a subject: of `OIDC-sub` or of `REMOTE_USER`, as they are stored.
+fn unique_ids(subject: &str, issuer: &str) -> [String; 2] {
+    // `urllib.parse.quote`.
+    const QUOTED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'/')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'-')
+        .remove(b'~');
+    let remote_user = keystone_oidc::remote_user(subject, issuer);
+    [subject, &remote_user].map(|id| utf8_percent_encode(id, QUOTED).to_string())
+}
+
+/// 400, which is for whatever keeps a logout from being done.
+fn not_done(description: &str) -> Response {
+    let body = json!({ "error": "invalid_request", "error_description": description });
+    no_store(json_line(StatusCode::BAD_REQUEST, &body))
+}
+
+fn no_store(mut response: Response) -> Response {
+    let value = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, value);
+    response
+}
