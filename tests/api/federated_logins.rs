@@ -1,6 +1,8 @@
 //! Logins at identity providers, and what becomes of their users and tokens.
 
 mod access_tokens;
+mod browsers;
 mod cases;
+mod provider;
 mod steps;
 mod world;

@@ -7,7 +7,6 @@ use chrono::DateTime;
 use keystone_auth::{Return, StateCookies};
 use keystone_oidc::{Error as OidcError, Login, Refusal};
 use keystone_types::{Error, Result};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -231,15 +230,9 @@ async fn log_out(cx: Context, form: Form) -> Result<Response, ApiError> {
 
 /// The ids that a mapping makes of a subject: of `OIDC-sub` or of `REMOTE_USER`, as they are stored.
 fn unique_ids(subject: &str, issuer: &str) -> [String; 2] {
-    // `urllib.parse.quote`.
-    const QUOTED: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'/')
-        .remove(b'_')
-        .remove(b'.')
-        .remove(b'-')
-        .remove(b'~');
     let remote_user = keystone_oidc::remote_user(subject, issuer);
-    [subject, &remote_user].map(|id| utf8_percent_encode(id, QUOTED).to_string())
+    // As in `Auth::shadow_login`.
+    [subject, &remote_user].map(|id| keystone_python::percent_encode(id).replace("%2F", "/"))
 }
 
 /// 400, which is for whatever keeps a logout from being done.
