@@ -1,10 +1,11 @@
-// An OpenID provider on loopback: node provider.mjs MODULES PORT KEYS. KEYS is a file, made with a new key if it is missing.
-// Users are whatever they call themselves, with any password.
+// An OpenID provider on loopback: node provider.mjs MODULES PORT KEYS [CALLBACK LOGOUT]. KEYS is a file, made with a new key if
+// it is missing; CALLBACK and LOGOUT are addresses of a Keystone. Users are whatever they call themselves, with any password but
+// `wrong`.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-const [modules, port, keys] = process.argv.slice(2);
+const [modules, port, keys, callback, logout] = process.argv.slice(2);
 const { default: Provider } = await import(`${modules}/oidc-provider/lib/index.js`);
 
 if (!existsSync(keys)) {
@@ -18,7 +19,18 @@ if (!existsSync(keys)) {
 }
 
 const device = 'urn:ietf:params:oauth:grant-type:device_code';
-const program = { grant_types: ['client_credentials', device], response_types: [], redirect_uris: [], client_secret: 'cli' };
+const back = 'http://127.0.0.1:1/back';
+const program = {
+  grant_types: ['authorization_code', 'client_credentials', 'password', device],
+  redirect_uris: [back],
+  client_secret: 'cli',
+};
+const cloud = {
+  scope: 'openid groups',
+  audience: 'cloud',
+  accessTokenFormat: 'jwt',
+  jwt: { sign: { alg: 'EdDSA' } },
+};
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   jwks: JSON.parse(readFileSync(keys)),
@@ -26,7 +38,8 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     {
       client_id: 'keystone',
       client_secret: 's3cr:t/+',
-      redirect_uris: ['http://127.0.0.1:1/back'],
+      redirect_uris: [back, ...(callback ? [callback] : [])],
+      ...(logout ? { backchannel_logout_uri: logout } : {}),
       id_token_signed_response_alg: 'ES256',
     },
     // Its access tokens are opaque.
@@ -49,6 +62,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   },
   features: {
     devInteractions: { enabled: true },
+    backchannelLogout: { enabled: true },
     clientCredentials: { enabled: true },
     deviceFlow: { enabled: true },
     introspection: { enabled: true },
@@ -57,14 +71,27 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       enabled: true,
       defaultResource: (_, client) => (client.clientId === 'cli-jwt' ? 'urn:cloud' : undefined),
       useGrantedResource: () => true,
-      getResourceServerInfo: () => ({
-        scope: 'openid groups',
-        audience: 'cloud',
-        accessTokenFormat: 'jwt',
-        jwt: { sign: { alg: 'EdDSA' } },
-      }),
+      getResourceServerInfo: () => cloud,
     },
   },
 });
+
+const password = async (ctx) => {
+  const { client, params } = ctx.oidc;
+  if (params.password === 'wrong') {
+    ctx.status = 400;
+    ctx.body = { error: 'invalid_grant' };
+    return;
+  }
+  const scope = 'openid email groups';
+  const grant = new provider.Grant({ accountId: params.username, clientId: client.clientId });
+  grant.addOIDCScope(scope);
+  const token = new provider.AccessToken({
+    client, scope, accountId: params.username, grantId: await grant.save(), gty: 'password', claims: {},
+  });
+  if (client.clientId === 'cli-jwt') token.resourceServer = new provider.ResourceServer('urn:cloud', cloud);
+  ctx.body = { access_token: await token.save(), token_type: 'Bearer', expires_in: token.expiration };
+};
+provider.registerGrantType('password', password, new Set(['username', 'password', 'scope']));
 
 provider.listen(Number(port), '127.0.0.1', () => console.log('listening'));

@@ -1,0 +1,215 @@
+"""The whole server with a real provider: the command-line client with every plugin, a browser, a logout."""
+
+import pathlib
+import re
+import subprocess
+import sys
+import urllib.parse
+
+from peers import BACK, Browser, OpenIdProvider, token_in
+
+from harness import clouds, processes, wire
+from harness.checks import contains, equal, expect
+from harness.shell import CLIENT, Shell, fields
+
+DASHBOARD = "http://dashboard.example/auth/websso/"
+CALLBACK = "/v3/auth/OS-FEDERATION/oidc/redirect"
+LOGOUT = "/v3/auth/OS-FEDERATION/identity_providers/acme/oidc/backchannel_logout"
+WEBSSO = "/v3/auth/OS-FEDERATION/identity_providers/acme/protocols/openid/websso"
+RULES = [
+    {
+        "remote": [{"type": "OIDC-sub"}, {"type": "OIDC-groups"}],
+        "local": [{"user": {"name": "{0}"}}, {"groups": "{1}", "domain": {"id": "default"}}],
+    },
+    # Programs have no groups.
+    {
+        "remote": [{"type": "OIDC-client_id"}, {"type": "OIDC-groups", "not_any_of": ["devs"]}],
+        "local": [{"user": {"name": "{0}"}}, {"group": {"name": "devs", "domain": {"id": "default"}}}],
+    },
+]
+
+
+class Cloud(clouds.Cloud):
+    """A cloud with the identity providers `acme`, whose access tokens are JSON Web Tokens, and `beta`, whose tokens are opaque."""
+
+    def __init__(self, directory):
+        self.ports = {"acme": processes.free_port(), "beta": processes.free_port()}
+        self.websso = processes.free_port()
+        (directory / "secret").write_text("s3cr:t/+\n")
+        shared = {"client_id": "keystone", "client_secret_file": "{directory}/secret", "scopes": "email groups"}
+        config = {
+            "auth": {"methods": "password,token,application_credential,openid"},
+            # `configparser` has each option once.
+            "federation": {"trusted_dashboard": f"http://localhost:{self.websso}/auth/websso/"},
+            "oidc:acme": {**shared, "issuer": self.issuer("acme"), "audience": "cloud"},
+            "oidc:beta": {
+                **{**shared, "issuer": self.issuer("beta")},
+                **{"access_token": "introspection", "audience": "cli"},
+            },
+        }
+        super().__init__(directory, config)
+        self.members()
+        acme = (self.url + CALLBACK, self.url + LOGOUT)
+        self.acme = OpenIdProvider(directory, *acme, port=self.ports["acme"])
+        self.beta = OpenIdProvider(directory, port=self.ports["beta"])
+
+    def issuer(self, name):
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def configure(self, path, base, *parts):
+        """The dashboard beside the one of `v3websso`."""
+        written = super().configure(path, base, *parts)
+        text = written.read_text()
+        written.write_text(text.replace("trusted_dashboard", f"trusted_dashboard = {DASHBOARD}\ntrusted_dashboard", 1))
+        return written
+
+    def members(self):
+        """The rows, and a project for the members of `devs`."""
+        self.project_id = self.project("cloud")["id"]
+        for name in ("devs", "ops"):
+            group = self.create("group", "groups", name=name, domain_id="default")
+            path = f"/v3/projects/{self.project_id}/groups/{group['id']}/roles/{self.roles['member']}"
+            clouds.made(self.admin.put(path), 204)
+        at = "/v3/OS-FEDERATION"
+        mapping = {"mapping": {"schema_version": "1.0", "rules": RULES}}
+        clouds.made(self.admin.put(f"{at}/mappings/openid", mapping))
+        for name in self.ports:
+            provider = {"remote_ids": [self.issuer(name)]}
+            path = f"{at}/identity_providers/{name}"
+            clouds.made(self.admin.put(path, {"identity_provider": {**provider, "enabled": True}}))
+            clouds.made(self.admin.put(f"{path}/protocols/openid", {"protocol": {"mapping_id": "openid"}}))
+
+    def shell(self, plugin, name="acme", client="cli-jwt", **options):
+        """The command-line client with a plugin of keystoneauth1."""
+        of_all = {
+            **{"auth_type": plugin, "auth_url": self.auth_url, "identity_provider": name, "protocol": "openid"},
+            **{"project_id": self.project_id},
+        }
+        if plugin.startswith("v3oidc"):
+            discovery = f"{self.issuer(name)}/.well-known/openid-configuration"
+            of_all |= {"discovery_endpoint": discovery, "openid_scope": "openid email groups"}
+            if plugin != "v3oidcaccesstoken":
+                of_all |= {"client_id": client, "client_secret": "cli"}
+        return Shell(self.directory, clouds.variables(of_all, **options))
+
+    def validated(self, token):
+        return self.admin.get("/v3/auth/tokens", headers={"X-Subject-Token": token})
+
+    def is_of(self, user, table):
+        """Holds what `token issue` prints against the user and the project."""
+        told = fields(table)
+        equal(told["project_id"], self.project_id, "the project")
+        token = self.validated(told["id"]).json["token"]
+        equal(token["user"]["name"], user, "the user")
+        equal(token["methods"], ["openid", "token"], "the methods")
+
+
+def plugins(run, cloud):
+    run.section("The command-line client")
+    issue = ("token", "issue")
+    with run.check("logs in with v3oidcpassword"):
+        shell = cloud.shell("v3oidcpassword", username="alice", password="any")
+        cloud.is_of("alice", shell.openstack(*issue))
+    with run.check("does not with a wrong password"):
+        shell = cloud.shell("v3oidcpassword", username="alice", password="wrong")
+        expect(shell.try_openstack(*issue).returncode, "a wrong password")
+    with run.check("logs in with v3oidcpassword and an opaque access token"):
+        shell = cloud.shell("v3oidcpassword", "beta", "cli", username="bob", password="any")
+        cloud.is_of("bob", shell.openstack(*issue))
+    with run.check("logs in with v3oidcclientcredentials"):
+        cloud.is_of("cli-jwt", cloud.shell("v3oidcclientcredentials").openstack(*issue))
+    with run.check("logs in with v3oidcaccesstoken"):
+        token = cloud.acme.device_token("cli-jwt", "carol")
+        cloud.is_of("carol", cloud.shell("v3oidcaccesstoken", access_token=token).openstack(*issue))
+    with run.check("does not with the access token of another provider"):
+        token = cloud.beta.device_token("cli-jwt", "carol")
+        done = cloud.shell("v3oidcaccesstoken", access_token=token).try_openstack(*issue)
+        contains(done.stderr, "401")
+    with run.check("logs in with v3oidcauthcode"):
+        query = {"response_type": "code", "client_id": "cli-jwt", "redirect_uri": BACK, "scope": "openid groups"}
+        url = f"{cloud.acme.issuer}/auth?{urllib.parse.urlencode(query)}"
+        code = urllib.parse.parse_qs(cloud.acme.code(url, "dan"))["code"][0]
+        shell = cloud.shell("v3oidcauthcode", redirect_uri=BACK, code=code)
+        cloud.is_of("dan", shell.openstack(*issue))
+    with run.check("logs in with v3oidcdeviceauthz"):
+        cloud.is_of("eve", device(cloud, "eve", *issue))
+    with run.check("logs in with v3websso"):
+        browser = f"{sys.executable} {pathlib.Path(__file__).with_name('browser.py')} frank %s &"
+        shell = cloud.shell("v3websso", redirect_port=str(cloud.websso))
+        shell.variables["BROWSER"] = browser
+        cloud.is_of("frank", shell.openstack(*issue))
+
+
+def device(cloud, user, *command):
+    """Runs the client, and approves the device at the address that it shows."""
+    shell = cloud.shell("v3oidcdeviceauthz")
+    client = subprocess.Popen(
+        [CLIENT, *command],
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in client.stderr:
+        if found := re.search(r"go to: (\S+)", line):
+            Browser().visit(found[1], user)
+            break
+    out, told = client.communicate(timeout=60)
+    equal(client.returncode, 0, f"the status of the client: {told}")
+    return out
+
+
+def browsers(run, cloud):
+    run.section("A browser")
+    begin = f"{cloud.url}{WEBSSO}?origin={urllib.parse.quote(DASHBOARD)}"
+    browser = Browser()
+    with run.check("gets a token for the dashboard", needed=True):
+        page = browser.visit(begin, "grace")
+        contains(page.text, DASHBOARD)
+        token = token_in(page)
+        user = cloud.validated(token).json["token"]["user"]
+        equal(user["name"], "grace", "the user")
+        equal(len(user["OS-FEDERATION"]["groups"]), 2, "the groups")
+    with run.check("that is logged in at the provider already needs no password"):
+        again = token_in(browser.get(begin))
+        expect(again != token, "the same token")
+    with run.check("is sent to the only provider where there is one for the protocol"):
+        anywhere = f"{cloud.url}/v3/auth/OS-FEDERATION/websso/openid?origin={urllib.parse.quote(DASHBOARD)}"
+        # There are two.
+        equal(browser.get(anywhere).status, 401, "the status")
+    with run.check("that does not agree is told so"):
+        other = Browser()
+        page = other.get(begin)
+        abort = re.search(r'href="([^"]*/abort)"', page.text)
+        expect(abort, page.text)
+        page = other.get(urllib.parse.urljoin(other.url, abort[1]))
+        equal(page.status, 401, "the status")
+        contains(page.text, "The identity provider refused the login.")
+    with run.check("that logs out at the provider loses its tokens"):
+        page = browser.get(f"{cloud.acme.issuer}/session/end")
+        browser.submit(page, {"logout": "yes"})
+        equal([cloud.validated(it).status for it in (token, again)], [404, 404], "the statuses")
+        equal(cloud.validated(token_in(Browser().visit(begin, "grace"))).status, 200, "the status")
+    with run.check("that comes back when the provider is away is told so"):
+        cloud.acme.stop()
+        answer = wire.request("GET", begin)
+        equal(answer.status, 302, "the documents are known")
+        state = urllib.parse.parse_qs(urllib.parse.urlsplit(answer.header("location")).query)["state"][0]
+        cookie = answer.header("set-cookie").partition(";")[0]
+        query = urllib.parse.urlencode({"code": "x", "state": state, "iss": cloud.acme.issuer})
+        answer = wire.request("GET", f"{cloud.url}{CALLBACK}?{query}", headers={"Cookie": cookie})
+        equal(answer.status, 503, "the status")
+        cloud.acme.start()
+    with run.check("leaves one line for the operator, and no secret"):
+        log = cloud.keystone.daemon.log.read_text()
+        refused = [line for line in log.splitlines() if "access_denied" in line]
+        equal(len(refused), 1, "\n".join(refused))
+        expect(token not in log and "s3cr" not in log, "a secret is in the log")
+
+
+def server(run, directory):
+    run.section("The server")
+    with run.check("starts", needed=True):
+        cloud = Cloud(directory)
+    plugins(run, cloud)
+    browsers(run, cloud)
