@@ -55,6 +55,8 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   }),
   // Introspection tells them too: of the others, userinfo has to.
   extraTokenClaims: (_, { clientId }) => (clientId === 'cli-jwt' ? { groups: ['devs', 'ops'] } : undefined),
+  // Its own dispatcher sends nothing to this machine.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   cookies: { keys: ['of no importance'] },
   enabledJWA: {
     idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA'],
