@@ -170,7 +170,6 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
     ),
     ("revoke", &["expiration_buffer"]),
     ("role", &["list_limit"]),
-    ("saml", &["relay_state_prefix"]),
     (
         "saml",
         &[
@@ -297,6 +296,8 @@ mod tests {
             read.settings(&sources).unwrap();
         }));
         asked.extend(BY_SERVER.map(|name| ("DEFAULT".to_owned(), name.to_owned())));
+        let groups: BTreeSet<_> = OPTIONS_READ.iter().map(|(group, _)| group).collect();
+        assert_eq!(groups.len(), OPTIONS_READ.len(), "a group is there twice");
         let listed: BTreeSet<_> = OPTIONS_READ
             .iter()
             .flat_map(|(group, names)| {

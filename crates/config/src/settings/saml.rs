@@ -53,7 +53,8 @@ impl Reader<'_> {
         let certificate = text(config.optional_string(SP, "certfile"));
         let key = text(config.optional_string(SP, "keyfile"));
         let members = config.members(FAMILY);
-        if entity_id.is_none() && members.is_empty() {
+        let unused = entity_id.is_none() && certificate.is_none() && key.is_none();
+        if unused && members.is_empty() {
             return None;
         }
         if entity_id.is_none() {

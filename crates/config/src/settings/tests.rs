@@ -551,6 +551,8 @@ fn a_service_provider_is_configured_in_full() {
         "keystone.conf:5: [saml_idp:acme] max_clock_skew: expected a number of seconds from 0 to 600",
     ];
     assert_eq!(problems(text), expected.join("\n"));
+    let keys = "[saml_sp]\ncertfile = /c.pem\nkeyfile = /k.pem\n";
+    assert_eq!(problems(keys), expected[0]);
 }
 
 #[test]

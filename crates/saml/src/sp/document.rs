@@ -8,6 +8,8 @@ use super::Refusal;
 
 /// The longest message, as text.
 pub(super) const LONGEST: usize = 256 * 1024;
+/// The longest metadata: those of a whole federation have tens of megabytes.
+const LONGEST_METADATA: usize = 128 * 1024 * 1024;
 /// How deep elements may be nested.
 const DEEPEST: usize = 32;
 /// How many elements a message may have.
@@ -25,14 +27,25 @@ pub(super) struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// Parses a text, which must be within the limits, without a document type and with unique ids.
+    /// Parses a message, which must be within the limits, without a document type and with unique ids.
     pub(super) fn parse(text: &'a str) -> Result<Self, Refusal> {
-        scan(text)?;
-        let document = uppsala::parse(text);
-        let document = document.map_err(|error| Refusal::Unreadable(error.to_string()))?;
-        let tree = Self { document };
+        let tree = Self::within(text, LONGEST, ELEMENTS)?;
         tree.check_ids()?;
         Ok(tree)
+    }
+
+    /// Parses metadata, which the operator has put there, and in which no signature refers to an id.
+    pub(super) fn parse_metadata(text: &'a str) -> Result<Self, Refusal> {
+        // Some editors write it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Self::within(text, LONGEST_METADATA, usize::MAX)
+    }
+
+    fn within(text: &'a str, longest: usize, elements: usize) -> Result<Self, Refusal> {
+        scan(text, longest, elements)?;
+        let document = uppsala::parse(text);
+        let document = document.map_err(|error| Refusal::Unreadable(error.to_string()))?;
+        Ok(Self { document })
     }
 
     /// The outermost element.
@@ -139,8 +152,8 @@ pub(super) fn is_space(c: char) -> bool {
 }
 
 /// Holds a text to the limits, from its brackets alone.
-fn scan(text: &str) -> Result<(), Refusal> {
-    if text.len() > LONGEST {
+fn scan(text: &str, longest: usize, most: usize) -> Result<(), Refusal> {
+    if text.len() > longest {
         return Err(Refusal::TooLarge);
     }
     let mut rest = without_declaration(text)?;
@@ -164,7 +177,7 @@ fn scan(text: &str) -> Result<(), Refusal> {
             }
             elements += 1;
             let is_empty = tag.ends_with('/');
-            if elements > ELEMENTS || depth >= DEEPEST || quoted(tag) > ATTRIBUTES {
+            if elements > most || depth >= DEEPEST || quoted(tag) > ATTRIBUTES {
                 return Err(Refusal::TooLarge);
             }
             depth += usize::from(!is_empty);

@@ -105,7 +105,8 @@ impl<'a> Message<'a> {
         if peer.want_response_signed && !signed.contains(&response) {
             return Err(Refusal::Unsigned("response"));
         }
-        // All that is read from here on is in an element that is signed: the response around the assertion, or itself.
+        // The attributes and all that decides about them are read from an element that is signed: the assertion, or the
+        // response around it. A response around a signed assertion is read too, and can only be a reason to refuse.
         if !signed.contains(&assertion) && !peer.want_response_signed {
             return Err(Refusal::Unsigned("assertion"));
         }
@@ -219,22 +220,23 @@ impl Rules<'_> {
         })
     }
 
-    /// Until when whoever brings the assertion is its subject: one confirmation must hold, and the first refusal tells why none
-    /// does.
+    /// Until when whoever brings the assertion is its subject: the latest end of the confirmations that hold. The first refusal
+    /// tells why none does.
     fn confirmed(&self, subject: NodeId) -> Result<NaiveDateTime, Refusal> {
-        let mut refused = None;
+        let (mut latest, mut refused) = (None, None);
         for confirmation in self.tree.named(subject, ASSERTION, "SubjectConfirmation") {
             if self.tree.attribute(confirmation, "Method") != Some(BEARER) {
                 continue;
             }
             match self.confirmation(confirmation) {
-                Ok(end) => return Ok(end),
+                Ok(end) => latest = latest.max(Some(end)),
                 Err(refusal) => {
                     refused.get_or_insert(refusal);
                 }
             }
         }
-        Err(refused.unwrap_or(Refusal::Missing("SubjectConfirmation for a bearer")))
+        let missing = Refusal::Missing("SubjectConfirmation for a bearer");
+        latest.ok_or(refused.unwrap_or(missing))
     }
 
     fn confirmation(&self, confirmation: NodeId) -> Result<NaiveDateTime, Refusal> {

@@ -87,7 +87,7 @@ impl Peer {
         entity_id: Option<&str>,
         now: NaiveDateTime,
     ) -> Result<Self, Refusal> {
-        let tree = Tree::parse(text)?;
+        let tree = Tree::parse_metadata(text)?;
         let mut entities = tree.everywhere(METADATA, "EntityDescriptor").into_iter();
         let mut entities = entities.by_ref().filter(|entity| {
             let found = tree.attribute(*entity, "entityID");

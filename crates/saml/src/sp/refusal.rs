@@ -5,31 +5,31 @@
 #[non_exhaustive]
 pub enum Refusal {
     /// It is no base64, no UTF-8 or no XML.
-    #[error("the message can't be read: {0}")]
+    #[error("it can't be read: {0}")]
     Unreadable(String),
     /// It is past a limit: of its length, its depth, its elements or their attributes.
-    #[error("the message is too large")]
+    #[error("it is too large")]
     TooLarge,
     /// It has a document type, which could define entities.
-    #[error("the message has a document type, which SAML does without")]
+    #[error("it has a document type, which SAML does without")]
     DocumentType,
     /// It has a processing instruction.
-    #[error("the message has a processing instruction, which SAML does without")]
+    #[error("it has a processing instruction, which SAML does without")]
     Instruction,
     /// It declares another encoding.
-    #[error("the message declares another encoding than UTF-8")]
+    #[error("it declares another encoding than UTF-8")]
     Encoding,
     /// Two elements have one id.
-    #[error("two elements of the message have the same id")]
+    #[error("two of its elements have the same id")]
     DuplicateId,
     /// An element that there may be once is there several times.
-    #[error("the message has several elements {0} where one is allowed")]
+    #[error("it has several elements {0} where one is allowed")]
     Several(&'static str),
     /// An element or an attribute is missing.
-    #[error("the message has no {0}")]
+    #[error("it has no {0}")]
     Missing(&'static str),
     /// It is another message than a response.
-    #[error("the message is no response of SAML 2.0")]
+    #[error("it is no response of SAML 2.0")]
     NoResponse,
     /// The identity provider tells that it failed.
     #[error("the identity provider refused the login: {0}")]

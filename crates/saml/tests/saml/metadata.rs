@@ -88,6 +88,27 @@ fn metadata_that_say_too_little_are_refused() {
 }
 
 #[test]
+fn metadata_of_a_federation_are_taken() {
+    let one = configured()
+        .document(include_str!("../keys/idp.pem"))
+        .unwrap();
+    let other = one.replace(IDP, "https://other.example.org");
+    // More, and more elements, than any message may have, and the mark of some editors before them.
+    let all = format!(
+        "\u{feff}<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\">{}{one}</md:EntitiesDescriptor>",
+        other.repeat(300)
+    );
+    assert!(all.len() > 256 * 1024);
+    let peer = Peer::from_metadata(&all, Some(IDP), now()).unwrap();
+    assert_eq!(peer.entity_id, IDP);
+    let refusal = Peer::from_metadata("<a/>", None, now()).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "it has no EntityDescriptor of an identity provider"
+    );
+}
+
+#[test]
 fn one_of_several_entities_is_chosen_by_its_id() {
     let one = configured()
         .document(include_str!("../keys/idp.pem"))

@@ -293,6 +293,13 @@ fn an_assertion_is_remembered_for_as_long_as_it_would_be_taken() {
     assert_eq!(once.until, end + Duration::seconds(60));
     assert_eq!(once.hash.len(), 64);
     assert_eq!(verify(&honest(), &peer()).unwrap().once.hash, once.hash);
+    // The latest confirmation that holds decides.
+    let short = "<saml:SubjectConfirmation Method=\"urn:oasis:names:tc:SAML:2.0:cm:bearer\">\
+        <saml:SubjectConfirmationData InResponseTo=\"_request\" NotOnOrAfter=\"2026-11-26T12:02:00Z\" \
+        Recipient=\"https://sp.example.org/acs\"></saml:SubjectConfirmationData></saml:SubjectConfirmation>";
+    let subject = "</saml:NameID>";
+    let two = changed(subject, &format!("{subject}{short}"));
+    assert_eq!(verify(&two, &peer()).unwrap().once.until, once.until);
     let other = ASSERTION.replace("ID=\"_a\"", "ID=\"_b\"");
     let other = bare(&signed(&other, "_b", &key()));
     assert_ne!(verify(&other, &peer()).unwrap().once.hash, once.hash);
