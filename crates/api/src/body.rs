@@ -9,7 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use axum::body::HttpBody as _;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::{FromRequest, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use crate::context::{extension, route_key};
 use crate::error::ApiError;
 use crate::middleware::header_text;
+use crate::v3::CONSUMER;
 use crate::{App, Live, schema};
 
 /// The whole body.
@@ -32,6 +33,10 @@ pub(crate) struct Body(Map<String, Value>);
 /// The body of a request, read.
 #[derive(Clone, Debug)]
 struct Parsed(Arc<Value>);
+
+/// A body that is neither JSON nor a form, as it came.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Raw(pub(crate) Bytes);
 
 /// The fields of a form.
 #[derive(Clone, Debug)]
@@ -60,6 +65,14 @@ fn is_form(route: &str) -> bool {
     route.contains("/v3/OS-OAUTH2/") || route.ends_with("/oidc/backchannel_logout")
 }
 
+impl FromRequest<Live> for Raw {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &Live) -> Result<Self, ApiError> {
+        Ok(request.extensions().get().cloned().unwrap_or_default())
+    }
+}
+
 /// Reads the body of every request, and refuses one that is not a JSON object even where no handler reads it. The limits
 /// of its size and time are here rather than in the server, so that they hold for an embedded router too.
 ///
@@ -73,8 +86,10 @@ pub(crate) async fn read(
         return Ok(next.run(request).await);
     }
     let (mut parts, body) = request.into_parts();
-    let is_form = is_form(&route(&parts));
-    if !is_form {
+    let route = route(&parts);
+    let is_form = is_form(&route);
+    let is_raw = route.ends_with(CONSUMER);
+    if !is_form && !is_raw {
         check_type(&parts.headers)?;
     }
     let app: Arc<App> = extension(&parts, "the services")?;
@@ -82,6 +97,11 @@ pub(crate) async fn read(
     let bytes = timeout(app.settings.body_arrival, axum::body::to_bytes(body, limit)).await;
     let bytes = bytes.map_err(|_| Error::TooSlow)?;
     let bytes = bytes.map_err(|_| Error::TooLarge)?;
+    if is_raw {
+        parts.extensions.insert(Raw(bytes));
+        let request = Request::from_parts(parts, axum::body::Body::empty());
+        return Ok(next.run(request).await);
+    }
     if is_form {
         let fields = match media_type(&parts.headers).as_str() {
             "application/x-www-form-urlencoded" => {
@@ -93,7 +113,7 @@ pub(crate) async fn read(
         let request = Request::from_parts(parts, axum::body::Body::empty());
         return Ok(next.run(request).await);
     }
-    let renamed = renaming.contains(&route(&parts));
+    let renamed = renaming.contains(&route);
     let body = normalized(parse(&bytes)?, renamed)?;
     parts.extensions.insert(Parsed(Arc::new(body.into())));
     let request = Request::from_parts(parts, axum::body::Body::empty());
@@ -169,7 +189,7 @@ fn check_type(headers: &HeaderMap) -> Result<()> {
     }
 }
 
-fn media_type(headers: &HeaderMap) -> String {
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
     let kind = header_text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default();
     kind.trim().to_ascii_lowercase()

@@ -145,7 +145,7 @@ fn message(error: &Error, insecure_debug: bool) -> String {
 pub(crate) const MAX_LOGGED: usize = 120;
 
 /// The same of a cause, which may quote what a client wrote.
-const MAX_LOGGED_CAUSE: usize = 1000;
+pub(crate) const MAX_LOGGED_CAUSE: usize = 1000;
 
 /// A text as far as the log repeats it: what clients write would fill it.
 pub(crate) fn clipped(text: &str, most: usize) -> Cow<'_, str> {

@@ -43,7 +43,7 @@ pub use middleware::{Connection, Scheme, with_environment};
 pub use routes::Route;
 pub use settings::Settings;
 pub use trusted_proxy::TrustedProxy;
-pub use v3::{CALLBACK, Page, WebSso};
+pub use v3::{CALLBACK, Page, ServiceProvider, WebSso};
 
 /// The services behind the routes.
 #[derive(Clone, Debug)]
@@ -62,6 +62,8 @@ pub struct App {
     pub remote_checks: RemoteChecks,
     /// The identity providers that this server asks itself, by their ids.
     pub oidc: BTreeMap<String, Oidc>,
+    /// This cloud as the service provider of others, by SAML.
+    pub saml: Option<Arc<ServiceProvider>>,
     /// The operator's settings for HTTP.
     pub settings: Arc<Settings>,
 }

@@ -172,6 +172,11 @@ pub(crate) fn get<T: 'static>(handler: impl Handler<T, Live, Future = Answering>
     Handlers::default().on(Method::GET, handler)
 }
 
+/// A path with `POST`.
+pub(crate) fn post<T: 'static>(handler: impl Handler<T, Live, Future = Answering>) -> Handlers {
+    Handlers::default().post(handler)
+}
+
 /// A path with `DELETE`.
 pub(crate) fn delete<T: 'static>(handler: impl Handler<T, Live, Future = Answering>) -> Handlers {
     Handlers::default().delete(handler)

@@ -31,6 +31,7 @@ mod revocation_events;
 mod role_assignments;
 mod roles;
 mod saml2;
+mod saml_login;
 mod service_providers;
 mod services;
 mod trusts;
@@ -41,11 +42,13 @@ use crate::routes::Routes;
 
 pub use oidc::CALLBACK;
 pub(crate) use oidc::take_callback;
+pub(crate) use saml_login::CONSUMER;
+pub use saml_login::ServiceProvider;
 pub use websso::{Page, WebSso};
 
 /// The routes that Keystone does not have.
 pub(crate) fn own_routes() -> Routes {
-    oidc::routes()
+    oidc::routes().merge(saml_login::routes())
 }
 
 pub(crate) fn routes() -> Routes {

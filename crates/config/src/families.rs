@@ -27,6 +27,7 @@ const FAMILIES: [(&str, &[&str]); 2] = [
             "keystone",
             "max_clock_skew",
             "metadata_file",
+            "protocol",
             "want_response_signed",
         ],
     ),

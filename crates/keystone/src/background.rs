@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keystone_api::WeakLive;
+use keystone_types::Clock;
 use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -51,7 +52,7 @@ impl Background {
 }
 
 impl Keystone {
-    /// Starts a task that deletes expired revocation events, now and every ten minutes: a database that is kept needs one,
+    /// Starts a task that deletes expired revocation events and used assertions, now and every ten minutes: a database that is kept needs one,
     /// in some process. Another call changes nothing. The task ends with [`Keystone::shutdown`], and after the last use of
     /// this instance and its routers.
     ///
@@ -60,7 +61,11 @@ impl Keystone {
         let mut running = self.background.housekeeping();
         let stopped = self.background.stop.subscribe();
         if running.is_none() && !*stopped.borrow() {
-            *running = Some(tokio::spawn(keep_house(self.live.downgrade(), stopped)));
+            *running = Some(tokio::spawn(keep_house(
+                self.live.downgrade(),
+                self.clock.clone(),
+                stopped,
+            )));
         }
     }
 
@@ -89,7 +94,7 @@ impl Keystone {
     }
 }
 
-async fn keep_house(live: WeakLive, mut stopped: watch::Receiver<bool>) {
+async fn keep_house(live: WeakLive, clock: Clock, mut stopped: watch::Receiver<bool>) {
     while let Some(app) = live.app() {
         match app.identity.prune_revocations().await {
             Ok(0) => {}
@@ -98,6 +103,12 @@ async fn keep_house(live: WeakLive, mut stopped: watch::Receiver<bool>) {
                 "dropped revocation events that no token can outlive"
             ),
             Err(error) => tracing::warn!(%error, "old revocation events stay for now"),
+        }
+        if app.saml.is_some() {
+            let pruned = app.federation.prune_assertions(clock.now()).await;
+            if let Err(error) = pruned {
+                tracing::warn!(%error, "assertions that have ended stay for now");
+            }
         }
         drop(app);
         tokio::select! {

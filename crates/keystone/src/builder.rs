@@ -13,7 +13,7 @@ use keystone_storage::{DatabaseUrl, Db};
 use keystone_token::{Jws, KeyRepository, KeyRing, KeySet, Owner};
 use keystone_types::Clock;
 
-use crate::{Bootstrap, Keys, Keystone, Provider, Settings, services};
+use crate::{Bootstrap, Keys, Keystone, Provider, Settings, check, services};
 
 /// A Keystone in the making: settings first, then what is given apart from them.
 #[derive(Debug, Default)]
@@ -56,6 +56,27 @@ pub enum BuildError {
         /// The reason.
         source: keystone_oidc::SettingsError,
     },
+    /// The key or the certificate of `[saml_sp]`.
+    #[error("[saml_sp]: {0}")]
+    SamlKey(#[source] keystone_saml::Error),
+    /// An identity provider of `[saml_idp:<id>]`.
+    #[error("the identity provider {id}: {source}")]
+    SamlProvider {
+        /// Its id.
+        id: String,
+        /// The reason.
+        source: keystone_saml::sp::PeerError,
+    },
+    /// Identity providers would not know where to send responses.
+    #[error(
+        "[saml_sp] needs [DEFAULT] public_endpoint, which responses of identity providers have to name"
+    )]
+    SamlEndpoint,
+    /// The database has no table for what logins by SAML leave.
+    #[error(
+        "the table keystone_native_assertion can't be read; `keystone-manage db_sync` makes it: {0}"
+    )]
+    SamlTable(#[source] keystone_storage::Error),
     /// The domain, the project, the administrator or the roles can't be made.
     #[error("the cloud can't be bootstrapped: {0}")]
     Bootstrap(#[source] keystone_types::Error),
@@ -230,7 +251,7 @@ impl Builder {
             settings,
             |policy| Enforcer::with_defaults(Registry::keystone(), policy),
         )?;
-        app.identity.check_tree().await?;
+        check(&app).await?;
         Ok(Keystone {
             db,
             changes,

@@ -8,17 +8,20 @@ mod ephemeral;
 mod settings;
 mod validator;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use keystone_api::{App, Live, Oidc, RemoteChecks};
-use keystone_auth::Auth;
+use keystone_api::{App, Live, Oidc, RemoteChecks, ServiceProvider};
+use keystone_auth::{Auth, TokenKeys};
 use keystone_cache::Changes;
 use keystone_catalog::Catalog;
 use keystone_federation::Federation;
 use keystone_identity::Identity;
 use keystone_identity::password::Algorithm;
 use keystone_policy::{Enforcer, LoadError};
+use keystone_saml::sp::Peer;
+use keystone_saml::{ServiceProviderSettings, SigningKey};
 use keystone_storage::{Cascade, Db};
 use keystone_types::Clock;
 
@@ -124,11 +127,53 @@ impl Keystone {
             settings,
             |policy| before.policy.reconfigured(policy),
         )?;
-        app.identity.check_tree().await?;
+        check(&app).await?;
         app.remote_checks = before.remote_checks.clone();
         self.live.replace(app);
         Ok(())
     }
+}
+
+/// Checks that the database has what the services need.
+async fn check(app: &App) -> Result<(), BuildError> {
+    app.identity.check_tree().await?;
+    if app.saml.is_some() {
+        let checked = app.federation.check_assertions().await;
+        checked.map_err(BuildError::SamlTable)?;
+    }
+    Ok(())
+}
+
+/// This cloud as the service provider of others, with the files that the settings name.
+fn service_provider(
+    settings: ServiceProviderSettings,
+    api: &keystone_api::Settings,
+    keys: &auth::Keys,
+    clock: &Clock,
+) -> Result<ServiceProvider, BuildError> {
+    let endpoint = api.public_endpoint.as_deref();
+    let endpoint = endpoint.ok_or(BuildError::SamlEndpoint)?;
+    let files = settings.key.as_ref();
+    let key = files.map(|(certificate, key)| SigningKey::read(certificate, key));
+    let key = key.transpose().map_err(BuildError::SamlKey)?;
+    let mut peers = BTreeMap::new();
+    for (id, provider) in &settings.providers {
+        let peer = Peer::configured(provider, clock.now());
+        let peer = peer.map_err(|source| BuildError::SamlProvider {
+            id: id.clone(),
+            source,
+        })?;
+        peers.insert(id.clone(), peer);
+    }
+    // With tokens of another kind, those of receipts are what the nodes share.
+    let ring = match &keys.tokens {
+        TokenKeys::Fernet(ring) => ring,
+        TokenKeys::Jws(_) => &keys.receipts,
+    };
+    let clock = clock.clone();
+    Ok(ServiceProvider::new(
+        settings, key, peers, endpoint, ring, clock,
+    ))
 }
 
 /// Puts the services together.
@@ -161,7 +206,10 @@ fn services(
     let identity = Identity::new(db.clone(), clock.clone(), identity, CASCADES)?;
     let catalog = Catalog::new(db.clone(), catalog);
     let mut auth = auth;
-    auth.federation.asked_itself = oidc.keys().cloned().collect();
+    let saml = auth.saml_sp.take();
+    let by_saml = saml.iter().flat_map(|saml| saml.providers.keys());
+    auth.federation.asked_itself = oidc.keys().chain(by_saml).cloned().collect();
+    let saml = saml.map(|saml| service_provider(*saml, &api, keys, clock));
     let auth = Auth::new(
         changes.clone(),
         db.clone(),
@@ -193,6 +241,7 @@ fn services(
         policy,
         remote_checks: RemoteChecks::default(),
         oidc: oidc.collect::<Result<_, BuildError>>()?,
+        saml: saml.transpose()?.map(Arc::new),
         settings: Arc::new(api),
     })
 }

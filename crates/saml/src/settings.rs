@@ -27,6 +27,8 @@ pub struct IdentityProviderSettings {
     pub metadata_file: PathBuf,
     /// `entity_id`, which chooses one of several entities in the metadata.
     pub entity_id: Option<String>,
+    /// `protocol`, by which responses are taken that answer no request
+    pub protocol: String,
     /// `keystone`: whether it is a Keystone, whose assertions have no conditions and answer no request.
     pub is_keystone: bool,
     /// `allow_unsolicited`

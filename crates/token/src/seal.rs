@@ -34,6 +34,12 @@ impl Seal {
         }
     }
 
+    /// The same, which opens for another time.
+    pub(crate) fn good_for_only(self, good_for: Duration) -> Self {
+        let good_for = TimeDelta::from_std(good_for).unwrap_or(TimeDelta::MAX);
+        Self { good_for, ..self }
+    }
+
     /// For how long it opens.
     pub(crate) fn good_for(&self) -> TimeDelta {
         self.good_for

@@ -7,6 +7,7 @@ use keystone_oidc::{Claims, Provider, bearer_token};
 use keystone_types::Error;
 
 use super::auth::token_response;
+use super::saml_login;
 use crate::context::Context;
 use crate::error::{ApiError, Challenge};
 use crate::middleware::header_text;
@@ -20,6 +21,9 @@ pub(crate) fn routes() -> Routes {
 }
 
 async fn log_in(cx: Context) -> Result<Response, ApiError> {
+    if let Some(answer) = saml_login::answer(&cx).await? {
+        return Ok(answer);
+    }
     let service = &cx.without_policy().auth;
     let (provider, protocol) = (cx.path("idp_id"), cx.path("protocol_id"));
     let mut vouched = None;

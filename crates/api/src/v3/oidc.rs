@@ -53,21 +53,6 @@ fn has_state(uri: &Uri) -> bool {
     form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "state")
 }
 
-/// The only identity provider with a protocol that this server asks itself.
-pub(super) async fn only_provider(cx: &Context, protocol: &str) -> Result<Option<String>> {
-    let app = cx.without_policy();
-    if app.oidc.is_empty() {
-        return Ok(None);
-    }
-    let protocols = app.federation.protocols_named(protocol).await?;
-    let mut asked = protocols
-        .into_iter()
-        .map(|it| it.idp_id)
-        .filter(|id| app.oidc.contains_key(id));
-    let only = asked.next();
-    Ok(only.filter(|_| asked.next().is_none()))
-}
-
 /// Sends a browser to the provider.
 pub(super) async fn begin(
     cx: &Context,
@@ -75,7 +60,6 @@ pub(super) async fn begin(
     host: &str,
 ) -> Result<Response, ApiError> {
     let app = cx.without_policy();
-    app.auth.check_federated(provider, protocol).await?;
     let asked = app.oidc.get(provider);
     let asked = asked.ok_or_else(|| Error::internal("nobody asks this provider"))?;
     // It begins with `/v3/`.

@@ -6,7 +6,8 @@ use keystone_auth::{Login, ProviderAssertion};
 use keystone_types::{Error, Result};
 use percent_encoding::percent_decode_str;
 
-use super::oidc;
+use super::{oidc, saml_login};
+use crate::App;
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::routes::{Routes, get};
@@ -114,10 +115,10 @@ async fn anywhere(cx: Context) -> Result<Response, ApiError> {
     let protocol = cx.path("protocol_id");
     let named = service.remote_id(protocol, cx.environment()).await;
     if is_without_proxy(&named)
-        && let Some(provider) = oidc::only_provider(&cx, protocol).await?
+        && let Some(provider) = only_asked(&cx, protocol).await?
     {
         let host = origin(&cx)?;
-        return oidc::begin(&cx, (&provider, protocol), &host).await;
+        return begin(&cx, (&provider, protocol), &host).await;
     }
     let remote_id = named?;
     let host = origin(&cx)?;
@@ -129,12 +130,41 @@ async fn at_provider(cx: Context) -> Result<Response, ApiError> {
     let host = origin(&cx)?;
     let app = cx.without_policy();
     let at = (cx.path("idp_id"), cx.path("protocol_id"));
-    if app.oidc.contains_key(at.0)
-        && is_without_proxy(&app.auth.remote_id(at.1, cx.environment()).await)
-    {
-        return oidc::begin(&cx, at, &host).await;
+    if is_asked(app, at.0) && is_without_proxy(&app.auth.remote_id(at.1, cx.environment()).await) {
+        return begin(&cx, at, &host).await;
     }
     deliver(&cx, at, &host, None).await
+}
+
+/// Whether this server can send browsers to an identity provider itself.
+fn is_asked(app: &App, provider: &str) -> bool {
+    let saml = app.saml.as_ref();
+    app.oidc.contains_key(provider) || saml.is_some_and(|saml| saml.has_sign_on(provider))
+}
+
+/// The only such identity provider with a protocol.
+async fn only_asked(cx: &Context, protocol: &str) -> Result<Option<String>> {
+    let app = cx.without_policy();
+    if app.oidc.is_empty() && app.saml.is_none() {
+        return Ok(None);
+    }
+    let protocols = app.federation.protocols_named(protocol).await?;
+    let mut asked = protocols
+        .into_iter()
+        .map(|it| it.idp_id)
+        .filter(|id| is_asked(app, id));
+    let only = asked.next();
+    Ok(only.filter(|_| asked.next().is_none()))
+}
+
+/// Sends a browser there.
+async fn begin(cx: &Context, at: (&str, &str), host: &str) -> Result<Response, ApiError> {
+    let app = cx.without_policy();
+    app.auth.check_federated(at.0, at.1).await?;
+    match &app.saml {
+        Some(saml) if saml.has_sign_on(at.0) => saml_login::begin(saml, at, host),
+        _ => oidc::begin(cx, at, host).await,
+    }
 }
 
 /// Whether no web server in front says who the provider is.

@@ -2,13 +2,18 @@
 //! the service provider of others.
 
 use chrono::Duration;
-use keystone::saml::{IdentityProviderSettings, ServiceProviderSettings, idp};
+use keystone::saml::sp::Peer;
+use keystone::saml::{IdentityProviderSettings, ServiceProviderSettings, SigningKey, idp};
+use keystone::types::Clock;
 
 use super::{Reader, text};
 
 const GROUP: &str = "saml";
 const SP: &str = "saml_sp";
 const FAMILY: &str = "saml_idp";
+
+/// The protocol that guides for Keystone to Keystone have.
+const PROTOCOL: &str = "saml2";
 
 /// How far clocks may be off where nothing is configured, and at most.
 const SKEW: i64 = 60;
@@ -66,6 +71,18 @@ impl Reader<'_> {
             let problem = "requests are signed only with both, certfile and keyfile";
             self.problem(SP, missing, problem);
         }
+        if let Some((certificate, key)) = certificate.as_ref().zip(key.as_ref())
+            && let Err(error) = SigningKey::read(certificate.as_ref(), key.as_ref())
+        {
+            self.problem(SP, "keyfile", error.to_string());
+        }
+        if config
+            .optional_string("DEFAULT", "public_endpoint")
+            .is_none()
+        {
+            let problem = "needed with [saml_sp]: the URL of this server that responses of identity providers have to name";
+            self.problem("DEFAULT", "public_endpoint", problem);
+        }
         let providers = members.into_iter().map(|member| {
             (
                 member.to_owned(),
@@ -88,18 +105,22 @@ impl Reader<'_> {
             let problem = "expected the file with the metadata of the identity provider";
             self.member_problem(group, "metadata_file", problem);
         }
-        let text = "the settings are checked, but this release logs nobody in by them yet";
-        let warning = self.config.member_diagnostic(group, "metadata_file", text);
-        self.warnings.push(warning);
-        IdentityProviderSettings {
-            metadata_file: file.unwrap_or_default().into(),
+        let settings = IdentityProviderSettings {
+            metadata_file: file.clone().unwrap_or_default().into(),
             entity_id,
+            protocol: option("protocol").unwrap_or_else(|| PROTOCOL.to_owned()),
             is_keystone: self.member_bool(group, "keystone"),
             allow_unsolicited: self.member_bool(group, "allow_unsolicited"),
             want_response_signed: self.member_bool(group, "want_response_signed"),
             allow_sha1: self.member_bool(group, "allow_sha1"),
             max_clock_skew: self.skew(group),
+        };
+        if file.is_some()
+            && let Err(error) = Peer::configured(&settings, Clock::default().now())
+        {
+            self.member_problem(group, "metadata_file", error.to_string());
         }
+        settings
     }
 
     fn skew(&mut self, group: &str) -> Duration {

@@ -47,8 +47,8 @@ const fn revision(
 /// The statements that come first in an empty database.
 pub(super) const NATIVE: (&str, &str) = migration!("0000_native.sql");
 
-/// The statements that come last in every run: indices of this server's own.
-pub(super) const INDEXES: (&str, &str) = migration!("native_indexes.sql");
+/// The statements that come last in every run: indices and tables of this server's own.
+pub(super) const ADDITIONS: (&str, &str) = migration!("native_additions.sql");
 
 /// Every revision, in the order in which they run on an empty database.
 pub(super) const REVISIONS: &[Revision] = &[

@@ -12,7 +12,8 @@ use tracing::info;
 use super::{
     SchemaState,
     revisions::{
-        Branch, CONTRACT_HEAD, EXPAND_HEAD, INDEXES, NATIVE, REVISIONS, Revision, Revisions, before,
+        ADDITIONS, Branch, CONTRACT_HEAD, EXPAND_HEAD, NATIVE, REVISIONS, Revision, Revisions,
+        before,
     },
     state,
 };
@@ -94,7 +95,7 @@ async fn run(
         });
     }
     if phase != Phase::Contract {
-        own(tx, INDEXES).await?;
+        own(tx, ADDITIONS).await?;
     }
     Ok(steps.iter().map(|(revision, _)| revision.id).collect())
 }

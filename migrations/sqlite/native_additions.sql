@@ -10,3 +10,12 @@ CREATE INDEX IF NOT EXISTS keystone_native_password ON password (local_user_id);
 -- A login names an application credential by its id.
 
 CREATE INDEX IF NOT EXISTS keystone_native_application_credential ON application_credential (id);
+
+-- The assertions of identity providers that somebody has logged in with: none is taken twice.
+
+CREATE TABLE IF NOT EXISTS keystone_native_assertion (
+  hash CHAR(64) NOT NULL,
+  expires_at DATETIME NOT NULL,
+  PRIMARY KEY (hash)
+);
+CREATE INDEX IF NOT EXISTS keystone_native_assertion_expires_at ON keystone_native_assertion (expires_at);

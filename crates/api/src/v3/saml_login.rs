@@ -1,0 +1,377 @@
+//! Logins at identity providers that this server asks itself by SAML 2.0: browsers (Redirect, then POST), enhanced clients (ECP,
+//! PAOS), and assertions of another Keystone that answer no request.
+//!
+//! No node keeps anything between two requests. A browser keeps the state of its login in a cookie, and an enhanced client in its
+//! `RelayState`, since the clients of OpenStack send the first answer's cookies to nobody. After its response an enhanced client
+//! has an unscoped token for a minute in a cookie, with which it repeats its first request. Only the assertions that
+//! somebody has logged in with are in the database.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::TimeDelta;
+use keystone_auth::{Assertion, Login, ProviderAssertion, TokenError};
+use keystone_saml::sp::{AuthnRequest, Expected, Message, Metadata, Peer, Refusal};
+use keystone_saml::{ServiceProviderSettings, SigningKey};
+use keystone_token::{KeyRing, Return, Seal, StateCookies};
+use keystone_types::{Clock, Error, Result, new_id};
+use serde::{Deserialize, Serialize};
+
+use super::auth::token_response;
+use super::websso;
+use crate::body::{Raw, media_type};
+use crate::context::Context;
+use crate::error::{ApiError, MAX_LOGGED_CAUSE, clipped};
+use crate::middleware::{header_text, no_route};
+use crate::routes::{Routes, get, post};
+
+/// The path that takes responses, of browsers and of enhanced clients.
+pub(crate) const CONSUMER: &str = "/v3/auth/OS-FEDERATION/saml2/acs";
+
+const PAOS: &str = "application/vnd.paos+xml";
+const ENHANCED_PROFILE: &str = "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp";
+
+/// As long as somebody may take to log in at the identity provider.
+const LOGIN_TIME: Duration = Duration::from_mins(10);
+/// As long as an enhanced client may take to repeat its first request.
+const TOKEN_TIME: Duration = Duration::from_mins(1);
+
+/// This cloud as the service provider of others, with what it knows of them.
+#[derive(Clone, Debug)]
+pub struct ServiceProvider {
+    settings: ServiceProviderSettings,
+    key: Option<Arc<SigningKey>>,
+    peers: BTreeMap<String, Peer>,
+    /// The URL of [`CONSUMER`], which assertions must name.
+    consumer: String,
+    clock: Clock,
+    browsers: StateCookies,
+    enhanced: Seal,
+    tokens: StateCookies,
+}
+
+/// What belongs to a login that has left for its identity provider.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    provider: String,
+    protocol: String,
+    /// The id of the request that the response has to answer.
+    request: String,
+    /// The dashboard that a browser came from.
+    #[serde(default)]
+    origin: Option<String>,
+}
+
+impl ServiceProvider {
+    /// Reads the key and the metadata, which the settings name; `public_endpoint` is the URL by which clients and identity
+    /// providers know this server.
+    pub fn new(
+        settings: ServiceProviderSettings,
+        key: Option<SigningKey>,
+        peers: BTreeMap<String, Peer>,
+        public_endpoint: &str,
+        keys: &Arc<KeyRing>,
+        clock: Clock,
+    ) -> Self {
+        let https = public_endpoint.starts_with("https:");
+        let cookies =
+            |flow, comes_back| StateCookies::new(Arc::clone(keys), flow, https, comes_back);
+        Self {
+            settings,
+            key: key.map(Arc::new),
+            peers,
+            consumer: format!("{}{CONSUMER}", public_endpoint.trim_end_matches('/')),
+            clock,
+            browsers: cookies("saml", Return::Post),
+            enhanced: Seal::new(Arc::clone(keys), "saml relay state", LOGIN_TIME),
+            tokens: cookies("saml-token", Return::Redirect).good_for(TOKEN_TIME),
+        }
+    }
+
+    /// Whether browsers can be sent to an identity provider.
+    pub(super) fn has_sign_on(&self, provider: &str) -> bool {
+        self.sign_on(provider).is_some()
+    }
+
+    fn sign_on(&self, provider: &str) -> Option<&str> {
+        self.peers.get(provider)?.sign_on_url.as_deref()
+    }
+
+    fn request(&self) -> AuthnRequest<'_> {
+        AuthnRequest::new(&self.settings.entity_id, &self.consumer, self.clock.now())
+    }
+
+    /// Verifies a response as that of an identity provider, and takes its assertion, so that nobody does again.
+    async fn vouched(
+        &self,
+        cx: &Context,
+        message: Result<Message<'_>, Refusal>,
+        (provider, request): (&str, Option<&str>),
+    ) -> Result<ProviderAssertion> {
+        let peer = self.peers.get(provider);
+        let peer =
+            peer.ok_or_else(|| refused(provider, "it has no section [saml_idp] any more"))?;
+        let now = self.clock.now();
+        let expected = Expected {
+            peer,
+            audience: &self.settings.entity_id,
+            consumer: &self.consumer,
+            request,
+            now,
+        };
+        let login = message.and_then(|message| message.verify(&expected));
+        let login = login.map_err(|refusal| refused(provider, &refusal.to_string()))?;
+        let federation = &cx.without_policy().federation;
+        let once = login.once;
+        let taken = federation.take_assertion(&once.hash, once.until).await;
+        taken.map_err(|error| match error {
+            Error::Unauthorized { detail } => refused(provider, &detail),
+            error => error,
+        })?;
+        let attributes = login.attributes;
+        let user = attributes.iter().find(|(name, _)| name == "REMOTE_USER");
+        Ok(ProviderAssertion {
+            remote_id: login.issuer,
+            remote_user: user.and_then(|(_, values)| values.first().cloned()),
+            assertion: Assertion::of_lists(attributes),
+        })
+    }
+
+    /// The login that an enhanced client's response belongs to: the one in its `RelayState`, or a new one of the identity provider
+    /// that may begin by itself.
+    fn login_of(&self, message: &Message<'_>) -> Result<(String, String, Option<String>), Refusal> {
+        let now = self.clock.now();
+        let state = message.relay_state()?;
+        let state = state.and_then(|state| self.enhanced.open(&state, now).ok());
+        if let Some(State {
+            provider,
+            protocol,
+            request,
+            ..
+        }) = state.and_then(|state| serde_json::from_slice(&state).ok())
+        {
+            return Ok((provider, protocol, Some(request)));
+        }
+        let issuer = message.claimed_issuer()?;
+        let mut peers = self.peers.iter();
+        let found = peers.find(|(_, peer)| peer.entity_id == issuer && peer.allow_unsolicited);
+        let (provider, _) = found.ok_or(Refusal::Unsolicited)?;
+        let settings = self.settings.providers.get(provider);
+        let protocol = settings.map(|settings| settings.protocol.clone());
+        Ok((provider.clone(), protocol.unwrap_or_default(), None))
+    }
+}
+
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .route(CONSUMER, post(consume))
+        .route("/v3/OS-FEDERATION/saml2/sp/metadata", get(metadata))
+}
+
+/// Sends a browser to the identity provider.
+pub(super) fn begin(
+    service: &ServiceProvider,
+    (provider, protocol): (&str, &str),
+    origin: &str,
+) -> Result<Response, ApiError> {
+    let url = service.sign_on(provider);
+    let url = url.ok_or_else(|| Error::internal("nobody asks this provider"))?;
+    let request = service.request();
+    let login = new_id();
+    let state = State {
+        provider: provider.to_owned(),
+        protocol: protocol.to_owned(),
+        request: request.id().to_owned(),
+        origin: Some(origin.to_owned()),
+    };
+    let state = serde_json::to_vec(&state).map_err(Error::internal)?;
+    let cookie = service.browsers.set(&login, &state, service.clock.now());
+    let cookie = cookie.map_err(Error::internal)?;
+    let url = request.redirect(url, Some(&login), service.key.as_deref());
+    let url = url.map_err(Error::internal)?;
+    Ok(redirect(StatusCode::FOUND, &url, [cookie])?)
+}
+
+/// Answers a login of an enhanced client: with a request for its identity provider, or, once it has brought the response,
+/// with the token.
+pub(crate) async fn answer(cx: &Context) -> Result<Option<Response>, ApiError> {
+    let (provider, protocol) = (cx.path("idp_id"), cx.path("protocol_id"));
+    let app = cx.without_policy();
+    let service = app.saml.as_ref();
+    let Some(service) = service.filter(|service| service.peers.contains_key(provider)) else {
+        return Ok(None);
+    };
+    if let Some(answer) = finish(cx, service, &place(provider, protocol)).await? {
+        return Ok(Some(answer));
+    }
+    if !is_enhanced(&cx.headers) {
+        return Ok(None);
+    }
+    app.auth.check_federated(provider, protocol).await?;
+    let request = service.request();
+    let state = State {
+        provider: provider.to_owned(),
+        protocol: protocol.to_owned(),
+        request: request.id().to_owned(),
+        origin: None,
+    };
+    let state = serde_json::to_vec(&state).map_err(Error::internal)?;
+    let state = service.enhanced.seal(&state, service.clock.now());
+    let envelope = request.envelope(&state.map_err(Error::internal)?);
+    let envelope = envelope.map_err(Error::internal)?;
+    let headers = [
+        (header::CONTENT_TYPE, PAOS),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok(Some((StatusCode::OK, headers, envelope).into_response()))
+}
+
+/// The token that the client has in its cookie for this login.
+async fn finish(
+    cx: &Context,
+    service: &ServiceProvider,
+    login: &str,
+) -> Result<Option<Response>, ApiError> {
+    let now = service.clock.now();
+    let Ok(id) = service.tokens.get(login, cookies(&cx.headers), now) else {
+        return Ok(None);
+    };
+    let id = String::from_utf8(id).map_err(Error::internal)?;
+    let auth = &cx.without_policy().auth;
+    let token = match cx.unchecked().token(&id, TimeDelta::zero()).await {
+        Ok(token) => token,
+        // It was revoked since, or its user is gone.
+        Err(TokenError::NotFound(text)) => return Err(Error::unauthorized(text).into()),
+        Err(TokenError::Failed(error)) => return Err(error.into()),
+    };
+    let shared = auth.shared_parts(cx.pass().await?, &token).await?;
+    let body = token.render(auth.settings(), shared);
+    let mut response = token_response(StatusCode::CREATED, &token.id, body)?;
+    let cleared = service.tokens.clear_parts(login, cookies(&cx.headers));
+    set_cookies(&mut response, cleared)?;
+    Ok(Some(response))
+}
+
+/// Takes a response, of a browser as a form and of an enhanced client as it is.
+async fn consume(cx: Context, Raw(body): Raw) -> Result<Response, ApiError> {
+    let Some(service) = cx.without_policy().saml.clone() else {
+        return Ok(no_route().await);
+    };
+    if media_type(&cx.headers) != "application/x-www-form-urlencoded" {
+        return consume_enhanced(&cx, &service, &body).await;
+    }
+    let fields: BTreeMap<_, _> = form_urlencoded::parse(&body).into_owned().collect();
+    let field = |name| fields.get(name).map(String::as_str).unwrap_or_default();
+    let login = field("RelayState");
+    let now = service.clock.now();
+    let state = service.browsers.get(login, cookies(&cx.headers), now);
+    let state = state
+        .ok()
+        .and_then(|state| serde_json::from_slice(&state).ok());
+    let Some(State {
+        provider,
+        protocol,
+        request,
+        origin: Some(origin),
+    }) = state
+    else {
+        let reason = "its login was not begun in this browser, or more than ten minutes ago";
+        return Err(refused("", reason).into());
+    };
+    let message = Message::from_form(field("SAMLResponse"));
+    let vouched = service.vouched(&cx, message, (&provider, Some(&request)));
+    let vouched = vouched.await?;
+    let at = (provider.as_str(), protocol.as_str());
+    let mut response = websso::deliver(&cx, at, &origin, Some(&vouched)).await?;
+    set_cookies(&mut response, [service.browsers.clear(login)])?;
+    Ok(response)
+}
+
+async fn consume_enhanced(
+    cx: &Context,
+    service: &ServiceProvider,
+    body: &[u8],
+) -> Result<Response, ApiError> {
+    let message = Message::from_body(body);
+    let login = message.and_then(|message| Ok((service.login_of(&message)?, message)));
+    let ((provider, protocol, request), message) =
+        login.map_err(|refusal| refused("", &refusal.to_string()))?;
+    let vouched = service.vouched(cx, Ok(message), (&provider, request.as_deref()));
+    let vouched = vouched.await?;
+    let login = Login {
+        is_at_provider: true,
+        assertion: Some(&vouched),
+        ..cx.login(None)
+    };
+    let auth = &cx.without_policy().auth;
+    let token = auth.log_in_federated(&provider, &protocol, &login).await?;
+    let place = place(&provider, &protocol);
+    let now = service.clock.now();
+    let cookies = service.tokens.set_parts(&place, token.id.as_bytes(), now);
+    let cookies = cookies.map_err(Error::internal)?;
+    Ok(redirect(StatusCode::SEE_OTHER, &cx.url(&place), cookies)?)
+}
+
+async fn metadata(cx: Context) -> Result<Response, ApiError> {
+    let Some(service) = &cx.without_policy().saml else {
+        return Ok(no_route().await);
+    };
+    let consumers = std::slice::from_ref(&service.consumer);
+    let metadata = Metadata {
+        entity_id: &service.settings.entity_id,
+        consumers,
+        enhanced_consumers: consumers,
+        key: service.key.as_deref(),
+    };
+    let document = metadata.document().map_err(Error::internal)?;
+    let kind = [(header::CONTENT_TYPE, "application/samlmetadata+xml")];
+    Ok((StatusCode::OK, kind, document).into_response())
+}
+
+/// The place of a login below `/v3`.
+fn place(provider: &str, protocol: &str) -> String {
+    let [provider, protocol] = [provider, protocol].map(keystone_python::percent_encode);
+    format!("OS-FEDERATION/identity_providers/{provider}/protocols/{protocol}/auth")
+}
+
+/// Whether the client tells that it can go to an identity provider itself.
+fn is_enhanced(headers: &HeaderMap) -> bool {
+    let has = |name, text| header_text(headers, name).is_some_and(|value| value.contains(text));
+    has("accept", PAOS) && has("paos", ENHANCED_PROFILE)
+}
+
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(header::COOKIE).into_iter();
+    values.filter_map(|value| value.to_str().ok())
+}
+
+fn redirect(
+    status: StatusCode,
+    url: &str,
+    cookies: impl IntoIterator<Item = String>,
+) -> Result<Response> {
+    let url = HeaderValue::try_from(url).map_err(Error::internal)?;
+    let no_store = HeaderValue::from_static("no-store");
+    let headers = [(header::LOCATION, url), (header::CACHE_CONTROL, no_store)];
+    let mut response = (status, headers).into_response();
+    set_cookies(&mut response, cookies)?;
+    Ok(response)
+}
+
+fn set_cookies(response: &mut Response, cookies: impl IntoIterator<Item = String>) -> Result<()> {
+    for cookie in cookies {
+        let cookie = HeaderValue::try_from(cookie).map_err(Error::internal)?;
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(())
+}
+
+/// 401; the operator reads why, and the client only whose fault it is.
+fn refused(provider: &str, reason: &str) -> Error {
+    let reason = clipped(reason, MAX_LOGGED_CAUSE);
+    tracing::info!(provider, %reason, "a response of an identity provider was refused");
+    Error::unauthorized("the response of the identity provider is not valid")
+}

@@ -1,0 +1,95 @@
+"""Users whom an identity provider vouches for, at both."""
+
+import tokens
+from cloud import SECRET, made
+from harness import wire
+from harness.checks import equal, expect
+
+
+def tell(run, both, things):
+    made(both.admin(both.reference).put(f"/v3/projects/{things.project}/groups/{things.group}/roles/{things.reader}"), 204)
+    for issuer, other in both.both_ways():
+        with run.check(f"an identity provider, through {issuer.name}", needed=True):
+            provider = Provider(both.admin(issuer), f"of-{issuer.name}", things.group)
+        with run.check(f"who logs in at {issuer.name} and at {other.name} is one user"):
+            logins = [provider.log_in(side, "ann") for side in (issuer, other)]
+            people = [issued["user"] for _, issued in logins]
+            equal(people[1], people[0], "the user")
+            for side, (token, issued) in zip((issuer, other), logins):
+                tokens.token_alike(both, side, token, issued)
+        for name, scope in {"project": {"id": things.project}, "domain": {"id": "default"}}.items():
+            with run.check(f"tokens of both buy a {name}'s token at both, which is alike"):
+                for token, _ in logins:
+                    for side in (issuer, other):
+                        bought = wire.token(side.url, wire.rescope(token, {name: scope}))
+                        tokens.token_alike(both, side, *bought)
+        with run.check(f"a login without the group at {other.name} ends what {issuer.name} gave for it"):
+            scope = {"project": {"id": things.project}}
+            scoped = [wire.token(side.url, wire.rescope(token, scope))[0] for side, (token, _) in zip((other, issuer), logins)]
+            provider.map([])
+            provider.log_in(other, "ann")
+            ended(both, scoped)
+            provider.map([{"group": {"id": things.group}}])
+            token, _ = provider.log_in(issuer, "ann")
+            token_at(both, token, 200)
+        with run.check(f"a provider that {other.name} disables lets nobody in, or exchange a token"):
+            provider.patch(both.admin(other), enabled=False)
+            for side in (issuer, other):
+                equal(provider.ask(side, "ann").status, 403, f"the status of a login at {side.name}")
+                answer = wire.request("POST", f"{side.url}/v3/auth/tokens", wire.rescope(token, scope))
+                equal(answer.status, 403, f"the status of an exchange at {side.name}")
+            provider.patch(both.admin(other), enabled=True)
+        with run.check(f"a user whom {other.name} disables has no token at any"):
+            token, issued = provider.log_in(issuer, "bob")
+            path = f"/v3/users/{issued['user']['id']}"
+            equal(both.admin(other).patch(path, {"user": {"enabled": False}}).status, 200, "the status")
+            ended(both, [token])
+            for side in (issuer, other):
+                equal(provider.ask(side, "bob").status, 401, f"the status of a login at {side.name}")
+        with run.check(f"a provider that {other.name} deletes is nobody's"):
+            made(both.admin(other).delete(provider.path), 204)
+            for side in (issuer, other):
+                equal(provider.ask(side, "ann").status, 404, f"the status of a login at {side.name}")
+
+
+class Provider:
+    """An identity provider with one protocol, whose users are in one group."""
+
+    def __init__(self, admin, name, group):
+        self.admin, self.name, self.path = admin, name, f"/v3/OS-FEDERATION/identity_providers/{name}"
+        self.mapping = f"/v3/OS-FEDERATION/mappings/{name}"
+        made(admin.put(self.mapping, self.rules([{"group": {"id": group}}])))
+        made(admin.put(self.path, {"identity_provider": {"enabled": True, "domain_id": "default"}}))
+        made(admin.put(f"{self.path}/protocols/mapped", {"protocol": {"mapping_id": name}}))
+
+    def rules(self, groups):
+        user = {"user": {"name": f"{{0}} {self.name}"}}
+        return {"mapping": {"rules": [{"remote": [{"type": "NAME"}], "local": [user, *groups]}]}}
+
+    def map(self, groups):
+        equal(self.admin.patch(self.mapping, self.rules(groups)).status, 200, "the status of a new mapping")
+
+    def patch(self, admin, **fields):
+        equal(admin.patch(self.path, {"identity_provider": fields}).status, 200, "the status of a change")
+
+    def ask(self, side, name):
+        """The answer to a login with what a web server in front vouches for."""
+        proxy = {"X-Keystone-Proxy-Secret": SECRET, "X-Keystone-Env-NAME": name}
+        headers = wire.vouched({"NAME": name}) if side.name == "reference" else proxy
+        return wire.request("GET", f"{side.url}{self.path}/protocols/mapped/auth", headers=headers)
+
+    def log_in(self, side, name):
+        answer = self.ask(side, name)
+        equal(answer.status, 201, f"the status of a login at {side.name} ({answer})")
+        return answer.header("x-subject-token"), answer.json["token"]
+
+
+def ended(both, given):
+    for token in given:
+        token_at(both, token, 404)
+
+
+def token_at(both, token, wanted):
+    for side in tokens.sides(both):
+        answer = both.admin(side).get("/v3/auth/tokens", headers={"X-Subject-Token": token})
+        expect(answer.status == wanted, f"{wanted} expected at {side.name}: {answer}")
