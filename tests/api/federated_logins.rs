@@ -4,5 +4,6 @@ mod access_tokens;
 mod browsers;
 mod cases;
 mod provider;
+mod saml;
 mod steps;
 mod world;

@@ -169,3 +169,35 @@ proptest! {
         prop_assert!(cookies.get("s", [text.as_str()], now()).is_err());
     }
 }
+
+#[test]
+fn a_long_value_is_kept_in_several_cookies() {
+    let minute = Duration::from_mins(1);
+    let cookies = StateCookies::new(fixed(), "x", true, Return::Redirect).good_for(minute);
+    let content: Vec<u8> = (0..=u8::MAX).cycle().take(9000).collect();
+    let set = cookies.set_parts("s", &content, now()).unwrap();
+    assert!(set.len() > 2 && set.iter().all(|cookie| cookie.len() < 4096));
+    assert!(set[0].contains("; Max-Age=60;"), "{}", set[0]);
+    // A client sends them in any order, with others among them.
+    let mut sent: Vec<_> = set.iter().map(|cookie| sent(cookie)).collect();
+    sent.push("other=1");
+    sent.reverse();
+    let header = sent.join("; ");
+    assert_eq!(cookies.get("s", [header.as_str()], now()).unwrap(), content);
+    let later = now() + TimeDelta::seconds(61);
+    cookies.get("s", [header.as_str()], later).unwrap_err();
+    cookies.get("t", [header.as_str()], now()).unwrap_err();
+    cookies
+        .get("s", sent[..2].iter().copied(), now())
+        .unwrap_err();
+    let cleared = cookies.clear_parts("s", [header.as_str()]);
+    let mut names: Vec<_> = cleared.iter().map(|cookie| name(cookie)).collect();
+    names.reverse();
+    let expected: Vec<_> = set.iter().map(|cookie| name(cookie)).collect();
+    assert_eq!(names, expected);
+    assert!(
+        cleared[0].contains("=; Max-Age=0; Path=/"),
+        "{}",
+        cleared[0]
+    );
+}

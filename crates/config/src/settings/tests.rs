@@ -516,43 +516,84 @@ fn the_domain_of_external_users_is_one_of_two() {
     );
 }
 
+/// Metadata, a certificate and its key, among the samples of `keystone-saml`.
+fn saml_sample(name: &str) -> String {
+    format!("{}/../saml/tests/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
 #[test]
 fn identity_providers_have_a_group_each() {
     assert_eq!(good("").auth.saml_sp, None);
-    let text = "[saml_sp]\nentity_id = https://sp.example.org\ncertfile = /c.pem\nkeyfile = /k.pem\n\
-                [saml_idp:Acme]\nmetadata_file = /acme.xml\nwant_response_signed = yes\nmax_clock_skew = 5\n\
-                [saml_idp:beta]\nmetadata_file = /beta.xml\nkeystone = true\nallow_sha1 = true\n";
-    let (config, warnings) = Config::load(&sources(text)).unwrap();
+    let metadata = saml_sample("samples/idp_metadata.xml");
+    let (certificate, key) = (saml_sample("keys/idp.pem"), saml_sample("keys/idp.key"));
+    let text = format!(
+        "[DEFAULT]\npublic_endpoint = https://keystone.example.org\n\
+         [saml_sp]\nentity_id = https://sp.example.org\ncertfile = {certificate}\nkeyfile = {key}\n\
+         [saml_idp:Acme]\nmetadata_file = {metadata}\nwant_response_signed = yes\nmax_clock_skew = 5\n\
+         [saml_idp:beta]\nmetadata_file = {metadata}\nkeystone = true\nallow_sha1 = true\nprotocol = mapped\n"
+    );
+    let (config, warnings) = Config::load(&sources(&text)).unwrap();
     assert_eq!(warnings, []);
-    let (settings, _) = config.settings(&sources(text)).unwrap();
+    let (settings, _) = config.settings(&sources(&text)).unwrap();
     let saml = settings.auth.saml_sp.unwrap();
     assert_eq!(saml.entity_id, "https://sp.example.org");
-    assert_eq!(saml.key, Some(("/c.pem".into(), "/k.pem".into())));
+    assert_eq!(saml.key, Some((certificate.into(), key.into())));
     let ids: Vec<_> = saml.providers.keys().collect();
     // They are those of the API, in which case counts.
     assert_eq!(ids, ["Acme", "beta"]);
     let acme = &saml.providers["Acme"];
-    assert_eq!(acme.metadata_file.to_str(), Some("/acme.xml"));
+    assert_eq!(acme.metadata_file.to_str(), Some(metadata.as_str()));
     assert!(acme.want_response_signed && !acme.is_keystone && !acme.allow_sha1);
     assert_eq!(acme.max_clock_skew, Duration::seconds(5));
+    assert_eq!(acme.protocol, "saml2");
     let beta = &saml.providers["beta"];
     assert!(beta.is_keystone && beta.allow_sha1 && !beta.allow_unsolicited);
     assert_eq!(beta.max_clock_skew, Duration::seconds(60));
+    assert_eq!(beta.protocol, "mapped");
 }
 
 #[test]
 fn a_service_provider_is_configured_in_full() {
     let text = "[saml_sp]\nkeyfile = /k.pem\n[saml_idp:acme]\nallow_sha1 = maybe\nmax_clock_skew = 86400\n";
+    let endpoint = "[DEFAULT] public_endpoint: needed with [saml_sp]: the URL of this server that responses of identity \
+                    providers have to name";
     let expected = [
         "[saml_sp] entity_id: expected the entity id by which identity providers know this server",
         "[saml_sp] certfile: requests are signed only with both, certfile and keyfile",
+        endpoint,
         "keystone.conf:3: [saml_idp:acme] metadata_file: expected the file with the metadata of the identity provider",
         "keystone.conf:4: [saml_idp:acme] allow_sha1: expected true or false",
         "keystone.conf:5: [saml_idp:acme] max_clock_skew: expected a number of seconds from 0 to 600",
     ];
     assert_eq!(problems(text), expected.join("\n"));
-    let keys = "[saml_sp]\ncertfile = /c.pem\nkeyfile = /k.pem\n";
-    assert_eq!(problems(keys), expected[0]);
+    let keys = format!(
+        "[saml_sp]\ncertfile = {}\nkeyfile = {}\n",
+        saml_sample("keys/idp.pem"),
+        saml_sample("keys/idp.key")
+    );
+    assert_eq!(problems(&keys), [expected[0], endpoint].join("\n"));
+}
+
+#[test]
+fn the_files_of_a_service_provider_are_looked_into() {
+    let certificate = saml_sample("keys/idp.pem");
+    let text = format!(
+        "[DEFAULT]\npublic_endpoint = https://keystone.example.org\n\
+         [saml_sp]\nentity_id = sp\ncertfile = {certificate}\nkeyfile = {}\n\
+         [saml_idp:acme]\nmetadata_file = {certificate}\n[saml_idp:beta]\nmetadata_file = /nowhere.xml\n",
+        saml_sample("keys/other.key")
+    );
+    let told = problems(&text);
+    let lines: Vec<_> = told.lines().collect();
+    let unpaired =
+        "keystone.conf:6: [saml_sp] keyfile: the certificate is not that of the private key";
+    assert_eq!((lines.len(), lines[0]), (3, unpaired), "{told}");
+    let start = format!(
+        "keystone.conf:8: [saml_idp:acme] metadata_file: the metadata in {certificate} can't be used: "
+    );
+    assert!(lines[1].starts_with(&start), "{told}");
+    let start = "keystone.conf:10: [saml_idp:beta] metadata_file: /nowhere.xml can't be read: ";
+    assert!(lines[2].starts_with(start), "{told}");
 }
 
 #[test]

@@ -1,0 +1,719 @@
+//! Logins at an identity provider that the server asks itself, by SAML. What is right and wrong about a message is for the tests of
+//! `keystone-saml`; here it is what each makes of a login.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::http::Request;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use chrono::Duration;
+use keystone::saml::{IdentityProviderSettings, ServiceProviderSettings};
+use keystone::storage::sql;
+use keystone::token::KeySet;
+use keystone::{Keystone, Settings};
+use keystone_testkit::{Answer, Cloud, Session};
+use serde_json::json;
+use tower::ServiceExt as _;
+use tracing_subscriber::EnvFilter;
+
+use super::world::{World, settings};
+
+#[path = "../../../crates/saml/tests/saml/signer.rs"]
+#[expect(dead_code, reason = "the tests of the crate use more of it")]
+mod signer;
+
+const PUBLIC: &str = "https://sp.example.org";
+const CONSUMER: &str = "/v3/auth/OS-FEDERATION/saml2/acs";
+const LOGIN: &str = "/v3/OS-FEDERATION/identity_providers/acme/protocols/saml2/auth";
+const DASHBOARD: &str = "https://horizon.example.org/auth/websso/";
+const WEBSSO: &str = "/v3/auth/OS-FEDERATION/identity_providers/acme/protocols/saml2/websso?origin=https://horizon.example.org/auth/websso/";
+const PAOS: &str = "application/vnd.paos+xml";
+
+/// A world whose provider `acme` is the signer.
+async fn world() -> World {
+    world_with(|_| ()).await
+}
+
+async fn world_with(change: impl FnOnce(&mut IdentityProviderSettings)) -> World {
+    let world = World::with(with_saml(settings(), change)).await;
+    for statement in [
+        "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('acme', 'saml2', 'm0')",
+        "INSERT INTO idp_remote_ids (idp_id, remote_id) VALUES ('acme', 'https://idp.example.org')",
+    ] {
+        world.run(sql(statement)).await;
+    }
+    let rules = json!([{
+        "remote": [
+            { "type": "uid" },
+            { "type": "MELLON_groups" },
+            { "type": "MELLON_IDP", "any_one_of": [signer::IDP] },
+        ],
+        "local": [{ "user": { "name": "{0}" } }, { "groups": "{1}", "domain": { "id": "default" } }],
+    }]);
+    world.map("1.0", &rules).await;
+    world
+}
+
+fn with_saml(
+    mut settings: Settings,
+    change: impl FnOnce(&mut IdentityProviderSettings),
+) -> Settings {
+    let directory = tempfile::tempdir().expect("there is a directory for temporary files");
+    // It is read while the server is built.
+    let directory = directory.keep();
+    let file = directory.join("acme.xml");
+    let metadata = format!(
+        "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"{}\"><md:IDPSSODescriptor \
+         protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\"><md:KeyDescriptor><ds:KeyInfo \
+         xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:X509Data><ds:X509Certificate>{}</ds:X509Certificate>\
+         </ds:X509Data></ds:KeyInfo></md:KeyDescriptor><md:SingleSignOnService \
+         Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect\" Location=\"https://idp.example.org/sso\"/>\
+         </md:IDPSSODescriptor></md:EntityDescriptor>",
+        signer::IDP,
+        signer::key().certificate()
+    );
+    std::fs::write(&file, metadata).expect("a temporary file is writable");
+    let mut acme = IdentityProviderSettings {
+        metadata_file: file,
+        entity_id: None,
+        protocol: "saml2".to_owned(),
+        is_keystone: false,
+        allow_unsolicited: false,
+        want_response_signed: false,
+        allow_sha1: false,
+        max_clock_skew: Duration::seconds(60),
+    };
+    change(&mut acme);
+    settings.auth.saml_sp = Some(Box::new(ServiceProviderSettings {
+        entity_id: signer::SP.to_owned(),
+        key: None,
+        providers: [("acme".to_owned(), acme)].into(),
+    }));
+    settings.api.public_endpoint = Some(PUBLIC.to_owned());
+    settings.api.websso.dashboards = vec![DASHBOARD.to_owned()];
+    settings
+}
+
+/// The text of the signer as an answer to this request.
+fn fitted(text: &str, request: &str) -> String {
+    text.replace("2026-11-26", "2026-01-01")
+        .replace(signer::CONSUMER, &format!("{PUBLIC}{CONSUMER}"))
+        .replace(signer::REQUEST, request)
+}
+
+/// An assertion, changed before it is signed.
+fn assertion(request: &str, change: impl FnOnce(String) -> String) -> String {
+    let id = format!("_{}", keystone::types::new_id());
+    let text = signer::ASSERTION.replace("\"_a\"", &format!("\"{id}\""));
+    signer::signed(&change(fitted(&text, request)), &id, &signer::key())
+}
+
+fn response(request: &str, elements: &str) -> String {
+    fitted(&signer::bare("{elements}"), request).replace("{elements}", elements)
+}
+
+fn honest(request: &str) -> String {
+    response(request, &assertion(request, |text| text))
+}
+
+/// A browser that has been sent to the identity provider.
+struct Begun {
+    request: String,
+    state: String,
+    cookie: String,
+}
+
+async fn begin(at: &Session) -> Begun {
+    let answer = at.get(WEBSSO).await;
+    let location = answer.header("location").unwrap_or_default().to_owned();
+    let cookie = kept(&answer);
+    answer.with(302);
+    let (place, query) = location.split_once('?').expect("it has a query");
+    assert_eq!(place, "https://idp.example.org/sso");
+    let field = |name: &str| {
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        let found = pairs.find(|(key, _)| key == name);
+        found.expect("the field is there").1.into_owned()
+    };
+    let message = BASE64_STANDARD.decode(field("SAMLRequest"));
+    let message = message.expect("it is base64");
+    Begun {
+        // It is stored, not compressed.
+        request: id_of(&String::from_utf8_lossy(&message)),
+        state: field("RelayState"),
+        cookie,
+    }
+}
+
+/// The id of the request in a text.
+fn id_of(text: &str) -> String {
+    let (_, rest) = text.split_once(" ID=\"").expect("a request has an id");
+    rest.split('"').next().expect("it ends").to_owned()
+}
+
+/// The `Cookie` header of a client that got this answer.
+fn kept(answer: &Answer) -> String {
+    let cookies = answer.headers.get_all("set-cookie").into_iter();
+    let pairs = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+    pairs.collect::<Vec<_>>().join("; ")
+}
+
+/// The form of the identity provider's page.
+fn form(message: &str, state: &str, cookie: &str) -> Request<Body> {
+    let mut fields = form_urlencoded::Serializer::new(String::new());
+    fields.append_pair("SAMLResponse", &BASE64_STANDARD.encode(message));
+    let fields = fields.append_pair("RelayState", state).finish();
+    let request = Request::post(CONSUMER)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("origin", "https://idp.example.org")
+        .header("cookie", cookie);
+    let request = request.body(fields.into());
+    request.expect("a test's request is well-formed")
+}
+
+async fn come_back(at: &Session, message: &str, begun: &Begun) -> Answer {
+    at.send(form(message, &begun.state, &begun.cookie)).await
+}
+
+/// The token in the page for the dashboard.
+fn token_in(answer: Answer) -> String {
+    let page = answer.ok();
+    let page = page.as_str().expect("it is a page");
+    assert!(page.contains(DASHBOARD), "{page}");
+    let (_, rest) = page.split_once("value=\"").expect("the form has the token");
+    rest.split('"').next().expect("it ends").to_owned()
+}
+
+/// Whether any login has left a user.
+async fn nobody_came(world: &World) {
+    let admin = world.cloud.admin().await;
+    let users = admin.get("/v3/users?idp_id=acme").await.ok();
+    assert_eq!(users["users"], json!([]));
+}
+
+fn enhanced(path: &str, cookie: Option<&str>) -> Request<Body> {
+    let request = Request::get(path)
+        .header("accept", format!("*/*,{PAOS}"))
+        .header(
+            "paos",
+            "ver=\"urn:liberty:paos:2003-08\";\"urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp\"",
+        );
+    let request = match cookie {
+        Some(cookie) => request.header("cookie", cookie),
+        None => request,
+    };
+    let request = request.body(Body::empty());
+    request.expect("a test's request is well-formed")
+}
+
+/// The envelope of the identity provider as an enhanced client passes it on.
+fn envelope(message: &str, state: &str) -> Request<Body> {
+    let text = format!(
+        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Header><ecp:RelayState \
+         xmlns:ecp=\"urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp\">{state}</ecp:RelayState></s:Header>\
+         <s:Body>{message}</s:Body></s:Envelope>"
+    );
+    let request = Request::post(CONSUMER).header("content-type", PAOS);
+    let request = request.body(text.into());
+    request.expect("a test's request is well-formed")
+}
+
+/// The id of an enhanced client's request, and its state.
+async fn begin_enhanced(at: &Session) -> (String, String) {
+    let answer = at.send(enhanced(LOGIN, None)).await;
+    assert_eq!(answer.header("content-type"), Some(PAOS));
+    let text = answer.ok();
+    let text = text.as_str().expect("it is an envelope");
+    assert!(text.contains(&format!("responseConsumerURL=\"{PUBLIC}{CONSUMER}\"")));
+    let (_, state) = text.split_once("RelayState").expect("it has a state");
+    let state = state.split(['>', '<']).nth(1).expect("it has a text");
+    let (_, body) = text.split_once(":Body>").expect("it has a body");
+    (id_of(body), state.to_owned())
+}
+
+#[tokio::test]
+async fn a_browser_goes_to_the_provider_and_comes_back_with_a_token() {
+    let world = world().await;
+    let nobody = world.cloud.nobody();
+    let answer = nobody.get(WEBSSO).await;
+    let cookie = answer.header("set-cookie").expect("it has one");
+    assert!(cookie.starts_with("__Host-keystone-saml-"), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=None; Secure"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let begun = begin(&nobody).await;
+    let answer = come_back(&nobody, &honest(&begun.request), &begun).await;
+    let cleared = answer.header("set-cookie").expect("it has one");
+    assert!(cleared.contains("=; Max-Age=0"), "{cleared}");
+    let token = token_in(answer);
+    let admin = world.cloud.admin().await;
+    let token = admin.validate(&token).await.ok()["token"].take();
+    assert_eq!(token["user"]["name"], "alice");
+    assert_eq!(token["methods"], json!(["saml2"]));
+    let federation = &token["user"]["OS-FEDERATION"];
+    assert_eq!(federation["identity_provider"]["id"], "acme");
+    let groups = federation["groups"].as_array().map(Vec::len);
+    assert_eq!(groups, Some(2), "{federation}");
+}
+
+#[tokio::test]
+async fn any_node_finishes_what_another_began() {
+    let world = world().await;
+    let first = world.cloud.nobody();
+    let second = world.cloud.neighbour().await;
+    let begun = begin(&first).await;
+    let answer = come_back(&second.nobody(), &honest(&begun.request), &begun).await;
+    token_in(answer);
+    let (request, state) = begin_enhanced(&second.nobody()).await;
+    let taken = first.send(envelope(&honest(&request), &state)).await;
+    let cookie = kept(&taken);
+    taken.with(303);
+    let answer = second.nobody().send(enhanced(LOGIN, Some(&cookie))).await;
+    assert_eq!(answer.created()["token"]["user"]["name"], "alice");
+}
+
+#[tokio::test]
+async fn a_login_outlives_a_rotation_of_keys() {
+    let world = world().await;
+    let text = |digit: &str| format!("{}=", digit.repeat(43));
+    let (old, staged, new) = (text("A"), text("B"), text("C"));
+    let node = async |keys: &[&String]| {
+        let keys = KeySet::new(keys.iter().copied()).expect("they are keys");
+        let builder = Keystone::builder().settings(with_saml(settings(), |_| ()));
+        let clock = {
+            let now = world.cloud.now();
+            keystone::types::Clock::from_fn(move || now)
+        };
+        let builder = builder.db(world.cloud.keystone.db().clone()).clock(clock);
+        let credentials = KeySet::generate().expect("there are random bytes");
+        let built = builder.keys(keys).credential_keys(credentials).build();
+        built.await.expect("it is a Keystone").router()
+    };
+    // The primary key comes first.
+    let before = node(&[&old, &staged]).await;
+    let after = node(&[&staged, &old, &new]).await;
+    let send = async |router: &axum::Router, request: Request<Body>| {
+        let Ok(response) = router.clone().oneshot(request).await;
+        response
+    };
+    let begun = send(&before, enhanced(LOGIN, None)).await;
+    let body = axum::body::to_bytes(begun.into_body(), 1 << 20).await;
+    let body = String::from_utf8(body.expect("a body").into()).expect("a text");
+    let (_, state) = body.split_once("RelayState").expect("it has a state");
+    let state = state.split(['>', '<']).nth(1).expect("it has a text");
+    let (_, request) = body.split_once(":Body>").expect("it has a body");
+    let message = honest(&id_of(request));
+    let taken = send(&after, envelope(&message, state)).await;
+    assert_eq!(taken.status(), 303);
+    let cookies = taken.headers().get_all("set-cookie").into_iter();
+    let cookies: Vec<_> = cookies
+        .map(|it| it.to_str().expect("a text").split(';').next())
+        .map(Option::unwrap_or_default)
+        .collect();
+    let request = enhanced(LOGIN, Some(&cookies.join("; ")));
+    // Its primary key is staged there.
+    assert_eq!(send(&before, request).await.status(), 201);
+}
+
+#[tokio::test]
+async fn an_assertion_is_taken_once_by_all_nodes_together() {
+    let world = world().await;
+    let first = world.cloud.nobody();
+    let second = world.cloud.neighbour().await.nobody();
+    let begun = begin(&first).await;
+    let message = honest(&begun.request);
+    let (one, other) = tokio::join!(
+        come_back(&first, &message, &begun),
+        come_back(&second, &message, &begun)
+    );
+    let mut statuses = [one.status, other.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 401]);
+    come_back(&second, &message, &begun).await.refused(401);
+    // It is remembered for as long as it would be taken, and not for ever.
+    let federation = world.cloud.keystone.federation();
+    let pruned = federation.prune_assertions(world.cloud.now()).await;
+    assert_eq!(pruned.expect("the database answers"), 0);
+    let later = world.cloud.now() + Duration::hours(2);
+    let pruned = federation.prune_assertions(later).await;
+    assert_eq!(pruned.expect("the database answers"), 1);
+}
+
+#[tokio::test]
+async fn a_login_belongs_to_the_browser_that_began_it() {
+    let world = world().await;
+    let nobody = world.cloud.nobody();
+    let (victim, other) = (begin(&nobody).await, begin(&nobody).await);
+    let message = honest(&other.request);
+    // Somebody else's response in this browser, and a state without its cookie.
+    for (state, cookie) in [
+        (&other.state, &victim.cookie),
+        (&victim.state, &victim.cookie),
+        (&other.state, &String::new()),
+        (&String::new(), &other.cookie),
+    ] {
+        nobody
+            .send(form(&message, state, cookie))
+            .await
+            .refused(401);
+    }
+    nobody_came(&world).await;
+    // The cookies of two logins do not meet.
+    let both = format!("{}; {}", victim.cookie, other.cookie);
+    nobody.send(form(&message, &other.state, &both)).await.ok();
+    world.cloud.advance(Duration::minutes(11));
+    let late = honest(&victim.request).replace("12:0", "12:1");
+    come_back(&nobody, &late, &victim).await.refused(401);
+}
+
+#[tokio::test]
+async fn an_enhanced_client_exchanges_its_response_for_a_token() {
+    let world = world().await;
+    let nobody = world.cloud.nobody();
+    let (request, state) = begin_enhanced(&nobody).await;
+    let taken = nobody.send(envelope(&honest(&request), &state)).await;
+    let place = format!("{PUBLIC}{LOGIN}");
+    assert_eq!(taken.header("location"), Some(place.as_str()));
+    let cookie = kept(&taken);
+    taken.with(303);
+    // Not at another provider or protocol.
+    let elsewhere = LOGIN.replace("saml2", "mapped");
+    let answer = nobody.send(enhanced(&elsewhere, Some(&cookie))).await;
+    assert_eq!(answer.header("content-type"), Some(PAOS));
+    let answer = nobody.send(enhanced(LOGIN, Some(&cookie))).await;
+    let token = answer.header("x-subject-token").expect("it has one");
+    let cleared = answer.header("set-cookie").expect("it has one");
+    assert!(cleared.contains("=; Max-Age=0"), "{cleared}");
+    let admin = world.cloud.admin().await;
+    let mut told = admin.validate(token).await.ok();
+    let told = told["token"].take();
+    assert_eq!(answer.created(), json!({ "token": told }));
+    world.cloud.advance(Duration::seconds(61));
+    let answer = nobody.send(enhanced(LOGIN, Some(&cookie))).await;
+    assert_eq!(answer.header("content-type"), Some(PAOS));
+}
+
+#[tokio::test]
+async fn a_token_that_was_revoked_meanwhile_is_not_delivered() {
+    let world = world().await;
+    let nobody = world.cloud.nobody();
+    let (request, state) = begin_enhanced(&nobody).await;
+    let taken = nobody.send(envelope(&honest(&request), &state)).await;
+    let admin = world.cloud.admin().await;
+    let users = admin.get("/v3/users?idp_id=acme").await.ok();
+    let id = users["users"][0]["id"].as_str().expect("it has an id");
+    admin.delete(&format!("/v3/users/{id}")).await.no_content();
+    let answer = nobody.send(enhanced(LOGIN, Some(&kept(&taken)))).await;
+    assert!((400..500).contains(&answer.status), "{}", answer.status);
+}
+
+#[tokio::test]
+async fn an_answer_to_no_request_is_taken_from_a_provider_that_may_begin() {
+    let keystone = |acme: &mut IdentityProviderSettings| acme.allow_unsolicited = true;
+    let world = world_with(keystone).await;
+    let nobody = world.cloud.nobody();
+    let unasked = |text: String| text.replace(" InResponseTo=\"_request\"", "");
+    let message = unasked(response(
+        "_request",
+        &assertion("_request", |text| unasked(text)),
+    ));
+    let taken = nobody.send(envelope(&message, "ss:mem:0123")).await;
+    let cookie = kept(&taken);
+    taken.with(303);
+    // As the client of Keystone to Keystone comes.
+    let request = Request::get(LOGIN)
+        .header("content-type", PAOS)
+        .header("cookie", cookie);
+    let request = request.body(Body::empty());
+    let answer = nobody.send(request.expect("it is well-formed")).await;
+    assert_eq!(answer.created()["token"]["user"]["name"], "alice");
+    nobody
+        .send(envelope(&message, "ss:mem:0123"))
+        .await
+        .refused(401);
+    // One that names a request answers somebody else's.
+    let message = honest("_request");
+    nobody
+        .send(envelope(&message, "ss:mem:0123"))
+        .await
+        .refused(401);
+}
+
+#[tokio::test]
+async fn an_answer_to_no_request_is_refused_from_others() {
+    let world = world().await;
+    let unasked = |text: String| text.replace(" InResponseTo=\"_request\"", "");
+    let message = unasked(response(
+        "_request",
+        &assertion("_request", |text| unasked(text)),
+    ));
+    let nobody = world.cloud.nobody();
+    nobody.send(envelope(&message, "x")).await.refused(401);
+    nobody_came(&world).await;
+}
+
+/// The log of this thread, on which the whole test runs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn take(&self) -> String {
+        let mut bytes = self.0.lock().expect("nobody panics while writing");
+        String::from_utf8(std::mem::take(&mut *bytes)).expect("the log is text")
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let mut bytes = self.0.lock().expect("nobody panics while writing");
+        bytes.write(line)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Messages that are wrong in one way each, and a word of what the operator reads.
+fn forgeries(request: &str) -> Vec<(String, &'static str)> {
+    let changed = |from: &str, to: &str| {
+        response(
+            request,
+            &assertion(request, |text| {
+                assert!(text.contains(from), "{from}");
+                text.replace(from, to)
+            }),
+        )
+    };
+    let good = assertion(request, |text| text);
+    let bare = fitted(signer::ASSERTION, request).replace("{signature}", "");
+    let evil = bare
+        .replace("alice", "admin")
+        .replace("\"_a\"", "\"_evil\"");
+    let start = good.find("<ds:Signature ").expect("it is signed");
+    let end = good.find("</ds:Signature>").expect("it is signed") + "</ds:Signature>".len();
+    let (signature, unsigned) = (
+        &good[start..end],
+        format!("{}{}", &good[..start], &good[end..]),
+    );
+    let in_evil = |inner: &str| {
+        let end = "</saml:Issuer>";
+        evil.replacen(end, &format!("{end}{inner}"), 1)
+    };
+    let other = fitted(signer::ASSERTION, request);
+    // A response that is signed itself, within or before an evil one.
+    let whole = signer::response(&good).replace("\"_r\"", "\"_whole\"");
+    let whole = signer::signed(&fitted(&whole, request), "_whole", &signer::key());
+    let evil_response = response(request, &evil);
+    let status = "<samlp:Status>";
+    let around = evil_response.replace(status, &format!("{{inner}}{status}"));
+    let beside = evil_response.replace("</samlp:Response>", "{inner}</samlp:Response>");
+    vec![
+        (response(request, &bare), "is not signed"),
+        (
+            response(request, &signer::signed(&other, "_a", &signer::other_key())),
+            "no certificate in the metadata",
+        ),
+        (
+            response(request, &good.replace("alice", "alicia")),
+            "verifies the signature",
+        ),
+        (
+            changed("Recipient=\"https://sp", "Recipient=\"https://other"),
+            "Recipient",
+        ),
+        (
+            changed("<saml:Audience>https://sp", "<saml:Audience>https://other"),
+            "audience",
+        ),
+        (
+            changed("<saml:Issuer>https://idp", "<saml:Issuer>https://other"),
+            "issued by",
+        ),
+        (changed("12:05:00", "11:05:00"), "has passed"),
+        (changed("12:00:00", "12:30:00"), "has not come yet"),
+        (
+            response("_another", &assertion("_another", |text| text)),
+            "another request",
+        ),
+        (
+            format!("<!DOCTYPE a>{}", response(request, &good)),
+            "document type",
+        ),
+        (
+            response(request, &good).replace("status:Success", "status:Requester"),
+            "refused the login",
+        ),
+        (
+            response(request, &good).replace(
+                "<saml:Assertion ",
+                "<saml:EncryptedAssertion/><saml:Assertion ",
+            ),
+            "can't be read",
+        ),
+        ("<a/>".to_owned(), "no response"),
+        ("a".to_owned(), "can't be read"),
+        // XSW 1 to 8: the signed element elsewhere, and an evil one in its place.
+        (around.replace("{inner}", &whole), "one assertion"),
+        (beside.replace("{inner}", &whole), "one assertion"),
+        (response(request, &format!("{evil}{good}")), "one assertion"),
+        (response(request, &in_evil(&good)), "one assertion"),
+        (
+            response(request, &format!("{}{unsigned}", in_evil(signature))),
+            "one assertion",
+        ),
+        (
+            response(
+                request,
+                &in_evil(&signature.replace(
+                    "</ds:Signature>",
+                    &format!("<ds:Object>{unsigned}</ds:Object></ds:Signature>"),
+                )),
+            ),
+            "one assertion",
+        ),
+        (
+            response(
+                request,
+                &format!("<samlp:Extensions>{evil}</samlp:Extensions>{good}"),
+            ),
+            "one assertion",
+        ),
+        (
+            response(
+                request,
+                &in_evil(&format!(
+                    "<ds:Object xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\">{good}</ds:Object>"
+                )),
+            ),
+            "one assertion",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn sec_39_and_sec_12_each_bad_response_is_a_401_a_line_and_no_user() {
+    let world = world().await;
+    let nobody = world.cloud.nobody();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new("info,sqlx=warn"))
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let begun = begin(&nobody).await;
+    let (request, state) = begin_enhanced(&nobody).await;
+    for (n, (message, word)) in forgeries(&begun.request).into_iter().enumerate() {
+        log.take();
+        let refused = come_back(&nobody, &message, &begun).await.refused(401);
+        assert_eq!(
+            refused,
+            "The request you have made requires authentication."
+        );
+        let lines = log.take();
+        let told: Vec<_> = lines
+            .lines()
+            .filter(|line| line.contains("was refused"))
+            .collect();
+        assert_eq!(told.len(), 1, "{n}: {lines}");
+        assert!(
+            told[0].contains(word) && told[0].contains("acme"),
+            "{n}: {}",
+            told[0]
+        );
+    }
+    for (n, (message, _)) in forgeries(&request).into_iter().enumerate() {
+        let answer = nobody.send(envelope(&message, &state)).await;
+        assert_eq!(answer.status, 401, "{n}");
+    }
+    nobody_came(&world).await;
+    // The login itself was right all the time.
+    come_back(&nobody, &honest(&begun.request), &begun)
+        .await
+        .ok();
+}
+
+#[tokio::test]
+async fn a_comment_within_a_value_cuts_nothing_off() {
+    let world = world().await;
+    let nobody = world.cloud.nobody();
+    let begun = begin(&nobody).await;
+    let message = honest(&begun.request).replace(">alice<", ">al<!-- x -->ice<");
+    let token = token_in(come_back(&nobody, &message, &begun).await);
+    let admin = world.cloud.admin().await;
+    let token = admin.validate(&token).await.ok();
+    assert_eq!(token["token"]["user"]["name"], "alice");
+}
+
+#[tokio::test]
+async fn the_rows_of_the_provider_decide_too() {
+    let world = world().await;
+    let nobody = world.cloud.nobody();
+    let begun = begin(&nobody).await;
+    world.run(sql("DELETE FROM idp_remote_ids")).await;
+    let message = honest(&begun.request);
+    come_back(&nobody, &message, &begun).await.refused(403);
+    nobody_came(&world).await;
+    world
+        .run(sql("UPDATE identity_provider SET enabled = ?").bind(false))
+        .await;
+    nobody.get(WEBSSO).await.refused(403);
+    nobody.send(enhanced(LOGIN, None)).await.refused(403);
+    let unknown = LOGIN.replace("saml2", "other");
+    nobody.send(enhanced(&unknown, None)).await;
+    let elsewhere = WEBSSO.replace("https://horizon", "https://evil");
+    nobody.get(&elsewhere).await.refused(401);
+}
+
+#[tokio::test]
+async fn a_browser_that_names_no_provider_goes_to_the_only_one() {
+    let world = world().await;
+    let nobody = world.cloud.nobody();
+    let anywhere = format!("/v3/auth/OS-FEDERATION/websso/saml2?origin={DASHBOARD}");
+    let answer = nobody.get(&anywhere).await;
+    let location = answer.header("location").unwrap_or_default();
+    assert!(
+        location.starts_with("https://idp.example.org/sso?"),
+        "{location}"
+    );
+    let by_none = anywhere.replace("saml2", "x509");
+    nobody.get(&by_none).await.refused(401);
+}
+
+#[tokio::test]
+async fn a_proxy_alone_does_not_vouch_for_users_of_a_provider_that_is_asked() {
+    let world = world().await;
+    world.run(sql("DELETE FROM idp_remote_ids")).await;
+    world
+        .log_in(&[("NAME", "alice"), ("G", "devs")])
+        .await
+        .refused(401);
+    // A client that tells nothing goes on to what a proxy may say.
+    world.cloud.nobody().get(LOGIN).await.refused(401);
+}
+
+#[tokio::test]
+async fn the_metadata_of_the_service_provider_are_for_everybody() {
+    let world = world().await;
+    let path = "/v3/OS-FEDERATION/saml2/sp/metadata";
+    let answer = world.cloud.nobody().get(path).await;
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/samlmetadata+xml")
+    );
+    let text = answer.ok();
+    let text = text.as_str().expect("it is a document");
+    assert!(
+        text.contains(&format!("entityID=\"{}\"", signer::SP)),
+        "{text}"
+    );
+    assert_eq!(text.matches(&format!("{PUBLIC}{CONSUMER}")).count(), 2);
+    // Without a service provider there are no such pages.
+    let other = Cloud::new().await;
+    assert_eq!(other.nobody().get(path).await.status, 404);
+    let answer = other.nobody().send(envelope("<a/>", "")).await;
+    assert_eq!(answer.status, 404);
+}
