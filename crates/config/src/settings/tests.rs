@@ -579,7 +579,7 @@ fn the_files_of_a_service_provider_are_looked_into() {
     let certificate = saml_sample("keys/idp.pem");
     let text = format!(
         "[DEFAULT]\npublic_endpoint = https://keystone.example.org\n\
-         [saml_sp]\nentity_id = sp\ncertfile = {certificate}\nkeyfile = {}\n\
+         [saml_sp]\nentity_id = https://sp.example.org\ncertfile = {certificate}\nkeyfile = {}\n\
          [saml_idp:acme]\nmetadata_file = {certificate}\n[saml_idp:beta]\nmetadata_file = /nowhere.xml\n",
         saml_sample("keys/other.key")
     );
