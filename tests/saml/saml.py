@@ -1,9 +1,11 @@
-"""Assertions for other clouds: what this server makes is what Python Keystone makes, and others take it."""
+"""SAML: what this server makes for other clouds is what Python Keystone makes, and others take it; and it takes theirs."""
 
 import re
 import xml.etree.ElementTree as tree
 
+import logins
 import mellon
+import providers
 from saml2 import md, saml, samlp, soap
 from saml2.profile import ecp
 
@@ -24,12 +26,6 @@ CONFIG = {
 SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}"
 # What is new each time.
 NEW = ("ID", "IssueInstant", "AuthnInstant", "SessionIndex", "SessionNotOnOrAfter", "NotOnOrAfter")
-
-
-def make_keys(directory):
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=idp.example.org", "-days", "2"]
-    done = processes.run([*command, "-keyout", directory / "signing.key", "-out", directory / "signing.pem"])
-    expect(done.returncode == 0, done.stderr)
 
 
 def exchange(server, token, path="saml2", sp=SP):
@@ -146,16 +142,16 @@ def service_provider(run, cloud, person):
         expect(apache.take(changed).status >= 400, "mellon took it")
 
 
-def add(cloud, name, sp_url, prefix="ss:mem:", enabled=1):
+def add(cloud, name, sp_url, prefix="ss:mem:", enabled=1, auth_url=AUTH_URL):
     """A service provider, as its row."""
     columns = "(id, enabled, auth_url, sp_url, relay_state_prefix)"
-    row = f"('{name}', {enabled}, '{AUTH_URL}', '{sp_url}', '{prefix}')"
+    row = f"('{name}', {enabled}, '{auth_url}', '{sp_url}', '{prefix}')"
     cloud.mariadb.sql(f"INSERT INTO service_provider {columns} VALUES {row}", "keystone")
 
 
 def keystone(run):
     directory = processes.scratch("saml")
-    make_keys(directory)
+    providers.make_keys(directory)
     cloud = clouds.Cloud(directory, CONFIG)
     reference = keystones.Reference(directory, cloud.config).serve()
     add(cloud, SP, SP_URL)
@@ -167,6 +163,7 @@ def keystone(run):
     assertions(run, cloud, reference, person)
     refusals(run, cloud, reference, person)
     service_provider(run, cloud, person)
+    logins.logins(run, cloud, reference, person, ISSUER, add)
 
 
 checks.run("saml", keystone)

@@ -48,15 +48,15 @@ class Person:
 
 
 class Cloud:
-    def __init__(self, directory, config=None, mariadb=None):
+    def __init__(self, directory, config=None, mariadb=None, database="keystone", port=None):
         """`config` has further options of keystone.conf: section → option → value."""
         self.directory = directory
         self.mariadb = mariadb or services.MariaDb(directory)
         self.config = directory / "keystone.conf"
-        self.write_config(self.mariadb.database("keystone", "KEYSTONE_DBPASS"), config or {})
+        self.write_config(self.mariadb.database(database, "KEYSTONE_DBPASS"), config or {})
         self.keystone = keystones.under_test(directory, self.config)
         self.numbers = itertools.count(1)
-        self.start()
+        self.start(*([port] if port else []))
         self.admin = wire.login(self.url, "admin", ADMIN_PASSWORD, "admin")
         roles = made(self.admin.get("/v3/roles"), 200)
         self.roles = {role["name"]: role["id"] for role in roles}
@@ -87,12 +87,12 @@ class Cloud:
         path.write_text(written.getvalue().replace("{directory}", str(self.directory)))
         return path
 
-    def start(self):
+    def start(self, *ports):
         self.manage("db_sync")
         owner = ("--keystone-user", getpass.getuser(), "--keystone-group", grp.getgrgid(os.getgid()).gr_name)
         for command in ("fernet_setup", "credential_setup", "receipt_setup"):
             self.manage(command, *owner)
-        self.keystone.serve()
+        self.keystone.serve(*ports)
         self.manage(
             *("bootstrap", "--bootstrap-password", ADMIN_PASSWORD, "--bootstrap-region-id", REGION),
             *("--bootstrap-admin-url", self.auth_url, "--bootstrap-internal-url", self.auth_url),

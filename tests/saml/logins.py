@@ -1,0 +1,224 @@
+"""Logins by SAML at this server: with real identity providers, real clients, and Python Keystone as the other half."""
+
+import base64
+import json
+import re
+import urllib.parse
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.hashes import SHA256
+from providers import EnhancedProvider, FormProvider, make_keys
+from saml2 import saml
+
+from harness import clouds, keystones, processes, wire
+from harness.checks import contains, equal, expect
+
+CLIENT = keystones.VENVS / "saml/bin/openstack"
+ORIGIN = "http://127.0.0.1/auth/websso/"
+CONSUMER = "/v3/auth/OS-FEDERATION/saml2/acs"
+METADATA = "/v3/OS-FEDERATION/saml2/sp/metadata"
+
+# The rules for users of the two other identity providers: those of guides for mod_auth_mellon and mod_shib.
+RULES = [
+    {
+        "remote": [{"type": "REMOTE_USER"}, {"type": "MELLON_groups"}, {"type": "mail"}],
+        "local": [
+            {"user": {"name": "{0}", "email": "{2}"}},
+            {"groups": "{1}", "domain": {"id": "default"}},
+        ],
+    }
+]
+# And those of Keystone's own guide for another Keystone.
+KEYSTONE_RULES = [
+    {
+        "remote": [{"type": "openstack_user"}, {"type": "openstack_project", "any_one_of": []}],
+        "local": [{"user": {"name": "{0}"}}, {"group": {"name": "visitors", "domain": {"id": "default"}}}],
+    }
+]
+
+
+class ServiceProvider:
+    """A cloud of its own, which takes users of the three identity providers."""
+
+    def __init__(self, directory, mariadb, alpha):
+        self.directory = directory / "beta"
+        self.directory.mkdir()
+        make_keys(self.directory, "sp", "sp.example.org")
+        self.enhanced, self.forms = EnhancedProvider(self.directory), FormProvider(self.directory)
+        port = processes.free_port()
+        url = f"http://{processes.LOOPBACK}:{port}"
+        config = {
+            "DEFAULT": {"public_endpoint": url},
+            "auth": {"methods": "password,token,saml2"},
+            "federation": {"trusted_dashboard": ORIGIN},
+            "saml_sp": {
+                **{"entity_id": f"{url}{METADATA}"},
+                **{"certfile": "{directory}/sp.pem", "keyfile": "{directory}/sp.key"},
+            },
+            # Python Keystone signs with SHA-1.
+            "saml_idp:alpha": {"metadata_file": alpha, "keystone": "true", "allow_sha1": "true"},
+            "saml_idp:ecp": {"metadata_file": self.enhanced.metadata},
+            "saml_idp:forms": {"metadata_file": self.forms.metadata},
+        }
+        self.cloud = clouds.Cloud(self.directory, config, mariadb, "beta", port)
+        self.url = self.cloud.url
+        self.project = self.cloud.project("shared")
+        group = self.cloud.create("group", "groups", name="visitors", domain_id="default")
+        self.cloud.create("group", "groups", name="others", domain_id="default")
+        path = f"/v3/projects/{self.project['id']}/groups/{group['id']}/roles/{self.cloud.roles['member']}"
+        clouds.made(self.cloud.admin.put(path), 204)
+
+    def take(self, provider, remote_id, rules):
+        admin, base = self.cloud.admin, "/v3/OS-FEDERATION"
+        body = {"identity_provider": {"remote_ids": [remote_id], "enabled": True}}
+        clouds.made(admin.put(f"{base}/identity_providers/{provider}", body))
+        clouds.made(admin.put(f"{base}/mappings/{provider}", {"mapping": {"rules": rules}}))
+        protocol = {"protocol": {"mapping_id": provider}}
+        clouds.made(admin.put(f"{base}/identity_providers/{provider}/protocols/saml2", protocol))
+
+    def login(self, provider):
+        return f"{self.url}/v3/OS-FEDERATION/identity_providers/{provider}/protocols/saml2/auth"
+
+    def token(self, id):
+        answer = self.cloud.admin.get("/v3/auth/tokens", headers={"X-Subject-Token": id})
+        equal(answer.status, 200, f"the status of {answer}")
+        return answer.json["token"]
+
+
+def client(home, variables, *options):
+    """A token for the shared project, by the command-line client."""
+    command = [CLIENT, *options, "token", "issue", "-f", "json"]
+    home.mkdir(exist_ok=True)
+    return processes.run(command, env={"HOME": str(home), "NO_PROXY": "*", **variables})
+
+
+def verified(directory, text, certificate):
+    """Holds the signature of an accepted response against xmlsec1."""
+    path = directory / "accepted.xml"
+    path.write_text(text)
+    command = ["xmlsec1", "--verify", "--pubkey-cert-pem", certificate]
+    done = processes.run([*command, "--id-attr:ID", f"{saml.NAMESPACE}:Assertion", path])
+    equal(done.returncode, 0, f"the status of xmlsec1 ({done.stderr})")
+
+
+def enhanced(run, sp):
+    run.section("pysaml2 and the plugin v3samlpassword")
+    variables = {
+        **{"OS_IDENTITY_API_VERSION": "3", "OS_AUTH_TYPE": "v3samlpassword", "OS_AUTH_URL": f"{sp.url}/v3"},
+        **{"OS_IDENTITY_PROVIDER": "ecp", "OS_PROTOCOL": "saml2", "OS_IDENTITY_PROVIDER_URL": sp.enhanced.url},
+        **{"OS_USERNAME": "alice", "OS_PASSWORD": "secret", "OS_PROJECT_ID": sp.project["id"]},
+    }
+    with run.check("openstack token issue"):
+        done = client(sp.directory / "home", variables)
+        equal(done.returncode, 0, f"the status ({done.stderr})")
+        issued = json.loads(done.stdout)
+        equal(issued["project_id"], sp.project["id"], "the project")
+        token = sp.token(issued["id"])
+        equal(token["user"]["name"], "alice", "the user")
+        equal(token["user"]["OS-FEDERATION"]["identity_provider"], {"id": "ecp"}, "the provider")
+        equal([role["name"] for role in token["roles"]], ["member"], "the roles")
+    with run.check("xmlsec1 verifies the assertion too"):
+        verified(sp.directory, sp.enhanced.seen[-1], sp.enhanced.certificate)
+    with run.check("a wrong password gets no token"):
+        done = client(sp.directory / "home", {**variables, "OS_PASSWORD": "wrong"})
+        expect(done.returncode != 0, done.stdout)
+    with run.check("a response that was used is refused"):
+        answer = wire.request("POST", sp.url + CONSUMER, raw=sp.enhanced.seen[-1], headers=PAOS)
+        equal(answer.status, 401, f"the status of {answer}")
+
+
+PAOS = {"Content-Type": "application/vnd.paos+xml"}
+
+
+def begin(sp):
+    origin = urllib.parse.quote(ORIGIN, "")
+    path = f"/v3/auth/OS-FEDERATION/identity_providers/forms/protocols/saml2/websso?origin={origin}"
+    answer = wire.request("GET", sp.url + path)
+    equal(answer.status, 302, f"the status of {answer}")
+    return answer.header("location"), answer.header("set-cookie").split(";")[0]
+
+
+def post(action, fields, cookie):
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookie, "Origin": "null"}
+    return wire.request("POST", action, raw=urllib.parse.urlencode(fields), headers=headers)
+
+
+def browsers(run, sp):
+    run.section("samlp and a browser")
+    url, cookie = begin(sp)
+    with run.check("the request is signed with the key of the metadata"):
+        signed, signature = url.split("?", 1)[1].split("&Signature=")
+        key = x509.load_pem_x509_certificate((sp.directory / "sp.pem").read_bytes()).public_key()
+        signature = base64.b64decode(urllib.parse.unquote(signature))
+        key.verify(signature, signed.encode(), padding.PKCS1v15(), SHA256())
+    with run.check("the browser comes back with a response, and its page has a token"):
+        action, fields = sp.forms.visit(url)
+        equal(action, sp.url + CONSUMER, "the consumer")
+        page = post(action, fields, cookie)
+        equal(page.status, 200, f"the status of {page}")
+        contains(page.text, f'action="{ORIGIN}"')
+        (token,) = re.findall(r'name="token" id="token" value="([^"]*)"', page.text)
+        token = sp.token(token)
+        equal(token["user"]["name"], "alice", "the user")
+        equal(token["user"]["OS-FEDERATION"]["identity_provider"], {"id": "forms"}, "the provider")
+        equal(len(token["user"]["OS-FEDERATION"]["groups"]), 2, "the number of groups")
+    with run.check("xmlsec1 verifies the assertion too"):
+        verified(sp.directory, sp.forms.seen[-1], sp.forms.certificate)
+    with run.check("the response is used once"):
+        equal(post(action, fields, cookie).status, 401, "the status")
+    with run.check("the response of another login, or of another browser, is refused"):
+        url, cookie = begin(sp)
+        _, others = begin(sp)
+        action, fields = sp.forms.visit(url)
+        equal(post(action, fields, others).status, 401, "the status")
+        equal(post(action, fields, cookie).status, 200, "the status")
+
+
+def between_keystones(run, cloud, reference, sp, person):
+    for what, server in (("this server", cloud.keystone), ("Python Keystone", reference)):
+        run.section(f"Keystone to Keystone, {what} as the identity provider")
+        credentials = {**person.credentials(), "auth_url": f"{server.url}/v3"}
+        remote = ("--os-service-provider", "gamma", "--os-remote-project-id", sp.project["id"])
+        with run.check("openstack --os-service-provider token issue"):
+            done = client(sp.directory / "home", clouds.variables(credentials), *remote)
+            equal(done.returncode, 0, f"the status ({done.stderr})")
+            issued = json.loads(done.stdout)
+            equal(issued["project_id"], sp.project["id"], "the project")
+            token = sp.token(issued["id"])
+            equal(token["user"]["name"], person.name, "the user")
+            equal(token["user"]["OS-FEDERATION"]["identity_provider"], {"id": "alpha"}, "the provider")
+        identity = {"methods": ["token"], "token": {"id": person.client().token}}
+        body = {"auth": {"identity": identity, "scope": {"service_provider": {"id": "gamma"}}}}
+        envelope = wire.request("POST", f"{server.url}/v3/auth/OS-FEDERATION/saml2/ecp", body).text
+        with run.check("xmlsec1 verifies the assertion too"):
+            verified(cloud.directory, envelope, cloud.directory / "signing.pem")
+        with run.check("an assertion is used once"):
+            statuses = [wire.request("POST", sp.url + CONSUMER, raw=envelope, headers=PAOS).status for _ in range(2)]
+            equal(statuses, [303, 401], "the statuses")
+        with run.check("one for another cloud is refused, and so is one that was changed"):
+            body["auth"]["scope"]["service_provider"]["id"] = "beta"
+            other = wire.request("POST", f"{server.url}/v3/auth/OS-FEDERATION/saml2/ecp", body).text
+            for text in (other, envelope.replace(f">{person.name}<", ">admin<")):
+                answer = wire.request("POST", sp.url + CONSUMER, raw=text, headers=PAOS)
+                equal(answer.status, 401, f"the status of {answer}")
+
+
+def logins(run, cloud, reference, person, issuer, add):
+    with run.check("a cloud takes users of three identity providers", needed=True):
+        sp = ServiceProvider(cloud.directory, cloud.mariadb, cloud.directory / "metadata.xml")
+        answer = wire.request("GET", sp.url + METADATA)
+        equal((answer.status, answer.header("content-type")), (200, "application/samlmetadata+xml"), "the metadata")
+        metadata = sp.directory / "service.xml"
+        metadata.write_text(answer.text)
+        sp.enhanced.start(metadata)
+        sp.forms.start(sp.url + CONSUMER)
+        rules = json.loads(json.dumps(KEYSTONE_RULES))
+        rules[0]["remote"][1]["any_one_of"] = [person.project]
+        sp.take("alpha", issuer, rules)
+        sp.take("ecp", sp.enhanced.entity_id, RULES)
+        sp.take("forms", sp.forms.entity_id, RULES)
+        add(cloud, "gamma", sp.url + CONSUMER, auth_url=sp.login("alpha"))
+    enhanced(run, sp)
+    browsers(run, sp)
+    between_keystones(run, cloud, reference, sp, person)
