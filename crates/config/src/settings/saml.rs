@@ -105,6 +105,13 @@ impl Reader<'_> {
             let problem = "expected the file with the metadata of the identity provider";
             self.member_problem(group, "metadata_file", problem);
         }
+        let id = group.split_once(':').map_or(group, |(_, id)| id);
+        if self.config.members("oidc").contains(&id) {
+            let problem = format!(
+                "this server asks an identity provider in one way, and there is [oidc:{id}] too"
+            );
+            self.member_problem(group, "metadata_file", problem);
+        }
         let settings = IdentityProviderSettings {
             metadata_file: file.clone().unwrap_or_default().into(),
             entity_id,

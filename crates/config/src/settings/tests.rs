@@ -566,6 +566,11 @@ fn a_service_provider_is_configured_in_full() {
         "keystone.conf:5: [saml_idp:acme] max_clock_skew: expected a number of seconds from 0 to 600",
     ];
     assert_eq!(problems(text), expected.join("\n"));
+    let metadata = saml_sample("samples/idp_metadata.xml");
+    let twice = format!("[oidc:acme]\n[saml_idp:acme]\nmetadata_file = {metadata}\n");
+    let found = problems(&twice);
+    let one_way = "[saml_idp:acme] metadata_file: this server asks an identity provider in one way, and there is [oidc:acme] too";
+    assert!(found.contains(one_way), "{found}");
     let keys = format!(
         "[saml_sp]\ncertfile = {}\nkeyfile = {}\n",
         saml_sample("keys/idp.pem"),
