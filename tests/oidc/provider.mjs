@@ -54,7 +54,10 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     claims: () => ({ sub: id, email: `${id}@example.org`, groups: ['devs', 'ops'] }),
   }),
   // Introspection tells them too: of the others, userinfo has to.
-  extraTokenClaims: (_, { clientId }) => (clientId === 'cli-jwt' ? { groups: ['devs', 'ops'] } : undefined),
+  extraTokenClaims: (_, { clientId, accountId }) => {
+    if (clientId !== 'cli-jwt') return undefined;
+    return { groups: ['devs', 'ops'], ...(accountId ? { email: `${accountId}@example.org` } : {}) };
+  },
   // Its own dispatcher sends nothing to this machine.
   fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   cookies: { keys: ['of no importance'] },

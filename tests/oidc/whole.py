@@ -1,5 +1,6 @@
 """The whole server with a real provider: the command-line client with every plugin, a browser, a logout."""
 
+import functools
 import pathlib
 import re
 import subprocess
@@ -12,74 +13,74 @@ from harness import clouds, processes, wire
 from harness.checks import contains, equal, expect
 from harness.shell import CLIENT, Shell, fields
 
-DASHBOARD = "http://dashboard.example/auth/websso/"
+DASHBOARD = "https://horizon.example/auth/websso/"
 CALLBACK = "/v3/auth/OS-FEDERATION/oidc/redirect"
-LOGOUT = "/v3/auth/OS-FEDERATION/identity_providers/acme/oidc/backchannel_logout"
-WEBSSO = "/v3/auth/OS-FEDERATION/identity_providers/acme/protocols/openid/websso"
-RULES = [
-    {
-        "remote": [{"type": "OIDC-sub"}, {"type": "OIDC-groups"}],
-        "local": [{"user": {"name": "{0}"}}, {"groups": "{1}", "domain": {"id": "default"}}],
-    },
-    # Programs have no groups.
-    {
-        "remote": [{"type": "OIDC-client_id"}, {"type": "OIDC-groups", "not_any_of": ["devs"]}],
-        "local": [{"user": {"name": "{0}"}}, {"group": {"name": "devs", "domain": {"id": "default"}}}],
-    },
-]
+LOGOUT = "/v3/auth/OS-FEDERATION/identity_providers/corp/oidc/backchannel_logout"
+WEBSSO = "/v3/auth/OS-FEDERATION/identity_providers/corp/protocols/openid/websso"
+HERE = pathlib.Path(__file__).parent
+PAGE = HERE.parent.parent / "deploy/openid.md"
+
+
+def blocks(language):
+    """The blocks of the page in `deploy/`."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
 
 
 class Cloud(clouds.Cloud):
-    """A cloud with the identity providers `acme`, whose access tokens are JSON Web Tokens, and `beta`, whose tokens are opaque."""
+    """What the page in `deploy/` makes, and beside it a provider whose access tokens are opaque."""
 
     def __init__(self, directory):
-        self.ports = {"acme": processes.free_port(), "beta": processes.free_port()}
+        self.ports = {"corp": processes.free_port(), "beta": processes.free_port()}
+        self.here = processes.free_port()
         self.websso = processes.free_port()
         (directory / "secret").write_text("s3cr:t/+\n")
-        shared = {"client_id": "keystone", "client_secret_file": "{directory}/secret", "scopes": "email groups"}
-        config = {
-            "auth": {"methods": "password,token,application_credential,openid"},
-            # `configparser` has each option once.
-            "federation": {"trusted_dashboard": f"http://localhost:{self.websso}/auth/websso/"},
-            "oidc:acme": {**shared, "issuer": self.issuer("acme"), "audience": "cloud"},
-            "oidc:beta": {
-                **{**shared, "issuer": self.issuer("beta")},
-                **{"access_token": "introspection", "audience": "cli"},
-            },
+        beta = {
+            **{"issuer": self.issuer("beta"), "client_id": "keystone", "client_secret_file": "{directory}/secret"},
+            **{"access_token": "introspection", "audience": "cli"},
         }
-        super().__init__(directory, config)
-        self.members()
-        acme = (self.url + CALLBACK, self.url + LOGOUT)
-        self.acme = OpenIdProvider(directory, *acme, port=self.ports["acme"])
+        super().__init__(directory, {"oidc:beta": beta})
+        self.rows()
+        corp = (self.url + CALLBACK, self.url + LOGOUT)
+        self.corp = OpenIdProvider(directory, *corp, port=self.ports["corp"])
         self.beta = OpenIdProvider(directory, port=self.ports["beta"])
 
     def issuer(self, name):
         return f"http://127.0.0.1:{self.ports[name]}"
 
-    def configure(self, path, base, *parts):
-        """The dashboard beside the one of `v3websso`."""
-        written = super().configure(path, base, *parts)
-        text = written.read_text()
-        written.write_text(text.replace("trusted_dashboard", f"trusted_dashboard = {DASHBOARD}\ntrusted_dashboard", 1))
-        return written
+    def here_instead(self, text):
+        """A block of the page, with the addresses and clients of this test."""
+        for there, here in (
+            ("https://cloud.example:5000", f"http://127.0.0.1:{self.here}"),
+            ("https://idp.example/realms/cloud", self.issuer("corp")),
+            ("/etc/keystone/oidc-secret", f"{self.directory}/secret"),
+            ("9990", str(self.websso)),
+            ('"cli"', '"cli-jwt"'),
+            ("OS_CLIENT_ID=cli OS_CLIENT_SECRET=secret", "OS_CLIENT_ID=cli-jwt OS_CLIENT_SECRET=cli"),
+        ):
+            text = text.replace(there, here)
+        return text
 
-    def members(self):
-        """The rows, and a project for the members of `devs`."""
-        self.project_id = self.project("cloud")["id"]
-        for name in ("devs", "ops"):
-            group = self.create("group", "groups", name=name, domain_id="default")
-            path = f"/v3/projects/{self.project_id}/groups/{group['id']}/roles/{self.roles['member']}"
-            clouds.made(self.admin.put(path), 204)
-        at = "/v3/OS-FEDERATION"
-        mapping = {"mapping": {"schema_version": "1.0", "rules": RULES}}
-        clouds.made(self.admin.put(f"{at}/mappings/openid", mapping))
-        for name in self.ports:
-            provider = {"remote_ids": [self.issuer(name)]}
-            path = f"{at}/identity_providers/{name}"
-            clouds.made(self.admin.put(path, {"identity_provider": {**provider, "enabled": True}}))
-            clouds.made(self.admin.put(f"{path}/protocols/openid", {"protocol": {"mapping_id": "openid"}}))
+    def start(self):
+        (page,) = blocks("ini")
+        with self.config.open("a") as file:
+            file.write(self.here_instead(page))
+        self.keystone.serve = functools.partial(self.keystone.serve, self.here)
+        super().start()
 
-    def shell(self, plugin, name="acme", client="cli-jwt", **options):
+    def rows(self):
+        rows, *_ = blocks("sh")
+        shell = self.administrator_shell()
+        succeeded(shell.script(f"cd {self.directory}\n{self.here_instead(rows)}"))
+        self.project_id = clouds.made(self.admin.get("/v3/projects?name=cloud"), 200)[0]["id"]
+        path = "/v3/OS-FEDERATION/identity_providers/beta"
+        provider = {"enabled": True, "remote_ids": [self.issuer("beta")]}
+        clouds.made(self.admin.put(path, {"identity_provider": provider}))
+        clouds.made(self.admin.put(f"{path}/protocols/openid", {"protocol": {"mapping_id": "openid"}}))
+
+    def administrator_shell(self):
+        return Shell(self.directory, self.administrator().environment())
+
+    def shell(self, plugin, name="corp", client="cli-jwt", **options):
         """The command-line client with a plugin of keystoneauth1."""
         of_all = {
             **{"auth_type": plugin, "auth_url": self.auth_url, "identity_provider": name, "protocol": "openid"},
@@ -100,7 +101,7 @@ class Cloud(clouds.Cloud):
         told = fields(table)
         equal(told["project_id"], self.project_id, "the project")
         token = self.validated(told["id"]).json["token"]
-        equal(token["user"]["name"], user, "the user")
+        equal(token["user"]["name"], user if user == "robot" else f"{user}@example.org", "the user")
         equal(token["methods"], ["openid", "token"], "the methods")
 
 
@@ -117,9 +118,9 @@ def plugins(run, cloud):
         shell = cloud.shell("v3oidcpassword", "beta", "cli", username="bob", password="any")
         cloud.is_of("bob", shell.openstack(*issue))
     with run.check("logs in with v3oidcclientcredentials"):
-        cloud.is_of("cli-jwt", cloud.shell("v3oidcclientcredentials").openstack(*issue))
+        cloud.is_of("robot", cloud.shell("v3oidcclientcredentials").openstack(*issue))
     with run.check("logs in with v3oidcaccesstoken"):
-        token = cloud.acme.device_token("cli-jwt", "carol")
+        token = cloud.corp.device_token("cli-jwt", "carol")
         cloud.is_of("carol", cloud.shell("v3oidcaccesstoken", access_token=token).openstack(*issue))
     with run.check("does not with the access token of another provider"):
         token = cloud.beta.device_token("cli-jwt", "carol")
@@ -127,17 +128,25 @@ def plugins(run, cloud):
         contains(done.stderr, "401")
     with run.check("logs in with v3oidcauthcode"):
         query = {"response_type": "code", "client_id": "cli-jwt", "redirect_uri": BACK, "scope": "openid groups"}
-        url = f"{cloud.acme.issuer}/auth?{urllib.parse.urlencode(query)}"
-        code = urllib.parse.parse_qs(cloud.acme.code(url, "dan"))["code"][0]
+        url = f"{cloud.corp.issuer}/auth?{urllib.parse.urlencode(query)}"
+        code = urllib.parse.parse_qs(cloud.corp.code(url, "dan"))["code"][0]
         shell = cloud.shell("v3oidcauthcode", redirect_uri=BACK, code=code)
         cloud.is_of("dan", shell.openstack(*issue))
     with run.check("logs in with v3oidcdeviceauthz"):
         cloud.is_of("eve", device(cloud, "eve", *issue))
-    with run.check("logs in with v3websso"):
-        browser = f"{sys.executable} {pathlib.Path(__file__).with_name('browser.py')} frank %s &"
-        shell = cloud.shell("v3websso", redirect_port=str(cloud.websso))
-        shell.variables["BROWSER"] = browser
-        cloud.is_of("frank", shell.openstack(*issue))
+    _, with_browser, programs = blocks("sh")
+    with run.check("logs in with v3websso, as the page says"):
+        shell = Shell(cloud.directory, {"BROWSER": f"{sys.executable} {HERE / 'browser.py'} frank %s &"})
+        command = cloud.here_instead(with_browser).replace(" token issue", f" --os-redirect-port {cloud.websso} token issue")
+        cloud.is_of("frank", succeeded(shell.script(command)))
+    with run.check("logs in for a program, as the page says"):
+        command, _ = cloud.here_instead(programs).rsplit("openstack", 1)
+        cloud.is_of("robot", succeeded(Shell(cloud.directory, {}).script(command)))
+
+
+def succeeded(done):
+    equal(done.returncode, 0, f"the status: {done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def device(cloud, user, *command):
@@ -168,8 +177,9 @@ def browsers(run, cloud):
         contains(page.text, DASHBOARD)
         token = token_in(page)
         user = cloud.validated(token).json["token"]["user"]
-        equal(user["name"], "grace", "the user")
-        equal(len(user["OS-FEDERATION"]["groups"]), 2, "the groups")
+        equal(user["name"], "grace@example.org", "the user")
+        # There is no group `ops`.
+        equal(len(user["OS-FEDERATION"]["groups"]), 1, "the groups")
     with run.check("that is logged in at the provider already needs no password"):
         again = token_in(browser.get(begin))
         expect(again != token, "the same token")
@@ -185,22 +195,22 @@ def browsers(run, cloud):
         equal(page.status, 401, "the status")
         contains(page.text, "The identity provider refused the login.")
     with run.check("that logs out at the provider loses its tokens"):
-        page = browser.get(f"{cloud.acme.issuer}/session/end")
+        page = browser.get(f"{cloud.corp.issuer}/session/end")
         browser.submit(page, {"logout": "yes"})
         equal([cloud.validated(it).status for it in (token, again)], [404, 404], "the statuses")
         # A token of the second of the logout is not told from those before it.
         is_valid = lambda: cloud.validated(token_in(Browser().visit(begin, "grace"))).status == 200
         processes.wait_for("login after the logout", is_valid)
     with run.check("that comes back when the provider is away is told so"):
-        cloud.acme.stop()
+        cloud.corp.stop()
         answer = wire.request("GET", begin)
         equal(answer.status, 302, "the documents are known")
         state = urllib.parse.parse_qs(urllib.parse.urlsplit(answer.header("location")).query)["state"][0]
         cookie = answer.header("set-cookie").partition(";")[0]
-        query = urllib.parse.urlencode({"code": "x", "state": state, "iss": cloud.acme.issuer})
+        query = urllib.parse.urlencode({"code": "x", "state": state, "iss": cloud.corp.issuer})
         answer = wire.request("GET", f"{cloud.url}{CALLBACK}?{query}", headers={"Cookie": cookie})
         equal(answer.status, 503, "the status")
-        cloud.acme.start()
+        cloud.corp.start()
     with run.check("leaves one line for the operator, and no secret"):
         log = cloud.keystone.daemon.log.read_text()
         refused = [line for line in log.splitlines() if "access_denied" in line]

@@ -1,6 +1,7 @@
 //! Browsers that log in at a provider which the server asks itself, by OpenID Connect.
 
-use axum::body::Body;
+use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use chrono::Duration;
 use keystone::api::{CALLBACK, WebSso};
@@ -10,6 +11,7 @@ use keystone::types::Clock;
 use keystone::{Keystone, Settings};
 use keystone_testkit::{Answer, Cloud, sign_tokens};
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use super::provider::Provider;
 use super::world::{World, settings, token};
@@ -233,6 +235,35 @@ async fn the_address_of_the_provider_s_answer_is_the_public_one() {
     let back = format!("/v3/redirect_uri?{query}");
     token_of(come_back(&world.cloud, &back, &away.cookie).await);
     world.cloud.nobody().get("/v3/redirect_uri").await.with(404);
+}
+
+/// The status, headers and text with which a router answers a browser behind a proxy that terminates TLS.
+async fn behind_proxy(router: &Router, path: &str, cookie: &str) -> Answer {
+    let request = Request::get(path).header("host", "cloud.example");
+    let request = request.header("x-forwarded-proto", "https");
+    let request = request.header("cookie", cookie).body(Body::empty());
+    let answer = router.clone().oneshot(request.expect("a request")).await;
+    let (parts, body) = answer.unwrap_or_else(|never| match never {}).into_parts();
+    let bytes = to_bytes(body, 1 << 20).await.expect("a body");
+    Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body: String::from_utf8_lossy(&bytes).into_owned().into(),
+    }
+}
+
+#[tokio::test]
+async fn below_a_path_and_behind_a_proxy_the_address_leads_back() {
+    let (provider, world) = worlds().await;
+    let nested = Router::new().nest_service("/identity", world.cloud.keystone.router());
+    let begin = format!("/identity{AT_ACME}?{ORIGIN}");
+    let away = Away::new(&behind_proxy(&nested, &begin, "").await, &provider);
+    let expected = format!("https://cloud.example/identity{CALLBACK}");
+    assert_eq!(away.text("redirect_uri"), expected);
+    assert!(away.cookie.starts_with("__Host-keystone-oidc-"));
+    let query = away.approved(&provider, &world.cloud, "ann");
+    let back = format!("/identity{CALLBACK}?{query}");
+    token_of(behind_proxy(&nested, &back, &away.cookie).await);
 }
 
 #[tokio::test]

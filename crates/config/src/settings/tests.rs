@@ -411,17 +411,60 @@ fn providers_of_openid_connect_have_a_group_each() {
     assert!(good("").oidc.is_empty());
 }
 
+/// The problems of a provider with this line.
+fn with_provider(line: &str) -> String {
+    problems(&format!(
+        "[oidc:x]\n{line}\nissuer = https://idp.example\nclient_id = keystone\n"
+    ))
+}
+
+/// Insists on one problem for each line, at that line, with a text.
+fn each_is_one_problem(lines: &[(&str, &str)]) {
+    for (line, expected) in lines {
+        let found = with_provider(line);
+        let (name, _) = line.split_once(' ').unwrap();
+        let start = format!("keystone.conf:2: [oidc:x] {name}: ");
+        assert!(
+            found.starts_with(&start) && found.contains(expected),
+            "{found}"
+        );
+        assert_eq!(found.lines().count(), 1, "{found}");
+    }
+}
+
+#[test]
+fn the_address_of_a_provider_s_answer_is_no_other_route() {
+    each_is_one_problem(&[
+        (
+            "redirect_path = https://id.example/v3/x",
+            "begins with /v3/",
+        ),
+        ("redirect_path = /v3/{x}", "begins with /v3/"),
+        ("redirect_path = /v3/back/", "begins with /v3/"),
+        ("redirect_path = /v3/users", "another route has this path"),
+        (
+            "redirect_path = /v3/OS-FEDERATION/identity_providers/y/protocols/openid/auth",
+            "another route has this path",
+        ),
+    ]);
+    for path in [
+        "/v3/redirect_uri",
+        "/v3/OS-FEDERATION/identity_providers/x/protocols/openid/auth",
+        "/v3/auth/OS-FEDERATION/oidc/redirect",
+    ] {
+        let text = format!(
+            "[oidc:x]\nredirect_path = {path}\nissuer = https://idp.example\nclient_id = keystone\n"
+        );
+        assert_eq!(good(&text).oidc["x"].redirect_path, path);
+    }
+}
+
 #[test]
 fn each_wrong_value_of_a_provider_is_one_problem() {
     let empty = "keystone.conf:1: [oidc:x] issuer: expected the https: URL of the provider\n\
                  keystone.conf:1: [oidc:x] client_id: expected the name of this server's registration at the provider";
     assert_eq!(problems("[oidc:x]\n"), empty);
-    let with = |line: &str| {
-        problems(&format!(
-            "[oidc:x]\n{line}\nissuer = https://idp.example\nclient_id = keystone\n"
-        ))
-    };
-    for (line, expected) in [
+    each_is_one_problem(&[
         (
             "algorithms = none",
             "found \"none\"; tokens without a signature",
@@ -446,17 +489,6 @@ fn each_wrong_value_of_a_provider_is_one_problem() {
         ("client_secret_file = /nowhere", "/nowhere can't be read"),
         ("client_secret_file = /dev/null", "/dev/null is empty"),
         ("ca_file = /dev/null", "/dev/null: no certificate is in it"),
-        (
-            "redirect_path = https://id.example/v3/x",
-            "begins with /v3/",
-        ),
-        ("redirect_path = /v3/{x}", "begins with /v3/"),
-        ("redirect_path = /v3/back/", "begins with /v3/"),
-        ("redirect_path = /v3/users", "another route has this path"),
-        (
-            "redirect_path = /v3/OS-FEDERATION/identity_providers/y/protocols/openid/auth",
-            "another route has this path",
-        ),
         ("claims_from = ,", "expected one value or more"),
         ("audience = , ,", "expected one value or more"),
         ("scopes = ,", "expected one value or more"),
@@ -465,17 +497,8 @@ fn each_wrong_value_of_a_provider_is_one_problem() {
             "remote_id_attribute = HTTP_OIDC_ISS",
             "the name of the provider is its issuer",
         ),
-    ] {
-        let found = with(line);
-        let (name, _) = line.split_once(' ').unwrap();
-        let start = format!("keystone.conf:2: [oidc:x] {name}: ");
-        assert!(
-            found.starts_with(&start) && found.contains(expected),
-            "{found}"
-        );
-        assert_eq!(found.lines().count(), 1, "{found}");
-    }
-    let found = with("access_token = introspection");
+    ]);
+    let found = with_provider("access_token = introspection");
     assert!(found.contains("client_secret_file: needed for"), "{found}");
     let found = problems("[oidc:x]\nissuer = http://idp.example\nclient_id = keystone\n");
     assert!(

@@ -1,5 +1,12 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
@@ -46,6 +53,60 @@ async fn without_idle_time_each_request_has_its_connection() {
     for _ in 0..2 {
         let request = Request::get(&url).body(Bytes::new()).unwrap();
         assert_eq!(client.send(request).await.unwrap().body.len(), 5);
+    }
+}
+
+/// A certificate or key that the tests of the server have.
+fn tls(file: &str) -> PathBuf {
+    let server = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server");
+    server.join("tests/commands/tls").join(file)
+}
+
+/// A server with a certificate of `ca.pem`, which answers once a request has arrived.
+async fn tls_server() -> String {
+    let chain = CertificateDer::pem_file_iter(tls("server.pem")).unwrap();
+    let chain = chain.collect::<Result<_, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(tls("server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                stream.read_u8().await.unwrap();
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                stream.write_all(answer).await.unwrap();
+                stream.flush().await.unwrap();
+            }
+        }
+    });
+    format!("https://localhost:{port}/")
+}
+
+#[tokio::test]
+async fn sec_21_a_server_with_a_certificate_that_is_not_trusted_is_not_asked() {
+    let url = tls_server().await;
+    let ask = async |ca_file: Option<PathBuf>| {
+        let trust = Trust {
+            ca_file,
+            ..Trust::default()
+        };
+        let client = Client::new(&trust, Limits::default()).unwrap();
+        let request = Request::get(&url).body(Bytes::new()).unwrap();
+        client.send(request).await.map(|answer| answer.status)
+    };
+    let status = ask(Some(tls("ca.pem"))).await.unwrap();
+    assert_eq!(status, StatusCode::OK);
+    for ca_file in [Some(tls("other-ca.pem")), None] {
+        let failure = ask(ca_file).await.unwrap_err().to_string();
+        assert!(failure.contains("invalid peer certificate"), "{failure}");
     }
 }
 
