@@ -72,7 +72,7 @@ async fn a_disabled_user_is_refused_and_nothing_is_changed() {
         .ok();
     token(&world.log_in(&ANN).await);
     let domain = json!({ "domain": { "enabled": false } });
-    let acme = format!("/v3/domains/{}", ACME);
+    let acme = format!("/v3/domains/{ACME}");
     admin.patch(&acme, &domain).await.ok();
     world.log_in(&ANN).await.refused(404);
     world
