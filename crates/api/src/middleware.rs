@@ -227,25 +227,24 @@ async fn serve(app: &App, mut request: Request, next: Next, base: &str) -> Respo
             }
             let mut response = next.run(request).await;
             let challenge = response.extensions_mut().remove::<Challenge>();
-            let cookie = response.headers_mut().remove(header::SET_COOKIE);
-            let mut response = match response.extensions_mut().remove::<PendingError>() {
+            match response.extensions_mut().remove::<PendingError>() {
                 Some(PendingError(error)) => {
                     log(&error);
-                    let rendered = match *error {
+                    let cookie = response.headers_mut().remove(header::SET_COOKIE);
+                    let mut rendered = match *error {
                         Error::TooLarge => html::too_large(
                             wanted.as_deref(),
                             TooLarge::Read(settings.max_request_body_size),
                         ),
                         _ => render(&error, Style::Resource, base, settings.insecure_debug),
                     };
+                    if let Some(cookie) = cookie {
+                        rendered.headers_mut().insert(header::SET_COOKIE, cookie);
+                    }
                     challenged(rendered, challenge)
                 }
                 None => response,
-            };
-            if let Some(cookie) = cookie {
-                response.headers_mut().insert(header::SET_COOKIE, cookie);
             }
-            response
         }
         Err(error) => {
             log(&error);
