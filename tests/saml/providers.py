@@ -141,7 +141,7 @@ class FormProvider(Provider):
         """Goes to the provider; returns where its page sends the browser, and the fields of the form."""
         page = wire.request("GET", url)
         expect(page.status == 200, page)
-        fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', page.text))
+        fields = dict(re.findall(r'<input type="hidden"\s+name="([^"]*)"\s+value="([^"]*)"', page.text))
         fields = {name: html.unescape(value) for name, value in fields.items()}
         self.seen.append(base64.b64decode(fields["SAMLResponse"]).decode())
         (action,) = re.findall(r'action="([^"]*)"', page.text)
