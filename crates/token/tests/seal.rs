@@ -179,16 +179,16 @@ fn a_long_value_is_kept_in_several_cookies() {
     assert!(set.len() > 2 && set.iter().all(|cookie| cookie.len() < 4096));
     assert!(set[0].contains("; Max-Age=60;"), "{}", set[0]);
     // A client sends them in any order, with others among them.
-    let mut sent: Vec<_> = set.iter().map(|cookie| sent(cookie)).collect();
-    sent.push("other=1");
-    sent.reverse();
-    let header = sent.join("; ");
+    let mut pairs: Vec<_> = set.iter().map(|cookie| sent(cookie)).collect();
+    pairs.push("other=1");
+    pairs.reverse();
+    let header = pairs.join("; ");
     assert_eq!(cookies.get("s", [header.as_str()], now()).unwrap(), content);
     let later = now() + TimeDelta::seconds(61);
     cookies.get("s", [header.as_str()], later).unwrap_err();
     cookies.get("t", [header.as_str()], now()).unwrap_err();
     cookies
-        .get("s", sent[..2].iter().copied(), now())
+        .get("s", pairs[..2].iter().copied(), now())
         .unwrap_err();
     let cleared = cookies.clear_parts("s", [header.as_str()]);
     let mut names: Vec<_> = cleared.iter().map(|cookie| name(cookie)).collect();

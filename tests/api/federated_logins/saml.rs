@@ -18,7 +18,7 @@ use serde_json::json;
 use tower::ServiceExt as _;
 use tracing_subscriber::EnvFilter;
 
-use super::world::{World, settings};
+use super::world::{World, settings, with_groups};
 
 #[path = "../../../crates/saml/tests/saml/signer.rs"]
 #[expect(dead_code, reason = "the tests of the crate use more of it")]
@@ -451,6 +451,11 @@ async fn an_answer_to_no_request_is_refused_from_others() {
     let nobody = world.cloud.nobody();
     nobody.send(envelope(&message, "x")).await.refused(401);
     nobody_came(&world).await;
+    // What a page of another site can have a browser send.
+    let mut request = envelope(&message, "x");
+    let kind = "text/plain".parse().expect("a header");
+    request.headers_mut().insert("content-type", kind);
+    nobody.send(request).await.refused(400);
 }
 
 /// The log of this thread, on which the whole test runs.
@@ -687,6 +692,7 @@ async fn a_browser_that_names_no_provider_goes_to_the_only_one() {
 async fn a_proxy_alone_does_not_vouch_for_users_of_a_provider_that_is_asked() {
     let world = world().await;
     world.run(sql("DELETE FROM idp_remote_ids")).await;
+    world.map("1.0", &with_groups()).await;
     world
         .log_in(&[("NAME", "alice"), ("G", "devs")])
         .await

@@ -113,7 +113,7 @@ impl ServiceProvider {
     ) -> Result<ProviderAssertion> {
         let peer = self.peers.get(provider);
         let peer =
-            peer.ok_or_else(|| refused(provider, "it has no section [saml_idp] any more"))?;
+            peer.ok_or_else(|| refused(Some(provider), "it has no section [saml_idp] any more"))?;
         let now = self.clock.now();
         let expected = Expected {
             peer,
@@ -123,12 +123,12 @@ impl ServiceProvider {
             now,
         };
         let login = message.and_then(|message| message.verify(&expected));
-        let login = login.map_err(|refusal| refused(provider, &refusal.to_string()))?;
+        let login = login.map_err(|refusal| refused(Some(provider), &refusal.to_string()))?;
         let federation = &cx.without_policy().federation;
         let once = login.once;
         let taken = federation.take_assertion(&once.hash, once.until).await;
         taken.map_err(|error| match error {
-            Error::Unauthorized { detail } => refused(provider, &detail),
+            Error::Unauthorized { detail } => refused(Some(provider), &detail),
             error => error,
         })?;
         let attributes = login.attributes;
@@ -142,26 +142,33 @@ impl ServiceProvider {
 
     /// The login that an enhanced client's response belongs to: the one in its `RelayState`, or a new one of the identity provider
     /// that may begin by itself.
-    fn login_of(&self, message: &Message<'_>) -> Result<(String, String, Option<String>), Refusal> {
-        let now = self.clock.now();
-        let state = message.relay_state()?;
-        let state = state.and_then(|state| self.enhanced.open(&state, now).ok());
+    fn login_of(&self, message: &Message<'_>) -> Result<(String, String, Option<String>)> {
+        let unreadable = |refusal: Refusal| refused(None, &refusal.to_string());
+        let state = message.relay_state().map_err(unreadable)?;
+        let state = state.and_then(|state| self.enhanced.open(&state, self.clock.now()).ok());
+        let state = state.and_then(|state| serde_json::from_slice(&state).ok());
         if let Some(State {
             provider,
             protocol,
             request,
             ..
-        }) = state.and_then(|state| serde_json::from_slice(&state).ok())
+        }) = state
         {
             return Ok((provider, protocol, Some(request)));
         }
-        let issuer = message.claimed_issuer()?;
+        let issuer = message.claimed_issuer().map_err(unreadable)?;
         let mut peers = self.peers.iter();
         let found = peers.find(|(_, peer)| peer.entity_id == issuer && peer.allow_unsolicited);
-        let (provider, _) = found.ok_or(Refusal::Unsolicited)?;
-        let settings = self.settings.providers.get(provider);
-        let protocol = settings.map(|settings| settings.protocol.clone());
-        Ok((provider.clone(), protocol.unwrap_or_default(), None))
+        let settings =
+            found.and_then(|(provider, _)| self.settings.providers.get_key_value(provider));
+        let (provider, settings) = settings.ok_or_else(|| {
+            let reason = format!(
+                "its login was not begun at this server, or more than ten minutes ago, and it is by {issuer:?}, which is no \
+                 identity provider with allow_unsolicited or keystone in its section [saml_idp]"
+            );
+            refused(None, &reason)
+        })?;
+        Ok((provider.clone(), settings.protocol.clone(), None))
     }
 }
 
@@ -260,8 +267,14 @@ async fn consume(cx: Context, Raw(body): Raw) -> Result<Response, ApiError> {
     let Some(service) = cx.without_policy().saml.clone() else {
         return Ok(no_route().await);
     };
-    if media_type(&cx.headers) != "application/x-www-form-urlencoded" {
-        return consume_enhanced(&cx, &service, &body).await;
+    match media_type(&cx.headers).as_str() {
+        "application/x-www-form-urlencoded" => {}
+        PAOS => return consume_enhanced(&cx, &service, &body).await,
+        // Of what a page of another site can have a browser send, forms alone are taken, with their cookie.
+        _ => {
+            let text = format!("expected a form, or a body of the type {PAOS}");
+            return Err(Error::Validation(text).into());
+        }
     }
     let fields: BTreeMap<_, _> = form_urlencoded::parse(&body).into_owned().collect();
     let field = |name| fields.get(name).map(String::as_str).unwrap_or_default();
@@ -279,7 +292,7 @@ async fn consume(cx: Context, Raw(body): Raw) -> Result<Response, ApiError> {
     }) = state
     else {
         let reason = "its login was not begun in this browser, or more than ten minutes ago";
-        return Err(refused("", reason).into());
+        return Err(refused(None, reason).into());
     };
     let message = Message::from_form(field("SAMLResponse"));
     let vouched = service.vouched(&cx, message, (&provider, Some(&request)));
@@ -296,9 +309,8 @@ async fn consume_enhanced(
     body: &[u8],
 ) -> Result<Response, ApiError> {
     let message = Message::from_body(body);
-    let login = message.and_then(|message| Ok((service.login_of(&message)?, message)));
-    let ((provider, protocol, request), message) =
-        login.map_err(|refusal| refused("", &refusal.to_string()))?;
+    let message = message.map_err(|refusal| refused(None, &refusal.to_string()))?;
+    let (provider, protocol, request) = service.login_of(&message)?;
     let vouched = service.vouched(cx, Ok(message), (&provider, request.as_deref()));
     let vouched = vouched.await?;
     let login = Login {
@@ -370,7 +382,7 @@ fn set_cookies(response: &mut Response, cookies: impl IntoIterator<Item = String
 }
 
 /// 401; the operator reads why, and the client only whose fault it is.
-fn refused(provider: &str, reason: &str) -> Error {
+fn refused(provider: Option<&str>, reason: &str) -> Error {
     let reason = clipped(reason, MAX_LOGGED_CAUSE);
     tracing::info!(provider, %reason, "a response of an identity provider was refused");
     Error::unauthorized("the response of the identity provider is not valid")
