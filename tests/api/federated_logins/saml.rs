@@ -21,7 +21,11 @@ use tracing_subscriber::EnvFilter;
 use super::world::{World, settings, with_groups};
 
 #[path = "../../../crates/saml/tests/saml/signer.rs"]
-#[expect(dead_code, reason = "the tests of the crate use more of it")]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "the tests of the crate use more of it, and may panic anywhere"
+)]
 mod signer;
 
 const PUBLIC: &str = "https://sp.example.org";
@@ -382,11 +386,11 @@ async fn an_enhanced_client_exchanges_its_response_for_a_token() {
     let answer = nobody.send(enhanced(&elsewhere, Some(&cookie))).await;
     assert_eq!(answer.header("content-type"), Some(PAOS));
     let answer = nobody.send(enhanced(LOGIN, Some(&cookie))).await;
-    let token = answer.header("x-subject-token").expect("it has one");
+    let id = answer.header("x-subject-token").expect("it has one");
     let cleared = answer.header("set-cookie").expect("it has one");
     assert!(cleared.contains("=; Max-Age=0"), "{cleared}");
     let admin = world.cloud.admin().await;
-    let mut told = admin.validate(token).await.ok();
+    let mut told = admin.validate(id).await.ok();
     let told = told["token"].take();
     assert_eq!(answer.created(), json!({ "token": told }));
     world.cloud.advance(Duration::seconds(61));
@@ -414,10 +418,7 @@ async fn an_answer_to_no_request_is_taken_from_a_provider_that_may_begin() {
     let world = world_with(keystone).await;
     let nobody = world.cloud.nobody();
     let unasked = |text: String| text.replace(" InResponseTo=\"_request\"", "");
-    let message = unasked(response(
-        "_request",
-        &assertion("_request", |text| unasked(text)),
-    ));
+    let message = unasked(response("_request", &assertion("_request", unasked)));
     let taken = nobody.send(envelope(&message, "ss:mem:0123")).await;
     let cookie = kept(&taken);
     taken.with(303);
@@ -444,10 +445,7 @@ async fn an_answer_to_no_request_is_taken_from_a_provider_that_may_begin() {
 async fn an_answer_to_no_request_is_refused_from_others() {
     let world = world().await;
     let unasked = |text: String| text.replace(" InResponseTo=\"_request\"", "");
-    let message = unasked(response(
-        "_request",
-        &assertion("_request", |text| unasked(text)),
-    ));
+    let message = unasked(response("_request", &assertion("_request", unasked)));
     let nobody = world.cloud.nobody();
     nobody.send(envelope(&message, "x")).await.refused(401);
     nobody_came(&world).await;
@@ -480,119 +478,119 @@ impl Write for Log {
     }
 }
 
+/// Changes before the signature, each of which breaks one rule, and a word of what the operator reads.
+const WRONG: [[&str; 3]; 5] = [
+    [
+        "Recipient=\"https://sp",
+        "Recipient=\"https://other",
+        "Recipient",
+    ],
+    [
+        "<saml:Audience>https://sp",
+        "<saml:Audience>https://other",
+        "audience",
+    ],
+    [
+        "<saml:Issuer>https://idp",
+        "<saml:Issuer>https://other",
+        "issued by",
+    ],
+    ["12:05:00", "11:05:00", "has passed"],
+    ["12:00:00", "12:30:00", "has not come yet"],
+];
+
 /// Messages that are wrong in one way each, and a word of what the operator reads.
 fn forgeries(request: &str) -> Vec<(String, &'static str)> {
-    let changed = |from: &str, to: &str| {
-        response(
-            request,
-            &assertion(request, |text| {
-                assert!(text.contains(from), "{from}");
-                text.replace(from, to)
-            }),
-        )
-    };
+    let good = assertion(request, |text| text);
+    let bare = fitted(signer::ASSERTION, request);
+    let signed = |key| signer::signed(&bare, "_a", &key);
+    let honest = response(request, &good);
+    let changed = WRONG.map(|[from, to, word]| {
+        let changed = assertion(request, |text| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        (response(request, &changed), word)
+    });
+    let others = [
+        (
+            response(request, &bare.replace("{signature}", "")),
+            "is not signed",
+        ),
+        (
+            response(request, &signed(signer::other_key())),
+            "no certificate in the metadata",
+        ),
+        (honest.replace("alice", "alicia"), "verifies the signature"),
+        (
+            response("_another", &assertion("_another", |text| text)),
+            "another request",
+        ),
+        (format!("<!DOCTYPE a>{honest}"), "document type"),
+        (
+            honest.replace("status:Success", "status:Requester"),
+            "refused the login",
+        ),
+        (
+            response(
+                request,
+                "<saml:EncryptedAssertion xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\"/>",
+            ),
+            "is encrypted",
+        ),
+        ("<a/>".to_owned(), "no response"),
+        ("a".to_owned(), "can't be read"),
+    ];
+    let mut all = Vec::from(changed);
+    all.extend(others);
+    all.extend(wrapped(request).map(|message| (message, "one assertion")));
+    all
+}
+
+/// XSW 1 to 8: what is signed stands elsewhere, and something evil in its place.
+fn wrapped(request: &str) -> [String; 8] {
     let good = assertion(request, |text| text);
     let bare = fitted(signer::ASSERTION, request).replace("{signature}", "");
     let evil = bare
         .replace("alice", "admin")
         .replace("\"_a\"", "\"_evil\"");
     let start = good.find("<ds:Signature ").expect("it is signed");
-    let end = good.find("</ds:Signature>").expect("it is signed") + "</ds:Signature>".len();
-    let (signature, unsigned) = (
-        &good[start..end],
-        format!("{}{}", &good[..start], &good[end..]),
-    );
+    let end = "</ds:Signature>";
+    let after = good.find(end).expect("it is signed") + end.len();
+    let signature = &good[start..after];
+    let unsigned = format!("{}{}", &good[..start], &good[after..]);
     let in_evil = |inner: &str| {
         let end = "</saml:Issuer>";
         evil.replacen(end, &format!("{end}{inner}"), 1)
     };
-    let other = fitted(signer::ASSERTION, request);
-    // A response that is signed itself, within or before an evil one.
+    let object = |inner: &str| format!("<ds:Object>{inner}</ds:Object>{end}");
+    // A response that is signed itself, within or behind an evil one.
     let whole = signer::response(&good).replace("\"_r\"", "\"_whole\"");
     let whole = signer::signed(&fitted(&whole, request), "_whole", &signer::key());
-    let evil_response = response(request, &evil);
+    let around = response(request, &evil);
     let status = "<samlp:Status>";
-    let around = evil_response.replace(status, &format!("{{inner}}{status}"));
-    let beside = evil_response.replace("</samlp:Response>", "{inner}</samlp:Response>");
-    vec![
-        (response(request, &bare), "is not signed"),
-        (
-            response(request, &signer::signed(&other, "_a", &signer::other_key())),
-            "no certificate in the metadata",
+    let last = "</samlp:Response>";
+    [
+        around.replace(status, &format!("{whole}{status}")),
+        around.replace(last, &format!("{whole}{last}")),
+        response(request, &format!("{evil}{good}")),
+        response(request, &in_evil(&good)),
+        response(request, &format!("{}{unsigned}", in_evil(signature))),
+        response(
+            request,
+            &in_evil(&signature.replace(end, &object(&unsigned))),
         ),
-        (
-            response(request, &good.replace("alice", "alicia")),
-            "verifies the signature",
+        response(
+            request,
+            &format!("<samlp:Extensions>{evil}</samlp:Extensions>{good}"),
         ),
-        (
-            changed("Recipient=\"https://sp", "Recipient=\"https://other"),
-            "Recipient",
-        ),
-        (
-            changed("<saml:Audience>https://sp", "<saml:Audience>https://other"),
-            "audience",
-        ),
-        (
-            changed("<saml:Issuer>https://idp", "<saml:Issuer>https://other"),
-            "issued by",
-        ),
-        (changed("12:05:00", "11:05:00"), "has passed"),
-        (changed("12:00:00", "12:30:00"), "has not come yet"),
-        (
-            response("_another", &assertion("_another", |text| text)),
-            "another request",
-        ),
-        (
-            format!("<!DOCTYPE a>{}", response(request, &good)),
-            "document type",
-        ),
-        (
-            response(request, &good).replace("status:Success", "status:Requester"),
-            "refused the login",
-        ),
-        (
-            response(request, &good).replace(
-                "<saml:Assertion ",
-                "<saml:EncryptedAssertion/><saml:Assertion ",
+        response(
+            request,
+            &evil.replacen(
+                "</saml:Issuer>",
+                &format!("</saml:Issuer>{}", signature.replace(end, &object(&good))),
+                1,
             ),
-            "can't be read",
-        ),
-        ("<a/>".to_owned(), "no response"),
-        ("a".to_owned(), "can't be read"),
-        // XSW 1 to 8: the signed element elsewhere, and an evil one in its place.
-        (around.replace("{inner}", &whole), "one assertion"),
-        (beside.replace("{inner}", &whole), "one assertion"),
-        (response(request, &format!("{evil}{good}")), "one assertion"),
-        (response(request, &in_evil(&good)), "one assertion"),
-        (
-            response(request, &format!("{}{unsigned}", in_evil(signature))),
-            "one assertion",
-        ),
-        (
-            response(
-                request,
-                &in_evil(&signature.replace(
-                    "</ds:Signature>",
-                    &format!("<ds:Object>{unsigned}</ds:Object></ds:Signature>"),
-                )),
-            ),
-            "one assertion",
-        ),
-        (
-            response(
-                request,
-                &format!("<samlp:Extensions>{evil}</samlp:Extensions>{good}"),
-            ),
-            "one assertion",
-        ),
-        (
-            response(
-                request,
-                &in_evil(&format!(
-                    "<ds:Object xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\">{good}</ds:Object>"
-                )),
-            ),
-            "one assertion",
         ),
     ]
 }
