@@ -5,5 +5,6 @@ mod browsers;
 mod cases;
 mod provider;
 mod saml;
+mod saml_forgeries;
 mod steps;
 mod world;
