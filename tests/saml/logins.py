@@ -14,7 +14,6 @@ from saml2 import saml
 from harness import clouds, keystones, processes, wire
 from harness.checks import contains, equal, expect
 
-CLIENT = keystones.VENVS / "saml/bin/openstack"
 ORIGIN = "http://127.0.0.1/auth/websso/"
 CONSUMER = "/v3/auth/OS-FEDERATION/saml2/acs"
 METADATA = "/v3/OS-FEDERATION/saml2/sp/metadata"
@@ -43,7 +42,7 @@ class ServiceProvider:
 
     def __init__(self, directory, mariadb, alpha):
         self.directory = directory / "beta"
-        self.directory.mkdir()
+        (self.directory / "home").mkdir(parents=True)
         make_keys(self.directory, "sp", "sp.example.org")
         self.enhanced, self.forms = EnhancedProvider(self.directory), FormProvider(self.directory)
         port = processes.free_port()
@@ -63,19 +62,20 @@ class ServiceProvider:
         }
         self.cloud = clouds.Cloud(self.directory, config, mariadb, "beta", port)
         self.url = self.cloud.url
+        self.shell = Client(self.directory / "home", self.cloud.administrator().environment())
         self.project = self.cloud.project("shared")
-        group = self.cloud.create("group", "groups", name="visitors", domain_id="default")
-        self.cloud.create("group", "groups", name="others", domain_id="default")
-        path = f"/v3/projects/{self.project['id']}/groups/{group['id']}/roles/{self.cloud.roles['member']}"
-        clouds.made(self.cloud.admin.put(path), 204)
+        # As deploy/README.md has it.
+        for group in ("visitors", "others"):
+            self.shell.openstack("group", "create", group)
+        self.shell.openstack("role", "add", "--group", "visitors", "--project", "shared", "member")
 
     def take(self, provider, remote_id, rules):
-        admin, base = self.cloud.admin, "/v3/OS-FEDERATION"
-        body = {"identity_provider": {"remote_ids": [remote_id], "enabled": True}}
-        clouds.made(admin.put(f"{base}/identity_providers/{provider}", body))
-        clouds.made(admin.put(f"{base}/mappings/{provider}", {"mapping": {"rules": rules}}))
-        protocol = {"protocol": {"mapping_id": provider}}
-        clouds.made(admin.put(f"{base}/identity_providers/{provider}/protocols/saml2", protocol))
+        path = self.directory / "rules.json"
+        path.write_text(json.dumps(rules))
+        self.shell.openstack("identity", "provider", "create", "--remote-id", remote_id, provider)
+        self.shell.openstack("mapping", "create", "--rules", str(path), provider)
+        named = ("--identity-provider", provider, "--mapping", provider)
+        self.shell.openstack("federation", "protocol", "create", *named, "saml2")
 
     def login(self, provider):
         return f"{self.url}/v3/OS-FEDERATION/identity_providers/{provider}/protocols/saml2/auth"
@@ -86,11 +86,22 @@ class ServiceProvider:
         return answer.json["token"]
 
 
-def client(home, variables, *options):
-    """A token for the shared project, by the command-line client."""
-    command = [CLIENT, *options, "token", "issue", "-f", "json"]
-    home.mkdir(exist_ok=True)
-    return processes.run(command, env={"HOME": str(home), "NO_PROXY": "*", **variables})
+class Client:
+    """The command-line client with what SAML needs, and with the given `OS_*` variables."""
+
+    def __init__(self, home, variables):
+        self.environment = {"HOME": str(home), "NO_PROXY": "*", **variables}
+
+    def try_openstack(self, *arguments):
+        return processes.run([keystones.VENVS / "saml/bin/openstack", *arguments], env=self.environment)
+
+    def openstack(self, *arguments):
+        done = self.try_openstack(*arguments)
+        equal(done.returncode, 0, f"the status of openstack {' '.join(arguments)}\n{done.stderr}")
+        return done.stdout
+
+    def token(self, *options):
+        return json.loads(self.openstack(*options, "token", "issue", "-f", "json"))
 
 
 def verified(directory, text, certificate):
@@ -104,15 +115,14 @@ def verified(directory, text, certificate):
 
 def enhanced(run, sp):
     run.section("pysaml2 and the plugin v3samlpassword")
-    variables = {
-        **{"OS_IDENTITY_API_VERSION": "3", "OS_AUTH_TYPE": "v3samlpassword", "OS_AUTH_URL": f"{sp.url}/v3"},
-        **{"OS_IDENTITY_PROVIDER": "ecp", "OS_PROTOCOL": "saml2", "OS_IDENTITY_PROVIDER_URL": sp.enhanced.url},
-        **{"OS_USERNAME": "alice", "OS_PASSWORD": "secret", "OS_PROJECT_ID": sp.project["id"]},
-    }
+    options = [
+        *("--os-auth-type", "v3samlpassword", "--os-auth-url", f"{sp.url}/v3", "--os-identity-provider", "ecp"),
+        *("--os-protocol", "saml2", "--os-identity-provider-url", sp.enhanced.url, "--os-username", "alice"),
+        *("--os-project-name", "shared", "--os-project-domain-name", "Default", "--os-password"),
+    ]
+    somebody = Client(sp.directory / "home", {})
     with run.check("openstack token issue"):
-        done = client(sp.directory / "home", variables)
-        equal(done.returncode, 0, f"the status ({done.stderr})")
-        issued = json.loads(done.stdout)
+        issued = somebody.token(*options, "secret")
         equal(issued["project_id"], sp.project["id"], "the project")
         token = sp.token(issued["id"])
         equal(token["user"]["name"], "alice", "the user")
@@ -121,7 +131,7 @@ def enhanced(run, sp):
     with run.check("xmlsec1 verifies the assertion too"):
         verified(sp.directory, sp.enhanced.seen[-1], sp.enhanced.certificate)
     with run.check("a wrong password gets no token"):
-        done = client(sp.directory / "home", {**variables, "OS_PASSWORD": "wrong"})
+        done = somebody.try_openstack(*options, "wrong", "token", "issue")
         expect(done.returncode != 0, done.stdout)
     with run.check("a response without its login is refused"):
         answer = wire.request("POST", sp.url + CONSUMER, raw=sp.enhanced.seen[-1], headers=PAOS)
@@ -179,11 +189,10 @@ def between_keystones(run, cloud, reference, sp, person):
     for what, server in (("this server", cloud.keystone), ("Python Keystone", reference)):
         run.section(f"Keystone to Keystone, {what} as the identity provider")
         credentials = {**person.credentials(), "auth_url": f"{server.url}/v3"}
-        remote = ("--os-service-provider", "gamma", "--os-remote-project-id", sp.project["id"])
+        remote = ("--os-service-provider", "gamma", "--os-remote-project-name", "shared")
+        remote = (*remote, "--os-remote-project-domain-name", "Default")
         with run.check("openstack --os-service-provider token issue"):
-            done = client(sp.directory / "home", clouds.variables(credentials), *remote)
-            equal(done.returncode, 0, f"the status ({done.stderr})")
-            issued = json.loads(done.stdout)
+            issued = Client(sp.directory / "home", clouds.variables(credentials)).token(*remote)
             equal(issued["project_id"], sp.project["id"], "the project")
             token = sp.token(issued["id"])
             equal(token["user"]["name"], person.name, "the user")
@@ -204,7 +213,7 @@ def between_keystones(run, cloud, reference, sp, person):
                 equal(answer.status, 401, f"the status of {answer}")
 
 
-def logins(run, cloud, reference, person, issuer, add):
+def logins(run, cloud, reference, person, issuer):
     with run.check("a cloud takes users of three identity providers", needed=True):
         sp = ServiceProvider(cloud.directory, cloud.mariadb, cloud.directory / "metadata.xml")
         answer = wire.request("GET", sp.url + METADATA)
@@ -218,7 +227,9 @@ def logins(run, cloud, reference, person, issuer, add):
         sp.take("alpha", issuer, rules)
         sp.take("ecp", sp.enhanced.entity_id, RULES)
         sp.take("forms", sp.forms.entity_id, RULES)
-        add(cloud, "gamma", sp.url + CONSUMER, auth_url=sp.login("alpha"))
+        alpha = Client(sp.directory / "home", cloud.administrator().environment())
+        addresses = ("--service-provider-url", sp.url + CONSUMER, "--auth-url", sp.login("alpha"))
+        alpha.openstack("service", "provider", "create", *addresses, "gamma")
     enhanced(run, sp)
     browsers(run, sp)
     between_keystones(run, cloud, reference, sp, person)

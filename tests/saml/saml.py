@@ -142,10 +142,10 @@ def service_provider(run, cloud, person):
         expect(apache.take(changed).status >= 400, "mellon took it")
 
 
-def add(cloud, name, sp_url, prefix="ss:mem:", enabled=1, auth_url=AUTH_URL):
+def add(cloud, name, sp_url, prefix="ss:mem:", enabled=1):
     """A service provider, as its row."""
     columns = "(id, enabled, auth_url, sp_url, relay_state_prefix)"
-    row = f"('{name}', {enabled}, '{auth_url}', '{sp_url}', '{prefix}')"
+    row = f"('{name}', {enabled}, '{AUTH_URL}', '{sp_url}', '{prefix}')"
     cloud.mariadb.sql(f"INSERT INTO service_provider {columns} VALUES {row}", "keystone")
 
 
@@ -163,7 +163,7 @@ def keystone(run):
     assertions(run, cloud, reference, person)
     refusals(run, cloud, reference, person)
     service_provider(run, cloud, person)
-    logins.logins(run, cloud, reference, person, ISSUER, add)
+    logins.logins(run, cloud, reference, person, ISSUER)
 
 
 checks.run("saml", keystone)
