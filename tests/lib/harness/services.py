@@ -1,10 +1,10 @@
-"""Private MariaDB, memcached and RabbitMQ servers, in the test's directory and on free ports."""
+"""Private MariaDB, memcached, RabbitMQ and Apache servers, in the test's directory and on free ports."""
 
 import getpass
 import os
 import shutil
 
-from . import processes
+from . import processes, wire
 from .processes import LOOPBACK
 
 
@@ -170,6 +170,54 @@ class Memcached:
             command += ["-u", "root"]
         self.daemon = processes.Daemon("memcached", command, directory / "memcached.log")
         processes.wait_for("memcached", lambda: processes.listening(self.port), daemon=self.daemon)
+
+
+class Apache:
+    """Apache httpd with Debian's modules, as a web server on one port."""
+
+    MODULES = "/usr/lib/apache2/modules"
+    CONFIG = """\
+ServerRoot {directory}
+ServerName 127.0.0.1
+PidFile {directory}/pid
+DefaultRuntimeDir {directory}
+Listen 127.0.0.1:{port}
+ErrorLog {directory}/log
+LogLevel info
+DocumentRoot {directory}/public
+{loaded}
+User {user}
+Group {group}
+"""
+
+    def __init__(self, directory, loaded, text, port=None):
+        """`loaded` are the names of modules, and `text` is the rest of the configuration."""
+        self.directory = directory
+        self.port = port or processes.free_port()
+        self.url = f"http://{LOOPBACK}:{self.port}"
+        self.loaded, self.text = loaded, text
+        (directory / "public").mkdir(parents=True, exist_ok=True)
+
+    def start(self):
+        loaded = (f"LoadModule {name}_module {self.MODULES}/mod_{name}.so" for name in self.loaded)
+        is_root = os.getuid() == 0
+        user, group = ("www-data", "www-data") if is_root else (f"#{os.getuid()}", f"#{os.getgid()}")
+        head = self.CONFIG.format(
+            **{"directory": self.directory, "port": self.port, "loaded": "\n".join(loaded)},
+            **{"user": user, "group": group},
+        )
+        config = self.directory / "apache.conf"
+        config.write_text(head + self.text)
+        command = ["apache2", "-f", config, "-D", "FOREGROUND"]
+        self.daemon = processes.Daemon("apache2", command, self.directory / "output")
+        processes.wait_for("Apache", lambda: wire.answers(self.url), daemon=self.daemon)
+        return self
+
+    def log(self):
+        return (self.directory / "log").read_text()
+
+    def stop(self):
+        return self.daemon.stop()
 
 
 class RabbitMq:
