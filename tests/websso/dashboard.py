@@ -22,6 +22,7 @@ DEBUG = False
 ALLOWED_HOSTS = ["{host}", "127.0.0.1"]
 SECRET_KEY = "of no importance"
 STATIC_ROOT = "{directory}/static"
+CACHES = {{"default": {{"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}}}
 OPENSTACK_KEYSTONE_URL = "{url}/v3"
 WEBSSO_KEYSTONE_URL = "{public}/v3"
 WEBSSO_ENABLED = True

@@ -5,7 +5,7 @@ import re
 
 import cloud as clouds
 import proxies
-from dashboard import KEYSTONE, Chromium, Horizon, Recorder
+from dashboard import KEYSTONE, Chromium, Horizon
 
 from harness import checks, processes, wire
 from harness.checks import contains, equal, expect
@@ -133,6 +133,35 @@ def openid_connect(run, cloud, directory):
     through(run, cloud, provider, apache.url, "Apache")
     vouched(run, cloud, "openid", CLAIMS)
     spoofing(run, apache.url, cloud, "openid")
+    return apache, provider
+
+
+def horizon_behind_apache(run, cloud, directory, horizon):
+    run.section("Horizon in Chromium, with mod_auth_openidc")
+    with run.check("Horizon starts", needed=True):
+        public = f"http://{KEYSTONE}:{apache.port}"
+        horizon.start(cloud.url, public)
+    in_horizon(run, cloud, directory, horizon, public, provider, ("OpenID Connect", "Corp"))
+
+
+def log_in(browser, horizon, choice, issuer, name):
+    """A person's steps, from Horizon's login page to the end."""
+    browser.go(horizon.url)
+    browser.choose("#id_auth_type", choice)
+    browser.screenshot(f"{name}-1-horizon")
+    browser.see("#loginBtn").click()
+    browser.prove(issuer, "alice", f"{name}-2")
+    browser.at(horizon.url)
+
+
+def in_horizon(run, cloud, directory, horizon, public, provider, choices):
+    for choice in choices:
+        name = re.sub("[^a-z]+", "-", choice.lower())
+        with run.check(f"Chromium logs in by {choice!r}, and the page of the project names the user"):
+            with Chromium(directory) as browser:
+                log_in(browser, horizon, choice, provider.issuer, name)
+                browser.screenshot(f"{name}-3-in")
+                print(browser.driver.current_url, browser.text()[:600], browser.log())
 
 
 def websso(run):
@@ -145,9 +174,9 @@ def websso(run):
         cloud = clouds.Cloud(directory, horizon.dashboard)
         cloud.people()
         cloud.provider("other", [OTHER], {**OPENID, **SAML})
-    for part in (openid_connect,):
-        if not only or part.__name__ in only:
-            part(run, cloud, directory)
+    global apache, provider
+    apache, provider = openid_connect(run, cloud, directory)
+    horizon_behind_apache(run, cloud, directory, horizon)
 
 
 checks.run("websso", websso)

@@ -42,18 +42,22 @@ pub(crate) fn take(
     connection: Option<Connection>,
     headers: &mut HeaderMap,
 ) -> Option<Environment> {
+    let prefixes = proxy.map_or(&[][..], |proxy| &proxy.header_prefixes[..]);
+    let names = headers.keys().filter(|name| {
+        let is_own = name.as_str().starts_with(PREFIX) || *name == SECRET;
+        is_own || is_attribute(prefixes, name)
+    });
+    let names: Vec<_> = names.cloned().collect();
+    // A proxy that sends its secret with logins only passes on everything else like this: there is nothing to log.
+    if names.is_empty() {
+        return None;
+    }
     let proven = proxy.filter(|proxy| is_proven(proxy, connection, headers));
     let environment = proven.map(|proxy| {
         let attributes = attributes(&proxy.header_prefixes, headers);
         variables(proxy, headers).with_headers(attributes)
     });
-    let prefixes = proxy.map_or(&[][..], |proxy| &proxy.header_prefixes[..]);
-    let names = headers.keys();
-    let names = names.filter(|name| {
-        let is_own = name.as_str().starts_with(PREFIX) || *name == SECRET;
-        is_own || is_attribute(prefixes, name)
-    });
-    for name in names.cloned().collect::<Vec<_>>() {
+    for name in names {
         headers.remove(name);
     }
     environment
