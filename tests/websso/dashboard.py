@@ -1,11 +1,14 @@
 """Horizon in a temporary directory, a dashboard that writes down what it is sent, and the browser in which people use them."""
 
+import contextlib
 import http.server
 import pathlib
 import threading
 import urllib.parse
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.chrome.remote_connection import ChromeRemoteConnection
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
@@ -13,23 +16,33 @@ from harness import processes, wire
 from harness.keystones import VENVS
 from harness.processes import LOOPBACK
 
-# Names that only the browser knows, so that the dashboard, Keystone and the provider are three sites.
+# Names that only the browser and Horizon know, so that the dashboard, Keystone and the provider are three sites.
 HORIZON, KEYSTONE = "horizon.test", "keystone.test"
 SCREENSHOTS = pathlib.Path(__file__).parent.parent.parent / "target/test-logs/websso"
 
+# Two regions with a Keystone each, of which nobody is at the first one.
 SETTINGS = """\
+import socket
+
+find = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *rest, **more: find("127.0.0.1" if host == "{keystone}" else host, *rest, **more)
+
 DEBUG = False
 ALLOWED_HOSTS = ["{host}", "127.0.0.1"]
 SECRET_KEY = "of no importance"
 STATIC_ROOT = "{directory}/static"
 CACHES = {{"default": {{"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}}}
-OPENSTACK_KEYSTONE_URL = "{url}/v3"
-WEBSSO_KEYSTONE_URL = "{public}/v3"
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+# The page of a project needs Nova.
+LOGIN_REDIRECT_URL = "/identity/"
+OPENSTACK_KEYSTONE_URL = "http://127.0.0.1:1/v3"
+AVAILABLE_REGIONS = [(OPENSTACK_KEYSTONE_URL, "Elsewhere"), ("{public}/v3", "Here")]
 WEBSSO_ENABLED = True
 WEBSSO_CHOICES = (("credentials", "Keystone Credentials"), ("openid", "OpenID Connect"), ("corp", "Corp"))
 WEBSSO_IDP_MAPPING = {{"corp": ("corp", "openid")}}
 LOGGING = {{
     "version": 1,
+    "disable_existing_loggers": False,
     "handlers": {{"console": {{"class": "logging.StreamHandler"}}}},
     "root": {{"handlers": ["console"], "level": "INFO"}},
 }}
@@ -43,12 +56,12 @@ class Horizon:
         self.url = f"http://{HORIZON}:{self.port}"
         self.dashboard = f"{self.url}/auth/websso/"
 
-    def start(self, keystone, public):
-        """Serves a cloud whose address is another one for browsers."""
+    def start(self, public):
+        """Serves the cloud that browsers find there."""
         local = self.directory / "local"
         local.mkdir(parents=True)
         (local / "__init__.py").touch()
-        settings = SETTINGS.format(host=HORIZON, directory=self.directory, url=keystone, public=public)
+        settings = SETTINGS.format(host=HORIZON, keystone=KEYSTONE, directory=self.directory, public=public)
         (local / "local_settings.py").write_text(settings)
         python = VENVS / "horizon/bin/python"
         command = [python, "-m", "django", "runserver", "--noreload", "--insecure", f"{LOOPBACK}:{self.port}"]
@@ -91,11 +104,20 @@ class Recorder:
         self.dashboard = f"{self.url}/auth/websso/"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    @contextlib.contextmanager
+    def silent(self):
+        """Answers nobody, so that browsers stay where they are."""
+        self.answering.clear()
+        try:
+            yield
+        finally:
+            self.answering.set()
+
 
 class Chromium:
     """A fresh browser without a window."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, scripts=True):
         home = directory / f"chromium-{processes.free_port()}"
         home.mkdir()
         port = processes.free_port()
@@ -113,10 +135,14 @@ class Chromium:
             f"--host-resolver-rules={names}, MAP * ~NOTFOUND, EXCLUDE {LOOPBACK}",
         ):
             options.add_argument(argument)
+        if not scripts:
+            never = {"profile.managed_default_content_settings.javascript": 2}
+            options.add_experimental_option("prefs", never)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         # The page with the token moves on by itself.
         options.page_load_strategy = "none"
-        self.driver = webdriver.Remote(f"http://{LOOPBACK}:{port}", options=options)
+        connection = ChromeRemoteConnection(f"http://{LOOPBACK}:{port}")
+        self.driver = webdriver.Remote(connection, options=options)
 
     def __enter__(self):
         return self
@@ -159,7 +185,7 @@ class Chromium:
 
     def log(self):
         """What the browser has complained about since the last time."""
-        return [line["message"] for line in self.driver.get_log("browser")]
+        return [line["message"] for line in self.driver.execute("getLog", {"type": "browser"})["value"]]
 
     def screenshot(self, name):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -179,8 +205,6 @@ class Chromium:
 
 def attempt(condition, driver):
     """A page that is going away can't be asked."""
-    from selenium.common.exceptions import WebDriverException
-
     try:
         return condition(driver)
     except WebDriverException:

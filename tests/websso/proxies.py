@@ -74,9 +74,9 @@ http {{
 }}
 """
 
-    def __init__(self, directory, text):
+    def __init__(self, directory, text, port=None):
         directory.mkdir()
-        self.port = processes.free_port()
+        self.port = port or processes.free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
         config = directory / "nginx.conf"
         config.write_text(self.CONFIG.format(directory=directory, port=self.port, text=text))

@@ -5,7 +5,7 @@ import re
 
 import cloud as clouds
 import proxies
-from dashboard import KEYSTONE, Chromium, Horizon
+from dashboard import KEYSTONE, Chromium, Horizon, Recorder
 
 from harness import checks, processes, wire
 from harness.checks import contains, equal, expect
@@ -15,6 +15,8 @@ from harness.processes import LOOPBACK
 OPENID = {"openid": ("HTTP_OIDC_EMAIL", "HTTP_OIDC_GROUPS")}
 SAML = {"saml2": ("MELLON_NAME_ID",)}
 OTHER = "https://other.example"
+# Of the client that the provider knows.
+SECRET = "s3cr:t/+"
 # What a client says of itself that it should not.
 CLAIMS = {"OIDC-iss": OTHER, "OIDC-sub": "mallory", "OIDC-email": "mallory", "OIDC-groups": "devs"}
 VARIABLES = {
@@ -89,8 +91,9 @@ def vouched(run, cloud, protocol, headers):
         equal(answer.json["token"]["user"]["name"], "mallory", "the user")
 
 
-def through(run, cloud, provider, url, what):
+def through(run, site, url, what):
     """Logins of a browser without scripts through a web server."""
+    cloud, provider = site.cloud, site.provider
     for path in clouds.logins("openid"):
         with run.check(f"{what}: a browser logs in at {path}"):
             browser = Browser()
@@ -115,68 +118,199 @@ def through(run, cloud, provider, url, what):
                 equal(told["name"], "alice@example.org", f"the user {spelling}")
 
 
-def openid_connect(run, cloud, directory):
+class OpenIdConnect:
+    """Apache with `mod_auth_openidc`, and the provider where it sends people."""
+
+    def __init__(self, cloud, directory, nginx_port):
+        snippet, _ = proxies.snippets(proxies.PROVIDERS)
+        self.config = cloud.documented(snippet)
+        cloud.restart("openid", self.config)
+        port = processes.free_port()
+        hosts = (f"{LOOPBACK}:{port}", f"{KEYSTONE}:{port}", f"{LOOPBACK}:{nginx_port}")
+        self.provider = OpenIdProvider(directory, *(f"http://{host}/v3/redirect_uri" for host in hosts))
+        cloud.provider("corp", [self.provider.issuer], OPENID)
+        replaced = {
+            **{"https://idp.example": self.provider.issuer, "https://keystone.example": ""},
+            **{'OIDCClientSecret "…"': f'OIDCClientSecret "{SECRET}"', 'Passphrase "…"': 'Passphrase "any"'},
+        }
+        text = snippet["Apache httpd"]
+        self.apache = proxies.apache(directory / "openidc", cloud, "auth_openidc", text, port, **replaced)
+        self.public = f"http://{KEYSTONE}:{port}"
+
+
+def openid_connect(run, site):
     run.section("mod_auth_openidc, as deploy/README.md says")
-    snippet, _ = proxies.snippets(proxies.PROVIDERS)
-    cloud.restart("openid", cloud.documented(snippet))
-    ports = [processes.free_port(), processes.free_port()]
-    hosts = [f"http://{name}:{port}" for port in ports for name in (LOOPBACK, KEYSTONE)]
-    with run.check("the provider starts", needed=True):
-        provider = OpenIdProvider(directory, *(f"{host}/v3/redirect_uri" for host in hosts))
-    cloud.provider("corp", [provider.issuer], OPENID)
-    with run.check("Apache starts with the documented lines", needed=True):
-        apache = proxies.apache(
-            *(directory / "openidc", cloud, "auth_openidc", snippet["Apache httpd"], ports[0]),
-            **{"https://idp.example": provider.issuer, 'Secret "…"': 'Secret "s3cr:t/+"', 'Passphrase "…"': 'Passphrase "x"'},
-            **{"https://keystone.example": ""},
-        )
-    through(run, cloud, provider, apache.url, "Apache")
-    vouched(run, cloud, "openid", CLAIMS)
-    spoofing(run, apache.url, cloud, "openid")
-    return apache, provider
+    through(run, site, site.openid.apache.url, "Apache")
+    vouched(run, site.cloud, "openid", CLAIMS)
+    spoofing(run, site.openid.apache.url, site.cloud, "openid")
 
 
-def horizon_behind_apache(run, cloud, directory, horizon):
-    run.section("Horizon in Chromium, with mod_auth_openidc")
-    with run.check("Horizon starts", needed=True):
-        public = f"http://{KEYSTONE}:{apache.port}"
-        horizon.start(cloud.url, public)
-    in_horizon(run, cloud, directory, horizon, public, provider, ("OpenID Connect", "Corp"))
+def nginx_in_front(run, site):
+    run.section("nginx in front of mod_auth_openidc, as deploy/README.md says")
+    with run.check("nginx starts", needed=True):
+        empty = ("X-Keystone-Proxy-Secret", "X-Keystone-Env-REMOTE-USER", *CLAIMS)
+        lines = [f'proxy_set_header {name} "";' for name in empty]
+        lines += ["proxy_set_header Host $http_host;", f"proxy_pass {site.openid.apache.url};"]
+        nginx = proxies.Nginx(site.directory / "front", "\n".join(lines), site.nginx_port)
+    through(run, site, nginx.url, "nginx")
+    spoofing(run, nginx.url, site.cloud, "openid")
+    nginx.stop()
+
+
+def certificates(run, site):
+    run.section("nginx alone, as deploy/README.md says")
+    cloud = site.cloud
+    config, servers = proxies.snippets(proxies.PROXY)
+    cloud.restart("certificates", cloud.documented({"keystone.conf": config[""]}))
+    with run.check("nginx starts with the documented lines", needed=True):
+        text = proxies.filled(servers["nginx"], {"…": cloud.secret, proxies.KEYSTONE: cloud.url})
+        nginx = proxies.Nginx(site.directory / "nginx", text)
+    with run.check("with the secret, the server takes a forged user for a login"):
+        headers = {"X-Keystone-Proxy-Secret": cloud.secret, "X-Keystone-Env-REMOTE-USER": "admin"}
+        body = wire.auth({"methods": ["external"], "external": {}}, None)
+        answer = wire.request("POST", f"{cloud.url}/v3/auth/tokens", body, headers=headers)
+        equal(answer.status, 201, f"the status of {answer}")
+    spoofing(run, nginx.url, cloud, "openid")
+    nginx.stop()
 
 
 def log_in(browser, horizon, choice, issuer, name):
     """A person's steps, from Horizon's login page to the end."""
     browser.go(horizon.url)
     browser.choose("#id_auth_type", choice)
+    browser.choose("#id_region", "Here")
     browser.screenshot(f"{name}-1-horizon")
     browser.see("#loginBtn").click()
     browser.prove(issuer, "alice", f"{name}-2")
     browser.at(horizon.url)
+    browser.screenshot(f"{name}-3-in")
 
 
-def in_horizon(run, cloud, directory, horizon, public, provider, choices):
-    for choice in choices:
+def in_chromium(run, site):
+    run.section("Horizon in Chromium")
+    site.open()
+    with run.check("Horizon starts", needed=True):
+        site.horizon.start(site.public)
+    for choice in site.choices:
         name = re.sub("[^a-z]+", "-", choice.lower())
-        with run.check(f"Chromium logs in by {choice!r}, and the page of the project names the user"):
-            with Chromium(directory) as browser:
-                log_in(browser, horizon, choice, provider.issuer, name)
-                browser.screenshot(f"{name}-3-in")
-                print(browser.driver.current_url, browser.text()[:600], browser.log())
+        with run.check(f"{choice!r} leads to the page of the project, which names the user"):
+            with Chromium(site.directory) as browser:
+                log_in(browser, site.horizon, choice, site.provider.issuer, name)
+                equal(browser.driver.current_url, f"{site.horizon.url}/identity/", "the page")
+                contains(browser.text(), "alice@example.org", "Projects", "web")
+                without_complaints(browser)
+
+
+def without_complaints(browser):
+    told = [line for line in browser.log() if "Content Security Policy" in line or "Referrer" in line]
+    expect(not told, told)
+
+
+OWN_PAGE = """\
+<!DOCTYPE html>
+<title>Our cloud</title>
+<style>body { background: rgb(200, 220, 255) }</style>
+<body onload="document.getElementById('out').submit()">
+<h1>Welcome to our cloud, which costs $$0</h1>
+<form id="out" action="$host" method="post"><input type="hidden" name="token" value="${token}"></form>
+"""
+
+
+def pages(run, site):
+    """What a dashboard is sent by the page with the token."""
+    recorder = Recorder()
+    dashboard = {"federation": {"trusted_dashboard": recorder.dashboard}}
+    site.open(dashboard)
+    url = f"{site.public}{site.login}?origin={recorder.dashboard}"
+    run.section("Keystone's page in Chromium")
+    with Chromium(site.directory) as browser:
+        with run.check("sends the token, and its own address without the rest"):
+            browser.go(url)
+            browser.prove(site.provider.issuer, "alice", "page")
+            sent(site, recorder)
+            without_complaints(browser)
+        with run.check("lets no other script run"):
+            with recorder.silent():
+                browser.go(url)
+                sent(site, recorder)
+                browser.screenshot("page-held")
+                run_in = "const it = document.createElement('script'); it.text = 'window.ran = 1'; document.body.append(it)"
+                browser.driver.execute_script(run_in)
+                expect(not browser.driver.execute_script("return window.ran"), "the script ran")
+                contains(" ".join(browser.log()), "Content Security Policy")
+        with run.check("sends nothing elsewhere"):
+            elsewhere = Recorder()
+            with recorder.silent():
+                browser.go(url)
+                sent(site, recorder)
+                browser.driver.execute_script(f"document.forms.sso.action = '{elsewhere.dashboard}'; document.forms.sso.submit()")
+                contains(" ".join(browser.log()), "form-action")
+                expect(not elsewhere.seen, elsewhere.seen)
+    with run.check("has a button where scripts are off"):
+        with Chromium(site.directory, scripts=False) as browser:
+            browser.go(url)
+            browser.prove(site.provider.issuer, "alice", "page-without-scripts")
+            browser.see("#submit_no_javascript")
+            browser.screenshot("page-without-scripts")
+            browser.see("#submit_no_javascript").click()
+            sent(site, recorder)
+    run.section("An operator's page in Chromium")
+    own = site.directory / "own.html"
+    own.write_text(OWN_PAGE)
+    dashboard["federation"]["sso_callback_template"] = str(own)
+    site.open(dashboard)
+    with run.check("has its styles and scripts, and sends the token"):
+        with Chromium(site.directory) as browser, recorder.silent():
+            browser.go(url)
+            browser.prove(site.provider.issuer, "alice", "own-page")
+            sent(site, recorder)
+            browser.screenshot("own-page")
+            contains(browser.text(), "Welcome to our cloud, which costs $0")
+            colour = browser.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+            equal(colour, "rgb(200, 220, 255)", "the colour")
+            without_complaints(browser)
+
+
+def sent(site, recorder):
+    """What the dashboard was sent is alice's token, and where it came from."""
+    processes.wait_for("the token at the dashboard", lambda: recorder.seen)
+    headers, fields = recorder.seen.pop()
+    told = site.cloud.admin.get("/v3/auth/tokens", headers={"X-Subject-Token": fields["token"][0]}).json["token"]["user"]
+    equal(told["name"], "alice@example.org", "the user")
+    equal((headers.get("Referer"), headers.get("Origin")), (f"{site.public}/", site.public), "where it came from")
+
+
+class Site:
+    """A cloud, Horizon, and web servers in front."""
+
+    choices = ("OpenID Connect", "Corp")
+    login = clouds.logins("openid")[1]
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.horizon = Horizon(directory)
+        self.cloud = clouds.Cloud(directory, self.horizon.dashboard)
+        self.cloud.people()
+        self.cloud.provider("other", [OTHER], {**OPENID, **SAML})
+        self.nginx_port = processes.free_port()
+        self.openid = OpenIdConnect(self.cloud, directory, self.nginx_port)
+        self.provider, self.public = self.openid.provider, self.openid.public
+
+    def open(self, config=None):
+        """Opens logins of browsers, with further options."""
+        self.cloud.restart("opened", self.openid.config, config or {})
 
 
 def websso(run):
+    parts = (openid_connect, nginx_in_front, in_chromium, pages, certificates)
     parser = argparse.ArgumentParser()
-    parser.add_argument("only", nargs="*", help="parts to run")
+    parser.add_argument("only", nargs="*", help="of " + ", ".join(part.__name__ for part in parts))
     only = parser.parse_args().only
-    directory = processes.scratch("websso")
-    horizon = Horizon(directory)
-    with run.check("Keystone starts", needed=True):
-        cloud = clouds.Cloud(directory, horizon.dashboard)
-        cloud.people()
-        cloud.provider("other", [OTHER], {**OPENID, **SAML})
-    global apache, provider
-    apache, provider = openid_connect(run, cloud, directory)
-    horizon_behind_apache(run, cloud, directory, horizon)
+    with run.check("Keystone, Apache and the provider start", needed=True):
+        site = Site(processes.scratch("websso"))
+    for part in parts:
+        if not only or part.__name__ in only:
+            part(run, site)
 
 
 checks.run("websso", websso)
