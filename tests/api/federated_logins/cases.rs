@@ -317,7 +317,7 @@ async fn a_browser_gets_a_page_that_carries_the_token_to_the_dashboard() {
     let header = |name| answer.header(name).unwrap_or_default().to_owned();
     assert_eq!(header("content-type"), "text/html");
     assert_eq!(header("cache-control"), "no-store");
-    assert_eq!(header("referrer-policy"), "no-referrer");
+    assert_eq!(header("referrer-policy"), "strict-origin-when-cross-origin");
     let policy = header("content-security-policy");
     assert!(
         policy.starts_with("default-src 'none'; script-src 'sha256-"),

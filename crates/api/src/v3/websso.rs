@@ -213,7 +213,9 @@ pub(crate) fn origin(cx: &Context) -> Result<String> {
     )))
 }
 
-/// The page with the token, which is for nobody else: no cache keeps it, and no other page is told of it.
+/// The page with the token, which is for nobody else: no cache keeps it. Horizon takes the site that its browser comes from for
+/// Keystone's (`WEBSSO_USE_HTTP_REFERER`), and the path if that is its own site, so it is told as much as browsers tell of pages
+/// of Python Keystone.
 fn page(own: Option<&Page>, host: &str, token: &str) -> Result<Response, ApiError> {
     let ours = Page::parse(PAGE).map_err(Error::internal)?;
     let page = own.unwrap_or(&ours);
@@ -221,8 +223,8 @@ fn page(own: Option<&Page>, host: &str, token: &str) -> Result<Response, ApiErro
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let no_referrer = HeaderValue::from_static("no-referrer");
-    headers.insert(header::REFERRER_POLICY, no_referrer);
+    let referrer = HeaderValue::from_static("strict-origin-when-cross-origin");
+    headers.insert(header::REFERRER_POLICY, referrer);
     // What a page of the operator needs is not known.
     if *page == ours {
         let policy = HeaderValue::try_from(content_policy(host)).map_err(Error::internal)?;
