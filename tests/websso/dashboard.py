@@ -76,12 +76,11 @@ class Horizon:
 
 
 class Recorder:
-    """A dashboard that writes down what a browser sends, and answers only if it is told to."""
+    """A dashboard that writes down what a browser sends."""
 
     def __init__(self):
         self.seen = []
-        self.answering = threading.Event()
-        self.answering.set()
+        self.status = 200
         recorder = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -89,11 +88,11 @@ class Recorder:
                 length = int(self.headers["Content-Length"])
                 fields = urllib.parse.parse_qs(self.rfile.read(length).decode())
                 recorder.seen.append((dict(self.headers), fields))
-                recorder.answering.wait()
-                self.send_response(200)
+                self.send_response(recorder.status)
                 self.send_header("Content-Type", "text/html")
                 self.end_headers()
-                self.wfile.write(b"<p>taken</p>")
+                if recorder.status == 200:
+                    self.wfile.write(b"<p>taken</p>")
 
             def log_message(self, *_):
                 pass
@@ -106,12 +105,12 @@ class Recorder:
 
     @contextlib.contextmanager
     def silent(self):
-        """Answers nobody, so that browsers stay where they are."""
-        self.answering.clear()
+        """Answers without a page, so that browsers stay where they are."""
+        self.status = 204
         try:
             yield
         finally:
-            self.answering.set()
+            self.status = 200
 
 
 class Chromium:

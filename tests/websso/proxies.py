@@ -46,7 +46,6 @@ def apache(directory, cloud, module, text, port=None, before="", **replaced):
     """Apache with a module, and the text of the documentation."""
     text = filled(text, {KEYSTONE: cloud.url, **replaced})
     text = f"Define KEYSTONE_SECRET {cloud.secret}\n{before}\n{text}"
-    directory.mkdir()
     return services.Apache(directory, (*LOADED, module), text, port).start()
 
 

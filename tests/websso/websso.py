@@ -9,6 +9,7 @@ from dashboard import KEYSTONE, Chromium, Horizon, Recorder
 
 from harness import checks, processes, wire
 from harness.checks import contains, equal, expect
+from harness.clouds import made
 from harness.openid import Browser, OpenIdProvider, prompt_fields
 from harness.processes import LOOPBACK
 
@@ -20,8 +21,8 @@ SECRET = "s3cr:t/+"
 # What a client says of itself that it should not.
 CLAIMS = {"OIDC-iss": OTHER, "OIDC-sub": "mallory", "OIDC-email": "mallory", "OIDC-groups": "devs"}
 VARIABLES = {
-    **{"REMOTE-USER": "admin", "MELLON-IDP": clouds.ENTITY, "MELLON-NAME-ID": "mallory", "MELLON-groups": "devs"},
-    **{"Shib-Identity-Provider": clouds.ENTITY, "SSL-CLIENT-I-DN": "CN=x", "SSL-CLIENT-S-DN-CN": "admin"},
+    **{"REMOTE-USER": "admin", "MELLON-IDP": OTHER, "MELLON-NAME-ID": "mallory", "MELLON-groups": "devs"},
+    **{"Shib-Identity-Provider": OTHER, "SSL-CLIENT-I-DN": "CN=x", "SSL-CLIENT-S-DN-CN": "admin"},
 }
 
 
@@ -128,7 +129,7 @@ class OpenIdConnect:
         port = processes.free_port()
         hosts = (f"{LOOPBACK}:{port}", f"{KEYSTONE}:{port}", f"{LOOPBACK}:{nginx_port}")
         self.provider = OpenIdProvider(directory, *(f"http://{host}/v3/redirect_uri" for host in hosts))
-        cloud.provider("corp", [self.provider.issuer], OPENID)
+        cloud.provider("corp", [self.provider.issuer, clouds.ENTITY], {**OPENID, **SAML})
         replaced = {
             **{"https://idp.example": self.provider.issuer, "https://keystone.example": ""},
             **{'OIDCClientSecret "…"': f'OIDCClientSecret "{SECRET}"', 'Passphrase "…"': 'Passphrase "any"'},
@@ -174,9 +175,117 @@ def certificates(run, site):
     nginx.stop()
 
 
+MELLON = """\
+MellonLockFile {directory}/lock
+MellonCacheSize 10
+<Location />
+  Require all granted
+  MellonEnable info
+  MellonEndpointPath /mellon
+  MellonSecureCookie Off
+  MellonSPentityId https://keystone.example/mellon
+  MellonSPPrivateKeyFile {certificates}/signing.key
+  MellonSPCertFile {certificates}/signing.pem
+  MellonIdPMetadataFile {certificates}/metadata.xml
+</Location>
+"""
+
+
+def mellon(run, site):
+    run.section("mod_auth_mellon, as deploy/README.md says")
+    cloud, directory = site.cloud, site.directory / "mellon"
+    _, snippet = proxies.snippets(proxies.PROVIDERS)
+    cloud.restart("mellon", cloud.documented(snippet))
+    (site.directory / "metadata.xml").write_text(cloud.manage("saml_idp_metadata").stdout)
+    before = MELLON.format(directory=directory, certificates=site.directory)
+    with run.check("Apache starts with the documented lines", needed=True):
+        apache = proxies.apache(directory, cloud, "auth_mellon", snippet["Apache httpd"], before=before)
+    with run.check("an assertion is taken"):
+        # Keystone itself is the identity provider.
+        person = cloud.person("member")
+        consumer = f"{apache.url}/mellon/paosResponse"
+        row = {"auth_url": apache.url, "sp_url": consumer, "relay_state_prefix": f"{apache.url}/", "enabled": True}
+        made(cloud.admin.put("/v3/OS-FEDERATION/service_providers/mellon", {"service_provider": row}))
+        identity = {"methods": ["token"], "token": {"id": person.client().token}}
+        body = {"auth": {"identity": identity, "scope": {"service_provider": {"id": "mellon"}}}}
+        envelope = wire.request("POST", f"{cloud.url}/v3/auth/OS-FEDERATION/saml2/ecp", body)
+        taken = wire.request("POST", consumer, raw=envelope.text, headers={"Content-Type": "application/vnd.paos+xml"})
+        equal(taken.status, 303, f"the status ({taken} {apache.log()[-2000:]})")
+        cookie = taken.header("set-cookie").split(";")[0]
+    for path in clouds.logins("saml2"):
+        with run.check(f"its user is logged in at {path}, and can't say that it is somebody else"):
+            for _, headers in (("", {}), *forged()):
+                answer = wire.request("GET", f"{apache.url}{path}?origin={cloud.dashboard}", headers={**headers, "Cookie": cookie})
+                token = answer.header("x-subject-token") or token_of(answer)
+                told = cloud.admin.get("/v3/auth/tokens", headers={"X-Subject-Token": token}).json["token"]["user"]
+                equal(told["name"], person.name, "the user")
+    vouched(run, cloud, "saml2", {f"X-Keystone-Env-{name}": value for name, value in VARIABLES.items()})
+    spoofing(run, apache.url, cloud, "saml2")
+    apache.stop()
+    run.section("mod_auth_mellon that lets everybody in")
+    text = proxies.filled(snippet["Apache httpd"], {"MellonEnable auth": "MellonEnable info", "valid-user": "all granted"})
+    apache = proxies.apache(directory, cloud, "auth_mellon", text, before=before)
+    spoofing(run, apache.url, cloud, "saml2")
+    apache.stop()
+
+
+SHIBBOLETH = """\
+<SPConfig xmlns="urn:mace:shibboleth:3.0:native:sp:config" logger="{directory}/logger">
+  <OutOfProcess logger="{directory}/logger"/>
+  <InProcess logger="{directory}/logger"/>
+  <UnixListener address="{directory}/socket"/>
+  <StorageService type="Memory" id="memory"/>
+  <SessionCache type="StorageService" StorageService="memory"/>
+  <ReplayCache StorageService="memory"/>
+  <ApplicationDefaults entityID="https://keystone.example/shibboleth">
+    <Sessions handlerSSL="false" cookieProps="http"><SSO entityID="{entity}" ECP="true">SAML2</SSO></Sessions>
+    <MetadataProvider type="XML" path="{certificates}/metadata.xml"/>
+    <CredentialResolver type="File" key="{certificates}/signing.key" certificate="{certificates}/signing.pem"/>
+  </ApplicationDefaults>
+  <SecurityPolicyProvider type="XML" path="/etc/shibboleth/security-policy.xml"/>
+  <ProtocolProvider type="XML" path="/etc/shibboleth/protocols.xml"/>
+</SPConfig>
+"""
+LOGGER = """\
+log4j.rootCategory=INFO, it
+log4j.appender.it=org.apache.log4j.ConsoleAppender
+log4j.appender.it.layout=org.apache.log4j.BasicLayout
+"""
+
+
+def shibboleth(run, site):
+    cloud, directory = site.cloud, site.directory / "shibboleth"
+    _, snippet = proxies.snippets(proxies.PROVIDERS)
+    cloud.restart("shibboleth", cloud.documented(snippet))
+    (site.directory / "metadata.xml").write_text(cloud.manage("saml_idp_metadata").stdout)
+    directory.mkdir()
+    (directory / "logger").write_text(LOGGER)
+    config = directory / "shibboleth2.xml"
+    config.write_text(SHIBBOLETH.format(directory=directory, certificates=site.directory, entity=clouds.ENTITY))
+    daemon = processes.Daemon("shibd", ["shibd", "-F", "-f", "-c", config, "-p", directory / "pid"], directory / "shibd.log")
+    with run.check("shibd starts", needed=True):
+        processes.wait_for("shibd", (directory / "socket").exists, daemon=daemon)
+    documented = ("AuthType Mellon", "  MellonEnable auth\n", '  MellonMergeEnvVars On ";"\n')
+    for what, session, who in (
+        ("as deploy/README.md says", "true", "valid-user"),
+        ("that lets everybody in", "false", "shibboleth"),
+    ):
+        run.section(f"mod_shib {what}")
+        active = ("AuthType shibboleth", f"  ShibRequestSetting requireSession {session}\n", "")
+        text = proxies.filled(snippet["Apache httpd"], {**dict(zip(documented, active)), "valid-user": who})
+        with run.check("Apache starts", needed=True):
+            before = f"ShibConfig {config}"
+            apache = proxies.apache(site.directory / f"shib-{session}", cloud, "shib", text, before=before)
+        with run.check("the module answers whom it does not know, where it needs a session"):
+            answer = wire.request("POST", apache.url + clouds.logins("saml2")[0])
+            print(answer, answer.headers)
+        spoofing(run, apache.url, cloud, "saml2")
+        apache.stop()
+
+
 def log_in(browser, horizon, choice, issuer, name):
     """A person's steps, from Horizon's login page to the end."""
-    browser.go(horizon.url)
+    browser.go(f"{horizon.url}/auth/login/")
     browser.choose("#id_auth_type", choice)
     browser.choose("#id_region", "Here")
     browser.screenshot(f"{name}-1-horizon")
@@ -302,7 +411,7 @@ class Site:
 
 
 def websso(run):
-    parts = (openid_connect, nginx_in_front, in_chromium, pages, certificates)
+    parts = (openid_connect, nginx_in_front, in_chromium, pages, mellon, shibboleth, certificates)
     parser = argparse.ArgumentParser()
     parser.add_argument("only", nargs="*", help="of " + ", ".join(part.__name__ for part in parts))
     only = parser.parse_args().only
