@@ -46,7 +46,7 @@ def apache(directory, cloud, module, text, port=None, before="", **replaced):
     """Apache with a module, and the text of the documentation."""
     text = filled(text, {KEYSTONE: cloud.url, **replaced})
     text = f"Define KEYSTONE_SECRET {cloud.secret}\n{before}\n{text}"
-    return services.Apache(directory, (*LOADED, module), text, port).start()
+    return services.Apache(directory, (*LOADED, module) if module else LOADED, text, port).start()
 
 
 class Nginx:

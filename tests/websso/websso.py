@@ -7,7 +7,7 @@ import cloud as clouds
 import proxies
 from dashboard import KEYSTONE, Chromium, Horizon, Recorder
 
-from harness import checks, processes, wire
+from harness import checks, processes, services, wire
 from harness.checks import contains, equal, expect
 from harness.clouds import made
 from harness.openid import Browser, OpenIdProvider, prompt_fields
@@ -21,21 +21,22 @@ SECRET = "s3cr:t/+"
 # What a client says of itself that it should not.
 CLAIMS = {"OIDC-iss": OTHER, "OIDC-sub": "mallory", "OIDC-email": "mallory", "OIDC-groups": "devs"}
 VARIABLES = {
-    **{"REMOTE-USER": "admin", "MELLON-IDP": OTHER, "MELLON-NAME-ID": "mallory", "MELLON-groups": "devs"},
+    **{"MELLON-IDP": OTHER, "MELLON-NAME-ID": "mallory", "MELLON-groups": "devs"},
     **{"Shib-Identity-Provider": OTHER, "SSL-CLIENT-I-DN": "CN=x", "SSL-CLIENT-S-DN-CN": "admin"},
 }
 
 
-def forged(secret="0" * 64):
-    """Headers of clients that say what a proxy says, in each spelling: name → value."""
+def forged():
+    """Headers of clients that say what a proxy says, in several spellings."""
     own = {f"X-Keystone-Env-{name}": value for name, value in VARIABLES.items()}
-    own["X-Keystone-Proxy-Secret"] = secret
-    plain = {**own, **CLAIMS, **{f"MELLON_{name}": "x" for name in ("IDP", "NAME_ID")}, "Shib-Identity-Provider": "x"}
-    yield "as they are", plain
-    yield "with _", {name.replace("-", "_"): value for name, value in plain.items()} | {"X-Keystone-Proxy-Secret": secret}
-    yield "in other case", {name.swapcase(): value for name, value in plain.items()}
-    removed = ", ".join(["close", *plain])
-    yield "with headers to remove", {**plain, "Connection": removed}
+    plain = {**own, **CLAIMS, "MELLON_IDP": OTHER, "Shib-Identity-Provider": OTHER}
+    secret = {"X-Keystone-Proxy-Secret": "0" * 64}
+    yield "as they are", {**plain, **secret}
+    yield "with _", {name.replace("-", "_"): value for name, value in plain.items()} | secret
+    yield "in other case", {name.swapcase(): value for name, value in {**plain, **secret}.items()}
+    yield "with headers to remove", {**plain, **secret, "Connection": ", ".join(["close", *plain, *secret])}
+    # Beside another user it would be refused.
+    yield "with a user", {"X-Keystone-Env-REMOTE-USER": "admin", **secret}
 
 
 def is_login(answer):
@@ -265,7 +266,7 @@ def shibboleth(run, site):
     daemon = processes.Daemon("shibd", ["shibd", "-F", "-f", "-c", config, "-p", directory / "pid"], directory / "shibd.log")
     with run.check("shibd starts", needed=True):
         processes.wait_for("shibd", (directory / "socket").exists, daemon=daemon)
-    documented = ("AuthType Mellon", "  MellonEnable auth\n", '  MellonMergeEnvVars On ";"\n')
+    documented = ("AuthType Mellon", "  MellonEnable auth\n", '  MellonIdP "IDP"\n  MellonMergeEnvVars On ";"\n')
     for what, session, who in (
         ("as deploy/README.md says", "true", "valid-user"),
         ("that lets everybody in", "false", "shibboleth"),
@@ -274,11 +275,11 @@ def shibboleth(run, site):
         active = ("AuthType shibboleth", f"  ShibRequestSetting requireSession {session}\n", "")
         text = proxies.filled(snippet["Apache httpd"], {**dict(zip(documented, active)), "valid-user": who})
         with run.check("Apache starts", needed=True):
-            before = f"ShibConfig {config}"
-            apache = proxies.apache(site.directory / f"shib-{session}", cloud, "shib", text, before=before)
+            before = f"LoadModule mod_shib {services.Apache.MODULES}/mod_shib.so\nShibConfig {config}"
+            apache = proxies.apache(site.directory / f"shib-{session}", cloud, None, text, before=before)
         with run.check("the module answers whom it does not know, where it needs a session"):
             answer = wire.request("POST", apache.url + clouds.logins("saml2")[0])
-            print(answer, answer.headers)
+            print(answer, answer.headers, apache.log()[-3000:])
         spoofing(run, apache.url, cloud, "saml2")
         apache.stop()
 
