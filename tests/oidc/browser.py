@@ -2,7 +2,7 @@
 
 import sys
 
-from peers import Browser
+from harness.openid import Browser
 
 user, url = sys.argv[1:]
 browser = Browser()

@@ -7,10 +7,9 @@ import subprocess
 import urllib.parse
 
 import whole
-from peers import BACK, OpenIdProvider
-
 from harness import checks, processes
 from harness.checks import contains, equal, expect
+from harness.openid import BACK, OpenIdProvider
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 RELYING_PARTY = ROOT / "target/debug/examples/relying_party"

@@ -1,11 +1,11 @@
-// An OpenID provider on loopback: node provider.mjs MODULES PORT KEYS [CALLBACK LOGOUT]. KEYS is a file, made with a new key if
-// it is missing; CALLBACK and LOGOUT are addresses of a Keystone. Users are whatever they call themselves, with any password but
-// `wrong`.
+// An OpenID provider on loopback: node provider.mjs MODULES PORT KEYS CALLBACK,… LOGOUT. KEYS is a file, made with new keys if it
+// is missing; the callbacks and LOGOUT, where there are some, are addresses of a Keystone. Users are whatever they call
+// themselves, with any password but `wrong`.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-const [modules, port, keys, callback, logout] = process.argv.slice(2);
+const [modules, port, keys, callbacks, logout] = process.argv.slice(2);
 const { default: Provider } = await import(`${modules}/oidc-provider/lib/index.js`);
 
 if (!existsSync(keys)) {
@@ -38,7 +38,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     {
       client_id: 'keystone',
       client_secret: 's3cr:t/+',
-      redirect_uris: [back, ...(callback ? [callback] : [])],
+      redirect_uris: [back, ...(callbacks ? callbacks.split(',') : [])],
       ...(logout ? { backchannel_logout_uri: logout } : {}),
       id_token_signed_response_alg: 'ES256',
     },

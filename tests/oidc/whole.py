@@ -7,10 +7,9 @@ import subprocess
 import sys
 import urllib.parse
 
-from peers import BACK, Browser, OpenIdProvider, token_in
-
 from harness import clouds, processes, wire
 from harness.checks import contains, equal, expect
+from harness.openid import BACK, Browser, OpenIdProvider, token_in
 from harness.shell import CLIENT, Shell, fields
 
 DASHBOARD = "https://horizon.example/auth/websso/"
@@ -40,8 +39,7 @@ class Cloud(clouds.Cloud):
         }
         super().__init__(directory, {"oidc:beta": beta})
         self.rows()
-        corp = (self.url + CALLBACK, self.url + LOGOUT)
-        self.corp = OpenIdProvider(directory, *corp, port=self.ports["corp"])
+        self.corp = OpenIdProvider(directory, [self.url + CALLBACK], self.url + LOGOUT, self.ports["corp"])
         self.beta = OpenIdProvider(directory, port=self.ports["beta"])
 
     def issuer(self, name):

@@ -129,8 +129,7 @@ class OpenIdConnect:
         cloud.restart("openid", self.config)
         port = processes.free_port()
         hosts = (f"{LOOPBACK}:{port}", f"{KEYSTONE}:{port}", f"{LOOPBACK}:{nginx_port}")
-        self.provider = OpenIdProvider(directory, *(f"http://{host}/v3/redirect_uri" for host in hosts))
-        cloud.provider("corp", [self.provider.issuer, clouds.ENTITY], {**OPENID, **SAML})
+        self.provider = OpenIdProvider(directory, [f"http://{host}/v3/redirect_uri" for host in hosts])
         replaced = {
             **{"https://idp.example": self.provider.issuer, "https://keystone.example": ""},
             **{'OIDCClientSecret "…"': f'OIDCClientSecret "{SECRET}"', 'Passphrase "…"': 'Passphrase "any"'},
@@ -138,6 +137,19 @@ class OpenIdConnect:
         text = snippet["Apache httpd"]
         self.apache = proxies.apache(directory / "openidc", cloud, "auth_openidc", text, port, **replaced)
         self.public = f"http://{KEYSTONE}:{port}"
+
+
+class Native:
+    """Keystone speaks to the provider itself."""
+
+    def __init__(self, cloud, directory):
+        (port,) = cloud.keystone.ports
+        self.public = f"http://{KEYSTONE}:{port}"
+        self.provider = OpenIdProvider(directory, [f"{self.public}/v3/auth/OS-FEDERATION/oidc/redirect"])
+        secret = directory / "client-secret"
+        secret.write_text(SECRET)
+        registered = {"client_id": "keystone", "client_secret_file": str(secret), "scopes": "openid,email,groups"}
+        self.config = {"oidc:corp": {"issuer": self.provider.issuer, **registered}}
 
 
 def openid_connect(run, site):
@@ -216,7 +228,8 @@ def mellon(run, site):
     for path in clouds.logins("saml2"):
         with run.check(f"its user is logged in at {path}, and can't say that it is somebody else"):
             for _, headers in (("", {}), *forged()):
-                answer = wire.request("GET", f"{apache.url}{path}?origin={cloud.dashboard}", headers={**headers, "Cookie": cookie})
+                url = f"{apache.url}{path}?origin={cloud.dashboard}"
+                answer = wire.request("GET", url, headers={**headers, "Cookie": cookie})
                 token = answer.header("x-subject-token") or token_of(answer)
                 told = cloud.admin.get("/v3/auth/tokens", headers={"X-Subject-Token": token}).json["token"]["user"]
                 equal(told["name"], person.name, "the user")
@@ -397,15 +410,16 @@ class Site:
     choices = ("OpenID Connect", "Corp")
     login = clouds.logins("openid")[1]
 
-    def __init__(self, directory):
+    def __init__(self, directory, native):
         self.directory = directory
         self.horizon = Horizon(directory)
         self.cloud = clouds.Cloud(directory, self.horizon.dashboard)
         self.cloud.people()
-        self.cloud.provider("other", [OTHER], {**OPENID, **SAML})
         self.nginx_port = processes.free_port()
-        self.openid = OpenIdConnect(self.cloud, directory, self.nginx_port)
+        self.openid = Native(self.cloud, directory) if native else OpenIdConnect(self.cloud, directory, self.nginx_port)
         self.provider, self.public = self.openid.provider, self.openid.public
+        self.cloud.provider("corp", [self.provider.issuer, clouds.ENTITY], {**OPENID, **SAML})
+        self.cloud.provider("other", [OTHER], {**OPENID, **SAML})
 
     def open(self, config=None):
         """Opens logins of browsers, with further options."""
@@ -413,14 +427,18 @@ class Site:
 
 
 def websso(run):
-    parts = (openid_connect, nginx_in_front, in_chromium, pages, mellon, shibboleth, certificates)
+    in_browser = (in_chromium, pages)
+    parts = (openid_connect, nginx_in_front, *in_browser, mellon, shibboleth, certificates)
     parser = argparse.ArgumentParser()
-    parser.add_argument("only", nargs="*", help="of " + ", ".join(part.__name__ for part in parts))
-    only = parser.parse_args().only
-    with run.check("Keystone, Apache and the provider start", needed=True):
-        site = Site(processes.scratch("websso"))
+    names = ", ".join(part.__name__ for part in parts)
+    parser.add_argument("only", nargs="*", help=f"parts of {names}")
+    parser.add_argument("--native", action="store_true", help="Chromium alone, and Keystone asks the provider itself")
+    chosen = parser.parse_args()
+    parts = in_browser if chosen.native else parts
+    with run.check("Keystone and the provider start", needed=True):
+        site = Site(processes.scratch("websso"), chosen.native)
     for part in parts:
-        if not only or part.__name__ in only:
+        if not chosen.only or part.__name__ in chosen.only:
             part(run, site)
 
 

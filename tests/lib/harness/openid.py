@@ -19,17 +19,17 @@ DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 class OpenIdProvider:
     """The provider; it forgets its tokens when it restarts, but not its keys."""
 
-    def __init__(self, directory, *backs):
-        """`backs` are further addresses to which it sends browsers back."""
-        self.directory, self.backs = directory, backs
-        self.port = processes.free_port()
+    def __init__(self, directory, callbacks=(), logout="", port=None):
+        """`callbacks` are the addresses at which browsers come back to a server, `logout` is where it is told of logouts."""
+        self.directory, self.callbacks, self.logout = directory, callbacks, logout
+        self.port = port or processes.free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
-        self.keys = directory / "keys.json"
+        self.keys = directory / f"keys-{self.port}.json"
         self.start()
 
     def start(self):
-        command = [MODULES / ".bin/node", SCRIPT, MODULES, self.port, self.keys, *self.backs]
-        self.daemon = processes.Daemon("oidc-provider", command, self.directory / "provider.log")
+        command = [MODULES / ".bin/node", SCRIPT, MODULES, self.port, self.keys, ",".join(self.callbacks), self.logout]
+        self.daemon = processes.Daemon("oidc-provider", command, self.directory / f"provider-{self.port}.log")
         processes.wait_for("the provider", lambda: processes.listening(self.port), daemon=self.daemon)
 
     def stop(self):
@@ -60,23 +60,13 @@ class OpenIdProvider:
     def device_token(self, client, user):
         """The device flow, with a browser that approves it."""
         begun = self.form("/device/auth", client, client_id=client, scope="openid email groups").json
-        browser = Browser()
-        page = browser.get(begun["verification_uri_complete"])
-        # The page of the code, its confirmation, the login and the consent are forms each.
-        for _ in range(5):
-            if "<form" not in page.text:
-                break
-            page = browser.submit(page, prompt_fields(page, user))
+        Browser().visit(begun["verification_uri_complete"], user)
         return self.token(client, grant_type=DEVICE, device_code=begun["device_code"])
 
     def code(self, url, user):
         """The query with which a browser comes back that logs in at this address."""
         browser = Browser()
-        page = browser.get(url)
-        for _ in range(4):
-            if browser.back:
-                break
-            page = browser.submit(page, prompt_fields(page, user))
+        page = browser.visit(url, user)
         expect(browser.back, f"the browser is still at {browser.url}:\n{page.text}")
         return urllib.parse.urlsplit(browser.back).query
 
@@ -95,6 +85,15 @@ class Browser:
     def get(self, url):
         return self.go("GET", url)
 
+    def visit(self, url, user):
+        """Logs in and agrees to what the provider asks, with a form each; returns the last page."""
+        page = self.get(url)
+        for _ in range(6):
+            if self.back or "<form" not in page.text or 'name="token"' in page.text:
+                break
+            page = self.submit(page, prompt_fields(page, user))
+        return page
+
     def submit(self, page, entered):
         form = re.search(r"<form.*?</form>", page.text, re.S)[0]
         action = re.search(r'action="([^"]*)"', form)[1].replace("&amp;", "&")
@@ -110,6 +109,8 @@ class Browser:
         for _ in range(12):
             self.url = url
             headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()) or None}
+            # keystoneauth insists on them.
+            headers |= {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "cross-site"}
             if raw is not None:
                 headers["Content-Type"] = "application/x-www-form-urlencoded"
             answer = wire.request(method, url, raw=raw, headers=headers)
@@ -124,3 +125,10 @@ class Browser:
                 self.back = url
                 return answer
         raise checks.Failed(f"redirected too often, to {url}")
+
+
+def token_in(page):
+    """The token that Keystone's page carries to a dashboard."""
+    found = re.search(r'name="token"[^>]*value="([^"]+)"', page.text)
+    expect(found, f"no token in {page}")
+    return found[1]
