@@ -134,4 +134,9 @@ holders! {
     certificates_of_admins: "an admin's certificate";
     certificates_of_admins_on_domains: "an admin's certificate on a domain";
     certificates_of_groups: "a certificate of a group";
+    unscoped_federated_members: "a federated member, unscoped";
+    federated_members_on_projects: "a federated member on a project";
+    federated_members_on_domains: "a federated member on a domain";
+    application_credentials_of_federated_members: "an application credential of a federated member";
+    trusts_of_federated_members: "a trust of a federated member";
 }
