@@ -30,6 +30,16 @@ password_hash_algorithm = bcrypt
 password_hash_rounds = 4
 """
 
+# How this server is told what Python Keystone gets from WSGI.
+PROXY = """
+[trusted_proxy]
+addresses = 127.0.0.1
+secret_file = {directory}/proxy-secret
+variables = NAME
+"""
+
+# Of the proxy.
+SECRET = "s" * 32
 ADMIN_PASSWORD = "000000"
 
 
@@ -38,12 +48,13 @@ class Cloud:
         self.directory = directory
         self.mariadb = services.MariaDb(directory)
         self.config = directory / "keystone.conf"
+        (directory / "proxy-secret").write_text(SECRET)
         self.write_config(self.mariadb.database("keystone", "KEYSTONE_DBPASS"))
-        self.reference = keystones.Reference(directory, self.config)
+        self.reference = keystones.Reference(directory, self.config, module="harness.vouching")
         self.ours = keystones.under_test(directory, self.config)
 
     def write_config(self, connection):
-        self.config.write_text(CONF.format(connection=connection, directory=self.directory))
+        self.config.write_text((CONF + PROXY).format(connection=connection, directory=self.directory))
 
     def both_ways(self):
         """Both servers in both orders: (one, the other)."""

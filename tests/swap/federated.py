@@ -1,5 +1,7 @@
 """Users whom an identity provider vouches for, at both."""
 
+import time
+
 import tokens
 from cloud import SECRET, made
 from harness import wire
@@ -23,15 +25,17 @@ def tell(run, both, things):
                     for side in (issuer, other):
                         bought = wire.token(side.url, wire.rescope(token, {name: scope}))
                         tokens.token_alike(both, side, *bought)
-        with run.check(f"a login without the group at {other.name} ends what {issuer.name} gave for it"):
+        with run.check(f"a login at {other.name} without the group ends at both what came of it"):
             scope = {"project": {"id": things.project}}
             scoped = [wire.token(side.url, wire.rescope(token, scope))[0] for side, (token, _) in zip((other, issuer), logins)]
+            # Events of a second are not those of the next.
+            time.sleep(2)
             provider.map([])
             provider.log_in(other, "ann")
-            ended(both, scoped)
+            at_both(both, scoped, 404)
             provider.map([{"group": {"id": things.group}}])
             token, _ = provider.log_in(issuer, "ann")
-            token_at(both, token, 200)
+            at_both(both, [token], 200)
         with run.check(f"a provider that {other.name} disables lets nobody in, or exchange a token"):
             provider.patch(both.admin(other), enabled=False)
             for side in (issuer, other):
@@ -43,9 +47,10 @@ def tell(run, both, things):
             token, issued = provider.log_in(issuer, "bob")
             path = f"/v3/users/{issued['user']['id']}"
             equal(both.admin(other).patch(path, {"user": {"enabled": False}}).status, 200, "the status")
-            ended(both, [token])
-            for side in (issuer, other):
-                equal(provider.ask(side, "bob").status, 401, f"the status of a login at {side.name}")
+            at_both(both, [token], 404)
+            # Python Keystone lets the user log in, to a token that is of no use.
+            equal(provider.ask(both.ours, "bob").status, 401, "the status of a login here")
+            at_both(both, [provider.log_in(both.reference, "bob")[0]], 404)
         with run.check(f"a provider that {other.name} deletes is nobody's"):
             made(both.admin(other).delete(provider.path), 204)
             for side in (issuer, other):
@@ -84,12 +89,8 @@ class Provider:
         return answer.header("x-subject-token"), answer.json["token"]
 
 
-def ended(both, given):
+def at_both(both, given, wanted):
     for token in given:
-        token_at(both, token, 404)
-
-
-def token_at(both, token, wanted):
-    for side in tokens.sides(both):
-        answer = both.admin(side).get("/v3/auth/tokens", headers={"X-Subject-Token": token})
-        expect(answer.status == wanted, f"{wanted} expected at {side.name}: {answer}")
+        for side in tokens.sides(both):
+            answer = both.admin(side).get("/v3/auth/tokens", headers={"X-Subject-Token": token})
+            expect(answer.status == wanted, f"{wanted} expected at {side.name}: {answer}")

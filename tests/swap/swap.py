@@ -2,6 +2,7 @@
 
 import cloud
 import delegated
+import federated
 import invariants
 import outage
 import requests_alike
@@ -26,7 +27,7 @@ def swap(run):
         invariants.untouched(before, invariants.schema(both.mariadb, "keystone"))
     with run.check("things to ask about", needed=True):
         things = cloud.furnish(both.admin(both.reference))
-    for chapter in (tokens, delegated, requests_alike, sharing, rotation, signed):
+    for chapter in (tokens, delegated, federated, requests_alike, sharing, rotation, signed):
         run.section(chapter.__doc__.strip().rstrip("."))
         chapter.tell(run, both, things)
     for chapter in (outage, python_on_our_database):
