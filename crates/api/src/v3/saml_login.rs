@@ -66,8 +66,8 @@ struct State {
 }
 
 impl ServiceProvider {
-    /// Reads the key and the metadata, which the settings name; `public_endpoint` is the URL by which clients and identity
-    /// providers know this server.
+    /// The service provider of these settings, whose key and identity providers are read already; `public_endpoint` is the URL by
+    /// which clients and identity providers know this server, and `keys` are those that all its nodes have.
     pub fn new(
         settings: ServiceProviderSettings,
         key: Option<SigningKey>,
