@@ -203,6 +203,24 @@ async fn a_remembered_token_loses_the_roles_of_its_groups_at_once() {
 }
 
 #[tokio::test]
+async fn an_application_credential_has_no_role_that_only_the_token_s_groups_have() {
+    let world = World::with_groups().await;
+    let first = world.log_in(&ANN).await;
+    let user = user_id(&first);
+    let on_project = world.on_p2(&token(&first)).await;
+    let bearer = world.cloud.nobody().with_token(&token(&on_project));
+    let path = format!("/v3/users/{user}/application_credentials");
+    let project = &world.ids["project:p2"];
+    let credential = json!({ "application_credential": { "name": "a" } });
+    let text = bearer.post(&path, &credential).await.refused(400);
+    let begin = "Invalid application credential: Could not find role assignment with role: ";
+    let end = format!(", user or group: {user}, project, domain, or system: {project}.");
+    assert!(text.starts_with(begin) && text.ends_with(&end), "{text}");
+    world.cloud.grant(&user, project, "member").await;
+    bearer.post(&path, &credential).await.created();
+}
+
+#[tokio::test]
 async fn what_a_user_made_by_a_membership_ends_with_it() {
     let world = World::with_groups().await;
     let ttl = "UPDATE identity_provider SET authorization_ttl = 10 WHERE id = 'acme'";

@@ -144,29 +144,26 @@ async fn domains(cx: Context) -> Result<Response, ApiError> {
 
 async fn system(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:get_auth_system").await?;
-    // Keystone counts the groups of a federated token only (`keystone/api/auth.py`).
-    let (user, groups): (_, &[String]) = match holder(&cx) {
-        Holder::User(id) => (Some(id), &[]),
-        Holder::Vouched { user, groups } => (Some(user), groups),
-        Holder::Groups(ids) => (None, ids),
+    let is_granted = match holder(&cx) {
+        Holder::User(id) => {
+            let own = Grant {
+                actor: Actor::User(id.to_owned()),
+                target: GrantTarget::System,
+            };
+            !app.identity.grants(&own).await?.is_empty()
+        }
+        // No token of a user whom an identity provider vouches for has this scope. Keystone fails here.
+        Holder::Vouched { .. } => false,
+        Holder::Groups(ids) => {
+            let asked = Asked {
+                actors: ids.iter().cloned().collect(),
+                on_system: true,
+                ..Asked::default()
+            };
+            let facts = app.identity.facts(asked).await?;
+            !facts.roles_on_system(Holder::Groups(ids)).is_empty()
+        }
     };
-    let mut is_granted = false;
-    if let Some(id) = user {
-        let own = Grant {
-            actor: Actor::User(id.to_owned()),
-            target: GrantTarget::System,
-        };
-        is_granted = !app.identity.grants(&own).await?.is_empty();
-    }
-    if !is_granted && !groups.is_empty() {
-        let asked = Asked {
-            actors: groups.iter().cloned().collect(),
-            on_system: true,
-            ..Asked::default()
-        };
-        let facts = app.identity.facts(asked).await?;
-        is_granted = !facts.roles_on_system(Holder::Groups(groups)).is_empty();
-    }
     let system = if is_granted {
         json!([{ "all": true }])
     } else {

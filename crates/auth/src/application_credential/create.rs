@@ -3,9 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::NaiveDateTime;
-use keystone_identity::{RoleRef, UserLimit};
+use keystone_identity::{Holder, RoleRef, UserLimit};
 use keystone_python::parse_isotime;
 use keystone_storage::{OrConflict, Tx, sql, transaction};
+use keystone_token::ScopeIds;
 use keystone_types::{Error, Result, Secret, check_length, new_id, render_time};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 use super::{ApplicationCredential, DetailedApplicationCredential, access_rule};
 use crate::auth::Auth;
 use crate::choice::RoleChoice;
+use crate::scope::ask_about;
 
 /// The bytes of a generated secret, which has 86 characters.
 const SECRET_BYTES: usize = 64;
@@ -112,6 +114,9 @@ impl Auth {
         held: &[RoleRef],
     ) -> Result<(DetailedApplicationCredential, Secret)> {
         let role_ids = self.roles_to_delegate(&new.roles, held).await?;
+        if let Some(project_id) = project_id {
+            self.check_own(user_id, project_id, &role_ids).await?;
+        }
         let expires_at = self.end(new.expires_at.as_deref())?;
         let limit = UserLimit {
             most: self.settings.application_credential_limit,
@@ -186,6 +191,21 @@ impl Auth {
         Err(Error::Validation(
             "Invalid application credential: Cannot create an application credential with unassigned role".to_owned(),
         ))
+    }
+
+    /// Checks that the user has these roles without the groups that a federated token names, which no later token has.
+    async fn check_own(&self, user_id: &str, project_id: &str, role_ids: &[String]) -> Result<()> {
+        let scope = ScopeIds::Project(project_id.to_owned());
+        let facts = self.identity.facts(ask_about(user_id, &scope)).await?;
+        let own = facts.roles_on_project(Holder::User(user_id), project_id);
+        let is_missing = |id: &&String| !own.iter().any(|role| role.id == **id);
+        match role_ids.iter().find(is_missing) {
+            None => Ok(()),
+            Some(id) => Err(Error::Validation(format!(
+                "Invalid application credential: Could not find role assignment with role: {id}, user or group: {user_id}, \
+                 project, domain, or system: {project_id}."
+            ))),
+        }
     }
 
     fn end(&self, expires_at: Option<&str>) -> Result<Option<NaiveDateTime>> {
