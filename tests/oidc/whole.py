@@ -13,7 +13,7 @@ from harness.openid import BACK, Browser, OpenIdProvider, token_in
 from harness.shell import CLIENT, Shell, fields
 
 DASHBOARD = "https://horizon.example/auth/websso/"
-CALLBACK = "/v3/auth/OS-FEDERATION/oidc/redirect"
+CALLBACK = "/v3/auth/OS-FEDERATION/identity_providers/corp/oidc/redirect"
 LOGOUT = "/v3/auth/OS-FEDERATION/identity_providers/corp/oidc/backchannel_logout"
 WEBSSO = "/v3/auth/OS-FEDERATION/identity_providers/corp/protocols/openid/websso"
 HERE = pathlib.Path(__file__).parent

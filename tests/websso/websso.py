@@ -145,7 +145,7 @@ class Native:
     def __init__(self, cloud, directory):
         (port,) = cloud.keystone.ports
         self.public = f"http://{KEYSTONE}:{port}"
-        self.provider = OpenIdProvider(directory, [f"{self.public}/v3/auth/OS-FEDERATION/oidc/redirect"])
+        self.provider = OpenIdProvider(directory, [f"{self.public}/v3/auth/OS-FEDERATION/identity_providers/corp/oidc/redirect"])
         secret = directory / "client-secret"
         secret.write_text(SECRET)
         registered = {"client_id": "keystone", "client_secret_file": str(secret), "scopes": "openid,email,groups"}

@@ -361,6 +361,11 @@ impl Context {
         format!("{}/v3/{path}", self.base.public)
     }
 
+    /// The URL of a path of this server.
+    pub(crate) fn public_url(&self, path: &str) -> String {
+        format!("{}{path}", self.base.public)
+    }
+
     /// The URL that was asked for.
     pub(crate) fn self_url(&self) -> String {
         format!(

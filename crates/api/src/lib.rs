@@ -43,7 +43,7 @@ pub use middleware::{Connection, Scheme, with_environment};
 pub use routes::Route;
 pub use settings::Settings;
 pub use trusted_proxy::TrustedProxy;
-pub use v3::{CALLBACK, Page, ServiceProvider, WebSso};
+pub use v3::{Page, RedirectPath, ServiceProvider, WebSso, redirect_path};
 
 /// The services behind the routes.
 #[derive(Clone, Debug)]
@@ -73,8 +73,8 @@ pub struct App {
 pub struct Oidc {
     /// The provider.
     pub provider: keystone_oidc::Provider,
-    /// The path of this server to which the provider sends browsers back.
-    pub redirect_path: String,
+    /// Where the provider sends browsers back to, if that is not [`redirect_path`].
+    pub redirect_path: Option<RedirectPath>,
 }
 
 /// The services in force: a request keeps those that it began with when they are replaced.

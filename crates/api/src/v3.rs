@@ -40,8 +40,8 @@ mod websso;
 
 use crate::routes::Routes;
 
-pub use oidc::CALLBACK;
 pub(crate) use oidc::take_callback;
+pub use oidc::{RedirectPath, redirect_path};
 pub(crate) use saml_login::CONSUMER;
 pub use saml_login::ServiceProvider;
 pub use websso::{Page, WebSso};

@@ -34,9 +34,9 @@ pub struct Settings {
 pub struct OidcProvider {
     /// The provider, and this server's registration there.
     pub settings: keystone_oidc::Settings,
-    /// The path of this server to which the provider sends browsers back: one that has no route of Keystone, best
-    /// [`keystone_api::CALLBACK`], or the one at which the provider's users log in.
-    pub redirect_path: String,
+    /// Where the provider sends browsers back to, if that is not [`keystone_api::redirect_path`]: a path of this provider alone
+    /// that has no route of Keystone, or the one at which its users log in.
+    pub redirect_path: Option<keystone_api::RedirectPath>,
 }
 
 /// `[database]`

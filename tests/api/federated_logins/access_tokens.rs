@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use keystone::api::CALLBACK;
 use keystone::storage::sql;
 use keystone_testkit::Answer;
 use serde_json::json;
@@ -14,9 +13,7 @@ const LOGIN: &str = "/v3/OS-FEDERATION/identity_providers/acme/protocols/openid/
 
 /// A world whose provider `acme` is this one.
 async fn world(provider: &Provider) -> World {
-    provider
-        .world(provider.in_settings(settings(), CALLBACK))
-        .await
+    provider.world(provider.in_settings(settings(), None)).await
 }
 
 impl World {

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use chrono::Duration;
-use keystone::api::{CALLBACK, WebSso};
+use keystone::api::WebSso;
 use keystone::storage::sql;
 use keystone::token::Owner;
 use keystone::types::Clock;
@@ -20,6 +20,7 @@ const DASHBOARD: &str = "https://horizon.example.com/auth/websso/";
 const ORIGIN: &str = "origin=https://horizon.example.com/auth/websso/";
 const AT_ACME: &str = "/v3/auth/OS-FEDERATION/identity_providers/acme/protocols/openid/websso";
 const AUTH: &str = "/v3/OS-FEDERATION/identity_providers/acme/protocols/openid/auth";
+const CALLBACK: &str = "/v3/auth/OS-FEDERATION/identity_providers/acme/oidc/redirect";
 const LOGOUT: &str = "/v3/auth/OS-FEDERATION/identity_providers/acme/oidc/backchannel_logout";
 
 fn with_dashboard() -> Settings {
@@ -31,7 +32,7 @@ fn with_dashboard() -> Settings {
 /// A provider, and a world that asks it.
 async fn worlds() -> (Provider, World) {
     let provider = Provider::new().await;
-    let world = provider.world(provider.in_settings(with_dashboard(), CALLBACK));
+    let world = provider.world(provider.in_settings(with_dashboard(), None));
     let world = Box::pin(world).await;
     (provider, world)
 }
@@ -139,7 +140,7 @@ async fn a_browser_is_sent_to_the_provider_and_any_node_takes_it_back() {
 }
 
 #[tokio::test]
-async fn what_brings_a_browser_back_is_that_browser_s_and_the_provider_s() {
+async fn a_callback_without_its_own_cookie_is_refused() {
     let (provider, world) = worlds().await;
     let cloud = &world.cloud;
     let away = begin(cloud, &provider).await;
@@ -191,6 +192,30 @@ async fn what_brings_a_browser_back_is_that_browser_s_and_the_provider_s() {
 }
 
 #[tokio::test]
+async fn a_login_begun_at_one_provider_is_not_finished_by_the_answer_of_another() {
+    for path in [None, Some("/v3/back")] {
+        let acme = Provider::new().await;
+        let beta = Provider::new().await;
+        let mut settings = beta.in_settings(with_dashboard(), None);
+        let of_beta = settings.oidc.remove("acme").expect("a provider");
+        settings.oidc.insert("open".to_owned(), of_beta);
+        let world = acme.world(acme.in_settings(settings, path)).await;
+        let protocol = "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('open', 'openid', 'm0')";
+        world.run(sql(protocol)).await;
+        let at_beta = AT_ACME.replace("acme", "open");
+        let nobody = world.cloud.nobody();
+        let away = Away::new(&nobody.get(&format!("{at_beta}?{ORIGIN}")).await, &beta);
+        // Beta sends the browser on to acme with its own state, and acme answers with a code for its own address.
+        let query = away.approved(&beta, &world.cloud, "eve");
+        let back = format!("{}?{query}", path.unwrap_or(CALLBACK));
+        let answer = come_back(&world.cloud, &back, &away.cookie).await;
+        let text = answer.refused(401);
+        assert!(text.starts_with("The login was not begun"), "{text}");
+        assert!(!beta.told().asked.contains(&"/token".to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn nobody_is_sent_away_who_could_not_come_back() {
     let (provider, world) = worlds().await;
     let nobody = world.cloud.nobody();
@@ -212,7 +237,7 @@ async fn nobody_is_sent_away_who_could_not_come_back() {
 async fn a_provider_that_is_away_is_told_of_and_nothing_begins() {
     let mut provider = Provider::new().await;
     provider.issuer = "http://127.0.0.1:1".to_owned();
-    let settings = provider.in_settings(with_dashboard(), CALLBACK);
+    let settings = provider.in_settings(with_dashboard(), None);
     let world = provider.world(settings).await;
     let path = format!("{AT_ACME}?{ORIGIN}");
     let answer = world.cloud.nobody().get(&path).await;
@@ -223,7 +248,7 @@ async fn a_provider_that_is_away_is_told_of_and_nothing_begins() {
 #[tokio::test]
 async fn the_address_of_the_provider_s_answer_is_the_public_one() {
     let provider = Provider::new().await;
-    let mut settings = provider.in_settings(with_dashboard(), "/v3/redirect_uri");
+    let mut settings = provider.in_settings(with_dashboard(), Some("/v3/redirect_uri"));
     settings.api.public_endpoint = Some("https://cloud.example/identity/".to_owned());
     let world = provider.world(settings).await;
     let away = begin(&world.cloud, &provider).await;
@@ -269,7 +294,7 @@ async fn below_a_path_and_behind_a_proxy_the_address_leads_back() {
 #[tokio::test]
 async fn the_route_of_logins_may_be_the_address_too() {
     let provider = Provider::new().await;
-    let settings = provider.in_settings(with_dashboard(), AUTH);
+    let settings = provider.in_settings(with_dashboard(), Some(AUTH));
     let world = provider.world(settings).await;
     let away = begin(&world.cloud, &provider).await;
     let expected = format!("http://keystone.test:5000{AUTH}");
@@ -291,7 +316,7 @@ async fn a_new_configuration_counts_for_those_who_begin_then() {
     let away = begin(&world.cloud, &provider).await;
     let query = away.approved(&provider, &world.cloud, "ann");
     let keystone = &world.cloud.keystone;
-    let moved = provider.in_settings(with_dashboard(), "/v3/moved");
+    let moved = provider.in_settings(with_dashboard(), Some("/v3/moved"));
     keystone.reload(moved).await.expect("settings");
     let next = begin(&world.cloud, &provider).await;
     assert!(next.text("redirect_uri").ends_with("/v3/moved"));
@@ -326,7 +351,7 @@ async fn the_only_provider_with_a_protocol_is_asked_where_none_is_named() {
         "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('open', 'openid', 'm0')";
     world.run(sql(protocol)).await;
     Away::new(&nobody.get(&anywhere).await, &provider);
-    let mut both = provider.in_settings(with_dashboard(), CALLBACK);
+    let mut both = provider.in_settings(with_dashboard(), None);
     both.oidc
         .insert("open".to_owned(), both.oidc["acme"].clone());
     world.cloud.keystone.reload(both).await.expect("settings");
@@ -351,7 +376,7 @@ async fn keys_may_rotate_while_a_browser_is_away() {
     let (provider, world) = worlds().await;
     let home = tempfile::tempdir().expect("a directory");
     for is_signed in [false, true] {
-        let mut settings = provider.in_settings(with_dashboard(), CALLBACK);
+        let mut settings = provider.in_settings(with_dashboard(), None);
         settings.keys = keystone::Keys::below(home.path());
         let pair = is_signed.then(|| sign_tokens(&mut settings));
         let one = node(&world, &settings).await;
@@ -366,7 +391,7 @@ async fn keys_may_rotate_while_a_browser_is_away() {
     // The keys are those of the nodes alone.
     let away = begin(&world.cloud, &provider).await;
     let query = away.approved(&provider, &world.cloud, "ann");
-    let mut settings = provider.in_settings(with_dashboard(), CALLBACK);
+    let mut settings = provider.in_settings(with_dashboard(), None);
     settings.keys = keystone::Keys::below(home.path());
     let stranger = node(&world, &settings).await;
     let back = format!("{CALLBACK}?{query}");

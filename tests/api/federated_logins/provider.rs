@@ -67,13 +67,17 @@ impl Provider {
     }
 
     /// Settings in which this is the provider `acme`.
-    pub(super) fn in_settings(&self, mut settings: Settings, redirect_path: &str) -> Settings {
+    pub(super) fn in_settings(
+        &self,
+        mut settings: Settings,
+        redirect_path: Option<&str>,
+    ) -> Settings {
         let issuer = self.issuer.parse().expect("a loopback URL");
         let mut provider = oidc::Settings::new(issuer, "keystone");
         provider.access_tokens = oidc::AccessTokens::Introspection;
         let provider = OidcProvider {
             settings: provider,
-            redirect_path: redirect_path.to_owned(),
+            redirect_path: redirect_path.map(|path| path.parse().expect("a path")),
         };
         settings.oidc.insert("acme".to_owned(), provider);
         settings

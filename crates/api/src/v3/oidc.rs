@@ -1,5 +1,8 @@
 //! Logins of browsers at OpenID providers that this server asks itself, and what such a provider tells when one ends.
 
+use std::borrow::Cow;
+use std::str::FromStr;
+
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -12,15 +15,50 @@ use serde_json::json;
 
 use super::federated_login::assertion;
 use super::websso::deliver;
-use crate::App;
 use crate::body::Form;
 use crate::context::Context;
 use crate::error::{ApiError, json_line};
 use crate::path::with_path;
 use crate::routes::{Handlers, Routes, get};
+use crate::{App, Oidc};
 
-/// Where browsers come back to, unless another address is registered at the provider.
-pub const CALLBACK: &str = "/v3/auth/OS-FEDERATION/oidc/redirect";
+/// Where browsers come back to. Each provider has an address of its own, or else one could have a login that another one answers
+/// finished at itself (RFC 9700, section 4.4).
+const CALLBACK: &str = "/v3/auth/OS-FEDERATION/identity_providers/{idp_id}/oidc/redirect";
+
+/// Another path of this server to which a provider sends browsers back: it begins with `/v3/` and has no escapes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RedirectPath(String);
+
+impl RedirectPath {
+    /// All of the path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RedirectPath {
+    type Err = &'static str;
+
+    fn from_str(path: &str) -> Result<Self, Self::Err> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+        let is_plain = !path.ends_with('/') && !path.contains("//");
+        if path.starts_with("/v3/") && path.chars().all(fits) && is_plain {
+            return Ok(Self(path.to_owned()));
+        }
+        Err(
+            "expected a path of this server that begins with /v3/, as it is registered at the provider",
+        )
+    }
+}
+
+/// The path to which a provider sends browsers back if no other one is set.
+pub fn redirect_path(provider: &str) -> String {
+    CALLBACK.replace("{idp_id}", &keystone_python::percent_encode(provider))
+}
+
+const NOT_BEGUN: &str =
+    "The login was not begun in this browser, or more than ten minutes ago. Please begin again.";
 
 /// What the cookie of a login holds while the browser is at the provider.
 #[derive(Serialize, Deserialize)]
@@ -38,12 +76,20 @@ pub(crate) fn routes() -> Routes {
     )
 }
 
-/// Leads a browser that comes back from a provider to the route for that, by whatever path the operator has registered.
+/// Leads a browser that comes back from a provider by another path to the route for that provider.
 pub(crate) fn take_callback(app: &App, request: &mut Request) {
     let path = request.uri().path();
-    let is_registered = app.oidc.values().any(|it| it.redirect_path == path);
-    if is_registered && request.method() == Method::GET && has_state(request.uri()) {
-        let uri = with_path(request.uri(), CALLBACK);
+    let has_path = |it: &Oidc| {
+        it.redirect_path
+            .as_ref()
+            .is_some_and(|own| own.as_str() == path)
+    };
+    let found = app.oidc.iter().find(|(_, it)| has_path(it));
+    if let Some((provider, _)) = found
+        && request.method() == Method::GET
+        && has_state(request.uri())
+    {
+        let uri = with_path(request.uri(), &redirect_path(provider));
         *request.uri_mut() = uri;
     }
 }
@@ -62,8 +108,10 @@ pub(super) async fn begin(
     let app = cx.without_policy();
     let asked = app.oidc.get(provider);
     let asked = asked.ok_or_else(|| Error::internal("nobody asks this provider"))?;
-    // It begins with `/v3/`.
-    let redirect_uri = cx.url(asked.redirect_path.get(4..).unwrap_or_default());
+    let redirect_uri = cx.public_url(&match &asked.redirect_path {
+        Some(path) => path.as_str().into(),
+        None => Cow::from(redirect_path(provider)),
+    });
     let start = match asked.provider.start(&redirect_uri).await {
         Ok(start) => start,
         Err(error) => return Err(refused(provider, error)),
@@ -112,6 +160,16 @@ async fn finish(cx: &Context, state: &str) -> Result<Response, ApiError> {
     let kept = kept.map_err(|error| foreign(&error.to_string()))?;
     let begun: Begun = serde_json::from_slice(&kept).map_err(Error::internal)?;
     let at = (&*begun.provider, &*begun.protocol);
+    let came_from = cx.path("idp_id");
+    if came_from != at.0 {
+        tracing::warn!(
+            began_at = at.0,
+            came_from,
+            "a login by OpenID Connect was refused: the browser came back to the redirect path of another provider; if no \
+             redirect_path has been moved from one to the other, one of them tries to get at logins of the other one"
+        );
+        return Err(refusal(NOT_BEGUN));
+    }
     let asked = app.oidc.get(at.0);
     let asked =
         asked.ok_or_else(|| foreign("its provider is not in the configuration any more"))?;
@@ -135,9 +193,7 @@ fn foreign(reason: &str) -> ApiError {
         "a login by OpenID Connect was refused: its cookie is missing or of no use; if that is often so, compare the key \
          repositories of all nodes, and the host name in [DEFAULT] public_endpoint with the one that browsers use"
     );
-    refusal(
-        "The login was not begun in this browser, or more than ten minutes ago. Please begin again.",
-    )
+    refusal(NOT_BEGUN)
 }
 
 /// The operator reads what to change, the browser only whose fault it is.
@@ -152,9 +208,7 @@ fn refused(provider: &str, error: OidcError) -> ApiError {
     tracing::info!(provider, reason, "a login by OpenID Connect was refused");
     refusal(match refused {
         Refusal::Provider { .. } => "The identity provider refused the login.",
-        Refusal::State => {
-            "The login was not begun in this browser, or more than ten minutes ago. Please begin again."
-        }
+        Refusal::State => NOT_BEGUN,
         _ => {
             "What the identity provider answered was refused. The log of this server has the reason."
         }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use keystone::OidcProvider;
-use keystone::api::{CALLBACK, is_route};
+use keystone::api::{RedirectPath, is_route, redirect_path};
 use keystone::oidc::{AccessTokens, Issuer, Provider, Settings};
 use keystone::types::{Clock, Secret};
 
@@ -27,6 +27,7 @@ impl Reader<'_> {
             .map(str::to_owned)
             .collect();
         let mut providers = BTreeMap::new();
+        let mut paths = BTreeMap::new();
         for id in ids {
             let name = format!("oidc:{id}");
             let mut group = Group {
@@ -34,6 +35,15 @@ impl Reader<'_> {
                 name: &name,
             };
             if let Some(provider) = group.provider() {
+                if let Some(path) = provider.redirect_path.clone()
+                    && let Some(other) = paths.insert(path, id.clone())
+                {
+                    let text = format!(
+                        "[oidc:{other}] has this path too; each provider needs one of its own, so that none can have the \
+                         logins of another one finished at itself"
+                    );
+                    group.problem("redirect_path", text);
+                }
                 providers.insert(id, provider);
             }
         }
@@ -169,26 +179,22 @@ impl<'c> Group<'_, 'c> {
         seconds.map(Duration::from_secs)
     }
 
-    fn redirect_path(&mut self) -> String {
-        let path = self.text("redirect_path").unwrap_or(CALLBACK);
-        let fits = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
-        let is_plain = !path.ends_with('/') && !path.contains("//");
-        if !path.starts_with("/v3/") || !path.chars().all(fits) || !is_plain {
-            let text = "expected a path of this server that begins with /v3/, as it is registered at the provider";
-            self.problem("redirect_path", text);
-        } else if path != CALLBACK && !self.is_own_login(path) && is_route(path) {
+    fn redirect_path(&mut self) -> Option<RedirectPath> {
+        let path: RedirectPath = self.parsed("redirect_path")?;
+        if is_route(path.as_str()) && !self.is_own(path.as_str()) {
             let text = "another route has this path; expected one that is free, or that of the provider's own login, \
                         /v3/OS-FEDERATION/identity_providers/<id>/protocols/<protocol>/auth";
             self.problem("redirect_path", text);
         }
-        path.to_owned()
+        Some(path)
     }
 
-    /// Whether the users of this provider log in at a path, which `mod_auth_openidc` has for both.
-    fn is_own_login(&self, path: &str) -> bool {
+    /// Whether browsers come back to a path anyway, or the users of this provider log in there, which `mod_auth_openidc` has
+    /// for both.
+    fn is_own(&self, path: &str) -> bool {
         let id = self.name.split_once(':').map_or("", |(_, id)| id);
         let start = format!("/v3/OS-FEDERATION/identity_providers/{id}/protocols/");
-        path.starts_with(&start) && path.ends_with("/auth") && is_route(path)
+        path == redirect_path(id) || path.starts_with(&start) && path.ends_with("/auth")
     }
 
     fn problem(&mut self, name: &str, text: impl Display) {

@@ -147,7 +147,8 @@ fn providers_of_openid_connect_have_a_group_each() {
     let ids: Vec<_> = settings.oidc.keys().collect();
     assert_eq!(ids, ["Corp", "lab"]);
     let corp = &settings.oidc["Corp"];
-    assert_eq!(corp.redirect_path, "/v3/redirect_uri");
+    let path = corp.redirect_path.as_ref().unwrap();
+    assert_eq!(path.as_str(), "/v3/redirect_uri");
     let corp = &corp.settings;
     assert_eq!(corp.issuer.as_str(), "https://idp.example/realms/corp");
     assert_eq!(corp.client_secret.as_ref().unwrap().reveal(), "s3cret");
@@ -158,8 +159,7 @@ fn providers_of_openid_connect_have_a_group_each() {
     assert_eq!(corp.algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
     assert_eq!(corp.max_clock_skew.as_secs(), 5);
     let lab = &settings.oidc["lab"];
-    let path = "/v3/auth/OS-FEDERATION/oidc/redirect";
-    assert_eq!(lab.redirect_path, path);
+    assert_eq!(lab.redirect_path, None);
     assert_eq!(lab.settings.access_tokens, AccessTokens::Jwt);
     assert_eq!(lab.settings.algorithms, Algorithm::ALL);
     assert!(good("").oidc.is_empty());
@@ -200,17 +200,30 @@ fn the_address_of_a_provider_s_answer_is_no_other_route() {
             "redirect_path = /v3/OS-FEDERATION/identity_providers/y/protocols/openid/auth",
             "another route has this path",
         ),
+        (
+            "redirect_path = /v3/auth/OS-FEDERATION/identity_providers/y/oidc/redirect",
+            "another route has this path",
+        ),
     ]);
     for path in [
         "/v3/redirect_uri",
         "/v3/OS-FEDERATION/identity_providers/x/protocols/openid/auth",
-        "/v3/auth/OS-FEDERATION/oidc/redirect",
+        "/v3/auth/OS-FEDERATION/identity_providers/x/oidc/redirect",
     ] {
         let text = format!(
             "[oidc:x]\nredirect_path = {path}\nissuer = https://idp.example\nclient_id = keystone\n"
         );
-        assert_eq!(good(&text).oidc["x"].redirect_path, path);
+        let found = good(&text).oidc["x"].redirect_path.clone().unwrap();
+        assert_eq!(found.as_str(), path);
     }
+    let one = |id: &str| {
+        format!(
+            "[oidc:{id}]\nredirect_path = /v3/back\nissuer = https://idp.example\nclient_id = keystone\n"
+        )
+    };
+    let found = problems(&(one("x") + &one("y")));
+    let expected = "keystone.conf:6: [oidc:y] redirect_path: [oidc:x] has this path too";
+    assert!(found.starts_with(expected), "{found}");
 }
 
 #[test]
