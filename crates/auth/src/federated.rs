@@ -45,6 +45,11 @@ pub struct ProviderAssertion {
     pub assertion: Assertion,
 }
 
+/// The id of a user at an identity provider as it is stored: `urllib.parse.quote`, which leaves slashes.
+pub fn unique_id(id: &str) -> String {
+    keystone_python::percent_encode(id).replace("%2F", "/")
+}
+
 impl Auth {
     /// Issues an unscoped token for a user whom an identity provider vouches for. The method is named like the protocol.
     pub async fn log_in_federated(
@@ -250,8 +255,7 @@ impl Auth {
         Ok(ShadowLogin {
             idp_id: provider.id.clone(),
             protocol_id: protocol.id.clone(),
-            // `urllib.parse.quote`, which leaves slashes.
-            unique_id: keystone_python::percent_encode(&id).replace("%2F", "/"),
+            unique_id: unique_id(&id),
             name,
             email: some(user.email),
             domain_id: self.domain_or(user.domain, provider).await?,

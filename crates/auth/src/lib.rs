@@ -47,7 +47,7 @@ pub use delegation::Delegation;
 pub use ec2::{Ec2Keys, SigningProtocol, ec2_credential_id};
 pub use environment::Environment;
 pub use error::TokenError;
-pub use federated::{FederationSettings, ProviderAssertion};
+pub use federated::{FederationSettings, ProviderAssertion, unique_id};
 pub use keystone_cache::Pass;
 pub use keystone_federation::{Assertion, header_key};
 pub use keystone_token::{Return, StateCookies};

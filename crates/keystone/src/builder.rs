@@ -72,7 +72,7 @@ pub enum BuildError {
         "[saml_sp] needs [DEFAULT] public_endpoint, which responses of identity providers have to name"
     )]
     SamlEndpoint,
-    /// The database has no table for what logins by SAML leave.
+    /// The database has no table for what logins by SAML and logouts by OpenID Connect leave.
     #[error(
         "the table keystone_native_assertion can't be read; `keystone-manage db_sync` makes it: {0}"
     )]
@@ -249,6 +249,7 @@ impl Builder {
             &keys,
             created_here,
             settings,
+            None,
             |policy| Enforcer::with_defaults(Registry::keystone(), policy),
         )?;
         check(&app).await?;

@@ -125,6 +125,7 @@ impl Keystone {
             &self.keys,
             self.created_here,
             settings,
+            Some(&before),
             |policy| before.policy.reconfigured(policy),
         )?;
         check(&app).await?;
@@ -137,7 +138,7 @@ impl Keystone {
 /// Checks that the database has what the services need.
 async fn check(app: &App) -> Result<(), BuildError> {
     app.identity.check_tree().await?;
-    if app.saml.is_some() {
+    if app.saml.is_some() || !app.oidc.is_empty() {
         let checked = app.federation.check_assertions().await;
         checked.map_err(BuildError::SamlTable)?;
     }
@@ -176,7 +177,7 @@ fn service_provider(
     ))
 }
 
-/// Puts the services together.
+/// Puts the services together; those that were in force before lend what they know of identity providers.
 fn services(
     db: &Db,
     changes: &Changes,
@@ -184,6 +185,7 @@ fn services(
     keys: &auth::Keys,
     created_here: bool,
     settings: Settings,
+    before: Option<&App>,
     enforcer: impl FnOnce(keystone_policy::Settings) -> Result<Enforcer, LoadError>,
 ) -> Result<App, BuildError> {
     let Settings {
@@ -222,16 +224,18 @@ fn services(
     let policy = Arc::new(enforcer(policy)?);
     let oidc = oidc.into_iter().map(|(id, it)| {
         let redirect_path = it.redirect_path;
-        match keystone_oidc::Provider::new(it.settings, clock.clone()) {
-            Ok(provider) => Ok((
-                id,
-                Oidc {
-                    provider,
-                    redirect_path,
-                },
-            )),
-            Err(source) => Err(BuildError::IdentityProvider { id, source }),
+        let mut provider = match keystone_oidc::Provider::new(it.settings, clock.clone()) {
+            Ok(provider) => provider,
+            Err(source) => return Err(BuildError::IdentityProvider { id, source }),
+        };
+        if let Some(before) = before.and_then(|app| app.oidc.get(&id)) {
+            provider = provider.after(&before.provider);
         }
+        let oidc = Oidc {
+            provider,
+            redirect_path,
+        };
+        Ok((id, oidc))
     });
     Ok(App {
         identity,

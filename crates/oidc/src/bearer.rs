@@ -70,6 +70,7 @@ impl Provider {
     /// Asks the provider about a token (RFC 7662), and about its user.
     async fn introspected(&self, token: &str) -> Result<Map<String, Value>, Error> {
         let known = self.known().await?;
+        let _turn = self.turn_of_token()?;
         let document = &known.document;
         let url = document.introspection_endpoint()?;
         let fields = [("token", token), ("token_type_hint", "access_token")];

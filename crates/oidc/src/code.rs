@@ -132,6 +132,8 @@ impl Provider {
         if !is_of_login || login.issuer != issuer {
             return Err(Refusal::State.into());
         }
+        // One for all of it, so that no code is used in vain.
+        let _turn = self.turn_of_login().await?;
         let known = self.known().await?;
         answer.check_issuer(&known, issuer)?;
         if let Some(error) = answer.error {
@@ -149,13 +151,7 @@ impl Provider {
         if let Some(access_token) = &tokens.access_token {
             check_access_token(&verified, access_token)?;
             let told = self.userinfo(&known, access_token, &subject).await?;
-            more = told.unwrap_or_else(|| {
-                tracing::info!(
-                    issuer,
-                    "no userinfo for the access token of a login: its scope may lack openid, or claims_from may leave userinfo out"
-                );
-                Map::new()
-            });
+            more = told.ok_or(Refusal::Userinfo)?;
         }
         let from = &self.settings().claims_from;
         let claims = if from.contains(&ClaimsFrom::IdToken) {

@@ -122,7 +122,7 @@ pub(crate) fn good_for(headers: &HeaderMap) -> Duration {
 pub(crate) struct Kept {
     state: Mutex<State>,
     /// One asks at a time; those who wait take over the outcome.
-    pub(crate) asking: tokio::sync::Mutex<()>,
+    pub(crate) asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug, Default)]

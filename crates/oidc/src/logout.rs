@@ -18,8 +18,9 @@ pub struct Logout {
     pub session: Option<String>,
     /// The id of the token.
     pub id: String,
-    /// When the session ended, in seconds since 1970: what began later goes on, even if the token comes twice.
-    pub at: i64,
+    /// Until when the token is taken, in seconds since 1970: for so long the caller has to know its id, so that one which comes
+    /// twice ends nothing that began after it.
+    pub until: i64,
 }
 
 impl Provider {
@@ -56,11 +57,16 @@ impl Provider {
         if subject.is_none() && session.is_none() {
             return Err(Refusal::Claim("sub").into());
         }
+        if checked.time("iat")?.is_none() {
+            return Err(Refusal::Claim("iat").into());
+        }
+        let end = checked.time("exp")?.ok_or(Refusal::Claim("exp"))?;
+        let skew = i64::try_from(settings.max_clock_skew.as_secs()).unwrap_or(i64::MAX);
         Ok(Logout {
             subject: subject.map(str::to_owned),
             session: session.map(str::to_owned),
             id: checked.needed("jti")?.to_owned(),
-            at: checked.time("iat")?.ok_or(Refusal::Claim("iat"))?,
+            until: end.saturating_add(skew),
         })
     }
 }

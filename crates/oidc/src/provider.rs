@@ -12,8 +12,7 @@ use keystone_http::{Answer, Client, Limits, Trust};
 use keystone_types::Clock;
 use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use crate::error::{Error, Refusal, quoted, short};
@@ -31,7 +30,8 @@ const LIMITS: Limits = Limits {
     body: 256 << 10,
 };
 
-/// How many requests may wait for a provider at once: one that is slow must not hold all that this server has.
+/// How many access tokens, and how many logins, may wait for a provider at once: one that is slow must not hold all that this
+/// server has.
 const WAITING: usize = 32;
 
 const AGENT: HeaderValue =
@@ -49,8 +49,11 @@ struct Inner {
     settings: Settings,
     client: Client,
     clock: Clock,
-    kept: Kept,
-    waiting: Semaphore,
+    kept: Arc<Kept>,
+    /// Leave for requests about access tokens, which anybody may bring.
+    tokens: Semaphore,
+    /// Leave for logins of browsers.
+    logins: Semaphore,
 }
 
 /// A token whose signature is verified, with the type in its header.
@@ -85,9 +88,22 @@ impl Provider {
             settings,
             client,
             clock,
-            kept: Kept::default(),
-            waiting: Semaphore::new(WAITING),
+            kept: Arc::default(),
+            tokens: Semaphore::new(WAITING),
+            logins: Semaphore::new(WAITING),
         })))
+    }
+
+    /// Takes over what another one knows of the same provider, such as one with settings that were replaced.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        let (new, old) = (self.settings(), before.settings());
+        let is_same = new.issuer == old.issuer && new.ca_file == old.ca_file;
+        // Nobody shares it yet.
+        if is_same && let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.kept = Arc::clone(&before.0.kept);
+        }
+        self
     }
 
     /// The settings.
@@ -106,36 +122,43 @@ impl Provider {
             return self.ask(Why::Nothing).await;
         };
         if is_old {
+            let provider = self.clone();
             // A failure is in the log then, and what is known stays.
-            drop(self.asking(Why::Old));
+            let refresh = async move { drop(provider.ask(Why::Old).await) };
+            tokio::spawn(refresh.in_current_span());
         }
         Ok(known)
     }
 
+    /// One asks for all, in a task of its own: a client that leaves does not end what others wait for, and leaves nothing
+    /// behind if it was not that one.
     async fn ask(&self, why: Why) -> Result<Arc<Known>, Error> {
-        let _turn = self.turn()?;
-        let asked = self.asking(why).await;
+        let came = Instant::now();
+        let kept = &self.0.kept;
+        let alone = Arc::clone(&kept.asking).lock_owned().await;
+        if let Some(outcome) = kept.outcome(why, came) {
+            return outcome;
+        }
+        let provider = self.clone();
+        let asking = async move {
+            let _alone = alone;
+            provider.0.kept.store(provider.fetch().await)
+        };
+        let asked = tokio::spawn(asking.in_current_span()).await;
         asked.unwrap_or_else(|_| Err(self.away("this server stopped asking")))
     }
 
-    /// Asks in a task of its own, so that a client that leaves does not end what others wait for.
-    fn asking(&self, why: Why) -> JoinHandle<Result<Arc<Known>, Error>> {
-        let (provider, came) = (self.clone(), Instant::now());
-        let asking = async move {
-            let kept = &provider.0.kept;
-            let _alone = kept.asking.lock().await;
-            if let Some(outcome) = kept.outcome(why, came) {
-                return outcome;
-            }
-            kept.store(provider.fetch().await)
-        };
-        tokio::spawn(asking.in_current_span())
+    /// Leave to ask the provider about an access token.
+    pub(crate) fn turn_of_token(&self) -> Result<SemaphorePermit<'_>, Error> {
+        let turn = self.0.tokens.try_acquire();
+        turn.map_err(|_| self.away(&format!("{WAITING} requests wait for it already")))
     }
 
-    /// Leave to wait for the provider.
-    fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
-        let turn = self.0.waiting.try_acquire();
-        turn.map_err(|_| self.away(&format!("{WAITING} requests wait for it already")))
+    /// Leave to ask the provider for a login. The browser rather waits than to begin again.
+    pub(crate) async fn turn_of_login(&self) -> Result<SemaphorePermit<'_>, Error> {
+        let turn = timeout(LIMITS.answer, self.0.logins.acquire()).await;
+        let turn = turn.ok().and_then(Result::ok);
+        turn.ok_or_else(|| self.away(&format!("{WAITING} logins wait for it already")))
     }
 
     fn away(&self, reason: &str) -> Error {
@@ -187,7 +210,6 @@ impl Provider {
 
     /// Asks for something with an access token.
     pub(crate) async fn get(&self, url: &str, token: &str) -> Result<Answer, Error> {
-        let _turn = self.turn()?;
         let value = HeaderValue::try_from(format!("Bearer {token}"));
         let mut value = value.map_err(|_| Refusal::Malformed("no header can carry it"))?;
         value.set_sensitive(true);
@@ -203,7 +225,6 @@ impl Provider {
         fields: &[(&str, &str)],
         methods: Option<&[String]>,
     ) -> Result<Answer, Error> {
-        let _turn = self.turn()?;
         let (request, body) = self.form(url, fields, methods);
         self.send(url, request, body).await
     }

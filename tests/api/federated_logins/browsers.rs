@@ -179,7 +179,10 @@ async fn a_callback_without_its_own_cookie_is_refused() {
     }
     // The provider can't exchange it.
     let claims = provider.told().id_token.take();
-    come_back(cloud, &back, &away.cookie).await.refused(503);
+    let answer = come_back(cloud, &back, &away.cookie).await;
+    // The browser may try again.
+    assert_eq!(answer.header("set-cookie"), None);
+    answer.refused(503);
     provider.told().id_token = claims;
     // The issuer is no remote id.
     world.run(sql("DELETE FROM idp_remote_ids")).await;
@@ -330,6 +333,33 @@ async fn a_new_configuration_counts_for_those_who_begin_then() {
 }
 
 #[tokio::test]
+async fn a_reload_forgets_nothing_that_the_provider_publishes() {
+    let (provider, world) = worlds().await;
+    begin(&world.cloud, &provider).await;
+    let again = provider.in_settings(with_dashboard(), Some("/v3/moved"));
+    let keystone = &world.cloud.keystone;
+    keystone.reload(again).await.expect("settings");
+    begin(&world.cloud, &provider).await;
+    let asked = ["/.well-known/openid-configuration", "/keys"];
+    assert_eq!(provider.told().asked, asked);
+}
+
+#[tokio::test]
+async fn a_dashboard_that_is_trusted_no_more_gets_no_token() {
+    let (provider, world) = worlds().await;
+    let away = begin(&world.cloud, &provider).await;
+    let query = away.approved(&provider, &world.cloud, "ann");
+    let mut settings = provider.in_settings(settings(), None);
+    settings.api.websso.dashboards = vec![WebSso::dashboard("https://other.example/")];
+    let keystone = &world.cloud.keystone;
+    keystone.reload(settings).await.expect("settings");
+    let back = format!("{CALLBACK}?{query}");
+    let answer = come_back(&world.cloud, &back, &away.cookie).await;
+    answer.refused(401);
+    assert!(!provider.told().asked.contains(&"/token".to_owned()));
+}
+
+#[tokio::test]
 async fn the_only_provider_with_a_protocol_is_asked_where_none_is_named() {
     let (provider, world) = worlds().await;
     let anywhere = format!("/v3/auth/OS-FEDERATION/websso/openid?{ORIGIN}");
@@ -402,7 +432,7 @@ async fn keys_may_rotate_while_a_browser_is_away() {
 async fn log_out(world: &World, provider: &Provider, claims: Value) -> Answer {
     let now = world.cloud.now().and_utc().timestamp();
     let mut token = json!({
-        "iss": provider.issuer, "aud": "keystone", "jti": "j", "iat": now, "exp": now + 120,
+        "iss": provider.issuer, "aud": "keystone", "jti": claims.to_string(), "iat": now, "exp": now + 120,
         "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
     });
     let claims = claims.as_object().expect("claims").clone();
@@ -433,16 +463,27 @@ async fn a_logout_at_the_provider_ends_the_tokens_of_the_user() {
     log_out(&world, &provider, other).await.with(200);
     admin.validate(&ann).await.ok();
     let now = cloud.now().and_utc().timestamp();
-    let claims = json!({ "sub": "ann b/c@d", "sid": "s", "iat": now });
-    let answer = log_out(&world, &provider, claims.clone()).await;
+    // The provider's clock is slow.
+    let claims = json!({ "sub": "ann b/c@d", "sid": "s", "iat": now - 30 });
+    let answer = log_out(&world, &provider, claims).await;
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.with(200), Value::Null);
     admin.validate(&ann).await.refused(404);
     admin.validate(&eve).await.ok();
-    // Whoever has the token of the logout can do no more harm with it.
+}
+
+#[tokio::test]
+async fn a_logout_that_comes_again_ends_nothing() {
+    let (provider, world) = worlds().await;
+    let cloud = &world.cloud;
+    log_in(cloud, &provider, "ann").await;
+    let now = cloud.now().and_utc().timestamp();
+    let claims = json!({ "sub": "ann", "iat": now, "exp": now + 120 });
+    log_out(&world, &provider, claims.clone()).await.with(200);
     cloud.advance(Duration::seconds(5));
-    let again = log_in(cloud, &provider, "ann b/c@d").await;
+    let again = log_in(cloud, &provider, "ann").await;
     log_out(&world, &provider, claims).await.with(200);
+    let admin = cloud.admin().await;
     admin.validate(&again).await.ok();
     let events = sql("SELECT user_id FROM revocation_event WHERE LENGTH(user_id) = 64 ORDER BY id");
     let events = events.fetch_texts(cloud.keystone.db()).await;

@@ -1,4 +1,4 @@
-//! Logins of browsers at OpenID providers that this server asks itself, and what such a provider tells when one ends.
+//! Logins of browsers at OpenID providers that this server asks itself, and logouts that such a provider reports.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -6,15 +6,15 @@ use std::str::FromStr;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use chrono::DateTime;
-use keystone_auth::{Return, StateCookies};
+use chrono::{DateTime, TimeDelta};
+use keystone_auth::{Return, StateCookies, unique_id};
 use keystone_oidc::{Error as OidcError, Login, Refusal};
 use keystone_types::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::federated_login::assertion;
-use super::websso::deliver;
+use super::websso::{deliver, is_dashboard};
 use crate::body::Form;
 use crate::context::Context;
 use crate::error::{ApiError, json_line};
@@ -59,6 +59,9 @@ pub fn redirect_path(provider: &str) -> String {
 
 const NOT_BEGUN: &str =
     "The login was not begun in this browser, or more than ten minutes ago. Please begin again.";
+
+/// How much longer than it would be taken a logout token is remembered: the clocks of nodes differ.
+const LONGER: TimeDelta = TimeDelta::hours(1);
 
 /// What the cookie of a login holds while the browser is at the provider.
 #[derive(Serialize, Deserialize)]
@@ -139,7 +142,7 @@ pub(super) async fn begin(
     Ok(response)
 }
 
-/// Finishes a login, whichever node began it, and ends its cookie.
+/// Finishes a login, whichever node began it, and ends its cookie, unless the provider is away.
 async fn come_back(cx: Context) -> Result<Response, ApiError> {
     let Some(state) = cx.query("state").filter(|state| !state.is_empty()) else {
         let text = "An identity provider sends browsers here, with the parameter state.";
@@ -147,6 +150,10 @@ async fn come_back(cx: Context) -> Result<Response, ApiError> {
     };
     let finished = Box::pin(finish(&cx, state)).await;
     let mut response = finished.unwrap_or_else(IntoResponse::into_response);
+    // The provider may not have seen the code: the browser can try again.
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        return Ok(response);
+    }
     let cookie = HeaderValue::try_from(cookies(&cx).clear(state)).map_err(Error::internal)?;
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(response)
@@ -173,6 +180,9 @@ async fn finish(cx: &Context, state: &str) -> Result<Response, ApiError> {
     let asked = app.oidc.get(at.0);
     let asked =
         asked.ok_or_else(|| foreign("its provider is not in the configuration any more"))?;
+    if !is_dashboard(cx, &begun.host) {
+        return Err(foreign("its dashboard is no trusted_dashboard any more"));
+    }
     match asked.provider.finish(&begun.login, cx.raw_query()).await {
         Ok(claims) => deliver(cx, at, &begun.host, Some(&assertion(&claims))).await,
         Err(error) => Err(refused(at.0, error)),
@@ -250,18 +260,24 @@ async fn log_out(cx: Context, form: Form) -> Result<Response, ApiError> {
         );
         return Ok(not_done("sub is needed: tokens know no sessions"));
     };
-    let until = DateTime::from_timestamp(logout.at, 0).unwrap_or_default();
-    let ids = unique_ids(subject, asked.provider.settings().issuer.as_str());
-    let users = app
-        .identity
-        .log_out_federated(id, &ids, until.naive_utc())
-        .await?;
-    if users == 0 {
-        tracing::info!(
+    let issuer = asked.provider.settings().issuer.as_str();
+    let ids = unique_ids(subject, issuer);
+    let message = json!(["logout", issuer, logout.id]).to_string();
+    let until = DateTime::from_timestamp(logout.until, 0).unwrap_or_default();
+    let until = until.naive_utc() + LONGER;
+    let ended = app.identity.log_out_federated(id, &ids, (&message, until));
+    match ended.await {
+        Ok(0) => tracing::info!(
             provider = id,
-            "a logout by OpenID Connect is of nobody who has logged in here, or whose id in the mapping is not the subject \
-             (OIDC-sub or REMOTE_USER): it ended no token"
-        );
+            "a logout by OpenID Connect ended no token: its subject has not logged in here, or the mapping makes the id of the \
+             user from another attribute than OIDC-sub or REMOTE_USER"
+        ),
+        Ok(_) => {}
+        Err(Error::Conflict { .. }) => tracing::info!(
+            provider = id,
+            "a logout by OpenID Connect came again, and ended nothing this time"
+        ),
+        Err(error) => return Err(error.into()),
     }
     Ok(no_store(StatusCode::OK.into_response()))
 }
@@ -269,8 +285,7 @@ async fn log_out(cx: Context, form: Form) -> Result<Response, ApiError> {
 /// The ids that a mapping makes of a subject: of `OIDC-sub` or of `REMOTE_USER`, as they are stored.
 fn unique_ids(subject: &str, issuer: &str) -> [String; 2] {
     let remote_user = keystone_oidc::remote_user(subject, issuer);
-    // As in `Auth::shadow_login`.
-    [subject, &remote_user].map(|id| keystone_python::percent_encode(id).replace("%2F", "/"))
+    [subject, &remote_user].map(unique_id)
 }
 
 /// 400, which is for whatever keeps a logout from being done.

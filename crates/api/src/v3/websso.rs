@@ -190,6 +190,12 @@ pub(crate) async fn deliver(
     page(cx.settings().websso.page.as_ref(), host, &token.id)
 }
 
+/// Whether an address is that of one of the operator's dashboards.
+pub(crate) fn is_dashboard(cx: &Context, address: &str) -> bool {
+    let dashboards = &cx.settings().websso.dashboards;
+    dashboards.iter().any(|it| it == address)
+}
+
 /// The dashboard that the user came from, if it is one of the operator's.
 pub(crate) fn origin(cx: &Context) -> Result<String> {
     let origin = cx.query("origin").filter(|origin| !origin.is_empty());
@@ -199,13 +205,7 @@ pub(crate) fn origin(cx: &Context) -> Result<String> {
     // Once more than the query itself, as in `keystone/api/auth.py`.
     let origin = origin.replace('+', " ");
     let origin = percent_decode_str(&origin).decode_utf8_lossy();
-    if cx
-        .settings()
-        .websso
-        .dashboards
-        .iter()
-        .any(|it| *it == origin)
-    {
+    if is_dashboard(cx, &origin) {
         return Ok(origin.into_owned());
     }
     Err(Error::unauthorized(format!(

@@ -7,9 +7,10 @@ use keystone_storage::{Exec, OrConflict, Select, Tx, select, sql, transaction};
 use keystone_types::{Error, Result, check_length};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use crate::identity::Identity;
-use crate::revocation::{RevocationEvent, revoke_issued};
+use crate::revocation::{RevocationEvent, revoke};
 
 /// A user's accounts at one identity provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,17 +57,28 @@ impl FederatedRow {
 }
 
 impl Identity {
-    /// Ends the tokens that the users whom an identity provider knows by one of these ids, percent-encoded, got until a time;
-    /// tells how many users there are. What that has ended before is not ended once more.
+    /// Ends the tokens that the users whom an identity provider knows by one of these ids, percent-encoded, have got; tells how
+    /// many users there are. What tells the provider's message from all others is remembered until a time: 409 and nothing
+    /// ends if the message came before.
     pub async fn log_out_federated(
         &self,
         idp_id: &str,
         unique_ids: &[String],
-        until: NaiveDateTime,
+        (message, until): (&str, NaiveDateTime),
     ) -> Result<usize> {
         let now = self.clock.now();
-        let until = until.min(now);
+        let hash = hex::encode(Sha256::digest(message));
         transaction!(self.db, |tx| {
+            // Beside the assertions of logins by SAML.
+            sql("INSERT INTO keystone_native_assertion (hash, expires_at) VALUES (?, ?)")
+                .bind(&hash)
+                .bind(until)
+                .execute(&mut *tx)
+                .await
+                .or_conflict(|| Error::Conflict {
+                    kind: "logout",
+                    detail: "Duplicate entry".to_owned(),
+                })?;
             let known: Vec<(String, String)> = sql("\
                 SELECT user_id, unique_id FROM federated_user WHERE idp_id = ? AND unique_id IN (?) ORDER BY user_id")
             .bind(idp_id)
@@ -77,16 +89,7 @@ impl Identity {
             let meant = known.iter().filter(|(_, id)| unique_ids.contains(id));
             let users: BTreeSet<&str> = meant.map(|(user, _)| user.as_str()).collect();
             for user in &users {
-                let is_done = sql("\
-                    SELECT id FROM revocation_event WHERE user_id = ? AND issued_before >= ? \
-                      AND role_id IS NULL AND domain_id IS NULL AND project_id IS NULL AND audit_id IS NULL \
-                      AND audit_chain_id IS NULL AND trust_id IS NULL AND consumer_id IS NULL \
-                      AND access_token_id IS NULL AND expires_at IS NULL")
-                .bind(*user)
-                .bind(until);
-                if !is_done.exists(&mut *tx).await? {
-                    revoke_issued(tx, RevocationEvent::user(user), until, now).await?;
-                }
+                revoke(tx, RevocationEvent::user(user), now).await?;
             }
             Ok(users.len())
         })

@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDateTime};
 use keystone_oidc::{Claims, ClaimsFrom, Error, Login, Provider, Refusal};
 use keystone_token::{KeyRepository, KeyRing, Owner, Return, StateCookies};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::signer::encoded;
 use crate::world::{CLIENT, NOW, Reply, World, changed, refusal, trouble};
@@ -310,6 +311,73 @@ async fn claims_come_from_where_the_operator_says() {
         (None, Some("alice"))
     );
     assert_eq!(unsigned.get("iss"), Some(&json!(world.issuer)));
+}
+
+#[tokio::test]
+async fn a_login_whose_access_token_userinfo_refuses_is_refused() {
+    let world = World::new().await;
+    for status in [401, 403] {
+        let client = world.client(|_| {});
+        let start = client.start(BACK).await.unwrap();
+        answer(&world, &start.url, &json!({}));
+        world.reply(USERINFO, Reply::Json(status, json!({})));
+        let query = format!("code=c&state={}", start.login.state());
+        let refused = refusal(client.finish(&start.login, &query).await);
+        assert_eq!(refused, Refusal::Userinfo);
+    }
+}
+
+#[tokio::test]
+async fn access_tokens_take_no_turn_from_logins() {
+    const INTROSPECTION: &str = "/op/introspection";
+    let world = World::new().await;
+    let client = world.introspecting(|_| {});
+    let start = client.start(BACK).await.unwrap();
+    world.reply(INTROSPECTION, Reply::Hang);
+    let mut waiting = Vec::new();
+    for number in 1..=32 {
+        let client = client.clone();
+        waiting.push(tokio::spawn(async move { client.bearer("opaque").await }));
+        while world.count(INTROSPECTION) < number {
+            world.came().await;
+        }
+    }
+    trouble(client.bearer("opaque").await);
+    answer(&world, &start.url, &json!({}));
+    let query = format!("code=c&state={}", start.login.state());
+    client.finish(&start.login, &query).await.unwrap();
+    for one in waiting {
+        assert!(!one.is_finished(), "the login waited for it");
+        one.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_login_waits_for_its_turn() {
+    let world = World::new().await;
+    let client = world.client(|_| {});
+    let start = client.start(BACK).await.unwrap();
+    answer(&world, &start.url, &json!({}));
+    let query = format!("code=c&state={}", start.login.state());
+    let go = Arc::new(Notify::new());
+    let held = Reply::Held(world.replied(TOKEN), Arc::clone(&go));
+    world.reply(TOKEN, held);
+    let finish = || {
+        let (client, login, query) = (client.clone(), start.login.clone(), query.clone());
+        tokio::spawn(async move { client.finish(&login, &query).await })
+    };
+    let mut waiting = Vec::new();
+    for number in 1..=32 {
+        waiting.push(finish());
+        while world.count(TOKEN) < number {
+            world.came().await;
+        }
+    }
+    waiting.push(finish());
+    for _ in 0..33 {
+        go.notify_one();
+        waiting.remove(0).await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use keystone_oidc::Refusal;
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time;
 
@@ -36,7 +37,7 @@ async fn concurrent_first_tokens_ask_the_provider_once() {
         "nothing is asked before it is needed"
     );
     let token = world.token(&json!({}));
-    let callers: Vec<_> = (0..30)
+    let callers: Vec<_> = (0..40)
         .map(|_| {
             let (client, token) = (client.clone(), token.clone());
             tokio::spawn(async move { client.bearer(&token).await })
@@ -58,10 +59,17 @@ async fn a_client_that_leaves_does_not_end_what_others_wait_for() {
         let (client, token) = (client.clone(), world.token(&json!({})));
         tokio::spawn(async move { client.bearer(&token).await })
     };
-    let leaves = bring();
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let leave: Vec<_> = (0..40).map(|_| bring()).collect();
     world.came().await;
-    leaves.abort();
-    assert!(leaves.await.unwrap_err().is_cancelled());
+    for one in leave {
+        one.abort();
+        assert!(one.await.unwrap_err().is_cancelled());
+    }
+    // The one that asks, and both sides of its connection.
+    let left = tasks() - before;
+    assert!(left < 10, "{left} tasks are left");
     let stays = bring();
     go.notify_one();
     stays.await.unwrap().unwrap();

@@ -28,7 +28,7 @@ async fn a_logout_names_the_user_or_the_session() {
         subject: Some("alice".into()),
         session: Some("s1".into()),
         id: "j1".into(),
-        at: NOW,
+        until: NOW + 180,
     };
     assert_eq!(logout, expected);
     let logout = client

@@ -130,6 +130,14 @@ impl World {
             .insert(path.to_owned(), reply);
     }
 
+    /// What it answers for a path.
+    pub(crate) fn replied(&self, path: &str) -> Value {
+        match &self.served.replies.lock().unwrap()[path] {
+            Reply::Json(_, body) => body.clone(),
+            _ => panic!("{path} has no such answer"),
+        }
+    }
+
     /// Waits for a request.
     pub(crate) async fn came(&self) {
         self.served.came.notified().await;
