@@ -85,6 +85,14 @@ fn forgeries(request: &str) -> Vec<(String, &'static str)> {
             honest.replace("status:Success", "status:Requester"),
             "refused the login",
         ),
+        // A line of its own making.
+        (
+            honest.replace("status:Success", "status:Requester").replace(
+                "</samlp:Status>",
+                "<samlp:StatusMessage>no\n INFO the other was refused</samlp:StatusMessage></samlp:Status>",
+            ),
+            "INFO the other was refused",
+        ),
         (
             response(
                 request,

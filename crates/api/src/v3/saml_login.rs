@@ -383,7 +383,12 @@ fn set_cookies(response: &mut Response, cookies: impl IntoIterator<Item = String
 
 /// 401; the operator reads why, and the client only whose fault it is.
 fn refused(provider: Option<&str>, reason: &str) -> Error {
-    let reason = clipped(reason, MAX_LOGGED_CAUSE);
-    tracing::info!(provider, %reason, "a response of an identity provider was refused");
+    // As a text, so that what somebody else wrote stays within the line.
+    let reason = &*clipped(reason, MAX_LOGGED_CAUSE);
+    tracing::info!(
+        provider,
+        reason,
+        "a response of an identity provider was refused"
+    );
     Error::unauthorized("the response of the identity provider is not valid")
 }

@@ -5,7 +5,7 @@
 #[non_exhaustive]
 pub enum Refusal {
     /// It is no base64, no UTF-8 or no XML.
-    #[error("it can't be read: {0}")]
+    #[error("it can't be read: {0:?}")]
     Unreadable(String),
     /// It is past a limit: of its length, its depth, its elements or their attributes.
     #[error("it is too large")]
@@ -32,7 +32,7 @@ pub enum Refusal {
     #[error("it is no response of SAML 2.0")]
     NoResponse,
     /// The identity provider tells that it failed.
-    #[error("the identity provider refused the login: {0}")]
+    #[error("the identity provider refused the login: {0:?}")]
     Status(String),
     /// Assertions are encrypted.
     #[error(
@@ -49,11 +49,11 @@ pub enum Refusal {
     #[error("the signature has a form that SAML does not allow: {0}")]
     SignatureForm(&'static str),
     /// The algorithm is not allowed.
-    #[error("the algorithm {0} is not allowed")]
+    #[error("the algorithm {0:?} is not allowed")]
     Algorithm(String),
     /// No certificate of the metadata verifies the signature.
     #[error(
-        "no certificate in the metadata of the identity provider verifies the signature ({0}): update the metadata if its key has changed"
+        "no certificate in the metadata of the identity provider verifies the signature ({0:?}): update the metadata if its key has changed"
     )]
     Signature(String),
     /// Somebody else issued it.
