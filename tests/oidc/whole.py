@@ -1,5 +1,6 @@
 """The whole server with a real provider: the command-line client with every plugin, a browser, a logout."""
 
+import base64
 import functools
 import pathlib
 import re
@@ -205,15 +206,25 @@ def browsers(run, cloud):
         equal(answer.status, 302, "the documents are known")
         state = urllib.parse.parse_qs(urllib.parse.urlsplit(answer.header("location")).query)["state"][0]
         cookie = answer.header("set-cookie").partition(";")[0]
-        query = urllib.parse.urlencode({"code": "x", "state": state, "iss": cloud.corp.issuer})
+        code = "a-code-that-nobody-took"
+        query = urllib.parse.urlencode({"code": code, "state": state, "iss": cloud.corp.issuer})
         answer = wire.request("GET", f"{cloud.url}{CALLBACK}?{query}", headers={"Cookie": cookie})
         equal(answer.status, 503, "the status")
         cloud.corp.start()
+        secrets = {"state": state, "cookie": cookie.partition("=")[2]}
     with run.check("leaves one line for the operator, and no secret"):
+        access = cloud.corp.device_token("cli-jwt", "carol")
+        cloud.shell("v3oidcaccesstoken", access_token=access).openstack("token", "issue")
         log = cloud.keystone.daemon.log.read_text()
         refused = [line for line in log.splitlines() if "access_denied" in line]
         equal(len(refused), 1, "\n".join(refused))
-        expect(token not in log and "s3cr" not in log, "a secret is in the log")
+        pair = urllib.parse.quote_plus("keystone") + ":" + urllib.parse.quote_plus("s3cr:t/+")
+        secrets |= {
+            **{"token": token, "client secret": "s3cr", "code": code, "access token": access},
+            **{"credentials": base64.b64encode(pair.encode()).decode()},
+        }
+        found = [name for name, secret in secrets.items() if secret in log]
+        equal(found, [], "the secrets in the log")
 
 
 def server(run, directory):

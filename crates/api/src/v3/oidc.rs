@@ -149,11 +149,11 @@ async fn come_back(cx: Context) -> Result<Response, ApiError> {
         return Err(Error::Validation(text.to_owned()).into());
     };
     let finished = Box::pin(finish(&cx, state)).await;
-    let mut response = finished.unwrap_or_else(IntoResponse::into_response);
     // The provider may not have seen the code: the browser can try again.
-    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-        return Ok(response);
+    if matches!(&finished, Err(error) if error.0.status() == 503) {
+        return finished;
     }
+    let mut response = finished.unwrap_or_else(IntoResponse::into_response);
     let cookie = HeaderValue::try_from(cookies(&cx).clear(state)).map_err(Error::internal)?;
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(response)
