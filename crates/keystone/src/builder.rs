@@ -249,7 +249,6 @@ impl Builder {
             &keys,
             created_here,
             settings,
-            None,
             |policy| Enforcer::with_defaults(Registry::keystone(), policy),
         )?;
         check(&app).await?;

@@ -125,11 +125,15 @@ impl Keystone {
             &self.keys,
             self.created_here,
             settings,
-            Some(&before),
             |policy| before.policy.reconfigured(policy),
         )?;
         check(&app).await?;
         app.remote_checks = before.remote_checks.clone();
+        for (id, oidc) in &mut app.oidc {
+            if let Some(before) = before.oidc.get(id) {
+                oidc.provider.take_over(&before.provider);
+            }
+        }
         self.live.replace(app);
         Ok(())
     }
@@ -177,7 +181,7 @@ fn service_provider(
     ))
 }
 
-/// Puts the services together; those that were in force before lend what they know of identity providers.
+/// Puts the services together.
 fn services(
     db: &Db,
     changes: &Changes,
@@ -185,7 +189,6 @@ fn services(
     keys: &auth::Keys,
     created_here: bool,
     settings: Settings,
-    before: Option<&App>,
     enforcer: impl FnOnce(keystone_policy::Settings) -> Result<Enforcer, LoadError>,
 ) -> Result<App, BuildError> {
     let Settings {
@@ -224,13 +227,10 @@ fn services(
     let policy = Arc::new(enforcer(policy)?);
     let oidc = oidc.into_iter().map(|(id, it)| {
         let redirect_path = it.redirect_path;
-        let mut provider = match keystone_oidc::Provider::new(it.settings, clock.clone()) {
+        let provider = match keystone_oidc::Provider::new(it.settings, clock.clone()) {
             Ok(provider) => provider,
             Err(source) => return Err(BuildError::IdentityProvider { id, source }),
         };
-        if let Some(before) = before.and_then(|app| app.oidc.get(&id)) {
-            provider = provider.after(&before.provider);
-        }
         let oidc = Oidc {
             provider,
             redirect_path,

@@ -94,16 +94,14 @@ impl Provider {
         })))
     }
 
-    /// Takes over what another one knows of the same provider, such as one with settings that were replaced.
-    #[must_use]
-    pub fn after(mut self, before: &Self) -> Self {
+    /// Takes over what another one knows of the same provider, such as one with settings that were replaced. It must not have
+    /// clones yet.
+    pub fn take_over(&mut self, before: &Self) {
         let (new, old) = (self.settings(), before.settings());
         let is_same = new.issuer == old.issuer && new.ca_file == old.ca_file;
-        // Nobody shares it yet.
         if is_same && let Some(inner) = Arc::get_mut(&mut self.0) {
             inner.kept = Arc::clone(&before.0.kept);
         }
-        self
     }
 
     /// The settings.
