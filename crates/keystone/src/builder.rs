@@ -59,14 +59,6 @@ pub enum BuildError {
     /// The key or the certificate of `[saml_sp]`.
     #[error("[saml_sp]: {0}")]
     SamlKey(#[source] keystone_saml::Error),
-    /// An identity provider of `[saml_idp:<id>]`.
-    #[error("the identity provider {id}: {source}")]
-    SamlProvider {
-        /// Its id.
-        id: String,
-        /// The reason.
-        source: keystone_saml::sp::PeerError,
-    },
     /// Identity providers would not know where to send responses.
     #[error(
         "[saml_sp] needs [DEFAULT] public_endpoint, which responses of identity providers have to name"

@@ -161,15 +161,7 @@ fn service_provider(
     let files = settings.key.as_ref();
     let key = files.map(|(certificate, key)| SigningKey::read(certificate, key));
     let key = key.transpose().map_err(BuildError::SamlKey)?;
-    let mut peers = BTreeMap::new();
-    for (id, provider) in &settings.providers {
-        let peer = Peer::configured(provider, clock.now());
-        let peer = peer.map_err(|source| BuildError::SamlProvider {
-            id: id.clone(),
-            source,
-        })?;
-        peers.insert(id.clone(), peer);
-    }
+    let peers = peers(&settings, clock);
     // With tokens of another kind, those of receipts are what the nodes share.
     let ring = match &keys.tokens {
         TokenKeys::Fernet(ring) => ring,
@@ -179,6 +171,44 @@ fn service_provider(
     Ok(ServiceProvider::new(
         settings, key, peers, endpoint, ring, clock,
     ))
+}
+
+/// The identity providers whose metadata can be used. Logins of the others are refused, and everything else goes on.
+fn peers(settings: &ServiceProviderSettings, clock: &Clock) -> BTreeMap<String, Peer> {
+    let mut peers: BTreeMap<String, Peer> = BTreeMap::new();
+    for (provider, settings) in &settings.providers {
+        let peer = match Peer::configured(settings, clock.now()) {
+            Ok(peer) => peer,
+            Err(error) => {
+                tracing::error!(
+                    provider,
+                    error = error.to_string(),
+                    "nobody can log in at an identity provider by SAML: its metadata can't be used; put newer ones into \
+                     metadata_file of its section [saml_idp], and reload"
+                );
+                continue;
+            }
+        };
+        let same = |it: &(&String, &Peer)| it.1.entity_id == peer.entity_id;
+        if let Some((other, _)) = peers.iter().find(same) {
+            tracing::error!(
+                provider,
+                other,
+                entity_id = peer.entity_id,
+                "nobody can log in at an identity provider by SAML: another section [saml_idp] has the same entity id"
+            );
+            continue;
+        }
+        if peer.sign_on_url.is_none() && !peer.is_keystone {
+            tracing::warn!(
+                provider,
+                "browsers can't log in at an identity provider by SAML: its metadata have no SingleSignOnService for \
+                 HTTP-Redirect"
+            );
+        }
+        peers.insert(provider.clone(), peer);
+    }
+    peers
 }
 
 /// Puts the services together.

@@ -12,7 +12,7 @@ pub struct ServiceProviderSettings {
     pub entity_id: String,
     /// `certfile` and `keyfile`: requests are signed where both are set.
     pub key: Option<(PathBuf, PathBuf)>,
-    /// The identity providers by their ids, in small letters.
+    /// The identity providers by their ids.
     pub providers: BTreeMap<String, IdentityProviderSettings>,
 }
 
@@ -27,7 +27,7 @@ pub struct IdentityProviderSettings {
     pub metadata_file: PathBuf,
     /// `entity_id`, which chooses one of several entities in the metadata.
     pub entity_id: Option<String>,
-    /// `protocol`, by which responses are taken that answer no request
+    /// `protocol`: the only one by which users of this identity provider log in here.
     pub protocol: String,
     /// `keystone`: whether it is a Keystone, whose assertions have no conditions and answer no request.
     pub is_keystone: bool,

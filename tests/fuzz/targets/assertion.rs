@@ -181,6 +181,7 @@ fn peer(entity_id: &str, certificate: &[u8]) -> Peer {
     Peer {
         entity_id: entity_id.to_owned(),
         certificates: vec![certificate.to_vec()],
+        valid_until: None,
         sign_on_url: None,
         allow_unsolicited: false,
         want_response_signed: false,

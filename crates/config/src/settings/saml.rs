@@ -2,9 +2,7 @@
 //! the service provider of others.
 
 use chrono::Duration;
-use keystone::saml::sp::Peer;
-use keystone::saml::{IdentityProviderSettings, ServiceProviderSettings, SigningKey, idp};
-use keystone::types::Clock;
+use keystone::saml::{IdentityProviderSettings, ServiceProviderSettings, idp};
 
 use super::{Reader, text};
 
@@ -51,7 +49,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The service provider, where one is configured: in full, or the server does not start.
+    /// The service provider, where one is configured: in full, or the server does not start. Only a server needs the files.
     pub(super) fn saml_sp(&mut self) -> Option<ServiceProviderSettings> {
         let config = self.config;
         let entity_id = text(config.optional_string(SP, "entity_id"));
@@ -70,11 +68,6 @@ impl Reader<'_> {
             let missing = if key.is_some() { "certfile" } else { "keyfile" };
             let problem = "requests are signed only with both, certfile and keyfile";
             self.problem(SP, missing, problem);
-        }
-        if let Some((certificate, key)) = certificate.as_ref().zip(key.as_ref())
-            && let Err(error) = SigningKey::read(certificate.as_ref(), key.as_ref())
-        {
-            self.problem(SP, "keyfile", error.to_string());
         }
         if config
             .optional_string("DEFAULT", "public_endpoint")
@@ -112,8 +105,8 @@ impl Reader<'_> {
             );
             self.member_problem(group, "metadata_file", problem);
         }
-        let settings = IdentityProviderSettings {
-            metadata_file: file.clone().unwrap_or_default().into(),
+        IdentityProviderSettings {
+            metadata_file: file.unwrap_or_default().into(),
             entity_id,
             protocol: option("protocol").unwrap_or_else(|| PROTOCOL.to_owned()),
             is_keystone: self.member_bool(group, "keystone"),
@@ -121,13 +114,7 @@ impl Reader<'_> {
             want_response_signed: self.member_bool(group, "want_response_signed"),
             allow_sha1: self.member_bool(group, "allow_sha1"),
             max_clock_skew: self.skew(group),
-        };
-        if file.is_some()
-            && let Err(error) = Peer::configured(&settings, Clock::default().now())
-        {
-            self.member_problem(group, "metadata_file", error.to_string());
         }
-        settings
     }
 
     fn skew(&mut self, group: &str) -> Duration {

@@ -97,6 +97,9 @@ impl<'a> Message<'a> {
         rules.status(response)?;
         let assertion = assertion(&tree, response)?;
         let peer = expected.peer;
+        if let Some(end) = peer.valid_until.filter(|end| *end <= expected.now) {
+            return Err(Refusal::Outdated(end));
+        }
         let trust = Trust {
             certificates: &peer.certificates,
             sha1: peer.allow_sha1,

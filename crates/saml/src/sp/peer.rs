@@ -25,6 +25,8 @@ pub struct Peer {
     pub entity_id: String,
     /// The certificates of the keys that it signs with, as bytes.
     pub certificates: Vec<Vec<u8>>,
+    /// The time, in UTC, from which its metadata don't count any more.
+    pub valid_until: Option<NaiveDateTime>,
     /// Where browsers are sent to log in; none for an identity provider that only begins by itself, such as a Keystone.
     pub sign_on_url: Option<String>,
     /// Whether responses are taken that answer no request.
@@ -109,8 +111,15 @@ impl Peer {
             protocols.split_ascii_whitespace().any(|it| it == PROTOCOL)
         });
         let role = roles.next().ok_or(Refusal::Missing("IDPSSODescriptor"))?;
+        let mut valid_until = None;
         for node in [tree.root()?, entity, role] {
-            check_valid(&tree, node, now)?;
+            let Some(end) = end(&tree, node)? else {
+                continue;
+            };
+            if end <= now {
+                return Err(Refusal::Outdated(end));
+            }
+            valid_until = Some(valid_until.map_or(end, |earlier: NaiveDateTime| earlier.min(end)));
         }
         let certificates = certificates(&tree, role)?;
         if certificates.is_empty() {
@@ -127,6 +136,7 @@ impl Peer {
                 .unwrap_or_default()
                 .to_owned(),
             certificates,
+            valid_until,
             sign_on_url: sign_on_url.map(str::to_owned),
             allow_unsolicited: false,
             want_response_signed: false,
@@ -137,15 +147,11 @@ impl Peer {
     }
 }
 
-fn check_valid(tree: &Tree<'_>, node: NodeId, now: NaiveDateTime) -> Result<(), Refusal> {
-    let Some(text) = tree.attribute(node, "validUntil") else {
-        return Ok(());
-    };
-    let end = DateTime::parse_from_rfc3339(text).map_err(|_| Refusal::Time("validUntil"))?;
-    if now < end.naive_utc() {
-        return Ok(());
-    }
-    Err(Refusal::Expired("validUntil of the metadata"))
+fn end(tree: &Tree<'_>, node: NodeId) -> Result<Option<NaiveDateTime>, Refusal> {
+    let text = tree.attribute(node, "validUntil");
+    let end = text.map(DateTime::parse_from_rfc3339).transpose();
+    let end = end.map_err(|_| Refusal::Time("validUntil"))?;
+    Ok(end.map(|end| end.naive_utc()))
 }
 
 /// The certificates of keys that are for signatures, or for all.

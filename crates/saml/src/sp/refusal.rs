@@ -1,5 +1,7 @@
 //! Why a message of an identity provider is not taken.
 
+use chrono::NaiveDateTime;
+
 /// One reason, for the log of the operator; the client is told no more than that it was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -93,6 +95,9 @@ pub enum Refusal {
     /// It is no longer valid.
     #[error("{0} has passed: compare the clocks of this host and of the identity provider")]
     Expired(&'static str),
+    /// The metadata of its issuer don't count any more.
+    #[error("the metadata of the identity provider were valid until {0}: update them, and reload")]
+    Outdated(NaiveDateTime),
     /// It is not valid yet.
     #[error("{0} has not come yet: compare the clocks of this host and of the identity provider")]
     NotYet(&'static str),

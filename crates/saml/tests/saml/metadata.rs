@@ -1,5 +1,6 @@
 //! Metadata: ours as identity provider and as service provider, and those of others.
 
+use chrono::Duration;
 use keystone_saml::idp;
 use keystone_saml::sp::{Metadata, Peer, Refusal};
 
@@ -82,7 +83,16 @@ fn metadata_that_say_too_little_are_refused() {
     let encryption = document.replace("use=\"signing\"", "use=\"encryption\"");
     assert!(matches!(refused(&encryption), Refusal::Missing(_)));
     let old = document.replace(" entityID", " validUntil=\"2026-11-26T12:00:00Z\" entityID");
-    assert!(matches!(refused(&old), Refusal::Expired(_)));
+    assert!(matches!(refused(&old), Refusal::Outdated(_)));
+    // The earlier end of an element around or within.
+    let young = document
+        .replace(" entityID", " validUntil=\"2026-11-28T12:00:00Z\" entityID")
+        .replace(
+            " protocolSupport",
+            " validUntil=\"2026-11-27T12:01:00Z\" protocolSupport",
+        );
+    let peer = Peer::from_metadata(&young, None, now()).unwrap();
+    assert_eq!(peer.valid_until, Some(now() + Duration::days(1)));
     let open = format!("<!DOCTYPE a>{document}");
     assert_eq!(refused(&open), Refusal::DocumentType);
 }

@@ -45,6 +45,17 @@ fn another_recipient_is_refused() {
 }
 
 #[test]
+fn metadata_end_while_the_server_runs() {
+    let until = |end| keystone_saml::sp::Peer {
+        valid_until: Some(end),
+        ..peer()
+    };
+    verify(&honest(), &until(now() + Duration::seconds(1))).unwrap();
+    let refusal = verify(&honest(), &until(now())).unwrap_err();
+    assert_eq!(refusal, Refusal::Outdated(now()));
+}
+
+#[test]
 fn another_audience_is_refused() {
     let audience = "<saml:Audience>https://sp.example.org</saml:Audience>";
     let refusal = refused(
@@ -215,7 +226,7 @@ fn a_failure_is_told() {
     assert!(
         refusal
             .to_string()
-            .ends_with("status:Responder, urn:x:AuthnFailed"),
+            .ends_with("status:Responder, urn:x:AuthnFailed\""),
         "{refusal}"
     );
 }

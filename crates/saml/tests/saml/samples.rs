@@ -54,6 +54,7 @@ impl Sample {
         Peer {
             entity_id: self.issuer.to_owned(),
             certificates: vec![certificate],
+            valid_until: None,
             sign_on_url: None,
             allow_unsolicited: is_keystone,
             want_response_signed: false,

@@ -50,6 +50,7 @@ pub(crate) fn peer() -> Peer {
     Peer {
         entity_id: IDP.to_owned(),
         certificates: vec![BASE64_STANDARD.decode(key().certificate()).unwrap()],
+        valid_until: None,
         sign_on_url: None,
         allow_unsolicited: false,
         want_response_signed: false,
