@@ -1,6 +1,6 @@
 //! Assertions that somebody has logged in with, in a table that Keystone does not have: none is taken twice, on whatever node.
 
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use keystone_storage::{Error as StorageError, OrConflict, sql, transaction};
 use keystone_types::{Error, Result};
 
@@ -10,10 +10,19 @@ use crate::Federation;
 /// seconds only.
 const LONGER: TimeDelta = TimeDelta::hours(1);
 
+/// The last second that the databases can store.
+const LAST: NaiveDateTime = NaiveDate::from_ymd_opt(9999, 12, 31)
+    .expect("it is a date")
+    .and_hms_opt(23, 59, 59)
+    .expect("it is a time");
+
+/// The number of assertions that a statement forgets.
+const BATCH: u32 = 500;
+
 impl Federation {
-    /// Takes an assertion, which would be taken until then: 401 if somebody has. The hash tells it from all others.
+    /// Records an assertion as used until `until`; 401 if it was used before. The hash tells it from all others.
     pub async fn take_assertion(&self, hash: &str, until: NaiveDateTime) -> Result<()> {
-        let until = until.checked_add_signed(LONGER).unwrap_or(until);
+        let until = until.checked_add_signed(LONGER).unwrap_or(until).min(LAST);
         let taken = transaction!(self.db, |tx| {
             let insert =
                 sql("INSERT INTO keystone_native_assertion (hash, expires_at) VALUES (?, ?)");
@@ -35,7 +44,18 @@ impl Federation {
 
     /// Forgets assertions that nobody would take any more; returns how many.
     pub async fn prune_assertions(&self, now: NaiveDateTime) -> Result<u64> {
-        let old = sql("DELETE FROM keystone_native_assertion WHERE expires_at < ?").bind(now);
-        Ok(old.execute(&self.db).await?)
+        let mut forgotten = 0;
+        loop {
+            let old = "SELECT hash FROM keystone_native_assertion WHERE expires_at < ? LIMIT ?";
+            let old: Vec<(String,)> = sql(old).bind(now).bind(BATCH).fetch_all(&self.db).await?;
+            if old.is_empty() {
+                return Ok(forgotten);
+            }
+            // By primary key, so that it waits for no login.
+            forgotten += sql("DELETE FROM keystone_native_assertion WHERE hash IN (?)")
+                .bind_all(old.into_iter().map(|(hash,)| hash))
+                .execute(&self.db)
+                .await?;
+        }
     }
 }
