@@ -1,5 +1,5 @@
-//! Logins at an identity provider that the server asks itself, by SAML. What is right and wrong about a message is for the tests of
-//! `keystone-saml`; here it is what each makes of a login.
+//! Logins at an identity provider that the server asks itself, by SAML. The rules about a message have tests in `keystone-saml`;
+//! here it is whether a login follows.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -363,8 +363,13 @@ async fn a_login_belongs_to_the_browser_that_began_it() {
     let both = format!("{}; {}", victim.cookie, other.cookie);
     nobody.send(form(&message, &other.state, &both)).await.ok();
     world.cloud.advance(Duration::minutes(11));
-    let late = honest(&victim.request).replace("12:0", "12:1");
-    come_back(&nobody, &late, &victim).await.refused(401);
+    let late = assertion(&victim.request, |text| text.replace("12:0", "12:1"));
+    let late = response(&victim.request, &late).replace("12:0", "12:1");
+    let answer = come_back(&nobody, &late, &victim).await;
+    let cleared = answer.header("set-cookie").unwrap_or_default();
+    assert!(cleared.contains("=; Max-Age=0"), "{cleared}");
+    let told = answer.refused(401);
+    assert!(told.contains("more than ten minutes ago"), "{told}");
 }
 
 #[tokio::test]
@@ -380,7 +385,7 @@ async fn an_enhanced_client_exchanges_its_response_for_a_token() {
     // Not at another provider or protocol.
     let elsewhere = LOGIN.replace("saml2", "mapped");
     let answer = nobody.send(enhanced(&elsewhere, Some(&cookie))).await;
-    assert_eq!(answer.header("content-type"), Some(PAOS));
+    answer.refused(401);
     let answer = nobody.send(enhanced(LOGIN, Some(&cookie))).await;
     let id = answer.header("x-subject-token").expect("it has one");
     let cleared = answer.header("set-cookie").expect("it has one");
@@ -404,8 +409,140 @@ async fn a_token_that_was_revoked_meanwhile_is_not_delivered() {
     let users = admin.get("/v3/users?idp_id=acme").await.ok();
     let id = users["users"][0]["id"].as_str().expect("it has an id");
     admin.delete(&format!("/v3/users/{id}")).await.no_content();
+    // The cookie counts as none, and goes.
     let answer = nobody.send(enhanced(LOGIN, Some(&kept(&taken)))).await;
-    assert!((400..500).contains(&answer.status), "{}", answer.status);
+    assert_eq!(answer.header("content-type"), Some(PAOS));
+    let cleared = answer.header("set-cookie").expect("it has one");
+    assert!(cleared.contains("=; Max-Age=0"), "{cleared}");
+}
+
+#[tokio::test]
+async fn parts_of_an_older_cookie_do_not_stay() {
+    let world = world().await;
+    let nobody = world.cloud.nobody();
+    let (request, state) = begin_enhanced(&nobody).await;
+    let taken = nobody.send(envelope(&honest(&request), &state)).await;
+    let cookie = kept(&taken);
+    let (name, _) = cookie.split_once("-0=").expect("it is in parts");
+    let (request, state) = begin_enhanced(&nobody).await;
+    let mut again = envelope(&honest(&request), &state);
+    let older = format!("{cookie}; {name}-9=older").parse();
+    again
+        .headers_mut()
+        .insert("cookie", older.expect("a header"));
+    let taken = nobody.send(again).await;
+    let set: Vec<_> = taken.headers.get_all("set-cookie").into_iter().collect();
+    let set: Vec<_> = set.iter().filter_map(|it| it.to_str().ok()).collect();
+    let cleared = |part: &str| {
+        let start = format!("{name}-{part}=; Max-Age=0");
+        set.iter().filter(|it| it.starts_with(&start)).count()
+    };
+    assert_eq!((cleared("9"), cleared("0")), (1, 0), "{set:?}");
+}
+
+#[tokio::test]
+async fn logins_are_by_the_configured_protocol_only() {
+    let world = world_with(|acme| acme.protocol = "mapped".to_owned()).await;
+    let nobody = world.cloud.nobody();
+    nobody.get(WEBSSO).await.refused(401);
+    nobody.send(enhanced(LOGIN, None)).await.refused(401);
+    let anywhere = format!("/v3/auth/OS-FEDERATION/websso/saml2?origin={DASHBOARD}");
+    nobody.get(&anywhere).await.refused(401);
+    let by_mapped = WEBSSO.replace("saml2", "mapped");
+    nobody.get(&by_mapped).await.with(302);
+    let by_mapped = LOGIN.replace("saml2", "mapped");
+    nobody.send(enhanced(&by_mapped, None)).await.ok();
+}
+
+#[tokio::test]
+async fn a_proxy_that_vouches_goes_before_the_envelope() {
+    let mut settings = with_saml(settings(), |_| ());
+    let attribute = ("saml2".to_owned(), "OTHER".to_owned());
+    settings
+        .auth
+        .federation
+        .remote_id_attributes
+        .extend([attribute]);
+    let world = World::with(settings).await;
+    for statement in [
+        "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('acme', 'saml2', 'm0')",
+        "INSERT INTO idp_remote_ids (idp_id, remote_id) VALUES ('acme', 'https://idp.example.org')",
+    ] {
+        world.run(sql(statement)).await;
+    }
+    world.map("1.0", &with_groups()).await;
+    let nobody = world.cloud.nobody();
+    let variables = [("NAME", "alice"), ("G", "devs"), ("OTHER", signer::IDP)];
+    let answer = nobody.send_vouched(enhanced(LOGIN, None), variables).await;
+    assert_eq!(answer.created()["token"]["user"]["name"], "alice");
+    nobody.send(enhanced(LOGIN, None)).await.ok();
+}
+
+#[tokio::test]
+async fn metadata_that_cannot_be_used_stop_the_logins_of_their_provider_only() {
+    let nowhere = |acme: &mut IdentityProviderSettings| acme.metadata_file = "/nowhere.xml".into();
+    let world = world_with(nowhere).await;
+    let nobody = world.cloud.nobody();
+    assert_eq!(nobody.get(WEBSSO).await.status, 503);
+    assert_eq!(nobody.send(enhanced(LOGIN, None)).await.status, 503);
+    world.cloud.admin().await.get("/v3/users").await.ok();
+}
+
+#[tokio::test]
+async fn two_sections_do_not_share_an_entity() {
+    let mut settings = with_saml(settings(), |_| ());
+    let saml = settings.auth.saml_sp.as_mut().expect("it is there");
+    let acme = saml.providers["acme"].clone();
+    saml.providers.insert("open".to_owned(), acme);
+    let world = World::with(settings).await;
+    for statement in [
+        "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('acme', 'saml2', 'm0')",
+        "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('open', 'saml2', 'm0')",
+    ] {
+        world.run(sql(statement)).await;
+    }
+    let nobody = world.cloud.nobody();
+    nobody.get(WEBSSO).await.with(302);
+    let open = nobody.get(&WEBSSO.replace("acme", "open")).await;
+    assert_eq!(open.status, 503);
+}
+
+#[tokio::test]
+async fn a_browser_is_told_that_a_provider_has_no_page_for_it() {
+    let without = |acme: &mut IdentityProviderSettings| {
+        let text = std::fs::read_to_string(&acme.metadata_file).expect("it is there");
+        let text = text.replace("HTTP-Redirect", "HTTP-POST");
+        std::fs::write(&acme.metadata_file, text).expect("a temporary file is writable");
+    };
+    let world = world_with(without).await;
+    let nobody = world.cloud.nobody();
+    nobody.get(WEBSSO).await.refused(401);
+    nobody.send(enhanced(LOGIN, None)).await.ok();
+}
+
+#[tokio::test]
+async fn assertions_are_kept_to_the_end_of_time_and_forgotten_in_batches() {
+    let world = world().await;
+    let federation = world.cloud.keystone.federation();
+    let last = chrono::NaiveDate::from_ymd_opt(9999, 12, 31);
+    let last = last.and_then(|day| day.and_hms_opt(23, 59, 59));
+    let last = last.expect("it is a time");
+    federation
+        .take_assertion("forever", last)
+        .await
+        .expect("the database takes it");
+    let now = world.cloud.now();
+    let row = "INSERT INTO keystone_native_assertion (hash, expires_at) VALUES ";
+    for batch in 0..3 {
+        let rows = (0..400).map(|n| format!("('{batch}-{n}', '2020-01-01 00:00:00')"));
+        let rows: Vec<_> = rows.collect();
+        let text: &'static str = format!("{row}{}", rows.join(", ")).leak();
+        world.run(sql(text)).await;
+    }
+    let pruned = federation.prune_assertions(now).await;
+    assert_eq!(pruned.expect("the database answers"), 1200);
+    let pruned = federation.prune_assertions(last).await;
+    assert_eq!(pruned.expect("the database answers"), 0);
 }
 
 #[tokio::test]
@@ -479,7 +616,7 @@ async fn the_rows_of_the_provider_decide_too() {
     nobody.get(WEBSSO).await.refused(403);
     nobody.send(enhanced(LOGIN, None)).await.refused(403);
     let unknown = LOGIN.replace("saml2", "other");
-    nobody.send(enhanced(&unknown, None)).await;
+    nobody.send(enhanced(&unknown, None)).await.refused(401);
     let elsewhere = WEBSSO.replace("https://horizon", "https://evil");
     nobody.get(&elsewhere).await.refused(401);
 }

@@ -199,4 +199,6 @@ async fn sec_39_and_sec_12_each_bad_response_is_a_401_a_line_and_no_user() {
     come_back(&nobody, &honest(&begun.request), &begun)
         .await
         .ok();
+    let answer = nobody.send(envelope(&honest(&request), &state)).await;
+    assert_eq!(answer.status, 303);
 }

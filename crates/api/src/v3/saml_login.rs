@@ -91,29 +91,49 @@ impl ServiceProvider {
         }
     }
 
-    /// Whether browsers can be sent to an identity provider.
-    pub(super) fn has_sign_on(&self, provider: &str) -> bool {
-        self.sign_on(provider).is_some()
+    /// Whether this server itself asks an identity provider about users who log in by the protocol.
+    pub(super) fn asks(&self, (provider, protocol): (&str, &str)) -> bool {
+        let settings = self.settings.providers.get(provider);
+        settings.is_some_and(|settings| settings.protocol == protocol)
     }
 
-    fn sign_on(&self, provider: &str) -> Option<&str> {
-        self.peers.get(provider)?.sign_on_url.as_deref()
+    /// Whether browsers are sent there, as far as is known.
+    pub(super) fn has_sign_on(&self, at: (&str, &str)) -> bool {
+        let peer = self.peers.get(at.0);
+        self.asks(at) && peer.is_none_or(|peer| peer.sign_on_url.is_some())
+    }
+
+    /// What is known of an identity provider that is asked; 503 where its metadata can't be used.
+    fn peer(&self, at: (&str, &str)) -> Result<&Peer> {
+        if !self.asks(at) {
+            let reason = "no section [saml_idp] has it and this protocol any more";
+            return Err(refused(Some(at.0), reason));
+        }
+        let now = self.clock.now();
+        let peer = self.peers.get(at.0);
+        let valid = peer.filter(|peer| peer.valid_until.is_none_or(|end| now < end));
+        valid.ok_or_else(|| {
+            let id = at.0;
+            Error::unavailable(format!(
+                "the file metadata_file of [saml_idp:{id}] can't be used, or had ended: put a newer one there, and reload"
+            ))
+        })
     }
 
     fn request(&self) -> AuthnRequest<'_> {
         AuthnRequest::new(&self.settings.entity_id, &self.consumer, self.clock.now())
     }
 
-    /// Verifies a response as that of an identity provider, and takes its assertion, so that nobody does again.
+    /// Verifies a response as that of an identity provider, and records its assertion as used.
     async fn vouched(
         &self,
         cx: &Context,
         message: Result<Message<'_>, Refusal>,
-        (provider, request): (&str, Option<&str>),
+        at: (&str, &str),
+        request: Option<&str>,
     ) -> Result<ProviderAssertion> {
-        let peer = self.peers.get(provider);
-        let peer =
-            peer.ok_or_else(|| refused(Some(provider), "it has no section [saml_idp] any more"))?;
+        let provider = at.0;
+        let peer = self.peer(at)?;
         let now = self.clock.now();
         let expected = Expected {
             peer,
@@ -184,8 +204,13 @@ pub(super) fn begin(
     (provider, protocol): (&str, &str),
     origin: &str,
 ) -> Result<Response, ApiError> {
-    let url = service.sign_on(provider);
-    let url = url.ok_or_else(|| Error::internal("nobody asks this provider"))?;
+    let url = service.peer((provider, protocol))?.sign_on_url.as_deref();
+    let url = url.ok_or_else(|| {
+        Error::unauthorized(format!(
+            "browsers can't be sent to the identity provider {provider}: its metadata have no SingleSignOnService for \
+             HTTP-Redirect"
+        ))
+    })?;
     let request = service.request();
     let login = new_id();
     let state = State {
@@ -208,16 +233,19 @@ pub(crate) async fn answer(cx: &Context) -> Result<Option<Response>, ApiError> {
     let (provider, protocol) = (cx.path("idp_id"), cx.path("protocol_id"));
     let app = cx.without_policy();
     let service = app.saml.as_ref();
-    let Some(service) = service.filter(|service| service.peers.contains_key(provider)) else {
+    let Some(service) = service.filter(|service| service.asks((provider, protocol))) else {
         return Ok(None);
     };
-    if let Some(answer) = finish(cx, service, &place(provider, protocol)).await? {
+    let login = place(provider, protocol);
+    if let Some(answer) = finish(cx, service, &login).await? {
         return Ok(Some(answer));
     }
-    if !is_enhanced(&cx.headers) {
+    let named = app.auth.remote_id(protocol, cx.environment()).await;
+    if !is_enhanced(&cx.headers) || !websso::is_without_proxy(&named) {
         return Ok(None);
     }
     app.auth.check_federated(provider, protocol).await?;
+    service.peer((provider, protocol))?;
     let request = service.request();
     let state = State {
         provider: provider.to_owned(),
@@ -233,10 +261,14 @@ pub(crate) async fn answer(cx: &Context) -> Result<Option<Response>, ApiError> {
         (header::CONTENT_TYPE, PAOS),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    Ok(Some((StatusCode::OK, headers, envelope).into_response()))
+    let mut response = (StatusCode::OK, headers, envelope).into_response();
+    // They were of no use.
+    let cleared = service.tokens.clear_parts(&login, cookies(&cx.headers));
+    set_cookies(&mut response, cleared)?;
+    Ok(Some(response))
 }
 
-/// The token that the client has in its cookie for this login.
+/// The token that the client has in its cookie for this login, unless it can't be used any more.
 async fn finish(
     cx: &Context,
     service: &ServiceProvider,
@@ -251,7 +283,8 @@ async fn finish(
     let token = match cx.unchecked().token(&id, TimeDelta::zero()).await {
         Ok(token) => token,
         // It was revoked since, or its user is gone.
-        Err(TokenError::NotFound(text)) => return Err(Error::unauthorized(text).into()),
+        Err(TokenError::NotFound(_)) => return Ok(None),
+        Err(TokenError::Failed(error)) if error.status() < 500 => return Ok(None),
         Err(TokenError::Failed(error)) => return Err(error.into()),
     };
     let shared = auth.shared_parts(cx.pass().await?, &token).await?;
@@ -270,7 +303,7 @@ async fn consume(cx: Context, Raw(body): Raw) -> Result<Response, ApiError> {
     match media_type(&cx.headers).as_str() {
         "application/x-www-form-urlencoded" => {}
         PAOS => return consume_enhanced(&cx, &service, &body).await,
-        // Of what a page of another site can have a browser send, forms alone are taken, with their cookie.
+        // A page of another site can have a browser send any text, but not with this content type.
         _ => {
             let text = format!("expected a form, or a body of the type {PAOS}");
             return Err(Error::Validation(text).into());
@@ -279,28 +312,28 @@ async fn consume(cx: Context, Raw(body): Raw) -> Result<Response, ApiError> {
     let fields: BTreeMap<_, _> = form_urlencoded::parse(&body).into_owned().collect();
     let field = |name| fields.get(name).map(String::as_str).unwrap_or_default();
     let login = field("RelayState");
-    let now = service.clock.now();
-    let state = service.browsers.get(login, cookies(&cx.headers), now);
-    let state = state
-        .ok()
-        .and_then(|state| serde_json::from_slice(&state).ok());
-    let Some(State {
-        provider,
-        protocol,
-        request,
-        origin: Some(origin),
-    }) = state
-    else {
-        let reason = "its login was not begun in this browser, or more than ten minutes ago";
-        return Err(refused(None, reason).into());
-    };
-    let message = Message::from_form(field("SAMLResponse"));
-    let vouched = service.vouched(&cx, message, (&provider, Some(&request)));
-    let vouched = vouched.await?;
-    let at = (provider.as_str(), protocol.as_str());
-    let mut response = websso::deliver(&cx, at, &origin, Some(&vouched)).await?;
+    let finished = consume_form(&cx, &service, login, field("SAMLResponse")).await;
+    let mut response = finished.unwrap_or_else(IntoResponse::into_response);
     set_cookies(&mut response, [service.browsers.clear(login)])?;
     Ok(response)
+}
+
+async fn consume_form(
+    cx: &Context,
+    service: &ServiceProvider,
+    login: &str,
+    message: &str,
+) -> Result<Response, ApiError> {
+    let state = service
+        .browsers
+        .get(login, cookies(&cx.headers), service.clock.now());
+    let state = state.map_err(|error| foreign(&error.to_string()))?;
+    let state: State = serde_json::from_slice(&state).map_err(Error::internal)?;
+    let at = (state.provider.as_str(), state.protocol.as_str());
+    let origin = state.origin.unwrap_or_default();
+    let message = Message::from_form(message);
+    let vouched = service.vouched(cx, message, at, Some(&state.request));
+    websso::deliver(cx, at, &origin, Some(&vouched.await?)).await
 }
 
 async fn consume_enhanced(
@@ -311,7 +344,7 @@ async fn consume_enhanced(
     let message = Message::from_body(body);
     let message = message.map_err(|refusal| refused(None, &refusal.to_string()))?;
     let (provider, protocol, request) = service.login_of(&message)?;
-    let vouched = service.vouched(cx, Ok(message), (&provider, request.as_deref()));
+    let vouched = service.vouched(cx, Ok(message), (&provider, &protocol), request.as_deref());
     let vouched = vouched.await?;
     let login = Login {
         is_at_provider: true,
@@ -322,9 +355,14 @@ async fn consume_enhanced(
     let token = auth.log_in_federated(&provider, &protocol, &login).await?;
     let place = place(&provider, &protocol);
     let now = service.clock.now();
-    let cookies = service.tokens.set_parts(&place, token.id.as_bytes(), now);
-    let cookies = cookies.map_err(Error::internal)?;
-    Ok(redirect(StatusCode::SEE_OTHER, &cx.url(&place), cookies)?)
+    let parts = service.tokens.set_parts(&place, token.id.as_bytes(), now);
+    let mut parts = parts.map_err(Error::internal)?;
+    // A longer token before this one had more parts.
+    let mut surplus = service.tokens.clear_parts(&place, cookies(&cx.headers));
+    let name = |cookie: &str| cookie.split('=').next().map(str::to_owned);
+    surplus.retain(|old| !parts.iter().any(|new| name(new) == name(old)));
+    parts.append(&mut surplus);
+    Ok(redirect(StatusCode::SEE_OTHER, &cx.url(&place), parts)?)
 }
 
 async fn metadata(cx: Context) -> Result<Response, ApiError> {
@@ -379,6 +417,18 @@ fn set_cookies(response: &mut Response, cookies: impl IntoIterator<Item = String
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(())
+}
+
+/// 401 for a browser that did not begin the login.
+fn foreign(reason: &str) -> Error {
+    tracing::info!(
+        reason,
+        "a login by SAML was refused: its cookie is missing or of no use; if that is often so, compare the key repositories \
+         of all nodes, and the host name in [DEFAULT] public_endpoint with the one that browsers use"
+    );
+    let message = "The login was not begun in this browser, or more than ten minutes ago. Please begin again.";
+    let (message, identity) = (message.to_owned(), None);
+    Error::Authentication { message, identity }
 }
 
 /// 401; the operator reads why, and the client only whose fault it is.

@@ -130,16 +130,19 @@ async fn at_provider(cx: Context) -> Result<Response, ApiError> {
     let host = origin(&cx)?;
     let app = cx.without_policy();
     let at = (cx.path("idp_id"), cx.path("protocol_id"));
-    if is_asked(app, at.0) && is_without_proxy(&app.auth.remote_id(at.1, cx.environment()).await) {
+    let by_saml = app.saml.as_ref().is_some_and(|saml| saml.asks(at));
+    if (by_saml || is_asked(app, at))
+        && is_without_proxy(&app.auth.remote_id(at.1, cx.environment()).await)
+    {
         return begin(&cx, at, &host).await;
     }
     deliver(&cx, at, &host, None).await
 }
 
-/// Whether this server can send browsers to an identity provider itself.
-fn is_asked(app: &App, provider: &str) -> bool {
+/// Whether this server can send browsers to an identity provider itself, for logins by this protocol.
+fn is_asked(app: &App, at: (&str, &str)) -> bool {
     let saml = app.saml.as_ref();
-    app.oidc.contains_key(provider) || saml.is_some_and(|saml| saml.has_sign_on(provider))
+    app.oidc.contains_key(at.0) || saml.is_some_and(|saml| saml.has_sign_on(at))
 }
 
 /// The only such identity provider with a protocol.
@@ -152,7 +155,7 @@ async fn only_asked(cx: &Context, protocol: &str) -> Result<Option<String>> {
     let mut asked = protocols
         .into_iter()
         .map(|it| it.idp_id)
-        .filter(|id| is_asked(app, id));
+        .filter(|id| is_asked(app, (id, protocol)));
     let only = asked.next();
     Ok(only.filter(|_| asked.next().is_none()))
 }
@@ -162,13 +165,13 @@ async fn begin(cx: &Context, at: (&str, &str), host: &str) -> Result<Response, A
     let app = cx.without_policy();
     app.auth.check_federated(at.0, at.1).await?;
     match &app.saml {
-        Some(saml) if saml.has_sign_on(at.0) => saml_login::begin(saml, at, host),
+        Some(saml) if saml.asks(at) => saml_login::begin(saml, at, host),
         _ => oidc::begin(cx, at, host).await,
     }
 }
 
 /// Whether no web server in front says who the provider is.
-fn is_without_proxy(named: &Result<String>) -> bool {
+pub(super) fn is_without_proxy(named: &Result<String>) -> bool {
     matches!(named, Err(Error::Unauthorized { .. }))
 }
 
