@@ -3,7 +3,7 @@
 //! The crate does what the standard of XML signatures says, which is more than SAML allows, and "valid" says nothing about
 //! where in the message the signed element is. So a signature must have SAML's form before the crate sees it (one reference, to
 //! the element around it; two transforms; listed algorithms), only keys of configured certificates count, and the
-//! caller gets the element that the verified reference resolved to, which is the only one that may be read.
+//! caller gets the element that the verified reference resolved to, from which alone the user and the attributes may be read.
 
 use bergshamra_dsig::verify::verify_all_document;
 use bergshamra_dsig::{DsigContext, VerifyResult};
