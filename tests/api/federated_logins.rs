@@ -6,5 +6,6 @@ mod cases;
 mod provider;
 mod saml;
 mod saml_forgeries;
+mod saml_providers;
 mod steps;
 mod world;

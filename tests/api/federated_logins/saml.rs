@@ -26,9 +26,9 @@ pub(super) mod signer;
 
 const PUBLIC: &str = "https://sp.example.org";
 const CONSUMER: &str = "/v3/auth/OS-FEDERATION/saml2/acs";
-const LOGIN: &str = "/v3/OS-FEDERATION/identity_providers/acme/protocols/saml2/auth";
-const DASHBOARD: &str = "https://horizon.example.org/auth/websso/";
-const WEBSSO: &str = "/v3/auth/OS-FEDERATION/identity_providers/acme/protocols/saml2/websso?origin=https://horizon.example.org/auth/websso/";
+pub(super) const LOGIN: &str = "/v3/OS-FEDERATION/identity_providers/acme/protocols/saml2/auth";
+pub(super) const DASHBOARD: &str = "https://horizon.example.org/auth/websso/";
+pub(super) const WEBSSO: &str = "/v3/auth/OS-FEDERATION/identity_providers/acme/protocols/saml2/websso?origin=https://horizon.example.org/auth/websso/";
 const PAOS: &str = "application/vnd.paos+xml";
 
 /// A world whose provider `acme` is the signer.
@@ -36,7 +36,7 @@ pub(super) async fn world() -> World {
     world_with(|_| ()).await
 }
 
-async fn world_with(change: impl FnOnce(&mut IdentityProviderSettings)) -> World {
+pub(super) async fn world_with(change: impl FnOnce(&mut IdentityProviderSettings)) -> World {
     let world = World::with(with_saml(settings(), change)).await;
     for statement in [
         "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('acme', 'saml2', 'm0')",
@@ -56,7 +56,7 @@ async fn world_with(change: impl FnOnce(&mut IdentityProviderSettings)) -> World
     world
 }
 
-fn with_saml(
+pub(super) fn with_saml(
     mut settings: Settings,
     change: impl FnOnce(&mut IdentityProviderSettings),
 ) -> Settings {
@@ -193,7 +193,7 @@ pub(super) async fn nobody_came(world: &World) {
     assert_eq!(users["users"], json!([]));
 }
 
-fn enhanced(path: &str, cookie: Option<&str>) -> Request<Body> {
+pub(super) fn enhanced(path: &str, cookie: Option<&str>) -> Request<Body> {
     let request = Request::get(path)
         .header("accept", format!("*/*,{PAOS}"))
         .header(
@@ -438,86 +438,6 @@ async fn parts_of_an_older_cookie_do_not_stay() {
         set.iter().filter(|it| it.starts_with(&start)).count()
     };
     assert_eq!((cleared("9"), cleared("0")), (1, 0), "{set:?}");
-}
-
-#[tokio::test]
-async fn logins_are_by_the_configured_protocol_only() {
-    let world = world_with(|acme| acme.protocol = "mapped".to_owned()).await;
-    let nobody = world.cloud.nobody();
-    nobody.get(WEBSSO).await.refused(401);
-    nobody.send(enhanced(LOGIN, None)).await.refused(401);
-    let anywhere = format!("/v3/auth/OS-FEDERATION/websso/saml2?origin={DASHBOARD}");
-    nobody.get(&anywhere).await.refused(401);
-    let by_mapped = WEBSSO.replace("saml2", "mapped");
-    nobody.get(&by_mapped).await.with(302);
-    let by_mapped = LOGIN.replace("saml2", "mapped");
-    nobody.send(enhanced(&by_mapped, None)).await.ok();
-}
-
-#[tokio::test]
-async fn a_proxy_that_vouches_goes_before_the_envelope() {
-    let mut settings = with_saml(settings(), |_| ());
-    let attribute = ("saml2".to_owned(), "OTHER".to_owned());
-    settings
-        .auth
-        .federation
-        .remote_id_attributes
-        .extend([attribute]);
-    let world = World::with(settings).await;
-    for statement in [
-        "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('acme', 'saml2', 'm0')",
-        "INSERT INTO idp_remote_ids (idp_id, remote_id) VALUES ('acme', 'https://idp.example.org')",
-    ] {
-        world.run(sql(statement)).await;
-    }
-    world.map("1.0", &with_groups()).await;
-    let nobody = world.cloud.nobody();
-    let variables = [("NAME", "alice"), ("G", "devs"), ("OTHER", signer::IDP)];
-    let answer = nobody.send_vouched(enhanced(LOGIN, None), variables).await;
-    assert_eq!(answer.created()["token"]["user"]["name"], "alice");
-    nobody.send(enhanced(LOGIN, None)).await.ok();
-}
-
-#[tokio::test]
-async fn metadata_that_cannot_be_used_stop_the_logins_of_their_provider_only() {
-    let nowhere = |acme: &mut IdentityProviderSettings| acme.metadata_file = "/nowhere.xml".into();
-    let world = world_with(nowhere).await;
-    let nobody = world.cloud.nobody();
-    assert_eq!(nobody.get(WEBSSO).await.status, 503);
-    assert_eq!(nobody.send(enhanced(LOGIN, None)).await.status, 503);
-    world.cloud.admin().await.get("/v3/users").await.ok();
-}
-
-#[tokio::test]
-async fn two_sections_do_not_share_an_entity() {
-    let mut settings = with_saml(settings(), |_| ());
-    let saml = settings.auth.saml_sp.as_mut().expect("it is there");
-    let acme = saml.providers["acme"].clone();
-    saml.providers.insert("open".to_owned(), acme);
-    let world = World::with(settings).await;
-    for statement in [
-        "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('acme', 'saml2', 'm0')",
-        "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('open', 'saml2', 'm0')",
-    ] {
-        world.run(sql(statement)).await;
-    }
-    let nobody = world.cloud.nobody();
-    nobody.get(WEBSSO).await.with(302);
-    let open = nobody.get(&WEBSSO.replace("acme", "open")).await;
-    assert_eq!(open.status, 503);
-}
-
-#[tokio::test]
-async fn a_browser_is_told_that_a_provider_has_no_page_for_it() {
-    let without = |acme: &mut IdentityProviderSettings| {
-        let text = std::fs::read_to_string(&acme.metadata_file).expect("it is there");
-        let text = text.replace("HTTP-Redirect", "HTTP-POST");
-        std::fs::write(&acme.metadata_file, text).expect("a temporary file is writable");
-    };
-    let world = world_with(without).await;
-    let nobody = world.cloud.nobody();
-    nobody.get(WEBSSO).await.refused(401);
-    nobody.send(enhanced(LOGIN, None)).await.ok();
 }
 
 #[tokio::test]
