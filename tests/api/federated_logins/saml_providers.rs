@@ -80,8 +80,14 @@ async fn a_browser_is_told_that_a_provider_has_no_page_for_it() {
         let text = text.replace("HTTP-Redirect", "HTTP-POST");
         std::fs::write(&acme.metadata_file, text).expect("a temporary file is writable");
     };
-    let world = world_with(without).await;
+    let mut settings = with_saml(settings(), without);
+    settings.api.insecure_debug = true;
+    let world = World::with(settings).await;
+    let protocol =
+        "INSERT INTO federation_protocol (idp_id, id, mapping_id) VALUES ('acme', 'saml2', 'm0')";
+    world.run(sql(protocol)).await;
     let nobody = world.cloud.nobody();
-    nobody.get(WEBSSO).await.refused(401);
+    let told = nobody.get(WEBSSO).await.refused(401);
+    assert!(told.contains("no SingleSignOnService"), "{told}");
     nobody.send(enhanced(LOGIN, None)).await.ok();
 }
