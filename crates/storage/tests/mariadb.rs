@@ -96,7 +96,7 @@ async fn every_statement_works_on_mariadb() {
         mode.contains("STRICT_ALL_TABLES") && mode.contains("PIPES_AS_CONCAT"),
         "{mode}"
     );
-    assert_eq!(tables, 50);
+    assert_eq!(tables, 51);
     fresh.end().await;
 }
 
