@@ -73,6 +73,8 @@ pub struct App {
 pub struct Oidc {
     /// The provider.
     pub provider: keystone_oidc::Provider,
+    /// The protocol by which it logs users in; the provider's other protocols are those of a web server in front.
+    pub protocol: String,
     /// Where the provider sends browsers back to, if that is not [`redirect_path`].
     pub redirect_path: Option<RedirectPath>,
 }

@@ -14,6 +14,7 @@ const FAMILIES: [(&str, &[&str]); 2] = [
             "client_secret_file",
             "issuer",
             "max_clock_skew",
+            "protocol",
             "redirect_path",
             "scopes",
         ],

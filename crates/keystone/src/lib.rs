@@ -256,13 +256,14 @@ fn services(
     )?;
     let policy = Arc::new(enforcer(policy)?);
     let oidc = oidc.into_iter().map(|(id, it)| {
-        let redirect_path = it.redirect_path;
+        let (protocol, redirect_path) = (it.protocol, it.redirect_path);
         let provider = match keystone_oidc::Provider::new(it.settings, clock.clone()) {
             Ok(provider) => provider,
             Err(source) => return Err(BuildError::IdentityProvider { id, source }),
         };
         let oidc = Oidc {
             provider,
+            protocol,
             redirect_path,
         };
         Ok((id, oidc))

@@ -34,6 +34,8 @@ pub struct Settings {
 pub struct OidcProvider {
     /// The provider, and this server's registration there.
     pub settings: keystone_oidc::Settings,
+    /// The protocol by which it logs users in: `openid`, unless it has another id in the API.
+    pub protocol: String,
     /// Where the provider sends browsers back to, if that is not [`keystone_api::redirect_path`]: a path of this provider alone
     /// that has no route of Keystone, or the one at which its users log in.
     pub redirect_path: Option<keystone_api::RedirectPath>,

@@ -98,6 +98,8 @@ async fn the_provider_is_asked_only_about_logins_that_can_succeed() {
     };
     bring("saml2").await.refused(404);
     bring("nonsense").await.refused(401);
+    // Another protocol of the provider, for whose users a web server in front vouches.
+    bring("mapped").await.refused(401);
     let enable = sql("UPDATE identity_provider SET enabled = ? WHERE id = 'acme'");
     world.run(enable.bind(false)).await;
     bring("openid").await.refused(403);

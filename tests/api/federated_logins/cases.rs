@@ -491,6 +491,7 @@ async fn a_proxys_word_counts_for_a_provider_that_the_server_asks_only_if_it_nam
                 "http://127.0.0.1:1".parse().expect("an issuer"),
                 "keystone",
             ),
+            protocol: "openid".to_owned(),
             redirect_path: None,
         },
     );

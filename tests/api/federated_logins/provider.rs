@@ -77,6 +77,7 @@ impl Provider {
         provider.access_tokens = oidc::AccessTokens::Introspection;
         let provider = OidcProvider {
             settings: provider,
+            protocol: "openid".to_owned(),
             redirect_path: redirect_path.map(|path| path.parse().expect("a path")),
         };
         settings.oidc.insert("acme".to_owned(), provider);

@@ -7,7 +7,7 @@ use keystone_oidc::{Claims, Provider, bearer_token};
 use keystone_types::Error;
 
 use super::auth::token_response;
-use super::saml_login;
+use super::{oidc, saml_login};
 use crate::context::Context;
 use crate::error::{ApiError, Challenge};
 use crate::middleware::header_text;
@@ -27,7 +27,7 @@ async fn log_in(cx: Context) -> Result<Response, ApiError> {
     let service = &cx.without_policy().auth;
     let (provider, protocol) = (cx.path("idp_id"), cx.path("protocol_id"));
     let mut vouched = None;
-    if let Some((asked, token)) = bearer(&cx, provider) {
+    if let Some((asked, token)) = bearer(&cx, (provider, protocol)) {
         service.check_federated(provider, protocol).await?;
         match asked.bearer(token).await {
             Ok(claims) => vouched = Some(assertion(&claims)),
@@ -47,8 +47,8 @@ async fn log_in(cx: Context) -> Result<Response, ApiError> {
 }
 
 /// The provider to ask about the access token of the request. Where there is none, a web server in front may still vouch.
-fn bearer<'a>(cx: &'a Context, provider: &str) -> Option<(&'a Provider, &'a str)> {
-    let asked = &cx.without_policy().oidc.get(provider)?.provider;
+fn bearer<'a>(cx: &'a Context, at: (&str, &str)) -> Option<(&'a Provider, &'a str)> {
+    let asked = &oidc::asked(cx.without_policy(), at)?.provider;
     let header = header_text(&cx.headers, "authorization");
     Some((asked, header.and_then(bearer_token)?))
 }

@@ -102,6 +102,11 @@ fn has_state(uri: &Uri) -> bool {
     form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "state")
 }
 
+/// The provider, where this server asks it itself for logins by a protocol.
+pub(super) fn asked<'a>(app: &'a App, (provider, protocol): (&str, &str)) -> Option<&'a Oidc> {
+    app.oidc.get(provider).filter(|it| it.protocol == protocol)
+}
+
 /// Sends a browser to the provider.
 pub(super) async fn begin(
     cx: &Context,
@@ -109,7 +114,7 @@ pub(super) async fn begin(
     host: &str,
 ) -> Result<Response, ApiError> {
     let app = cx.without_policy();
-    let asked = app.oidc.get(provider);
+    let asked = asked(app, (provider, protocol));
     let asked = asked.ok_or_else(|| Error::internal("nobody asks this provider"))?;
     let redirect_uri = cx.public_url(&match &asked.redirect_path {
         Some(path) => path.as_str().into(),
@@ -177,7 +182,7 @@ async fn finish(cx: &Context, state: &str) -> Result<Response, ApiError> {
         );
         return Err(refusal(NOT_BEGUN));
     }
-    let asked = app.oidc.get(at.0);
+    let asked = asked(app, at);
     let asked =
         asked.ok_or_else(|| foreign("its provider is not in the configuration any more"))?;
     if !is_dashboard(cx, &begun.host) {

@@ -142,7 +142,7 @@ async fn at_provider(cx: Context) -> Result<Response, ApiError> {
 /// Whether this server can send browsers to an identity provider itself, for logins by this protocol.
 fn is_asked(app: &App, at: (&str, &str)) -> bool {
     let saml = app.saml.as_ref();
-    app.oidc.contains_key(at.0) || saml.is_some_and(|saml| saml.has_sign_on(at))
+    oidc::asked(app, at).is_some() || saml.is_some_and(|saml| saml.has_sign_on(at))
 }
 
 /// The only such identity provider with a protocol.

@@ -17,6 +17,9 @@ use crate::unknown_options::REMOTE_ID;
 /// More than any clock that is kept right.
 const MOST_SKEW: u64 = 600;
 
+/// The protocol of providers that name no other.
+const PROTOCOL: &str = "openid";
+
 impl Reader<'_> {
     /// The providers by their ids.
     pub(super) fn oidc(&mut self) -> BTreeMap<String, OidcProvider> {
@@ -101,6 +104,7 @@ impl<'c> Group<'_, 'c> {
         }
         Some(OidcProvider {
             settings,
+            protocol: self.text("protocol").unwrap_or(PROTOCOL).to_owned(),
             redirect_path,
         })
     }

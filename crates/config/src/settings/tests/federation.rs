@@ -137,7 +137,7 @@ fn providers_of_openid_connect_have_a_group_each() {
         "[oidc:Corp]\nissuer = https://idp.example/realms/corp\nclient_id = keystone\n\
          client_secret_file = {}\nscopes = openid groups,email\nclaims_from = userinfo\n\
          access_token = introspection\naudience = cloud api\nalgorithms = ES256, EdDSA\n\
-         max_clock_skew = 5\nredirect_path = /v3/redirect_uri\n\
+         max_clock_skew = 5\nprotocol = mapped\nredirect_path = /v3/redirect_uri\n\
          [OIDC:lab]\nissuer = http://127.0.0.1:3000\nclient_id = lab\n",
         secret.display()
     );
@@ -149,6 +149,7 @@ fn providers_of_openid_connect_have_a_group_each() {
     let corp = &settings.oidc["Corp"];
     let path = corp.redirect_path.as_ref().unwrap();
     assert_eq!(path.as_str(), "/v3/redirect_uri");
+    assert_eq!(corp.protocol, "mapped");
     let corp = &corp.settings;
     assert_eq!(corp.issuer.as_str(), "https://idp.example/realms/corp");
     assert_eq!(corp.client_secret.as_ref().unwrap().reveal(), "s3cret");
@@ -160,6 +161,7 @@ fn providers_of_openid_connect_have_a_group_each() {
     assert_eq!(corp.max_clock_skew.as_secs(), 5);
     let lab = &settings.oidc["lab"];
     assert_eq!(lab.redirect_path, None);
+    assert_eq!(lab.protocol, "openid");
     assert_eq!(lab.settings.access_tokens, AccessTokens::Jwt);
     assert_eq!(lab.settings.algorithms, Algorithm::ALL);
     assert!(good("").oidc.is_empty());
