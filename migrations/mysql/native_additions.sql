@@ -7,11 +7,11 @@ CREATE INDEX IF NOT EXISTS `keystone_native_unnamed_event` ON `revocation_event`
 
 CREATE INDEX IF NOT EXISTS `keystone_native_application_credential` ON `application_credential` (`id`);
 
--- The assertions of identity providers that somebody has logged in with: none is taken twice.
+-- The messages of identity providers that were used, assertions and logout tokens: none counts twice.
 
-CREATE TABLE IF NOT EXISTS `keystone_native_assertion` (
+CREATE TABLE IF NOT EXISTS `keystone_native_message` (
   `hash` char(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `expires_at` datetime NOT NULL,
   PRIMARY KEY (`hash`),
-  KEY `keystone_native_assertion_expires_at` (`expires_at`)
+  KEY `keystone_native_message_expires_at` (`expires_at`)
 ) ENGINE=InnoDB;

@@ -11,11 +11,11 @@ CREATE INDEX IF NOT EXISTS keystone_native_password ON password (local_user_id);
 
 CREATE INDEX IF NOT EXISTS keystone_native_application_credential ON application_credential (id);
 
--- The assertions of identity providers that somebody has logged in with: none is taken twice.
+-- The messages of identity providers that were used, assertions and logout tokens: none counts twice.
 
-CREATE TABLE IF NOT EXISTS keystone_native_assertion (
+CREATE TABLE IF NOT EXISTS keystone_native_message (
   hash CHAR(64) NOT NULL,
   expires_at DATETIME NOT NULL,
   PRIMARY KEY (hash)
 );
-CREATE INDEX IF NOT EXISTS keystone_native_assertion_expires_at ON keystone_native_assertion (expires_at);
+CREATE INDEX IF NOT EXISTS keystone_native_message_expires_at ON keystone_native_message (expires_at);

@@ -21,7 +21,7 @@ const PYTHON: [(&str, bool); 4] = [
         true,
     ),
     (
-        "$scrypt$ln=16,r=8,p=1$92yECj/XSKXMTECLha7Q7Q$w7LXCZ/uGCBshdXXXErwMCqwMusDrXx6b7q31UCa9VM",
+        "$scrypt$ln=16,r=8,p=1$elrylA/jaz5x+/OmSJ6/8A$Ov48TAQDtTfgVnqPHs5JdfnxzR2m59klNonZ5yDJOew",
         true,
     ),
     (

@@ -363,7 +363,7 @@ const WITHOUT_SAY: [&str; 20] = [
     "idp_remote_ids",
     "keystone_change",
     "keystone_native",
-    "keystone_native_assertion",
+    "keystone_native_message",
     "limit",
     "mapping",
     "policy",

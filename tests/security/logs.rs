@@ -1,57 +1,23 @@
 //! The log has what an operator needs, and no secrets.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use axum::body::Body;
 use axum::http::Request;
 use keystone::Settings;
 use keystone::storage::{Dialect, sql};
+use keystone_testkit::Log;
 use serde_json::{Value, json};
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::EnvFilter;
 
 use crate::world::{World, on_project};
 
-/// The log of this thread, on which the whole test runs.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Begins to log as the server does at this level.
-    fn start(level: &str) -> (Self, DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::new(format!("info,keystone={level},sqlx=warn")))
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    /// What was written since the last call.
-    fn take(&self) -> String {
-        let mut bytes = self.0.lock().expect("nobody panics while writing");
-        String::from_utf8(std::mem::take(&mut *bytes)).expect("the log is text")
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        let mut bytes = self.0.lock().expect("nobody panics while writing");
-        bytes.write(line)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// The filter with which the server logs at a level.
+fn at(level: &str) -> String {
+    format!("info,keystone={level},sqlx=warn")
 }
 
 #[tokio::test]
 async fn sec_10_a_bad_token_is_logged_in_one_short_line() {
     let world = World::new().await;
-    let (log, _guard) = Log::start("info");
+    let (log, _guard) = Log::start(&at("info"));
     let old = world.on("bob", &world.p1).await;
     let path = format!("/v3/projects/{}/users/{}/roles", world.p1, world.bob);
     let grants = world.admin.get(&path).await.ok();
@@ -83,7 +49,7 @@ async fn sec_10_a_bad_token_is_logged_in_one_short_line() {
 #[tokio::test]
 async fn sec_15_no_secret_is_logged() {
     let settings = Settings::default();
-    let (log, _guard) = Log::start("trace");
+    let (log, _guard) = Log::start(&at("trace"));
     let world = World::with(settings).await;
     let mut secrets = vec!["right-s3cret", "wrong-s3cret", "next-s3cret", "000000"]
         .into_iter()
@@ -216,7 +182,7 @@ async fn sec_10_the_log_repeats_only_the_beginning_of_what_clients_send() {
     let world = World::new().await;
     let huge = "x".repeat(60_000);
     for level in ["info", "debug"] {
-        let (log, _guard) = Log::start(level);
+        let (log, _guard) = Log::start(&at(level));
         for session in [world.cloud.nobody(), world.admin.clone()] {
             for request in long_requests(&huge) {
                 let mut shown = format!("{} {}", request.method(), request.uri());

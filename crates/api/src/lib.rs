@@ -68,6 +68,13 @@ pub struct App {
     pub settings: Arc<Settings>,
 }
 
+impl App {
+    /// Whether messages of identity providers come to this server, which count once: see [`Identity::use_message`].
+    pub fn uses_messages(&self) -> bool {
+        self.saml.is_some() || !self.oidc.is_empty()
+    }
+}
+
 /// An identity provider that this server asks itself by OpenID Connect.
 #[derive(Clone, Debug)]
 pub struct Oidc {

@@ -1,13 +1,14 @@
 //! The authentication service and the parts that it uses.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keystone_cache::Changes;
 use keystone_catalog::Catalog;
 use keystone_federation::Federation;
 use keystone_identity::Identity;
 use keystone_storage::Db;
-use keystone_token::{Fernet, Jws, KeyRing, Receipts, Return, StateCookies, Tokens};
+use keystone_token::{Fernet, Jws, KeyRing, Receipts, Return, Seal, StateCookies, Tokens};
 use keystone_types::{Clock, Result};
 
 use crate::credential::Credentials;
@@ -111,6 +112,11 @@ impl Auth {
     /// They are sealed under keys that follow from those of fernet tokens or, where tokens are signed, of receipts.
     pub fn login_cookies(&self, flow: &str, https: bool, comes_back: Return) -> StateCookies {
         StateCookies::new(Arc::clone(&self.logins), flow, https, comes_back)
+    }
+
+    /// A seal for the state of logins that a client brings back by itself, under the same keys: see [`Seal::new`].
+    pub fn login_seal(&self, purpose: &str, good_for: Duration) -> Seal {
+        Seal::new(Arc::clone(&self.logins), purpose, good_for)
     }
 
     /// The time.

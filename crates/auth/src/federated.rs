@@ -45,6 +45,18 @@ pub struct ProviderAssertion {
     pub assertion: Assertion,
 }
 
+impl ProviderAssertion {
+    /// What the provider of a name says, by attributes of which `REMOTE_USER` is one.
+    pub fn new(remote_id: &str, attributes: Vec<(String, Vec<String>)>) -> Self {
+        let remote_user = attributes.iter().find(|(name, _)| name == "REMOTE_USER");
+        Self {
+            remote_id: remote_id.to_owned(),
+            remote_user: remote_user.and_then(|(_, values)| values.first().cloned()),
+            assertion: Assertion::of_lists(attributes),
+        }
+    }
+}
+
 /// The id of a user at an identity provider as it is stored: `urllib.parse.quote`, which leaves slashes.
 pub fn unique_id(id: &str) -> String {
     keystone_python::percent_encode(id).replace("%2F", "/")

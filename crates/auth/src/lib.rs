@@ -50,7 +50,7 @@ pub use error::TokenError;
 pub use federated::{FederationSettings, ProviderAssertion, unique_id};
 pub use keystone_cache::Pass;
 pub use keystone_federation::{Assertion, header_key};
-pub use keystone_token::{Return, StateCookies};
+pub use keystone_token::{Return, Seal, StateCookies};
 pub use login::Login;
 pub use oauth2::ClientRefused;
 pub use request::TokenRequest;

@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod assertion;
-mod assertion_once;
 mod error;
 mod federation;
 mod identity_provider;

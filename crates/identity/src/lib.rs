@@ -16,6 +16,7 @@ mod revocation;
 mod role;
 mod settings;
 mod shared_lock;
+mod used_message;
 mod user;
 mod user_limit;
 

@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keystone_api::WeakLive;
-use keystone_types::Clock;
 use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -52,8 +51,8 @@ impl Background {
 }
 
 impl Keystone {
-    /// Starts a task that deletes expired revocation events and used assertions, now and every ten minutes: a database that is kept needs one,
-    /// in some process. Another call changes nothing. The task ends with [`Keystone::shutdown`], and after the last use of
+    /// Starts a task that deletes expired revocation events, and messages of identity providers that nobody would take any
+    /// more, now and every ten minutes: a database that is kept needs one, in some process. Another call changes nothing. The task ends with [`Keystone::shutdown`], and after the last use of
     /// this instance and its routers.
     ///
     /// It must be called on a tokio runtime.
@@ -61,11 +60,7 @@ impl Keystone {
         let mut running = self.background.housekeeping();
         let stopped = self.background.stop.subscribe();
         if running.is_none() && !*stopped.borrow() {
-            *running = Some(tokio::spawn(keep_house(
-                self.live.downgrade(),
-                self.clock.clone(),
-                stopped,
-            )));
+            *running = Some(tokio::spawn(keep_house(self.live.downgrade(), stopped)));
         }
     }
 
@@ -94,7 +89,7 @@ impl Keystone {
     }
 }
 
-async fn keep_house(live: WeakLive, clock: Clock, mut stopped: watch::Receiver<bool>) {
+async fn keep_house(live: WeakLive, mut stopped: watch::Receiver<bool>) {
     while let Some(app) = live.app() {
         match app.identity.prune_revocations().await {
             Ok(0) => {}
@@ -104,11 +99,10 @@ async fn keep_house(live: WeakLive, clock: Clock, mut stopped: watch::Receiver<b
             ),
             Err(error) => tracing::warn!(%error, "old revocation events stay for now"),
         }
-        if app.saml.is_some() {
-            let pruned = app.federation.prune_assertions(clock.now()).await;
-            if let Err(error) = pruned {
-                tracing::warn!(%error, "assertions that have ended stay for now");
-            }
+        if app.uses_messages()
+            && let Err(error) = app.identity.prune_messages().await
+        {
+            tracing::warn!(%error, "old messages of identity providers stay for now");
         }
         drop(app);
         tokio::select! {

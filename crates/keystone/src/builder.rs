@@ -66,9 +66,9 @@ pub enum BuildError {
     SamlEndpoint,
     /// The database has no table for what logins by SAML and logouts by OpenID Connect leave.
     #[error(
-        "the table keystone_native_assertion can't be read; `keystone-manage db_sync` makes it: {0}"
+        "the table keystone_native_message can't be read; `keystone-manage db_sync` makes it: {0}"
     )]
-    SamlTable(#[source] keystone_storage::Error),
+    MessageTable(#[source] keystone_storage::Error),
     /// The domain, the project, the administrator or the roles can't be made.
     #[error("the cloud can't be bootstrapped: {0}")]
     Bootstrap(#[source] keystone_types::Error),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use keystone_api::{App, Live, Oidc, RemoteChecks, ServiceProvider};
-use keystone_auth::{Auth, TokenKeys};
+use keystone_auth::Auth;
 use keystone_cache::Changes;
 use keystone_catalog::Catalog;
 use keystone_federation::Federation;
@@ -142,9 +142,9 @@ impl Keystone {
 /// Checks that the database has what the services need.
 async fn check(app: &App) -> Result<(), BuildError> {
     app.identity.check_tree().await?;
-    if app.saml.is_some() || !app.oidc.is_empty() {
-        let checked = app.federation.check_assertions().await;
-        checked.map_err(BuildError::SamlTable)?;
+    if app.uses_messages() {
+        let checked = app.identity.check_messages().await;
+        checked.map_err(BuildError::MessageTable)?;
     }
     Ok(())
 }
@@ -153,24 +153,15 @@ async fn check(app: &App) -> Result<(), BuildError> {
 fn service_provider(
     settings: ServiceProviderSettings,
     api: &keystone_api::Settings,
-    keys: &auth::Keys,
-    clock: &Clock,
+    auth: &Auth,
 ) -> Result<ServiceProvider, BuildError> {
     let endpoint = api.public_endpoint.as_deref();
     let endpoint = endpoint.ok_or(BuildError::SamlEndpoint)?;
     let files = settings.key.as_ref();
     let key = files.map(|(certificate, key)| SigningKey::read(certificate, key));
     let key = key.transpose().map_err(BuildError::SamlKey)?;
-    let peers = peers(&settings, clock);
-    // With tokens of another kind, those of receipts are what the nodes share.
-    let ring = match &keys.tokens {
-        TokenKeys::Fernet(ring) => ring,
-        TokenKeys::Jws(_) => &keys.receipts,
-    };
-    let clock = clock.clone();
-    Ok(ServiceProvider::new(
-        settings, key, peers, endpoint, ring, clock,
-    ))
+    let peers = peers(&settings, auth.clock());
+    Ok(ServiceProvider::new(settings, key, peers, endpoint, auth))
 }
 
 /// The identity providers whose metadata can be used. Logins of the others are refused, and everything else goes on.
@@ -244,7 +235,6 @@ fn services(
     let saml = auth.saml_sp.take();
     let by_saml = saml.iter().flat_map(|saml| saml.providers.keys());
     auth.federation.asked_itself = oidc.keys().chain(by_saml).cloned().collect();
-    let saml = saml.map(|saml| service_provider(*saml, &api, keys, clock));
     let auth = Auth::new(
         changes.clone(),
         db.clone(),
@@ -255,6 +245,7 @@ fn services(
         auth,
     )?;
     let policy = Arc::new(enforcer(policy)?);
+    let saml = saml.map(|saml| service_provider(*saml, &api, &auth));
     let oidc = oidc.into_iter().map(|(id, it)| {
         let (protocol, redirect_path) = (it.protocol, it.redirect_path);
         let provider = match keystone_oidc::Provider::new(it.settings, clock.clone()) {

@@ -3,6 +3,7 @@
 mod answer;
 mod cloud;
 mod database;
+mod log;
 mod mapping;
 mod oauth1;
 mod passcode;
@@ -15,6 +16,7 @@ mod statements;
 
 pub use answer::Answer;
 pub use cloud::{ADMIN_PASSWORD, Cloud};
+pub use log::Log;
 pub use mapping::StoredMapping;
 pub use oauth1::{Consumer, OAuthToken};
 pub use passcode::passcode;

@@ -491,6 +491,33 @@ async fn a_logout_that_comes_again_ends_nothing() {
 }
 
 #[tokio::test]
+async fn a_logout_token_may_last_for_ever_and_is_forgotten_in_the_end() {
+    let (provider, world) = worlds().await;
+    let cloud = &world.cloud;
+    let ann = log_in(cloud, &provider, "ann").await;
+    let claims = json!({ "sub": "ann", "exp": 4_000_000_000_000_000_000_i64 });
+    log_out(&world, &provider, claims).await.with(200);
+    cloud.admin().await.validate(&ann).await.refused(404);
+    log_out(&world, &provider, json!({ "sub": "eve" }))
+        .await
+        .with(200);
+    cloud.advance(Duration::hours(2));
+    cloud.keystone.start_housekeeping();
+    let kept = async || {
+        let hashes = sql("SELECT hash FROM keystone_native_message ORDER BY hash");
+        let hashes = hashes.fetch_texts(cloud.keystone.db()).await;
+        hashes.expect("rows").len()
+    };
+    for _ in 0..200 {
+        if kept().await == 1 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(kept().await, 1);
+}
+
+#[tokio::test]
 async fn a_logout_is_found_by_the_name_that_the_server_makes_of_a_subject() {
     let (provider, world) = worlds().await;
     let rules = json!([{

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::Request;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use chrono::Duration;
+use chrono::{Duration, NaiveDateTime};
 use keystone::saml::{IdentityProviderSettings, ServiceProviderSettings};
 use keystone::storage::sql;
 use keystone::token::KeySet;
@@ -60,9 +60,9 @@ pub(super) fn with_saml(
     mut settings: Settings,
     change: impl FnOnce(&mut IdentityProviderSettings),
 ) -> Settings {
-    let directory = tempfile::tempdir().expect("there is a directory for temporary files");
-    // It is read while the server is built.
-    let directory = directory.keep();
+    // It is read while the server is built, and left below `target`.
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+    let directory = directory.expect("cargo has made it").keep();
     let file = directory.join("acme.xml");
     let metadata = format!(
         "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"{}\"><md:IDPSSODescriptor \
@@ -332,11 +332,11 @@ async fn an_assertion_is_taken_once_by_all_nodes_together() {
     assert_eq!(statuses, [200, 401]);
     come_back(&second, &message, &begun).await.refused(401);
     // It is remembered for as long as it would be taken, and not for ever.
-    let federation = world.cloud.keystone.federation();
-    let pruned = federation.prune_assertions(world.cloud.now()).await;
+    let identity = world.cloud.keystone.identity();
+    let pruned = identity.prune_messages().await;
     assert_eq!(pruned.expect("the database answers"), 0);
-    let later = world.cloud.now() + Duration::hours(2);
-    let pruned = federation.prune_assertions(later).await;
+    world.cloud.advance(Duration::hours(2));
+    let pruned = identity.prune_messages().await;
     assert_eq!(pruned.expect("the database answers"), 1);
 }
 
@@ -441,27 +441,24 @@ async fn parts_of_an_older_cookie_do_not_stay() {
 }
 
 #[tokio::test]
-async fn assertions_are_kept_to_the_end_of_time_and_forgotten_in_batches() {
+async fn messages_are_kept_to_the_end_of_time_and_forgotten_in_batches() {
     let world = world().await;
-    let federation = world.cloud.keystone.federation();
-    let last = chrono::NaiveDate::from_ymd_opt(9999, 12, 31);
-    let last = last.and_then(|day| day.and_hms_opt(23, 59, 59));
-    let last = last.expect("it is a time");
-    federation
-        .take_assertion("forever", last)
-        .await
-        .expect("the database takes it");
-    let now = world.cloud.now();
-    let row = "INSERT INTO keystone_native_assertion (hash, expires_at) VALUES ";
+    let identity = world.cloud.keystone.identity();
+    for (hash, is_new) in [("forever", true), ("forever", false)] {
+        let used = identity.use_message(hash, NaiveDateTime::MAX).await;
+        assert_eq!(used.expect("the database takes it"), is_new);
+    }
+    let row = "INSERT INTO keystone_native_message (hash, expires_at) VALUES ";
     for batch in 0..3 {
         let rows = (0..400).map(|n| format!("('{batch}-{n}', '2020-01-01 00:00:00')"));
         let rows: Vec<_> = rows.collect();
         let text: &'static str = format!("{row}{}", rows.join(", ")).leak();
         world.run(sql(text)).await;
     }
-    let pruned = federation.prune_assertions(now).await;
+    let pruned = identity.prune_messages().await;
     assert_eq!(pruned.expect("the database answers"), 1200);
-    let pruned = federation.prune_assertions(last).await;
+    world.cloud.advance(Duration::days(36_500));
+    let pruned = identity.prune_messages().await;
     assert_eq!(pruned.expect("the database answers"), 0);
 }
 

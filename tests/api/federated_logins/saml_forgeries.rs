@@ -1,36 +1,11 @@
 //! Responses by SAML that nobody signed, or that are for another place, time or login: none makes a login.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
-use tracing_subscriber::EnvFilter;
+use keystone_testkit::Log;
 
 use super::saml::{
     assertion, begin, begin_enhanced, come_back, envelope, fitted, honest, nobody_came, response,
     signer, world,
 };
-
-/// The log of this thread, on which the whole test runs.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn take(&self) -> String {
-        let mut bytes = self.0.lock().expect("nobody panics while writing");
-        String::from_utf8(std::mem::take(&mut *bytes)).expect("the log is text")
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        let mut bytes = self.0.lock().expect("nobody panics while writing");
-        bytes.write(line)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Changes before the signature, each of which breaks one rule, and a word of what the operator reads.
 const WRONG: [[&str; 3]; 5] = [
@@ -161,14 +136,7 @@ fn wrapped(request: &str) -> [String; 8] {
 async fn sec_39_and_sec_12_each_bad_response_is_a_401_a_line_and_no_user() {
     let world = world().await;
     let nobody = world.cloud.nobody();
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("info,sqlx=warn"))
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::start("info,sqlx=warn");
     let begun = begin(&nobody).await;
     let (request, state) = begin_enhanced(&nobody).await;
     for (n, (message, word)) in forgeries(&begun.request).into_iter().enumerate() {

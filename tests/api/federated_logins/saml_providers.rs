@@ -1,9 +1,13 @@
 //! What the section of an identity provider and its metadata decide about logins by SAML.
 
+use keystone::api::WebSso;
 use keystone::saml::IdentityProviderSettings;
 use keystone::storage::sql;
 
-use super::saml::{DASHBOARD, LOGIN, WEBSSO, enhanced, signer, with_saml, world_with};
+use super::saml::{
+    DASHBOARD, LOGIN, WEBSSO, begin, come_back, enhanced, honest, nobody_came, signer, with_saml,
+    world_with,
+};
 use super::world::{World, settings, with_groups};
 
 #[tokio::test]
@@ -52,6 +56,39 @@ async fn metadata_that_cannot_be_used_stop_the_logins_of_their_provider_only() {
     assert_eq!(nobody.get(WEBSSO).await.status, 503);
     assert_eq!(nobody.send(enhanced(LOGIN, None)).await.status, 503);
     world.cloud.admin().await.get("/v3/users").await.ok();
+}
+
+#[tokio::test]
+async fn a_browser_on_its_way_can_try_again_once_the_metadata_are_there() {
+    let world = world_with(|_| ()).await;
+    let nobody = world.cloud.nobody();
+    let begun = begin(&nobody).await;
+    let message = honest(&begun.request);
+    let reload = async |settings| {
+        let reloaded = world.cloud.keystone.reload(settings).await;
+        reloaded.expect("settings");
+    };
+    let nowhere = |acme: &mut IdentityProviderSettings| acme.metadata_file = "/nowhere.xml".into();
+    reload(with_saml(settings(), nowhere)).await;
+    let answer = come_back(&nobody, &message, &begun).await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.header("set-cookie"), None);
+    reload(with_saml(settings(), |_| ())).await;
+    come_back(&nobody, &message, &begun).await.ok();
+}
+
+#[tokio::test]
+async fn a_dashboard_that_is_trusted_no_more_gets_no_token_by_saml() {
+    let world = world_with(|_| ()).await;
+    let nobody = world.cloud.nobody();
+    let begun = begin(&nobody).await;
+    let mut elsewhere = with_saml(settings(), |_| ());
+    elsewhere.api.websso.dashboards = vec![WebSso::dashboard("https://other.example/")];
+    let reloaded = world.cloud.keystone.reload(elsewhere).await;
+    reloaded.expect("settings");
+    let answer = come_back(&nobody, &honest(&begun.request), &begun).await;
+    answer.refused(401);
+    nobody_came(&world).await;
 }
 
 #[tokio::test]

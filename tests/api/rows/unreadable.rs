@@ -1,66 +1,29 @@
 //! Rows that can't be read: a list goes on without them, or without the part, and says so in the log.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use keystone::storage::Dialect;
-use keystone_testkit::Cloud;
+use keystone_testkit::{Cloud, Log};
 use serde_json::{Value, json};
 
 use super::{KINDS, create, of_list, run, stored, unrelated};
 
-/// The log of this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn start() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::ERROR)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    /// What was written since the last call.
-    fn take(&self) -> String {
-        let mut bytes = self.0.lock().expect("nobody panics while writing");
-        String::from_utf8(std::mem::take(&mut *bytes)).expect("the log is text")
-    }
-
-    /// Insists on one line that names the place; forgets what was written.
-    #[track_caller]
-    fn names(&self, table: &str, row: &str, column: &str) {
-        let text = self.take();
-        let place = format!("corrupt row: table {table}, row {row}, column {column}");
-        assert_eq!(
-            text.lines().filter(|line| line.contains(&place)).count(),
-            1,
-            "{text}"
-        );
-        assert_eq!(text.lines().count(), 1, "{text}");
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        let mut bytes = self.0.lock().expect("nobody panics while writing");
-        bytes.write(line)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Insists on one line of the log that names the place; forgets what was written.
+#[track_caller]
+fn names(log: &Log, table: &str, row: &str, column: &str) {
+    let text = log.take();
+    let place = format!("corrupt row: table {table}, row {row}, column {column}");
+    assert_eq!(
+        text.lines().filter(|line| line.contains(&place)).count(),
+        1,
+        "{text}"
+    );
+    assert_eq!(text.lines().count(), 1, "{text}");
 }
 
 #[tokio::test]
 async fn attributes_that_cant_be_read_are_not_shown_and_kept() {
     let cloud = Cloud::new().await;
     let (admin, db) = (cloud.admin().await, cloud.keystone.db());
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Log::start("error");
     for (path, kind, select, update, body) in KINDS {
         let table = if kind == "domain" { "project" } else { kind };
         let id = create(&admin, path, kind, body, "").await;
@@ -69,14 +32,14 @@ async fn attributes_that_cant_be_read_are_not_shown_and_kept() {
         for text in ["[1]", "{", "7"] {
             run(db, update, &[text, &id]).await;
             let list = admin.get(&format!("/v3/{path}")).await.ok();
-            log.names(table, &id, "extra");
+            names(&log, table, &id, "extra");
             let listed = of_list(&list, path, &id).expect("it is in the list");
             assert_eq!(listed["id"], id);
             let shown = admin.get(&one).await.ok();
-            log.names(table, &id, "extra");
+            names(&log, table, &id, "extra");
             assert_eq!(shown[kind], *listed, "{kind}");
             admin.patch(&one, &unrelated(kind)).await.ok();
-            log.names(table, &id, "extra");
+            names(&log, table, &id, "extra");
             assert_eq!(stored(db, select, &id).await, text, "{kind}");
 
             let more = json!({ kind: { "colour": "red" } });
@@ -101,7 +64,7 @@ async fn options_that_cant_be_read_let_nothing_through() {
         .as_str()
         .unwrap()
         .to_owned();
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Log::start("error");
     for (path, kind, id, insert) in [
         (
             "users",
@@ -124,19 +87,19 @@ async fn options_that_cant_be_read_let_nothing_through() {
     ] {
         run(db, insert, &[id, "tru"]).await;
         let list = admin.get(&format!("/v3/{path}")).await.ok();
-        log.names(kind, id, "options");
+        names(&log, kind, id, "options");
         assert_eq!(of_list(&list, path, id), None, "{kind}");
         assert!(!list[path].as_array().unwrap().is_empty());
         let one = format!("/v3/{path}/{id}");
         admin.get(&one).await.refused(500);
-        log.names(kind, id, "options");
+        names(&log, kind, id, "options");
         admin.patch(&one, &unrelated(kind)).await.refused(500);
         admin.delete(&one).await.refused(500);
         log.take();
     }
     let erin = json!({ "name": "erin", "domain": { "id": "default" } });
     admin.log_in(&erin, "erin", &Value::Null).await.refused(500);
-    log.names("user", &user, "options");
+    names(&log, "user", &user, "options");
 }
 
 #[tokio::test]
@@ -190,7 +153,7 @@ async fn texts_that_cant_be_read_are_left_out() {
     let credential = json!({ "credential": { "type": "x", "user_id": user, "blob": "{}" } });
     let credential =
         admin.post("/v3/credentials", &credential).await.created()["credential"]["id"].clone();
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Log::start("error");
     for (path, collection, id, update, table, column) in [
         (
             "policies",
@@ -220,10 +183,10 @@ async fn texts_that_cant_be_read_are_left_out() {
         let id = id.as_str().unwrap();
         run(db, update, &[id]).await;
         let list = admin.get(&format!("/v3/{path}")).await.ok();
-        log.names(table, id, column);
+        names(&log, table, id, column);
         assert_eq!(list[collection], json!([]));
         admin.get(&format!("/v3/{path}/{id}")).await.refused(500);
-        log.names(table, id, column);
+        names(&log, table, id, column);
     }
 }
 
@@ -234,7 +197,7 @@ async fn a_domains_option_that_cant_be_read_is_left_out() {
     let config = json!({ "config": { "ldap": { "url": "u", "user_tree_dn": "d" } } });
     let path = "/v3/domains/default/config";
     admin.request("PUT", path, Some(&config)).await.created();
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Log::start("error");
     run(
         db,
         "UPDATE whitelisted_config SET value = 'x' WHERE `option` = 'url'",
@@ -245,7 +208,7 @@ async fn a_domains_option_that_cant_be_read_is_left_out() {
         admin.get(path).await.ok(),
         json!({ "config": { "ldap": { "user_tree_dn": "d" } } })
     );
-    log.names("whitelisted_config", "default/ldap/url", "value");
+    names(&log, "whitelisted_config", "default/ldap/url", "value");
     admin.get(&format!("{path}/ldap/url")).await.refused(500);
 }
 
@@ -262,12 +225,12 @@ async fn an_invalid_time_hides_only_its_user() {
         }
     };
     run(db, statement, &[&user]).await;
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Log::start("error");
     let list = admin.get("/v3/users").await.ok();
     let one = format!("/v3/users/{user}");
     match db.dialect() {
         Dialect::Sqlite => {
-            log.names("user", &user, "created_at");
+            names(&log, "user", &user, "created_at");
             assert_eq!(of_list(&list, "users", &user), None);
             admin.get(&one).await.refused(500);
         }

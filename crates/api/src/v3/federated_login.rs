@@ -2,8 +2,8 @@
 
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use keystone_auth::{Assertion, ProviderAssertion};
-use keystone_oidc::{Claims, Provider, bearer_token};
+use keystone_auth::ProviderAssertion;
+use keystone_oidc::{Provider, bearer_token};
 use keystone_types::Error;
 
 use super::auth::token_response;
@@ -30,7 +30,9 @@ async fn log_in(cx: Context) -> Result<Response, ApiError> {
     if let Some((asked, token)) = bearer(&cx, (provider, protocol)) {
         service.check_federated(provider, protocol).await?;
         match asked.bearer(token).await {
-            Ok(claims) => vouched = Some(assertion(&claims)),
+            Ok(claims) => {
+                vouched = Some(ProviderAssertion::new(claims.issuer(), claims.attributes()));
+            }
             Err(error) => return Ok(refusal(provider, error)),
         }
     }
@@ -51,17 +53,6 @@ fn bearer<'a>(cx: &'a Context, at: (&str, &str)) -> Option<(&'a Provider, &'a st
     let asked = &oidc::asked(cx.without_policy(), at)?.provider;
     let header = header_text(&cx.headers, "authorization");
     Some((asked, header.and_then(bearer_token)?))
-}
-
-/// What a provider says of a user, as mappings read it.
-pub(super) fn assertion(claims: &Claims) -> ProviderAssertion {
-    let attributes = claims.attributes();
-    let remote_user = attributes.iter().find(|(name, _)| name == "REMOTE_USER");
-    ProviderAssertion {
-        remote_id: claims.issuer().to_owned(),
-        remote_user: remote_user.and_then(|(_, values)| values.first().cloned()),
-        assertion: Assertion::of_lists(attributes),
-    }
 }
 
 /// The operator reads what to change, the client only whose fault it is.

@@ -6,15 +6,16 @@ use std::str::FromStr;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, TimeDelta};
-use keystone_auth::{Return, StateCookies, unique_id};
+use chrono::{DateTime, NaiveDateTime};
+use keystone_auth::{ProviderAssertion, Return, StateCookies, unique_id};
 use keystone_oidc::{Error as OidcError, Login, Refusal};
 use keystone_types::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::federated_login::assertion;
-use super::websso::{deliver, is_dashboard};
+use super::websso::{
+    NOT_BEGUN, answered, check_dashboard, deliver, not_begun, redirect, refusal, sent_cookies,
+};
 use crate::body::Form;
 use crate::context::Context;
 use crate::error::{ApiError, json_line};
@@ -57,11 +58,8 @@ pub fn redirect_path(provider: &str) -> String {
     CALLBACK.replace("{idp_id}", &keystone_python::percent_encode(provider))
 }
 
-const NOT_BEGUN: &str =
-    "The login was not begun in this browser, or more than ten minutes ago. Please begin again.";
-
-/// How much longer than it would be taken a logout token is remembered: the clocks of nodes differ.
-const LONGER: TimeDelta = TimeDelta::hours(1);
+/// What the log calls these logins.
+const FLOW: &str = "OpenID Connect";
 
 /// What the cookie of a login holds while the browser is at the provider.
 #[derive(Serialize, Deserialize)]
@@ -134,17 +132,7 @@ pub(super) async fn begin(
     let now = app.auth.clock().now();
     let cookie = cookies(cx).set(begun.login.state(), &kept, now);
     let cookie = cookie.map_err(Error::internal)?;
-    let mut response = StatusCode::FOUND.into_response();
-    let headers = response.headers_mut();
-    for (name, text) in [
-        (header::LOCATION, start.url.as_str()),
-        (header::SET_COOKIE, &cookie),
-        (header::CACHE_CONTROL, "no-store"),
-    ] {
-        let value = HeaderValue::try_from(text).map_err(Error::internal)?;
-        headers.insert(name, value);
-    }
-    Ok(response)
+    Ok(redirect(StatusCode::FOUND, &start.url, [cookie])?)
 }
 
 /// Finishes a login, whichever node began it, and ends its cookie, unless the provider is away.
@@ -154,22 +142,14 @@ async fn come_back(cx: Context) -> Result<Response, ApiError> {
         return Err(Error::Validation(text.to_owned()).into());
     };
     let finished = Box::pin(finish(&cx, state)).await;
-    // The provider may not have seen the code: the browser can try again.
-    if matches!(&finished, Err(error) if error.0.status() == 503) {
-        return finished;
-    }
-    let mut response = finished.unwrap_or_else(IntoResponse::into_response);
-    let cookie = HeaderValue::try_from(cookies(&cx).clear(state)).map_err(Error::internal)?;
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
-    Ok(response)
+    answered(finished, cookies(&cx).clear(state))
 }
 
 async fn finish(cx: &Context, state: &str) -> Result<Response, ApiError> {
     let app = cx.without_policy();
-    let sent = cx.headers.get_all(header::COOKIE).into_iter();
-    let sent = sent.filter_map(|value| value.to_str().ok());
-    let kept = cookies(cx).get(state, sent, app.auth.clock().now());
-    let kept = kept.map_err(|error| foreign(&error.to_string()))?;
+    let now = app.auth.clock().now();
+    let kept = cookies(cx).get(state, sent_cookies(&cx.headers), now);
+    let kept = kept.map_err(|error| not_begun(FLOW, &error.to_string()))?;
     let begun: Begun = serde_json::from_slice(&kept).map_err(Error::internal)?;
     let at = (&*begun.provider, &*begun.protocol);
     let came_from = cx.path("idp_id");
@@ -180,16 +160,17 @@ async fn finish(cx: &Context, state: &str) -> Result<Response, ApiError> {
             "a login by OpenID Connect was refused: the browser came back to the redirect path of another provider; if no \
              redirect_path has been moved from one to the other, one of them tries to get at logins of the other one"
         );
-        return Err(refusal(NOT_BEGUN));
+        return Err(refusal(NOT_BEGUN).into());
     }
     let asked = asked(app, at);
-    let asked =
-        asked.ok_or_else(|| foreign("its provider is not in the configuration any more"))?;
-    if !is_dashboard(cx, &begun.host) {
-        return Err(foreign("its dashboard is no trusted_dashboard any more"));
-    }
+    let asked = asked
+        .ok_or_else(|| not_begun(FLOW, "its provider is not in the configuration any more"))?;
+    check_dashboard(cx, FLOW, &begun.host)?;
     match asked.provider.finish(&begun.login, cx.raw_query()).await {
-        Ok(claims) => deliver(cx, at, &begun.host, Some(&assertion(&claims))).await,
+        Ok(claims) => {
+            let vouched = ProviderAssertion::new(claims.issuer(), claims.attributes());
+            deliver(cx, at, &begun.host, Some(&vouched)).await
+        }
         Err(error) => Err(refused(at.0, error)),
     }
 }
@@ -199,16 +180,6 @@ fn cookies(cx: &Context) -> StateCookies {
     let https = cx.url("").starts_with("https:");
     let auth = &cx.without_policy().auth;
     auth.login_cookies("oidc", https, Return::Redirect)
-}
-
-/// 401 for a browser that did not begin the login.
-fn foreign(reason: &str) -> ApiError {
-    tracing::info!(
-        reason,
-        "a login by OpenID Connect was refused: its cookie is missing or of no use; if that is often so, compare the key \
-         repositories of all nodes, and the host name in [DEFAULT] public_endpoint with the one that browsers use"
-    );
-    refusal(NOT_BEGUN)
 }
 
 /// The operator reads what to change, the browser only whose fault it is.
@@ -228,12 +199,7 @@ fn refused(provider: &str, error: OidcError) -> ApiError {
             "What the identity provider answered was refused. The log of this server has the reason."
         }
     })
-}
-
-fn refusal(message: &str) -> ApiError {
-    let message = message.to_owned();
-    let identity = None;
-    Error::Authentication { message, identity }.into()
+    .into()
 }
 
 /// Ends the tokens of a user who has logged out at the provider (OpenID Connect Back-Channel Logout 1.0, section 2.8).
@@ -268,21 +234,20 @@ async fn log_out(cx: Context, form: Form) -> Result<Response, ApiError> {
     let issuer = asked.provider.settings().issuer.as_str();
     let ids = unique_ids(subject, issuer);
     let message = json!(["logout", issuer, logout.id]).to_string();
-    let until = DateTime::from_timestamp(logout.until, 0).unwrap_or_default();
-    let until = until.naive_utc() + LONGER;
+    let until = DateTime::from_timestamp(logout.until, 0);
+    let until = until.map_or(NaiveDateTime::MAX, |until| until.naive_utc());
     let ended = app.identity.log_out_federated(id, &ids, (&message, until));
-    match ended.await {
-        Ok(0) => tracing::info!(
+    match ended.await? {
+        Some(0) => tracing::info!(
             provider = id,
             "a logout by OpenID Connect ended no token: its subject has not logged in here, or the mapping makes the id of the \
              user from another attribute than OIDC-sub or REMOTE_USER"
         ),
-        Ok(_) => {}
-        Err(Error::Conflict { .. }) => tracing::info!(
+        Some(_) => {}
+        None => tracing::info!(
             provider = id,
             "a logout by OpenID Connect came again, and ended nothing this time"
         ),
-        Err(error) => return Err(error.into()),
     }
     Ok(no_store(StatusCode::OK.into_response()))
 }

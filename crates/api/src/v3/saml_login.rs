@@ -10,18 +10,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
-use keystone_auth::{Assertion, Login, ProviderAssertion, TokenError};
+use keystone_auth::{Auth, Login, ProviderAssertion, Return, Seal, StateCookies, TokenError};
 use keystone_saml::sp::{AuthnRequest, Expected, Message, Metadata, Peer, Refusal};
 use keystone_saml::{ServiceProviderSettings, SigningKey};
-use keystone_token::{KeyRing, Return, Seal, StateCookies};
 use keystone_types::{Clock, Error, Result, new_id};
 use serde::{Deserialize, Serialize};
 
 use super::auth::token_response;
-use super::websso;
+use super::websso::{
+    answered, check_dashboard, deliver, is_without_proxy, not_begun, redirect, sent_cookies,
+    set_cookies,
+};
 use crate::body::{Raw, media_type};
 use crate::context::Context;
 use crate::error::{ApiError, MAX_LOGGED_CAUSE, clipped};
@@ -30,6 +32,9 @@ use crate::routes::{Routes, get, post};
 
 /// The path that takes responses, of browsers and of enhanced clients.
 pub(crate) const CONSUMER: &str = "/v3/auth/OS-FEDERATION/saml2/acs";
+
+/// What the log calls these logins.
+const FLOW: &str = "SAML";
 
 const PAOS: &str = "application/vnd.paos+xml";
 const ENHANCED_PROFILE: &str = "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp";
@@ -67,27 +72,25 @@ struct State {
 
 impl ServiceProvider {
     /// The service provider of these settings, whose key and identity providers are read already; `public_endpoint` is the URL by
-    /// which clients and identity providers know this server, and `keys` are those that all its nodes have.
+    /// which clients and identity providers know this server.
     pub fn new(
         settings: ServiceProviderSettings,
         key: Option<SigningKey>,
         peers: BTreeMap<String, Peer>,
         public_endpoint: &str,
-        keys: &Arc<KeyRing>,
-        clock: Clock,
+        auth: &Auth,
     ) -> Self {
         let https = public_endpoint.starts_with("https:");
-        let cookies =
-            |flow, comes_back| StateCookies::new(Arc::clone(keys), flow, https, comes_back);
+        let tokens = auth.login_cookies("saml-token", https, Return::Redirect);
         Self {
             settings,
             key: key.map(Arc::new),
             peers,
             consumer: format!("{}{CONSUMER}", public_endpoint.trim_end_matches('/')),
-            clock,
-            browsers: cookies("saml", Return::Post),
-            enhanced: Seal::new(Arc::clone(keys), "saml relay state", LOGIN_TIME),
-            tokens: cookies("saml-token", Return::Redirect).good_for(TOKEN_TIME),
+            clock: auth.clock().clone(),
+            browsers: auth.login_cookies("saml", https, Return::Post),
+            enhanced: auth.login_seal("saml relay state", LOGIN_TIME),
+            tokens: tokens.good_for(TOKEN_TIME),
         }
     }
 
@@ -144,20 +147,14 @@ impl ServiceProvider {
         };
         let login = message.and_then(|message| message.verify(&expected));
         let login = login.map_err(|refusal| refused(Some(provider), &refusal.to_string()))?;
-        let federation = &cx.without_policy().federation;
+        let identity = &cx.without_policy().identity;
         let once = login.once;
-        let taken = federation.take_assertion(&once.hash, once.until).await;
-        taken.map_err(|error| match error {
-            Error::Unauthorized { detail } => refused(Some(provider), &detail),
-            error => error,
-        })?;
-        let attributes = login.attributes;
-        let user = attributes.iter().find(|(name, _)| name == "REMOTE_USER");
-        Ok(ProviderAssertion {
-            remote_id: login.issuer,
-            remote_user: user.and_then(|(_, values)| values.first().cloned()),
-            assertion: Assertion::of_lists(attributes),
-        })
+        if !identity.use_message(&once.hash, once.until).await? {
+            let reason =
+                "somebody has logged in with this assertion already: it was sent twice, or stolen";
+            return Err(refused(Some(provider), reason));
+        }
+        Ok(ProviderAssertion::new(&login.issuer, login.attributes))
     }
 
     /// The login that an enhanced client's response belongs to: the one in its `RelayState`, or a new one of the identity provider
@@ -241,7 +238,7 @@ pub(crate) async fn answer(cx: &Context) -> Result<Option<Response>, ApiError> {
         return Ok(Some(answer));
     }
     let named = app.auth.remote_id(protocol, cx.environment()).await;
-    if !is_enhanced(&cx.headers) || !websso::is_without_proxy(&named) {
+    if !is_enhanced(&cx.headers) || !is_without_proxy(&named) {
         return Ok(None);
     }
     app.auth.check_federated(provider, protocol).await?;
@@ -263,7 +260,9 @@ pub(crate) async fn answer(cx: &Context) -> Result<Option<Response>, ApiError> {
     ];
     let mut response = (StatusCode::OK, headers, envelope).into_response();
     // They were of no use.
-    let cleared = service.tokens.clear_parts(&login, cookies(&cx.headers));
+    let cleared = service
+        .tokens
+        .clear_parts(&login, sent_cookies(&cx.headers));
     set_cookies(&mut response, cleared)?;
     Ok(Some(response))
 }
@@ -275,7 +274,7 @@ async fn finish(
     login: &str,
 ) -> Result<Option<Response>, ApiError> {
     let now = service.clock.now();
-    let Ok(id) = service.tokens.get(login, cookies(&cx.headers), now) else {
+    let Ok(id) = service.tokens.get(login, sent_cookies(&cx.headers), now) else {
         return Ok(None);
     };
     let id = String::from_utf8(id).map_err(Error::internal)?;
@@ -290,7 +289,7 @@ async fn finish(
     let shared = auth.shared_parts(cx.pass().await?, &token).await?;
     let body = token.render(auth.settings(), shared);
     let mut response = token_response(StatusCode::CREATED, &token.id, body)?;
-    let cleared = service.tokens.clear_parts(login, cookies(&cx.headers));
+    let cleared = service.tokens.clear_parts(login, sent_cookies(&cx.headers));
     set_cookies(&mut response, cleared)?;
     Ok(Some(response))
 }
@@ -313,9 +312,7 @@ async fn consume(cx: Context, Raw(body): Raw) -> Result<Response, ApiError> {
     let field = |name| fields.get(name).map(String::as_str).unwrap_or_default();
     let login = field("RelayState");
     let finished = consume_form(&cx, &service, login, field("SAMLResponse")).await;
-    let mut response = finished.unwrap_or_else(IntoResponse::into_response);
-    set_cookies(&mut response, [service.browsers.clear(login)])?;
-    Ok(response)
+    answered(finished, service.browsers.clear(login))
 }
 
 async fn consume_form(
@@ -326,14 +323,15 @@ async fn consume_form(
 ) -> Result<Response, ApiError> {
     let state = service
         .browsers
-        .get(login, cookies(&cx.headers), service.clock.now());
-    let state = state.map_err(|error| foreign(&error.to_string()))?;
+        .get(login, sent_cookies(&cx.headers), service.clock.now());
+    let state = state.map_err(|error| not_begun(FLOW, &error.to_string()))?;
     let state: State = serde_json::from_slice(&state).map_err(Error::internal)?;
     let at = (state.provider.as_str(), state.protocol.as_str());
     let origin = state.origin.unwrap_or_default();
+    check_dashboard(cx, FLOW, &origin)?;
     let message = Message::from_form(message);
     let vouched = service.vouched(cx, message, at, Some(&state.request));
-    websso::deliver(cx, at, &origin, Some(&vouched.await?)).await
+    deliver(cx, at, &origin, Some(&vouched.await?)).await
 }
 
 async fn consume_enhanced(
@@ -358,7 +356,9 @@ async fn consume_enhanced(
     let parts = service.tokens.set_parts(&place, token.id.as_bytes(), now);
     let mut parts = parts.map_err(Error::internal)?;
     // A longer token before this one had more parts.
-    let mut surplus = service.tokens.clear_parts(&place, cookies(&cx.headers));
+    let mut surplus = service
+        .tokens
+        .clear_parts(&place, sent_cookies(&cx.headers));
     let name = |cookie: &str| cookie.split('=').next().map(str::to_owned);
     surplus.retain(|old| !parts.iter().any(|new| name(new) == name(old)));
     parts.append(&mut surplus);
@@ -391,44 +391,6 @@ fn place(provider: &str, protocol: &str) -> String {
 fn is_enhanced(headers: &HeaderMap) -> bool {
     let has = |name, text| header_text(headers, name).is_some_and(|value| value.contains(text));
     has("accept", PAOS) && has("paos", ENHANCED_PROFILE)
-}
-
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(header::COOKIE).into_iter();
-    values.filter_map(|value| value.to_str().ok())
-}
-
-fn redirect(
-    status: StatusCode,
-    url: &str,
-    cookies: impl IntoIterator<Item = String>,
-) -> Result<Response> {
-    let url = HeaderValue::try_from(url).map_err(Error::internal)?;
-    let no_store = HeaderValue::from_static("no-store");
-    let headers = [(header::LOCATION, url), (header::CACHE_CONTROL, no_store)];
-    let mut response = (status, headers).into_response();
-    set_cookies(&mut response, cookies)?;
-    Ok(response)
-}
-
-fn set_cookies(response: &mut Response, cookies: impl IntoIterator<Item = String>) -> Result<()> {
-    for cookie in cookies {
-        let cookie = HeaderValue::try_from(cookie).map_err(Error::internal)?;
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    Ok(())
-}
-
-/// 401 for a browser that did not begin the login.
-fn foreign(reason: &str) -> Error {
-    tracing::info!(
-        reason,
-        "a login by SAML was refused: its cookie is missing or of no use; if that is often so, compare the key repositories \
-         of all nodes, and the host name in [DEFAULT] public_endpoint with the one that browsers use"
-    );
-    let message = "The login was not begun in this browser, or more than ten minutes ago. Please begin again.";
-    let (message, identity) = (message.to_owned(), None);
-    Error::Authentication { message, identity }
 }
 
 /// 401; the operator reads why, and the client only whose fault it is.

@@ -1,6 +1,6 @@
 //! Logins in a browser: the page that carries the token to the dashboard where the user came from.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use keystone_auth::{Login, ProviderAssertion};
 use keystone_types::{Error, Result};
@@ -17,6 +17,10 @@ const PAGE: &str = include_str!("websso.html");
 
 /// The digest of the only script that may run in it, which a test compares.
 const SCRIPT: &str = "sha256-oBahlBFQem+nMs1JwgcBB03Hy8nRh5e8qEGTOcxmAuM=";
+
+/// What a browser is told whose login nobody knows.
+pub(super) const NOT_BEGUN: &str =
+    "The login was not begun in this browser, or more than ten minutes ago. Please begin again.";
 
 /// Logins in a browser: `[federation] trusted_dashboard` and `sso_callback_template`.
 #[derive(Clone, Debug, Default)]
@@ -193,14 +197,88 @@ pub(crate) async fn deliver(
     page(cx.settings().websso.page.as_ref(), host, &token.id)
 }
 
+/// Sends a browser or a client somewhere else, with cookies.
+pub(super) fn redirect(
+    status: StatusCode,
+    url: &str,
+    cookies: impl IntoIterator<Item = String>,
+) -> Result<Response> {
+    let url = HeaderValue::try_from(url).map_err(Error::internal)?;
+    let no_store = HeaderValue::from_static("no-store");
+    let headers = [(header::LOCATION, url), (header::CACHE_CONTROL, no_store)];
+    let mut response = (status, headers).into_response();
+    set_cookies(&mut response, cookies)?;
+    Ok(response)
+}
+
+pub(super) fn set_cookies(
+    response: &mut Response,
+    cookies: impl IntoIterator<Item = String>,
+) -> Result<()> {
+    for cookie in cookies {
+        let cookie = HeaderValue::try_from(cookie).map_err(Error::internal)?;
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(())
+}
+
+/// The values of the `Cookie` headers of a request.
+pub(super) fn sent_cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(header::COOKIE).into_iter();
+    values.filter_map(|value| value.to_str().ok())
+}
+
+/// The answer to a browser that is back, and the end of its login's cookie. While something is away it keeps the cookie: it
+/// can try again.
+pub(super) fn answered(
+    finished: Result<Response, ApiError>,
+    end: String,
+) -> Result<Response, ApiError> {
+    if matches!(&finished, Err(error) if error.0.status() == 503) {
+        return finished;
+    }
+    let mut response = finished.unwrap_or_else(IntoResponse::into_response);
+    set_cookies(&mut response, [end])?;
+    Ok(response)
+}
+
+/// 401 for a browser that did not begin the login, or whose login has no place to go to any more.
+pub(super) fn not_begun(flow: &str, reason: &str) -> Error {
+    tracing::info!(
+        flow,
+        reason,
+        "a login of a browser was refused: its cookie is missing or of no use; if that is often so, compare the key \
+         repositories of all nodes, and the host name in [DEFAULT] public_endpoint with the one that browsers use"
+    );
+    refusal(NOT_BEGUN)
+}
+
+/// 401 with a text for the person at the browser.
+pub(super) fn refusal(message: &str) -> Error {
+    let message = message.to_owned();
+    let identity = None;
+    Error::Authentication { message, identity }
+}
+
+/// Checks that the dashboard of a login that was begun some time ago is still one of the operator's.
+pub(super) fn check_dashboard(cx: &Context, flow: &str, address: &str) -> Result<()> {
+    if is_dashboard(cx, address) {
+        return Ok(());
+    }
+    Err(not_begun(
+        flow,
+        "its dashboard is no trusted_dashboard any more",
+    ))
+}
+
 /// Whether an address is that of one of the operator's dashboards.
-pub(crate) fn is_dashboard(cx: &Context, address: &str) -> bool {
+fn is_dashboard(cx: &Context, address: &str) -> bool {
     let dashboards = &cx.settings().websso.dashboards;
     dashboards.iter().any(|it| it == address)
 }
 
 /// The dashboard that the user came from, if it is one of the operator's.
-pub(crate) fn origin(cx: &Context) -> Result<String> {
+fn origin(cx: &Context) -> Result<String> {
     let origin = cx.query("origin").filter(|origin| !origin.is_empty());
     let origin = origin.ok_or_else(|| {
         Error::Validation("Request must have an origin query parameter".to_owned())

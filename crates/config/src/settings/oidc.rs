@@ -197,8 +197,9 @@ impl<'c> Group<'_, 'c> {
     /// for both.
     fn is_own(&self, path: &str) -> bool {
         let id = self.name.split_once(':').map_or("", |(_, id)| id);
-        let start = format!("/v3/OS-FEDERATION/identity_providers/{id}/protocols/");
-        path == redirect_path(id) || path.starts_with(&start) && path.ends_with("/auth")
+        let protocol = self.text("protocol").unwrap_or(PROTOCOL);
+        let login = format!("/v3/OS-FEDERATION/identity_providers/{id}/protocols/{protocol}/auth");
+        path == redirect_path(id) || path == login
     }
 
     fn problem(&mut self, name: &str, text: impl Display) {

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::identity::Identity;
 use crate::revocation::{RevocationEvent, revoke};
+use crate::used_message::use_once;
 
 /// A user's accounts at one identity provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,27 +59,20 @@ impl FederatedRow {
 
 impl Identity {
     /// Ends the tokens that the users whom an identity provider knows by one of these ids, percent-encoded, have got; tells how
-    /// many users there are. What tells the provider's message from all others is remembered until a time: 409 and nothing
+    /// many users there are. What tells the provider's message from all others is remembered until a time: none and nothing
     /// ends if the message came before.
     pub async fn log_out_federated(
         &self,
         idp_id: &str,
         unique_ids: &[String],
         (message, until): (&str, NaiveDateTime),
-    ) -> Result<usize> {
+    ) -> Result<Option<usize>> {
         let now = self.clock.now();
         let hash = hex::encode(Sha256::digest(message));
         transaction!(self.db, |tx| {
-            // Beside the assertions of logins by SAML.
-            sql("INSERT INTO keystone_native_assertion (hash, expires_at) VALUES (?, ?)")
-                .bind(&hash)
-                .bind(until)
-                .execute(&mut *tx)
-                .await
-                .or_conflict(|| Error::Conflict {
-                    kind: "logout",
-                    detail: "Duplicate entry".to_owned(),
-                })?;
+            if !use_once(tx, &hash, until).await? {
+                return Ok(None);
+            }
             let known: Vec<(String, String)> = sql("\
                 SELECT user_id, unique_id FROM federated_user WHERE idp_id = ? AND unique_id IN (?) ORDER BY user_id")
             .bind(idp_id)
@@ -91,7 +85,7 @@ impl Identity {
             for user in &users {
                 revoke(tx, RevocationEvent::user(user), now).await?;
             }
-            Ok(users.len())
+            Ok(Some(users.len()))
         })
         .await
     }

@@ -112,7 +112,8 @@ impl Peer {
         });
         let role = roles.next().ok_or(Refusal::Missing("IDPSSODescriptor"))?;
         let mut valid_until = None;
-        for node in [tree.root()?, entity, role] {
+        // Those of the federation around the entity count for it, too.
+        for node in [role].into_iter().chain(tree.document.ancestors(role)) {
             let Some(end) = end(&tree, node)? else {
                 continue;
             };
