@@ -119,6 +119,33 @@ fn metadata_of_a_federation_are_taken() {
 }
 
 #[test]
+fn metadata_end_with_each_group_around_the_entity() {
+    let one = configured()
+        .document(include_str!("../keys/idp.pem"))
+        .unwrap();
+    let within = |outer: &str, inner: &str| {
+        let text = format!(
+            "<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" validUntil=\"{outer}\">\
+             <md:EntitiesDescriptor validUntil=\"{inner}\">{one}</md:EntitiesDescriptor></md:EntitiesDescriptor>"
+        );
+        Peer::from_metadata(&text, None, now())
+    };
+    let (past, near, far) = (
+        "2026-11-26T12:00:00Z",
+        "2026-11-28T12:00:00Z",
+        "2026-11-29T12:00:00Z",
+    );
+    for (outer, inner) in [(near, far), (far, near)] {
+        let end = within(outer, inner).unwrap().valid_until;
+        assert_eq!(end, Some(now() + Duration::days(1)));
+    }
+    for (outer, inner) in [(past, far), (far, past)] {
+        let refused = within(outer, inner);
+        assert!(matches!(refused, Err(Refusal::Outdated(_))), "{refused:?}");
+    }
+}
+
+#[test]
 fn one_of_several_entities_is_chosen_by_its_id() {
     let one = configured()
         .document(include_str!("../keys/idp.pem"))
