@@ -4,26 +4,14 @@ from harness import processes, services, wire
 
 LOADED = ("mpm_event", "authn_core", "authz_core", "authz_user", "headers", "auth_mellon")
 
-CONFIG = """\
-MellonLockFile {directory}/lock
-MellonCacheSize 10
-<Location />
-  Require all granted
-  MellonEnable info
-  MellonEndpointPath /mellon
-  MellonSecureCookie Off
-  MellonSPentityId {url}/mellon/metadata
-  MellonSPPrivateKeyFile {directory}/sp.key
-  MellonSPCertFile {directory}/sp.pem
-  MellonIdPMetadataFile {metadata}
-</Location>
+PROTECTED = """\
 <Location /protected>
   AuthType Mellon
   MellonEnable auth
   Require valid-user
   MellonMergeEnvVars On ";"
-  Header always set X-User "%{{MELLON_openstack_user}}e"
-  Header always set X-Roles "%{{MELLON_openstack_roles}}e"
+  Header always set X-User "%{MELLON_openstack_user}e"
+  Header always set X-Roles "%{MELLON_openstack_roles}e"
 </Location>
 """
 
@@ -31,7 +19,9 @@ MellonCacheSize 10
 class Mellon(services.Apache):
     def __init__(self, directory, port, metadata):
         super().__init__(directory / "mellon", LOADED, "", port)
-        self.text = CONFIG.format(directory=self.directory, url=self.url, metadata=metadata)
+        own = {"directory": self.directory, "entity": f"{self.url}/mellon/metadata", "metadata": metadata}
+        own |= {"key": self.directory / "sp.key", "certificate": self.directory / "sp.pem"}
+        self.text = services.MELLON.format(**own) + PROTECTED
         (self.directory / "public/protected").mkdir()
         (self.directory / "public/protected/page").write_text("a page\n")
         command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=sp", "-days", "2"]

@@ -188,29 +188,15 @@ def certificates(run, site):
     nginx.stop()
 
 
-MELLON = """\
-MellonLockFile {directory}/lock
-MellonCacheSize 10
-<Location />
-  Require all granted
-  MellonEnable info
-  MellonEndpointPath /mellon
-  MellonSecureCookie Off
-  MellonSPentityId https://keystone.example/mellon
-  MellonSPPrivateKeyFile {certificates}/signing.key
-  MellonSPCertFile {certificates}/signing.pem
-  MellonIdPMetadataFile {certificates}/metadata.xml
-</Location>
-"""
-
-
 def mellon(run, site):
     run.section("mod_auth_mellon, as deploy/README.md says")
     cloud, directory = site.cloud, site.directory / "mellon"
     _, snippet = proxies.snippets(proxies.PROVIDERS)
     cloud.restart("mellon", cloud.documented(snippet))
     (site.directory / "metadata.xml").write_text(cloud.manage("saml_idp_metadata").stdout)
-    before = MELLON.format(directory=directory, certificates=site.directory)
+    signing = {"key": site.directory / "signing.key", "certificate": site.directory / "signing.pem"}
+    own = {"directory": directory, "entity": "https://keystone.example/mellon", "metadata": site.directory / "metadata.xml"}
+    before = services.MELLON.format(**own, **signing)
     with run.check("Apache starts with the documented lines", needed=True):
         apache = proxies.apache(directory, cloud, "auth_mellon", snippet["Apache httpd"], before=before)
     with run.check("an assertion is taken"):

@@ -172,6 +172,23 @@ class Memcached:
         processes.wait_for("memcached", lambda: processes.listening(self.port), daemon=self.daemon)
 
 
+# What `mod_auth_mellon` needs to be a service provider at all.
+MELLON = """\
+MellonLockFile {directory}/lock
+MellonCacheSize 10
+<Location />
+  Require all granted
+  MellonEnable info
+  MellonEndpointPath /mellon
+  MellonSecureCookie Off
+  MellonSPentityId {entity}
+  MellonSPPrivateKeyFile {key}
+  MellonSPCertFile {certificate}
+  MellonIdPMetadataFile {metadata}
+</Location>
+"""
+
+
 class Apache:
     """Apache httpd with Debian's modules, as a web server on one port."""
 
