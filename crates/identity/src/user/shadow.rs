@@ -265,8 +265,8 @@ impl Identity {
     }
 }
 
-/// Lets of two first logins at once the second wait, so that it then finds the user. Who will create projects takes the domain
-/// for that now, and not after others hold it too.
+/// Makes the second of two first logins at once wait, so that it then finds the user. A login that creates projects locks its
+/// domain first: if each of two held a shared lock on it already, neither could get the lock that new projects need.
 async fn hold_for_first_login(tx: &mut Tx, login: &ShadowLogin) -> Result<()> {
     if !login.projects.is_empty() {
         let domain = sql("SELECT id FROM project WHERE id = ?").bind(&login.domain_id);
