@@ -132,7 +132,7 @@ fn metadata_end_with_each_group_around_the_entity() {
     };
     let (past, near, far) = (
         "2026-11-26T12:00:00Z",
-        "2026-11-28T12:00:00Z",
+        "2026-11-27T12:01:00Z",
         "2026-11-29T12:00:00Z",
     );
     for (outer, inner) in [(near, far), (far, near)] {

@@ -80,7 +80,7 @@ async fn pair(db: &Db, name: String) -> Result<(), KeystoneError> {
     stored.await.map(drop)
 }
 
-/// Thousands of calls, most of which are cancelled.
+/// Thousands of calls, many of which are cancelled.
 async fn call_and_cancel(db: &Db) {
     let finished = Arc::new(AtomicUsize::new(0));
     let callers = together(CALLERS, |caller| {
@@ -110,8 +110,10 @@ async fn call_and_cancel(db: &Db) {
     });
     timeout(LONG * 6, callers).await.expect("it hangs");
     let finished = finished.load(Ordering::Relaxed);
+    // A quarter of the calls is dropped before it is polled at all; how many of the others end
+    // first depends on the machine.
     assert!(
-        (100..CALLERS * CALLS - 1000).contains(&finished),
+        (100..CALLERS * CALLS - 400).contains(&finished),
         "{finished}"
     );
 }
