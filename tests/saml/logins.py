@@ -5,18 +5,24 @@ import json
 import re
 import urllib.parse
 
+import mellon
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
-from providers import EnhancedProvider, FormProvider, make_keys
+from providers import EnhancedProvider
 from saml2 import saml
 
-from harness import clouds, keystones, processes, wire
+from harness import clouds, keystones, processes, services, wire
 from harness.checks import contains, equal, expect
+from harness.saml import FormProvider
 
 ORIGIN = "http://127.0.0.1/auth/websso/"
 CONSUMER = "/v3/auth/OS-FEDERATION/saml2/acs"
 METADATA = "/v3/OS-FEDERATION/saml2/sp/metadata"
+ALPHA = "/v3/OS-FEDERATION/identity_providers/alpha/protocols/saml2/auth"
+PROVIDERS = "/v3/OS-FEDERATION/service_providers/"
+# Where users of Keystone become users of `shared`.
+REMOTE = ("--os-remote-project-name", "shared", "--os-remote-project-domain-name", "Default")
 
 # The rules for users of the two other identity providers: those of guides for mod_auth_mellon and mod_shib.
 RULES = [
@@ -43,7 +49,7 @@ class ServiceProvider:
     def __init__(self, directory, mariadb, alpha):
         self.directory = directory / "beta"
         (self.directory / "home").mkdir(parents=True)
-        make_keys(self.directory, "sp", "sp.example.org")
+        services.make_certificate(self.directory, "sp")
         self.enhanced, self.forms = EnhancedProvider(self.directory), FormProvider(self.directory)
         port = processes.free_port()
         url = f"http://{processes.LOOPBACK}:{port}"
@@ -77,8 +83,6 @@ class ServiceProvider:
         named = ("--identity-provider", provider, "--mapping", provider)
         self.shell.openstack("federation", "protocol", "create", *named, "saml2")
 
-    def login(self, provider):
-        return f"{self.url}/v3/OS-FEDERATION/identity_providers/{provider}/protocols/saml2/auth"
 
     def token(self, id):
         answer = self.cloud.admin.get("/v3/auth/tokens", headers={"X-Subject-Token": id})
@@ -189,10 +193,8 @@ def between_keystones(run, cloud, reference, sp, person):
     for what, server in (("this server", cloud.keystone), ("Python Keystone", reference)):
         run.section(f"Keystone to Keystone, {what} as the identity provider")
         credentials = {**person.credentials(), "auth_url": f"{server.url}/v3"}
-        remote = ("--os-service-provider", "gamma", "--os-remote-project-name", "shared")
-        remote = (*remote, "--os-remote-project-domain-name", "Default")
         with run.check("openstack --os-service-provider token issue"):
-            issued = Client(sp.directory / "home", clouds.variables(credentials)).token(*remote)
+            issued = Client(sp.directory / "home", clouds.variables(credentials)).token("--os-service-provider", "gamma", *REMOTE)
             equal(issued["project_id"], sp.project["id"], "the project")
             token = sp.token(issued["id"])
             equal(token["user"]["name"], person.name, "the user")
@@ -213,6 +215,34 @@ def between_keystones(run, cloud, reference, sp, person):
                 equal(answer.status, 401, f"the status of {answer}")
 
 
+def at_python(run, cloud, sp, person):
+    run.section("Keystone to Keystone, Python Keystone as the service provider behind mod_auth_mellon")
+    config = sp.cloud.variant("python", {"saml2": {"remote_id_attribute": "MELLON_IDP"}})
+    with run.check("it starts, and is a service provider of this server", needed=True):
+        python = mellon.PythonBehind(sp.directory, config, cloud.directory / "metadata.xml", ALPHA).serve()
+        apache = python.apache
+        row = {"auth_url": apache.url + ALPHA, "sp_url": apache.consumer, "relay_state_prefix": f"{apache.url}/"}
+        clouds.made(cloud.admin.put(PROVIDERS + "python", {"service_provider": {**row, "enabled": True}}))
+    with run.check("openstack --os-service-provider token issue"):
+        client = Client(sp.directory / "home", person.environment())
+        issued = client.token("--os-service-provider", "python", *REMOTE)
+        told = wire.request("GET", f"{python.url}/v3/auth/tokens", token=issued["id"], headers={"X-Subject-Token": issued["id"]})
+        equal(told.status, 200, f"the status of {told}")
+        token = told.json["token"]
+        equal((token["project"]["id"], token["user"]["name"]), (sp.project["id"], person.name), "the project and the user")
+        equal(token["user"]["OS-FEDERATION"]["identity_provider"], {"id": "alpha"}, "the provider")
+    with run.check("the user is the one who logs in at this server"):
+        gamma = client.token("--os-service-provider", "gamma", *REMOTE)
+        equal(issued["user_id"], gamma["user_id"], "the user")
+    with run.check("without an assertion, or with one that was changed, there is no login"):
+        equal(apache.page(path=ALPHA).status, 303, "the status")
+        identity = {"methods": ["token"], "token": {"id": person.client().token}}
+        body = {"auth": {"identity": identity, "scope": {"service_provider": {"id": "python"}}}}
+        envelope = wire.request("POST", f"{cloud.url}/v3/auth/OS-FEDERATION/saml2/ecp", body).text
+        changed = apache.take(envelope.replace(f">{person.name}<", ">admin<"))
+        equal((changed.status, apache.take(envelope).status), (400, 303), f"the statuses ({changed})")
+
+
 def logins(run, cloud, reference, person, issuer):
     with run.check("a cloud takes users of three identity providers", needed=True):
         sp = ServiceProvider(cloud.directory, cloud.mariadb, cloud.directory / "metadata.xml")
@@ -221,15 +251,15 @@ def logins(run, cloud, reference, person, issuer):
         metadata = sp.directory / "service.xml"
         metadata.write_text(answer.text)
         sp.enhanced.start(metadata)
-        sp.forms.start(sp.url + CONSUMER)
         rules = json.loads(json.dumps(KEYSTONE_RULES))
         rules[0]["remote"][1]["any_one_of"] = [person.project]
         sp.take("alpha", issuer, rules)
         sp.take("ecp", sp.enhanced.entity_id, RULES)
         sp.take("forms", sp.forms.entity_id, RULES)
         alpha = Client(sp.directory / "home", cloud.administrator().environment())
-        addresses = ("--service-provider-url", sp.url + CONSUMER, "--auth-url", sp.login("alpha"))
+        addresses = ("--service-provider-url", sp.url + CONSUMER, "--auth-url", sp.url + ALPHA)
         alpha.openstack("service", "provider", "create", *addresses, "gamma")
     enhanced(run, sp)
     browsers(run, sp)
     between_keystones(run, cloud, reference, sp, person)
+    at_python(run, cloud, sp, person)

@@ -1,9 +1,7 @@
-"""Identity providers of others: `pysaml2` for enhanced clients, and `samlp` of npm for browsers."""
+"""An identity provider for enhanced clients: `pysaml2`."""
 
 import base64
-import html
 import http.server
-import pathlib
 import re
 import threading
 
@@ -12,55 +10,14 @@ from saml2.config import IdPConfig
 from saml2.server import Server
 from saml2.xmldsig import DIGEST_SHA256, SIG_RSA_SHA256
 
-from harness import processes, wire
-from harness.checks import expect
 from harness.processes import LOOPBACK
-
-MODULES = pathlib.Path(__file__).parent.parent.parent / "target/saml-provider/node_modules"
-
-METADATA = """\
-<?xml version="1.0"?>
-<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{entity_id}">
-  <md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
-    <md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data>
-      <ds:X509Certificate>{certificate}</ds:X509Certificate>
-    </ds:X509Data></ds:KeyInfo></md:KeyDescriptor>
-    <md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:{binding}" Location="{url}"/>
-  </md:IDPSSODescriptor>
-</md:EntityDescriptor>
-"""
+from harness.saml import Provider
 
 ENVELOPE = """\
 <S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/">\
 <S:Header><ecp:Response xmlns:ecp="urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp" S:mustUnderstand="1" \
 S:actor="http://schemas.xmlsoap.org/soap/actor/next" AssertionConsumerServiceURL="{consumer}"/></S:Header>\
 <S:Body>{response}</S:Body></S:Envelope>"""
-
-
-def make_keys(directory, name="signing", subject="idp.example.org"):
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={subject}", "-days", "2"]
-    key, certificate = directory / f"{name}.key", directory / f"{name}.pem"
-    done = processes.run([*command, "-keyout", key, "-out", certificate])
-    expect(done.returncode == 0, done.stderr)
-
-
-class Provider:
-    """An identity provider with a key, a port and metadata; `seen` are the responses that it made."""
-
-    def __init__(self, directory, name, binding):
-        self.directory, self.name, self.seen = directory, name, []
-        make_keys(directory, name)
-        self.port = processes.free_port()
-        self.url = f"http://{LOOPBACK}:{self.port}/sso"
-        self.entity_id = f"http://{LOOPBACK}:{self.port}/idp"
-        certificate = "".join(self.certificate.read_text().splitlines()[1:-1])
-        values = {"entity_id": self.entity_id, "certificate": certificate, "binding": binding, "url": self.url}
-        self.metadata = directory / f"{name}.xml"
-        self.metadata.write_text(METADATA.format(**values))
-
-    @property
-    def certificate(self):
-        return self.directory / f"{self.name}.pem"
 
 
 class EnhancedProvider(Provider):
@@ -123,26 +80,3 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-
-
-class FormProvider(Provider):
-    """samlp, at which the browser is logged in."""
-
-    def __init__(self, directory):
-        super().__init__(directory, "forms", "HTTP-Redirect")
-
-    def start(self, consumer):
-        script = pathlib.Path(__file__).parent / "samlp.js"
-        command = ["node", script, MODULES, self.port, self.certificate, self.directory / "forms.key", consumer]
-        self.daemon = processes.Daemon("samlp", command, self.directory / "samlp.log")
-        processes.wait_for("samlp", lambda: processes.listening(self.port), daemon=self.daemon)
-
-    def visit(self, url):
-        """Goes to the provider; returns where its page sends the browser, and the fields of the form."""
-        page = wire.request("GET", url)
-        expect(page.status == 200, page)
-        fields = dict(re.findall(r'<input type="hidden"\s+name="([^"]*)"\s+value="([^"]*)"', page.text))
-        fields = {name: html.unescape(value) for name, value in fields.items()}
-        self.seen.append(base64.b64decode(fields["SAMLResponse"]).decode())
-        (action,) = re.findall(r'action="([^"]*)"', page.text)
-        return html.unescape(action), fields

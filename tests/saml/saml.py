@@ -5,11 +5,10 @@ import xml.etree.ElementTree as tree
 
 import logins
 import mellon
-import providers
 from saml2 import md, saml, samlp, soap
 from saml2.profile import ecp
 
-from harness import checks, clouds, keystones, processes, wire
+from harness import checks, clouds, keystones, processes, services, wire
 from harness.checks import contains, equal, expect
 
 ISSUER = "https://idp.example.org/v3/OS-FEDERATION/saml2/idp"
@@ -122,8 +121,7 @@ def refusals(run, cloud, reference, person):
 
 def service_provider(run, cloud, person):
     run.section("mod_auth_mellon as the service provider")
-    port = processes.free_port()
-    apache = mellon.Mellon(cloud.directory, port, cloud.directory / "metadata.xml").start()
+    apache = mellon.Mellon(cloud.directory / "mellon", cloud.directory / "metadata.xml").start()
     # What the state begins with is where mellon sends the client, which does not go there.
     add(cloud, "mellon", apache.consumer, f"{apache.url}/protected/page?")
     with run.check("without an assertion there is no page"):
@@ -151,7 +149,7 @@ def add(cloud, name, sp_url, prefix="ss:mem:", enabled=1):
 
 def keystone(run):
     directory = processes.scratch("saml")
-    providers.make_keys(directory)
+    services.make_certificate(directory, "signing")
     cloud = clouds.Cloud(directory, CONFIG)
     reference = keystones.Reference(directory, cloud.config).serve()
     add(cloud, SP, SP_URL)

@@ -4,7 +4,7 @@ import json
 import pathlib
 import secrets
 
-from harness import clouds, processes
+from harness import clouds, services
 from harness.clouds import made
 
 import proxies
@@ -22,7 +22,7 @@ class Cloud(clouds.Cloud):
         self.secret_file = directory / "proxy-secret"
         self.secret = secrets.token_hex(32)
         self.secret_file.write_text(self.secret + "\n")
-        make_certificate(directory, "signing")
+        services.make_certificate(directory, "signing")
         super().__init__(
             directory,
             {
@@ -71,14 +71,6 @@ class Cloud(clouds.Cloud):
             role = self.roles["member"]
             made(self.admin.put(f"/v3/projects/{project['id']}/groups/{group['id']}/roles/{role}"), 204)
         self.staff = group["id"]
-
-
-def make_certificate(directory, name):
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-days", "2"]
-    done = processes.run([*command, "-keyout", directory / f"{name}.key", "-out", directory / f"{name}.pem"])
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    (directory / f"{name}.key").chmod(0o644)
 
 
 def routes():

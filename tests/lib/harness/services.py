@@ -172,6 +172,15 @@ class Memcached:
         processes.wait_for("memcached", lambda: processes.listening(self.port), daemon=self.daemon)
 
 
+def make_certificate(directory, name):
+    """`name.pem` and `name.key`, which the user of Apache's processes may read."""
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-days", "2"]
+    done = processes.run([*command, "-keyout", directory / f"{name}.key", "-out", directory / f"{name}.pem"])
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    (directory / f"{name}.key").chmod(0o644)
+
+
 # What `mod_auth_mellon` needs to be a service provider at all.
 MELLON = """\
 MellonLockFile {directory}/lock
