@@ -7,20 +7,22 @@ import threading
 import urllib.parse
 
 from selenium import webdriver
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.chrome.remote_connection import ChromeRemoteConnection
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from harness import processes, wire
+from harness.checks import Failed
 from harness.keystones import VENVS
 from harness.processes import LOOPBACK
 
-# Names that only the browser and Horizon know, so that the dashboard, Keystone and the provider are three sites.
-HORIZON, KEYSTONE = "horizon.test", "keystone.test"
+# Names that only the browser and Horizon know, so that the dashboard, Keystone and the provider are three sites. Browsers
+# keep secure cookies of `localhost` without https.
+HORIZON, KEYSTONE = "horizon.test", "keystone.localhost"
 SCREENSHOTS = pathlib.Path(__file__).parent.parent.parent / "target/test-logs/websso"
 
-# Two regions with a Keystone each, of which nobody is at the first one.
+# Regions with a Keystone each, of which nobody is at the first one.
 SETTINGS = """\
 import socket
 
@@ -36,10 +38,16 @@ SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 # The page of a project needs Nova.
 LOGIN_REDIRECT_URL = "/identity/"
 OPENSTACK_KEYSTONE_URL = "http://127.0.0.1:1/v3"
-AVAILABLE_REGIONS = [(OPENSTACK_KEYSTONE_URL, "Elsewhere"), ("{public}/v3", "Here")]
+AVAILABLE_REGIONS = [(OPENSTACK_KEYSTONE_URL, "Elsewhere"), *((f"{{it}}/v3", it) for it in {regions})]
 WEBSSO_ENABLED = True
-WEBSSO_CHOICES = (("credentials", "Keystone Credentials"), ("openid", "OpenID Connect"), ("corp", "Corp"))
-WEBSSO_IDP_MAPPING = {{"corp": ("corp", "openid")}}
+WEBSSO_CHOICES = (
+    ("credentials", "Keystone Credentials"),
+    ("openid", "OpenID Connect"),
+    ("corp", "Corp"),
+    ("saml2", "SAML"),
+    ("corp-saml", "Corp by SAML"),
+)
+WEBSSO_IDP_MAPPING = {{"corp": ("corp", "openid"), "corp-saml": ("corp", "saml2")}}
 LOGGING = {{
     "version": 1,
     "disable_existing_loggers": False,
@@ -56,12 +64,12 @@ class Horizon:
         self.url = f"http://{HORIZON}:{self.port}"
         self.dashboard = f"{self.url}/auth/websso/"
 
-    def start(self, public):
-        """Serves the cloud that browsers find there."""
+    def start(self, regions):
+        """Serves the cloud that browsers find at these addresses, each under the name of a region."""
         local = self.directory / "local"
         local.mkdir(parents=True)
         (local / "__init__.py").touch()
-        settings = SETTINGS.format(host=HORIZON, keystone=KEYSTONE, directory=self.directory, public=public)
+        settings = SETTINGS.format(host=HORIZON, keystone=KEYSTONE, directory=self.directory, regions=regions)
         (local / "local_settings.py").write_text(settings)
         python = VENVS / "horizon/bin/python"
         command = [python, "-m", "django", "runserver", "--noreload", "--insecure", f"{LOOPBACK}:{self.port}"]
@@ -155,9 +163,10 @@ class Chromium:
 
     def wait(self, what, condition, timeout=60):
         """Waits until the condition on the driver holds; returns its value."""
-        return WebDriverWait(self.driver, timeout, poll_frequency=0.1).until(
-            lambda driver: attempt(condition, driver), f"{what}; the browser is at {self.driver.current_url}"
-        )
+        try:
+            return WebDriverWait(self.driver, timeout, poll_frequency=0.1).until(lambda driver: attempt(condition, driver))
+        except TimeoutException:
+            raise Failed(f"{what}; the browser is at {self.driver.current_url}") from None
 
     def see(self, selector, timeout=60):
         """The element, once it is shown."""
@@ -190,13 +199,15 @@ class Chromium:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.driver.save_screenshot(str(SCREENSHOTS / f"{name}.png"))
 
-    def prove(self, issuer, user, name):
-        """Logs in at the provider, and consents."""
+    def prove(self, issuer, user, name, consents=True):
+        """Logs in at the provider, and consents if that asks."""
         self.at(issuer)
         self.see("input[name=login]").send_keys(user)
         self.see("input[name=password]").send_keys("any")
         self.screenshot(f"{name}-provider")
         self.see("button[type=submit]").click()
+        if not consents:
+            return
         self.wait("no consent", lambda driver: not driver.find_elements(By.NAME, "login") and self.see("button[type=submit]", 1))
         self.screenshot(f"{name}-consent")
         self.see("button[type=submit]").click()

@@ -12,6 +12,7 @@ from harness.checks import contains, equal, expect
 from harness.clouds import made
 from harness.openid import Browser, OpenIdProvider, prompt_fields
 from harness.processes import LOOPBACK
+from harness.saml import FormProvider
 
 OPENID = {"openid": ("HTTP_OIDC_EMAIL", "HTTP_OIDC_GROUPS")}
 SAML = {"saml2": ("MELLON_NAME_ID",)}
@@ -93,22 +94,22 @@ def vouched(run, cloud, protocol, user, headers):
         equal(answer.json["token"]["user"]["name"], user, "the user")
 
 
-def through(run, site, url, what):
+def through(run, site, url, what, way):
     """Logins of a browser without scripts through a web server."""
-    cloud, provider = site.cloud, site.provider
-    for path in clouds.logins("openid"):
+    cloud = site.cloud
+    for path in clouds.logins(way.protocol):
         with run.check(f"{what}: a browser logs in at {path}"):
             browser = Browser()
             page = browser.get(f"{url}{path}?origin={cloud.dashboard}")
-            expect(browser.url.startswith(provider.issuer), f"not at the provider but at {browser.url}: {page}")
+            expect(browser.url.startswith(way.provider), f"not at the provider but at {browser.url}: {page}")
             for _ in range(3):
-                if not browser.url.startswith(provider.issuer):
+                if not browser.url.startswith(way.provider):
                     break
                 page = browser.submit(page, prompt_fields(page, "alice"))
             token = page.header("x-subject-token") or token_of(page)
             told = cloud.admin.get("/v3/auth/tokens", headers={"X-Subject-Token": token}).json["token"]["user"]
-            equal(told["name"], "alice@example.org", "the user")
-            equal(len(told["OS-FEDERATION"]["groups"]), 2, "the number of groups")
+            equal(told["name"], way.user, "the user")
+            equal(len(told["OS-FEDERATION"]["groups"]), way.groups, "the number of groups")
         with run.check(f"{what}: nor can who is logged in say who that is"):
             for spelling, headers in forged():
                 headers = {**headers, "Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
@@ -117,10 +118,32 @@ def through(run, site, url, what):
                     continue
                 token = answer.header("x-subject-token") or token_of(answer)
                 told = cloud.admin.get("/v3/auth/tokens", headers={"X-Subject-Token": token}).json["token"]["user"]
-                equal(told["name"], "alice@example.org", f"the user {spelling}")
+                equal(told["name"], way.user, f"the user {spelling}")
 
 
-class OpenIdConnect:
+class ByOpenId:
+    """What is the same wherever people log in at the provider of OpenID Connect."""
+
+    protocol, choices, consents = "openid", ("OpenID Connect", "Corp"), True
+    user, groups = "alice@example.org", 2
+
+    @property
+    def provider(self):
+        return self.peer.issuer
+
+
+class BySaml:
+    """And at the one of SAML."""
+
+    protocol, choices, consents = "saml2", ("SAML", "Corp by SAML"), False
+    user, groups = "alice", 1
+
+    @property
+    def provider(self):
+        return self.peer.url
+
+
+class OpenIdConnect(ByOpenId):
     """Apache with `mod_auth_openidc`, and the provider where it sends people."""
 
     def __init__(self, cloud, directory, nginx_port):
@@ -129,9 +152,9 @@ class OpenIdConnect:
         cloud.restart("openid", self.config)
         port = processes.free_port()
         hosts = (f"{LOOPBACK}:{port}", f"{KEYSTONE}:{port}", f"{LOOPBACK}:{nginx_port}")
-        self.provider = OpenIdProvider(directory, [f"http://{host}/v3/redirect_uri" for host in hosts])
+        self.peer = OpenIdProvider(directory, [f"http://{host}/v3/redirect_uri" for host in hosts])
         replaced = {
-            **{"https://idp.example": self.provider.issuer, "https://keystone.example": ""},
+            **{"https://idp.example": self.provider, "https://keystone.example": ""},
             **{'OIDCClientSecret "…"': f'OIDCClientSecret "{SECRET}"', 'Passphrase "…"': 'Passphrase "any"'},
         }
         text = snippet["Apache httpd"]
@@ -139,22 +162,60 @@ class OpenIdConnect:
         self.public = f"http://{KEYSTONE}:{port}"
 
 
-class Native:
+class Mellon(BySaml):
+    """Apache with `mod_auth_mellon`."""
+
+    def __init__(self, cloud, directory, peer):
+        self.peer = peer
+        _, snippet = proxies.snippets(proxies.PROVIDERS)
+        self.config = cloud.documented(snippet)
+        port = processes.free_port()
+        self.public = f"http://{KEYSTONE}:{port}"
+        # The address that the module gives to the identity provider.
+        named = f"ServerName {self.public}\nUseCanonicalName On\n"
+        with_mellon(cloud, directory / "mellon-chromium", peer.metadata, port, named)
+
+
+class NativeOpenId(ByOpenId):
     """Keystone speaks to the provider itself."""
 
     def __init__(self, cloud, directory):
         (port,) = cloud.keystone.ports
         self.public = f"http://{KEYSTONE}:{port}"
-        self.provider = OpenIdProvider(directory, [f"{self.public}/v3/auth/OS-FEDERATION/identity_providers/corp/oidc/redirect"])
+        self.peer = OpenIdProvider(directory, [f"{self.public}/v3/auth/OS-FEDERATION/identity_providers/corp/oidc/redirect"])
         secret = directory / "client-secret"
         secret.write_text(SECRET)
         registered = {"client_id": "keystone", "client_secret_file": str(secret), "scopes": "openid,email,groups"}
-        self.config = {"oidc:corp": {"issuer": self.provider.issuer, **registered}}
+        self.config = {"oidc:corp": {"issuer": self.provider, **registered}}
+
+
+class NativeSaml(BySaml):
+    """And by SAML."""
+
+    def __init__(self, cloud, directory, peer):
+        self.peer = peer
+        (port,) = cloud.keystone.ports
+        self.public = f"http://{KEYSTONE}:{port}"
+        own = {"certfile": directory / "signing.pem", "keyfile": directory / "signing.key"}
+        self.config = {
+            "DEFAULT": {"public_endpoint": self.public},
+            "saml_sp": {"entity_id": f"{self.public}/v3/OS-FEDERATION/saml2/sp/metadata", **own},
+            "saml_idp:corp": {"metadata_file": peer.metadata},
+        }
+
+
+def with_mellon(cloud, directory, metadata, port=None, before="", **replaced):
+    """Apache with the documented lines, and the key and the certificate of the cloud."""
+    _, snippet = proxies.snippets(proxies.PROVIDERS)
+    signing = {"key": cloud.directory / "signing.key", "certificate": cloud.directory / "signing.pem"}
+    own = {"directory": directory, "entity": "https://keystone.example/mellon", "metadata": metadata}
+    before += services.MELLON.format(**own, **signing)
+    return proxies.apache(directory, cloud, "auth_mellon", snippet["Apache httpd"], port, before, **replaced)
 
 
 def openid_connect(run, site):
     run.section("mod_auth_openidc, as deploy/README.md says")
-    through(run, site, site.openid.apache.url, "Apache")
+    through(run, site, site.openid.apache.url, "Apache", site.openid)
     vouched(run, site.cloud, "openid", "mallory", CLAIMS)
     spoofing(run, site.openid.apache.url, site.cloud, "openid")
 
@@ -166,7 +227,7 @@ def nginx_in_front(run, site):
         lines = [f'proxy_set_header {name} "";' for name in empty]
         lines += ["proxy_set_header Host $http_host;", f"proxy_pass {site.openid.apache.url};"]
         nginx = proxies.Nginx(site.directory / "front", "\n".join(lines), site.nginx_port)
-    through(run, site, nginx.url, "nginx")
+    through(run, site, nginx.url, "nginx", site.openid)
     spoofing(run, nginx.url, site.cloud, "openid")
     nginx.stop()
 
@@ -190,15 +251,12 @@ def certificates(run, site):
 
 def mellon(run, site):
     run.section("mod_auth_mellon, as deploy/README.md says")
-    cloud, directory = site.cloud, site.directory / "mellon"
+    cloud, directory, metadata = site.cloud, site.directory / "mellon", site.directory / "metadata.xml"
     _, snippet = proxies.snippets(proxies.PROVIDERS)
     cloud.restart("mellon", cloud.documented(snippet))
-    (site.directory / "metadata.xml").write_text(cloud.manage("saml_idp_metadata").stdout)
-    signing = {"key": site.directory / "signing.key", "certificate": site.directory / "signing.pem"}
-    own = {"directory": directory, "entity": "https://keystone.example/mellon", "metadata": site.directory / "metadata.xml"}
-    before = services.MELLON.format(**own, **signing)
+    metadata.write_text(cloud.manage("saml_idp_metadata").stdout)
     with run.check("Apache starts with the documented lines", needed=True):
-        apache = proxies.apache(directory, cloud, "auth_mellon", snippet["Apache httpd"], before=before)
+        apache = with_mellon(cloud, directory, metadata)
     with run.check("an assertion is taken"):
         # Keystone itself is the identity provider.
         person = cloud.person("member")
@@ -223,8 +281,8 @@ def mellon(run, site):
     spoofing(run, apache.url, cloud, "saml2")
     apache.stop()
     run.section("mod_auth_mellon that lets everybody in")
-    text = proxies.filled(snippet["Apache httpd"], {"MellonEnable auth": "MellonEnable info", "valid-user": "all granted"})
-    apache = proxies.apache(directory, cloud, "auth_mellon", text, before=before)
+    everybody = {"MellonEnable auth": "MellonEnable info", "valid-user": "all granted"}
+    apache = with_mellon(cloud, directory, metadata, **everybody)
     spoofing(run, apache.url, cloud, "saml2")
     apache.stop()
 
@@ -239,12 +297,21 @@ SHIBBOLETH = """\
   <ReplayCache StorageService="memory"/>
   <ApplicationDefaults entityID="https://keystone.example/shibboleth">
     <Sessions handlerSSL="false" cookieProps="http"><SSO entityID="{entity}" ECP="true">SAML2</SSO></Sessions>
-    <MetadataProvider type="XML" path="{certificates}/metadata.xml"/>
+    <MetadataProvider type="XML" path="{metadata}"/>
+    <AttributeExtractor type="XML" path="{directory}/attributes.xml"/>
     <CredentialResolver type="File" key="{certificates}/signing.key" certificate="{certificates}/signing.pem"/>
   </ApplicationDefaults>
   <SecurityPolicyProvider type="XML" path="/etc/shibboleth/security-policy.xml"/>
   <ProtocolProvider type="XML" path="/etc/shibboleth/protocols.xml"/>
 </SPConfig>
+"""
+# Under the name that the mapping has.
+ATTRIBUTES = """\
+<Attributes xmlns="urn:mace:shibboleth:2.0:attribute-map" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+  <Attribute name="urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified" id="MELLON_NAME_ID">
+    <AttributeDecoder xsi:type="NameIDAttributeDecoder" formatter="$Name"/>
+  </Attribute>
+</Attributes>
 """
 LOGGER = """\
 log4j.rootCategory=INFO, it
@@ -254,60 +321,65 @@ log4j.appender.it.layout=org.apache.log4j.BasicLayout
 
 
 def shibboleth(run, site):
-    cloud, directory = site.cloud, site.directory / "shibboleth"
+    cloud, directory, peer = site.cloud, site.directory / "shibboleth", site.saml.peer
     _, snippet = proxies.snippets(proxies.PROVIDERS)
-    cloud.restart("shibboleth", cloud.documented(snippet))
-    (site.directory / "metadata.xml").write_text(cloud.manage("saml_idp_metadata").stdout)
+    cloud.restart("shibboleth", cloud.documented(snippet), {"saml2": {"remote_id_attribute": "Shib-Identity-Provider"}})
     directory.mkdir()
     (directory / "logger").write_text(LOGGER)
+    (directory / "attributes.xml").write_text(ATTRIBUTES)
     config = directory / "shibboleth2.xml"
-    config.write_text(SHIBBOLETH.format(directory=directory, certificates=site.directory, entity=clouds.ENTITY))
+    files = {"directory": directory, "certificates": site.directory, "metadata": peer.metadata}
+    config.write_text(SHIBBOLETH.format(entity=peer.entity_id, **files))
     daemon = processes.Daemon("shibd", ["shibd", "-F", "-f", "-c", config, "-p", directory / "pid"], directory / "shibd.log")
     with run.check("shibd starts", needed=True):
         processes.wait_for("shibd", (directory / "socket").exists, daemon=daemon)
     documented = ("AuthType Mellon", "  MellonEnable auth\n", '  MellonMergeEnvVars On ";"\n', "  MellonIdP IDP\n")
+    documented += ("  MellonSecureCookie On\n",)
     for what, session, who in (
         ("as deploy/README.md says", "true", "valid-user"),
         ("that lets everybody in", "false", "shibboleth"),
     ):
         run.section(f"mod_shib {what}")
-        active = ("AuthType shibboleth", f"  ShibRequestSetting requireSession {session}\n", "", "")
+        active = ("AuthType shibboleth", f"  ShibRequestSetting requireSession {session}\n", "", "", "")
         text = proxies.filled(snippet["Apache httpd"], {**dict(zip(documented, active)), "valid-user": who})
         with run.check("Apache starts", needed=True):
             before = f"LoadModule mod_shib {services.Apache.MODULES}/mod_shib.so\nShibConfig {config}"
             apache = proxies.apache(site.directory / f"shib-{session}", cloud, None, text, before=before)
-        with run.check("the module is active"):
-            answer = wire.request("POST", apache.url + clouds.logins("saml2")[0])
-            # There is no login page where it could send anybody.
-            contains(answer.text, "shibsp" if session == "true" else "Unauthorized")
+        if session == "true":
+            through(run, site, apache.url, "Apache", site.saml)
+        else:
+            with run.check("the module is active"):
+                answer = wire.request("POST", apache.url + clouds.logins("saml2")[0])
+                contains(answer.text, "Unauthorized")
         spoofing(run, apache.url, cloud, "saml2")
         apache.stop()
 
 
-def log_in(browser, horizon, choice, issuer, name):
+def log_in(browser, horizon, choice, way, name):
     """A person's steps, from Horizon's login page to the end."""
     browser.go(f"{horizon.url}/auth/login/")
     browser.choose("#id_auth_type", choice)
-    browser.choose("#id_region", "Here")
+    browser.choose("#id_region", way.public)
     browser.screenshot(f"{name}-1-horizon")
     browser.see("#loginBtn").click()
-    browser.prove(issuer, "alice", f"{name}-2")
+    browser.prove(way.provider, "alice", f"{name}-2", way.consents)
     browser.at(horizon.url)
     browser.screenshot(f"{name}-3-in")
 
 
 def in_chromium(run, site):
     run.section("Horizon in Chromium")
-    site.open()
+    ways = (site.openid, site.saml)
     with run.check("Horizon starts", needed=True):
-        site.horizon.start(site.public)
-    for choice in site.choices:
+        site.horizon.start(sorted({way.public for way in ways}))
+    for way, choice in ((way, choice) for way in ways for choice in way.choices):
+        site.open(way)
         name = re.sub("[^a-z]+", "-", choice.lower())
         with run.check(f"{choice!r} leads to the page of the project, which names the user"):
             with Chromium(site.directory) as browser:
-                log_in(browser, site.horizon, choice, site.provider.issuer, name)
+                log_in(browser, site.horizon, choice, way, name)
                 equal(browser.driver.current_url, f"{site.horizon.url}/identity/", "the page")
-                contains(browser.text(), "alice@example.org", "Projects", "web")
+                contains(browser.text(), f"\n{way.user}\n", "Projects", "web")
                 without_complaints(browser)
 
 
@@ -336,13 +408,13 @@ def pages(run, site):
     """What a dashboard is sent by the page with the token."""
     recorder = Recorder()
     dashboard = {"federation": {"trusted_dashboard": recorder.dashboard}}
-    site.open(dashboard)
-    url = f"{site.public}{site.login}?origin={recorder.dashboard}"
+    site.open(site.openid, dashboard)
+    url = f"{site.openid.public}{site.login}?origin={recorder.dashboard}"
     run.section("Keystone's page in Chromium")
     with Chromium(site.directory) as browser:
         with run.check("sends the token, and its own address without the rest"):
             browser.go(url)
-            browser.prove(site.provider.issuer, "alice", "page")
+            browser.prove(site.openid.provider, "alice", "page")
             sent(site, recorder)
             without_complaints(browser)
         with run.check("lets no other script run"):
@@ -365,7 +437,7 @@ def pages(run, site):
     with run.check("has a button where scripts are off"):
         with Chromium(site.directory, scripts=False) as browser:
             browser.go(url)
-            browser.prove(site.provider.issuer, "alice", "page-without-scripts")
+            browser.prove(site.openid.provider, "alice", "page-without-scripts")
             browser.see("#submit_no_javascript")
             browser.screenshot("page-without-scripts")
             browser.see("#submit_no_javascript").click()
@@ -374,11 +446,11 @@ def pages(run, site):
     own = site.directory / "own.html"
     own.write_text(OWN_PAGE)
     dashboard["federation"]["sso_callback_template"] = str(own)
-    site.open(dashboard)
+    site.open(site.openid, dashboard)
     with run.check("has its styles and scripts, and sends the token"):
         with Chromium(site.directory) as browser, recorder.silent():
             browser.go(url)
-            browser.prove(site.provider.issuer, "alice", "own-page")
+            browser.prove(site.openid.provider, "alice", "own-page")
             sent(site, recorder)
             browser.screenshot("own-page")
             contains(browser.text(), "Welcome to our cloud, which costs $0")
@@ -393,13 +465,12 @@ def sent(site, recorder):
     headers, fields = recorder.seen.pop()
     told = site.cloud.admin.get("/v3/auth/tokens", headers={"X-Subject-Token": fields["token"][0]}).json["token"]["user"]
     equal(told["name"], "alice@example.org", "the user")
-    equal((headers.get("Referer"), headers.get("Origin")), (f"{site.public}/", site.public), "where it came from")
+    equal((headers.get("Referer"), headers.get("Origin")), (f"{site.openid.public}/", site.openid.public), "where it came from")
 
 
 class Site:
     """A cloud, Horizon, and web servers in front."""
 
-    choices = ("OpenID Connect", "Corp")
     login = clouds.logins("openid")[1]
 
     def __init__(self, directory, native):
@@ -408,14 +479,15 @@ class Site:
         self.cloud = clouds.Cloud(directory, self.horizon.dashboard)
         self.cloud.people()
         self.nginx_port = processes.free_port()
-        self.openid = Native(self.cloud, directory) if native else OpenIdConnect(self.cloud, directory, self.nginx_port)
-        self.provider, self.public = self.openid.provider, self.openid.public
-        self.cloud.provider("corp", [self.provider.issuer, clouds.ENTITY], {**OPENID, **SAML})
+        self.openid = NativeOpenId(self.cloud, directory) if native else OpenIdConnect(self.cloud, directory, self.nginx_port)
+        self.saml = (NativeSaml if native else Mellon)(self.cloud, directory, FormProvider(directory))
+        remote_ids = [self.openid.provider, self.saml.peer.entity_id, clouds.ENTITY]
+        self.cloud.provider("corp", remote_ids, {**OPENID, **SAML})
         self.cloud.provider("other", [OTHER], {**OPENID, **SAML})
 
-    def open(self, config=None):
+    def open(self, way, config=None):
         """Opens logins of browsers, with further options."""
-        self.cloud.restart("opened", self.openid.config, config or {})
+        self.cloud.restart("opened", way.config, config or {})
 
 
 def websso(run):
@@ -424,7 +496,7 @@ def websso(run):
     parser = argparse.ArgumentParser()
     names = ", ".join(part.__name__ for part in parts)
     parser.add_argument("only", nargs="*", help=f"parts of {names}")
-    parser.add_argument("--native", action="store_true", help="Chromium alone, and Keystone asks the provider itself")
+    parser.add_argument("--native", action="store_true", help="Chromium alone, and Keystone asks the providers itself")
     chosen = parser.parse_args()
     parts = in_browser if chosen.native else parts
     with run.check("Keystone and the provider start", needed=True):
