@@ -43,6 +43,19 @@ KEYSTONE_RULES = [
 ]
 
 
+# The same with openstacksdk, which prints whose token it has, and of which project.
+SDK = """\
+import sys
+import openstack
+from keystoneauth1.identity.v3 import Keystone2Keystone
+from keystoneauth1.session import Session
+local = openstack.connect().session.auth
+auth = Keystone2Keystone(local, sys.argv[1], project_name="shared", project_domain_name="Default")
+remote = openstack.connection.Connection(session=Session(auth))
+print(remote.current_user_id, remote.current_project_id)
+"""
+
+
 class ServiceProvider:
     """A cloud of its own, which takes users of the three identity providers."""
 
@@ -106,6 +119,13 @@ class Client:
 
     def token(self, *options):
         return json.loads(self.openstack(*options, "token", "issue", "-f", "json"))
+
+    def at(self, service_provider):
+        """The user and the project of a token there, by openstacksdk."""
+        command = [keystones.VENVS / "saml/bin/python", "-c", SDK, service_provider]
+        done = processes.run(command, env=self.environment)
+        equal(done.returncode, 0, f"the status of openstacksdk\n{done.stderr}")
+        return done.stdout.split()
 
 
 def verified(directory, text, certificate):
@@ -193,12 +213,15 @@ def between_keystones(run, cloud, reference, sp, person):
     for what, server in (("this server", cloud.keystone), ("Python Keystone", reference)):
         run.section(f"Keystone to Keystone, {what} as the identity provider")
         credentials = {**person.credentials(), "auth_url": f"{server.url}/v3"}
+        client = Client(sp.directory / "home", clouds.variables(credentials))
         with run.check("openstack --os-service-provider token issue"):
-            issued = Client(sp.directory / "home", clouds.variables(credentials)).token("--os-service-provider", "gamma", *REMOTE)
+            issued = client.token("--os-service-provider", "gamma", *REMOTE)
             equal(issued["project_id"], sp.project["id"], "the project")
             token = sp.token(issued["id"])
             equal(token["user"]["name"], person.name, "the user")
             equal(token["user"]["OS-FEDERATION"]["identity_provider"], {"id": "alpha"}, "the provider")
+        with run.check("openstacksdk"):
+            equal(client.at("gamma"), [issued["user_id"], sp.project["id"]], "the user and the project")
         identity = {"methods": ["token"], "token": {"id": person.client().token}}
         body = {"auth": {"identity": identity, "scope": {"service_provider": {"id": "gamma"}}}}
         envelope = wire.request("POST", f"{server.url}/v3/auth/OS-FEDERATION/saml2/ecp", body).text
@@ -231,9 +254,9 @@ def at_python(run, cloud, sp, person):
         token = told.json["token"]
         equal((token["project"]["id"], token["user"]["name"]), (sp.project["id"], person.name), "the project and the user")
         equal(token["user"]["OS-FEDERATION"]["identity_provider"], {"id": "alpha"}, "the provider")
-    with run.check("the user is the one who logs in at this server"):
-        gamma = client.token("--os-service-provider", "gamma", *REMOTE)
-        equal(issued["user_id"], gamma["user_id"], "the user")
+    with run.check("openstacksdk, for the user who logs in at this server"):
+        equal(client.at("python"), [issued["user_id"], sp.project["id"]], "the user and the project")
+        equal(client.at("gamma")[0], issued["user_id"], "the user here")
     with run.check("without an assertion, or with one that was changed, there is no login"):
         equal(apache.page(path=ALPHA).status, 303, "the status")
         identity = {"methods": ["token"], "token": {"id": person.client().token}}
