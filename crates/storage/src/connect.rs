@@ -5,6 +5,10 @@
 //! (not where the binary log is by statement, which `InnoDB` refuses); and on Galera
 //! `wsrep_sync_wait = 7`, so that each statement sees every write of every node.
 //!
+//! A URL may name several nodes of a cluster. Every connection begins with the one that the last connection reached, and goes
+//! through the list from there until one takes it: a cluster is written at one node, as certification likes it best, and
+//! a node that is dead, or no longer in the cluster's majority, is left by the first connection that notices.
+//!
 //! `SQLite`: write-ahead log, every commit on disk, and foreign keys enforced.
 //! Keystone does not enforce them on `SQLite`; here both databases do, so that
 //! cascades and violations are the same on both.
@@ -18,7 +22,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 #[cfg(feature = "sqlite")]
 use std::path::Path;
 #[cfg(feature = "mysql")]
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
@@ -78,6 +85,11 @@ impl Default for PoolOptions {
 
 /// How long the first connection and each statement may take, unless the URL says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same for each of several hosts: a dead one must not keep requests from the others.
+#[cfg(feature = "mysql")]
+const CONNECT_TIMEOUT_OF_MANY: Duration = Duration::from_secs(2);
+
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The most connections of a pool, whatever the options say.
@@ -124,15 +136,13 @@ impl Db {
 
     #[cfg(feature = "mysql")]
     async fn server(server: &Server, url: &DatabaseUrl, options: &PoolOptions) -> Result<Self> {
-        let connect = server.options()?;
-        let limit = server.connect_timeout()?.unwrap_or(CONNECT_TIMEOUT);
+        let hosts = Arc::new(Hosts::of(server, options)?);
         // Not from the pool, which would report a refused connection as a timeout.
-        let first = with_timeout(Some(limit), connect.connect()).await;
-        let first = first.map_err(failed(url))?;
+        let (first, galera) = hosts.connect().await.map_err(failed(url))?;
         first.close().await.map_err(failed(url))?;
         let read = server.read_timeout()?.unwrap_or(READ_TIMEOUT);
-        let galera = Galera::default();
-        let pool = server_pool(connect, limit, options, Arc::clone(&galera));
+        let galera = Galera::new(galera.into());
+        let pool = server_pool(hosts, options, Arc::clone(&galera));
         Ok(Self::new(Pools::MySql(pool), Some(read), galera))
     }
 
@@ -228,29 +238,103 @@ fn sqlite() -> SqliteConnectOptions {
         .statement_cache_capacity(512)
 }
 
+/// The servers of a URL.
 #[cfg(feature = "mysql")]
-fn server_pool(
-    connect: MySqlConnectOptions,
+struct Hosts {
+    /// With the name of each.
+    options: Vec<(String, MySqlConnectOptions)>,
+    /// The one that the last connection reached.
+    last: AtomicUsize,
+    /// How long each may take.
     limit: Duration,
-    options: &PoolOptions,
-    galera: Galera,
-) -> Pool<MySqlConnection> {
+    mode: String,
+    sync_wait: u8,
+}
+
+#[cfg(feature = "mysql")]
+impl Hosts {
+    fn of(server: &Server, options: &PoolOptions) -> Result<Self> {
+        let hosts = server.options()?;
+        let limit = match hosts.len() {
+            1 => CONNECT_TIMEOUT,
+            _ => CONNECT_TIMEOUT_OF_MANY,
+        };
+        Ok(Self {
+            options: hosts,
+            last: AtomicUsize::new(0),
+            limit: server.connect_timeout()?.unwrap_or(limit),
+            mode: options.sql_mode.clone(),
+            sync_wait: options.wsrep_sync_wait,
+        })
+    }
+
+    /// How long connecting may take where no host answers.
+    fn longest(&self) -> Duration {
+        let count = u32::try_from(self.options.len()).unwrap_or(u32::MAX);
+        self.limit.saturating_mul(count)
+    }
+
+    /// A connection that is set up, and whether it is to a node of a Galera cluster.
+    async fn connect(&self) -> sqlx::Result<(MySqlConnection, bool)> {
+        let count = self.options.len();
+        let first = self.last.load(Ordering::Relaxed);
+        let mut next = first;
+        loop {
+            let (host, options) = &self.options[next];
+            match with_timeout(Some(self.limit), self.connect_to(options)).await {
+                Ok(connected) => {
+                    if self.last.swap(next, Ordering::Relaxed) != next {
+                        warn!("the database is used at {host} from now on");
+                    }
+                    return Ok(connected);
+                }
+                Err(error) if count > 1 => {
+                    warn!("the database at {host} takes no connection: {error}");
+                    next = (next + 1) % count;
+                    if next == first {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn connect_to(
+        &self,
+        options: &MySqlConnectOptions,
+    ) -> sqlx::Result<(MySqlConnection, bool)> {
+        let mut connection = options.connect().await?;
+        let cluster = prepare(&mut connection, &self.mode, self.sync_wait).await?;
+        if cluster && self.options.len() > 1 {
+            // A node that has lost the others takes connections, and refuses every statement.
+            let ready = sqlx::raw_sql("SHOW STATUS LIKE 'wsrep_ready'");
+            let row = ready.fetch_one(&mut connection).await?;
+            if row.try_get::<String, _>(1)? != "ON" {
+                return Err(sqlx::Error::Io(std::io::Error::other(
+                    "the node is not ready: it is not in the majority of its cluster, or still joins it",
+                )));
+            }
+        }
+        Ok((connection, cluster))
+    }
+}
+
+#[cfg(feature = "mysql")]
+fn server_pool(hosts: Arc<Hosts>, options: &PoolOptions, galera: Galera) -> Pool<MySqlConnection> {
     let size = options.size.saturating_add(options.overflow).max(1);
     let limits = Limits {
         size: usize::try_from(size).map_or(MAX_CONNECTIONS, |size| size.min(MAX_CONNECTIONS)),
         acquire_timeout: options.timeout,
-        connect_timeout: limit,
+        connect_timeout: hosts.longest(),
         ping_after_idle: Some(PING_AFTER_IDLE),
         idle_timeout: Some(IDLE_TIMEOUT),
         max_lifetime: Some(options.recycle),
     };
-    let mode = options.sql_mode.clone();
-    let wait = options.wsrep_sync_wait;
     Pool::new(limits, move || {
-        let (connect, mode, galera) = (connect.clone(), mode.clone(), Arc::clone(&galera));
+        let (hosts, galera) = (Arc::clone(&hosts), Arc::clone(&galera));
         Box::pin(async move {
-            let mut connection = connect.connect().await?;
-            let cluster = prepare(&mut connection, &mode, wait).await?;
+            let (connection, cluster) = hosts.connect().await?;
             galera.store(cluster, Ordering::Relaxed);
             Ok(connection)
         })

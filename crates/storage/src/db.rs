@@ -75,8 +75,10 @@ pub(crate) const RUNS: u32 = 12;
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// How often a transaction is run at most when a constraint is violated, which another writer may have caused.
+/// How often a transaction is run at most when a constraint is violated, which another writer may have caused, or when its
+/// connection is lost, each time to another server.
 const CONSTRAINT_RUNS: u32 = 3;
+const LOST_RUNS: u32 = 3;
 
 /// For how long a transaction is retried, where statements have no time limit.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -84,8 +86,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// Runs work in a transaction of a [`Db`] and commits it, or rolls it back where the work fails.
 ///
 /// The work is retried from its start when it conflicts with another writer (a deadlock, a lock wait timeout, a failed
-/// certification on Galera), and when a constraint is violated although the work has checked it: the next run sees what
-/// the other writer committed. So the work must have no effect outside of the transaction, and anything slow, such as
+/// certification on Galera), when a constraint is violated although the work has checked it, since the next run sees what
+/// the other writer committed, and when the connection is lost before the commit. One that is lost while it commits is not:
+/// nobody knows whether it did. So the work must have no effect outside of the transaction, and anything slow, such as
 /// hashing, must be done before.
 ///
 /// It is a macro because the compiler can't prove that the future of a borrowing async closure is `Send`
@@ -159,6 +162,7 @@ impl<'d> Attempts<'d> {
         failed: Option<KeystoneError>,
     ) -> Running<'_, Option<Result<(), KeystoneError>>> {
         Box::pin(async {
+            let committing = failed.is_none();
             let error = match failed {
                 None => match tx.commit().await {
                     Ok(()) => return Some(Ok(())),
@@ -176,6 +180,8 @@ impl<'d> Attempts<'d> {
             let most = match retry {
                 Retry::Contention => RUNS,
                 Retry::Constraint => CONSTRAINT_RUNS,
+                Retry::Lost if committing => return Some(Err(error)),
+                Retry::Lost => LOST_RUNS,
             };
             if self.done >= most || self.started.elapsed() >= self.db.limit.unwrap_or(PATIENCE) {
                 given_up(self.done, &error);
@@ -339,7 +345,8 @@ pub(crate) fn given_up(runs: u32, error: &dyn std::error::Error) {
     let cause = causes.join(": ");
     warn!(
         runs,
-        cause, "a transaction was given up: other writers were in the way each time"
+        cause,
+        "a transaction was given up: another writer was in the way, or the connection was lost, each time"
     );
 }
 

@@ -141,6 +141,8 @@ pub(crate) enum Retry {
     Contention,
     /// A constraint was violated after the checks had passed: another writer committed in between.
     Constraint,
+    /// The connection was lost before the commit: the server has rolled back.
+    Lost,
 }
 
 impl Retry {
@@ -152,6 +154,9 @@ impl Retry {
         match source.downcast_ref()? {
             Error::Duplicate(_) | Error::ForeignKey(_) => Some(Self::Constraint),
             error if error.is_retriable() => Some(Self::Contention),
+            error if error.driver().is_some_and(|e| is_lost(e) && !is_timeout(e)) => {
+                Some(Self::Lost)
+            }
             _ => None,
         }
     }
@@ -159,7 +164,7 @@ impl Retry {
     /// The error that the client gets when the retries are used up.
     pub(crate) fn given_up(self, error: KeystoneError) -> KeystoneError {
         match self {
-            Self::Contention => error,
+            Self::Contention | Self::Lost => error,
             Self::Constraint => KeystoneError::Conflict {
                 kind: "resource",
                 detail: "another request changed what it depends on".to_owned(),
@@ -213,8 +218,8 @@ pub(crate) fn is_contention(error: &sqlx::Error) -> bool {
 /// Whether `error` means that its connection is no longer usable.
 pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_))
-        // Shutdown in progress, connection killed, server gone, lost during query.
-        || matches!(mysql_number(error), Some(1053 | 1927 | 2006 | 2013 | 4031))
+        // A node of a cluster that has lost the others, shutdown in progress, connection killed, server gone, lost during query.
+        || matches!(mysql_number(error), Some(1047 | 1053 | 1927 | 2006 | 2013 | 4031))
 }
 
 /// The server's error number, where a `MariaDB` or `MySQL` server answered with one.

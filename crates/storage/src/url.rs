@@ -27,10 +27,17 @@ pub(crate) enum Backend {
 pub(crate) struct Server {
     user: Option<String>,
     password: Option<Secret>,
-    host: String,
-    port: Option<u16>,
+    /// In the order in which they are tried.
+    hosts: Vec<Host>,
     database: String,
     parameters: BTreeMap<String, String>,
+}
+
+/// A server's name or address, and its port unless it is the usual one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Host {
+    name: String,
+    port: Option<u16>,
 }
 
 /// Parameters that this server uses.
@@ -68,6 +75,9 @@ const HARMLESS: &[&str] = &[
 
 impl DatabaseUrl {
     /// Reads a URL; errors never repeat it, because it may hold a password.
+    ///
+    /// The nodes of a Galera cluster are separated by commas: `mysql+pymysql://user:password@one,two:3307,three/keystone`.
+    /// `SQLAlchemy` does not know this.
     pub fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
         if text == "sqlite::memory:" {
@@ -144,9 +154,9 @@ impl fmt::Display for DatabaseUrl {
                 if let Some(user) = &server.user {
                     write!(f, "{user}@")?;
                 }
-                f.write_str(&server.host)?;
-                if let Some(port) = server.port {
-                    write!(f, ":{port}")?;
+                for (i, host) in server.hosts.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { "," };
+                    write!(f, "{comma}{host}")?;
                 }
                 write!(f, "/{}", server.database)
             }
@@ -154,13 +164,34 @@ impl fmt::Display for DatabaseUrl {
     }
 }
 
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name.contains(':') {
+            true => write!(f, "[{}]", self.name)?,
+            false => f.write_str(&self.name)?,
+        }
+        match self.port {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Server {
-    /// The driver's options for connecting.
+    /// The driver's options for connecting to each host, with the host's name.
     #[cfg(feature = "mysql")]
-    pub(crate) fn options(&self) -> Result<MySqlConnectOptions> {
+    pub(crate) fn options(&self) -> Result<Vec<(String, MySqlConnectOptions)>> {
+        let common = self.common_options()?;
+        let options = |host: &Host| {
+            let options = common.clone().host(&host.name);
+            (host.to_string(), options.port(host.port.unwrap_or(3306)))
+        };
+        Ok(self.hosts.iter().map(options).collect())
+    }
+
+    #[cfg(feature = "mysql")]
+    fn common_options(&self) -> Result<MySqlConnectOptions> {
         let mut options = MySqlConnectOptions::new()
-            .host(&self.host)
-            .port(self.port.unwrap_or(3306))
             .database(&self.database)
             .statement_cache_capacity(512)
             // `connect` sets the whole mode itself.
@@ -292,12 +323,14 @@ fn server(parts: &Parts<'_>, parameters: BTreeMap<String, String>) -> Result<Ser
         return Err(refused("a password holds `@`; write %40 instead"));
     }
     let database = given(parts.database)?;
-    let (host, port) = host_and_port(parts.address)?;
+    let hosts: Vec<_> = parts.address.split(',').map(host).collect::<Result<_>>()?;
+    if hosts.len() > 1 && parameters.contains_key("unix_socket") {
+        return Err(refused("it names several hosts and a socket"));
+    }
     Ok(Server {
         user: given(parts.user)?,
         password: given(parts.password)?.map(Secret::from),
-        host,
-        port,
+        hosts,
         database: database.ok_or_else(|| refused("it names no database"))?,
         parameters,
     })
@@ -310,7 +343,7 @@ fn given(part: Option<&str>) -> Result<Option<String>> {
         .transpose()
 }
 
-fn host_and_port(place: &str) -> Result<(String, Option<u16>)> {
+fn host(place: &str) -> Result<Host> {
     let (host, port) = match place.strip_prefix('[') {
         Some(rest) => {
             let (host, after) = rest
@@ -329,8 +362,11 @@ fn host_and_port(place: &str) -> Result<(String, Option<u16>)> {
                 .map_err(|_| refused("the port is not a number below 65536"))?,
         ),
     };
-    let host = if host.is_empty() { "localhost" } else { host };
-    Ok((host.to_owned(), port))
+    let name = if host.is_empty() { "localhost" } else { host };
+    Ok(Host {
+        name: name.to_owned(),
+        port,
+    })
 }
 
 fn file(parts: &Parts<'_>) -> Result<Backend> {

@@ -23,8 +23,11 @@ fn urls_are_read_as_sqlalchemy_reads_them() {
             let password = found.password.as_ref().map(Secret::reveal);
             assert_eq!(found.user.as_deref(), part("username"), "{url}");
             assert_eq!(password, part("password"), "{url}");
-            assert_eq!(found.host, part("host").unwrap_or("localhost"), "{url}");
-            assert_eq!(Value::from(found.port), expected["port"], "{url}");
+            let [host] = &found.hosts[..] else {
+                panic!("{url}: {:?}", found.hosts);
+            };
+            assert_eq!(host.name, part("host").unwrap_or("localhost"), "{url}");
+            assert_eq!(Value::from(host.port), expected["port"], "{url}");
             assert_eq!(Some(found.database.as_str()), part("database"), "{url}");
             let query: Map<String, Value> = found
                 .parameters
@@ -54,6 +57,22 @@ fn server(text: &str) -> Server {
 
 fn refusal(text: &str) -> String {
     DatabaseUrl::parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn several_hosts_are_tried_in_the_order_of_the_url() {
+    let url = "mysql+pymysql://u:p@one,[::1]:3307,127.0.0.1:3308/d?connect_timeout=3";
+    let found = server(url);
+    let options = found.options().unwrap();
+    let reached: Vec<_> = options
+        .iter()
+        .map(|(_, options)| (options.get_host(), options.get_port()))
+        .collect();
+    assert_eq!(reached, [("one", 3306), ("::1", 3307), ("127.0.0.1", 3308)]);
+    assert_eq!(
+        DatabaseUrl::parse(url).unwrap().to_string(),
+        "mysql://u@one,[::1]:3307,127.0.0.1:3308/d"
+    );
 }
 
 #[test]
@@ -88,6 +107,11 @@ fn errors_name_the_problem_and_hide_the_password() {
         ("mysql://u:hunter2@h:http/d", "port is not a number"),
         ("mysql://u:hunter2@h:/d", "port is not a number"),
         ("mysql://u:hunter2@[::1/d", "lacks its `]`"),
+        ("mysql://u:hunter2@h,i:x/d", "port is not a number"),
+        (
+            "mysql://u:hunter2@h,i/d?unix_socket=/s",
+            "several hosts and a socket",
+        ),
         ("mysql://u:%ffhunter2@h/d", "not UTF-8"),
         ("sqlite://keystone.db", "three slashes"),
     ];
@@ -113,8 +137,8 @@ fn unknown_parameters_are_listed() {
 #[test]
 fn tls_parameters_choose_the_tls_mode() {
     let mode = |query: &str| {
-        let options = server(&format!("mysql://u@h/d?{query}")).options();
-        format!("{:?}", options.unwrap().get_ssl_mode())
+        let options = server(&format!("mysql://u@h/d?{query}")).options().unwrap();
+        format!("{:?}", options[0].1.get_ssl_mode())
     };
     let is = |mode: MySqlSslMode| format!("{mode:?}");
     assert_eq!(mode(""), is(MySqlSslMode::Preferred));

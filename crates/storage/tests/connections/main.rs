@@ -5,6 +5,7 @@
 mod contention;
 mod cut_off;
 mod ending;
+mod hosts;
 mod relay;
 mod silence;
 mod test_database;

@@ -43,9 +43,14 @@ impl Relay {
         Self { port, state, task }
     }
 
+    /// How many connections were made through it.
+    pub(crate) fn accepted(&self) -> usize {
+        self.state.accepted.load(Ordering::SeqCst)
+    }
+
     /// From now on nothing is forwarded on the open connections, which stay open.
     pub(crate) fn swallow(&self) {
-        let accepted = self.state.accepted.load(Ordering::SeqCst);
+        let accepted = self.accepted();
         self.state.swallowed.store(accepted, Ordering::SeqCst);
     }
 
