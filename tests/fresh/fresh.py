@@ -7,10 +7,10 @@ import random
 import faults
 import load
 import pymysql
-from proxy import Proxy
 from world import World
 
 from harness import checks, clouds, keystones, processes, services
+from harness.proxy import Proxy
 
 LIFETIME = {"token": {"expiration": 86400}}
 

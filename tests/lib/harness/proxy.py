@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from harness.processes import LOOPBACK
+from .processes import LOOPBACK
 
 
 class Proxy:
