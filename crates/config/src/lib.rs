@@ -16,4 +16,4 @@ mod uri;
 
 pub use config::{Change, Config};
 pub use diagnostic::{Diagnostic, Location, Problems};
-pub use sources::{ConfigSource, Program, Sources};
+pub use sources::{ConfigSource, Program, Sources, file_options};

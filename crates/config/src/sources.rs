@@ -1,11 +1,11 @@
 //! Where the configuration comes from: files, directories of files, the environment.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::{Diagnostic, Location};
+use crate::diagnostic::{Diagnostic, Location, Problems};
 use crate::ini::{self, Document};
 
 /// One file, directory or text of a configuration.
@@ -261,6 +261,24 @@ impl Sources {
             _ => path.to_owned(),
         }
     }
+}
+
+/// The options in one file by section, each with its first value, as they are stored as the configuration of a domain.
+pub fn file_options(path: &Path) -> Result<BTreeMap<String, BTreeMap<String, String>>, Problems> {
+    let mut problems = Vec::new();
+    let file = read_file(path, &mut problems);
+    let Some(file) = file.filter(|_| problems.is_empty()) else {
+        return Err(Problems(problems));
+    };
+    let mut groups: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for section in file.document.sections {
+        groups.entry(section.group).or_default();
+    }
+    for it in file.document.assignments {
+        let options = groups.entry(it.group).or_default();
+        options.entry(it.name).or_insert(it.value);
+    }
+    Ok(groups)
 }
 
 fn read_file(path: &Path, problems: &mut Vec<Diagnostic>) -> Option<File> {

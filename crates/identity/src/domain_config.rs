@@ -50,6 +50,25 @@ impl Identity {
         .await
     }
 
+    /// Stores the configuration of a domain unless there is one already, and returns whether it did.
+    pub async fn add_domain_config(&self, domain_id: &str, config: &Value) -> Result<bool> {
+        let domain_id = &self.domain(domain_id).await?.id;
+        let config = self.settings.config_options.check_config(config)?;
+        transaction!(self.db, |tx| {
+            lock_domain(tx, domain_id).await?;
+            let stored = select("SELECT domain_id FROM whitelisted_config")
+                .filter("domain_id = ?", Some(domain_id))
+                .union_all("SELECT domain_id FROM sensitive_config")
+                .filter("domain_id = ?", Some(domain_id));
+            if stored.then("").exists(&mut *tx).await? {
+                return Ok(false);
+            }
+            self.insert(tx, domain_id, config).await?;
+            Ok(true)
+        })
+        .await
+    }
+
     /// Changes options of the configuration of a domain; a group or option must exist to be changed by itself.
     pub async fn update_domain_config(
         &self,

@@ -34,7 +34,7 @@ pub use project::Project;
 pub use project::hierarchy::Relatives;
 pub use project::reference::{DomainChoice, DomainRef, ProjectRef};
 pub use project::tags::Tags;
-pub use public_id::public_id;
+pub use public_id::{MappedIds, public_id};
 pub use revocation::{Revocation, RevocationEvent, revoke};
 pub use role::assignments::names::{Named, Names};
 pub use role::assignments::{

@@ -10,7 +10,7 @@ use keystone_identity::{
     Actor, DomainChoice, Grant, GrantTarget, Inheritance, NewUser, Options, Project, Role,
 };
 use keystone_storage::sql;
-use keystone_types::{Error, Listing, Result, Secret};
+use keystone_types::{Error, Listing, Result, Secret, check_length};
 use serde_json::{Map, Value};
 use tracing::{info, warn};
 
@@ -96,11 +96,10 @@ impl Keystone {
     /// Makes sure of all of it.
     pub async fn bootstrap(&self, wanted: &Bootstrap) -> Result<Bootstrapped> {
         let domain_id = self.default_domain().await?;
-        let project_id = self
-            .named_project(&wanted.project_name, &domain_id)
-            .await?
-            .id;
-        let user_id = self.administrator(wanted, &domain_id).await?;
+        let project_id = self.ensure_project(&wanted.project_name, None).await?.id;
+        let user_id = self
+            .ensure_user(&wanted.username, &wanted.password, None)
+            .await?;
         let role_id = self.named_roles(wanted).await?;
         for target in [
             GrantTarget::Project(project_id.clone(), Inheritance::Direct),
@@ -169,44 +168,68 @@ impl Keystone {
         Ok(id)
     }
 
-    async fn named_project(&self, name: &str, domain_id: &str) -> Result<Project> {
+    /// Makes sure of a project in the default domain; a new one has `id`, if one is given.
+    pub async fn ensure_project(&self, name: &str, id: Option<&str>) -> Result<Project> {
+        let identity = self.identity();
+        let domain_id = &identity.settings().default_domain_id;
         let text = "Bootstrap project for initializing the cloud.";
-        let new = Project {
+        let mut new = Project {
             description: Some(text.to_owned()),
             ..Project::new(name, domain_id)
         };
-        match unless_there(self.identity().create_project(new).await)? {
+        if let Some(id) = id {
+            check_length("id", id, 64)?;
+            id.clone_into(&mut new.id);
+        }
+        match unless_there(identity.create_project(new).await)? {
             Some(project) => {
                 info!(project.id = project.id, name, "created the project");
                 Ok(project)
             }
-            None => self.identity().project_by_name(name, domain_id).await,
+            None => identity.project_by_name(name, domain_id).await,
         }
     }
 
-    /// An existing administrator is enabled, and gets the password if another one is in force.
-    async fn administrator(&self, wanted: &Bootstrap, domain_id: &str) -> Result<String> {
+    /// Makes sure of a user in the default domain, and returns the id. A new user has `id`, if one is given; an existing one
+    /// with another id is a conflict. An existing one is enabled, and gets the password if another one is in force.
+    pub async fn ensure_user(
+        &self,
+        name: &str,
+        password: &Secret,
+        id: Option<&str>,
+    ) -> Result<String> {
         let identity = self.identity();
-        let found = identity
-            .subject_by_name(&wanted.username, DomainChoice::Id(domain_id))
-            .await;
-        let user = match found {
+        let domain_id = &identity.settings().default_domain_id;
+        let found = identity.subject_by_name(name, DomainChoice::Id(domain_id));
+        let user = match found.await {
             Err(Error::NotFound { .. }) => {
-                let new = NewUser::new(&wanted.username, domain_id);
-                let created = identity.create_user(new.password(wanted.password.clone()));
-                if let Some(user) = unless_there(created.await)? {
-                    let name = &wanted.username;
-                    info!(user.id = user.id, name, "created the user");
-                    return Ok(user.id);
+                let new = NewUser::new(name, domain_id).password(password.clone());
+                let created = match id {
+                    Some(id) => identity.create_user_with_id(id, new).await,
+                    None => identity.create_user(new).await,
+                };
+                match created {
+                    Ok(user) => {
+                        info!(user.id = user.id, name, "created the user");
+                        return Ok(user.id);
+                    }
+                    Err(conflict @ Error::Conflict { .. }) => {
+                        // Another one has been created meanwhile, or another user has the id.
+                        let found = identity.subject_by_name(name, DomainChoice::Id(domain_id));
+                        found.await.map_err(|_| conflict)?.user
+                    }
+                    Err(error) => return Err(error),
                 }
-                // Another bootstrap has created it meanwhile.
-                identity
-                    .subject_by_name(&wanted.username, DomainChoice::Id(domain_id))
-                    .await?
-                    .user
             }
             found => found?.user,
         };
+        if id.is_some_and(|id| id != user.id) {
+            // Keystone's text (`keystone.cmd.idutils`), which names the wanted id in place of the existing one.
+            return Err(Error::Conflict {
+                kind: "user_id",
+                detail: format!("user `{name}` already exists with `{}`", user.id),
+            });
+        }
         if !user.enabled {
             let patch = Map::from_iter([("enabled".to_owned(), Value::from(true))]);
             identity.update_user(&user.id, patch).await?;
@@ -214,11 +237,11 @@ impl Keystone {
         }
         let candidate = identity.candidate(&user.id).await?;
         match identity
-            .authenticate(candidate, wanted.password.clone(), &Claimant::default())
+            .authenticate(candidate, password.clone(), &Claimant::default())
             .await
         {
             Err(error) if error.status() == 401 => {
-                let password = Value::from(wanted.password.reveal());
+                let password = Value::from(password.reveal());
                 let patch = Map::from_iter([("password".to_owned(), password)]);
                 identity.update_user(&user.id, patch).await?;
                 info!(user.id = user.id, "set the password of the user");

@@ -3,11 +3,14 @@
 mod bootstrap;
 mod credential;
 mod database;
+mod domain_config;
+mod id_mapping;
 mod keys;
 mod mapping;
 mod owner;
 mod policy;
 mod saml;
+mod setup;
 mod trusts;
 
 use std::process::ExitCode;
@@ -39,21 +42,29 @@ pub(crate) enum Command {
     DbSync(WithCommon<database::SyncArguments>),
     /// Print the revision of the database.
     DbVersion(WithCommon<NoArguments>),
+    /// Store the configuration files of domains in the database.
+    DomainConfigUpload(WithCommon<domain_config::UploadArguments>),
     /// Rotate the keys of tokens and receipts.
     FernetRotate(WithCommon<OwnerArguments>),
     /// Create the key repositories of tokens and receipts.
     FernetSetup(WithCommon<OwnerArguments>),
     /// Print what a mapping of federation makes of attributes.
     MappingEngine(WithCommon<mapping::EngineArguments>),
+    /// Forget which ids here stand for which of other servers.
+    MappingPurge(WithCommon<id_mapping::PurgeArguments>),
     /// Evaluate, list or check policy rules.
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Create a project in the default domain, with an id of your choice.
+    ProjectSetup(WithCommon<setup::ProjectArguments>),
     /// Remove the triggers and the table of the change log: every validation then asks the database.
     RemoveTriggers(WithCommon<NoArguments>),
     /// Rotate the keys of receipts.
     ReceiptRotate(WithCommon<OwnerArguments>),
     /// Create the key repository of receipts.
     ReceiptSetup(WithCommon<OwnerArguments>),
+    /// Let all users count as active today of whom no activity is known.
+    ResetLastActive(WithCommon<setup::ResetArguments>),
     /// Print the metadata of this cloud as a SAML identity provider.
     SamlIdpMetadata(WithCommon<NoArguments>),
     /// Rotate the keys of tokens.
@@ -62,6 +73,8 @@ pub(crate) enum Command {
     TokenSetup(WithCommon<OwnerArguments>),
     /// Remove deleted and expired trusts from the database.
     TrustFlush(WithCommon<trusts::FlushArguments>),
+    /// Create a user in the default domain, or enable one and set the password.
+    UserSetup(WithCommon<setup::UserArguments>),
 }
 
 /// A missing argument.
@@ -85,11 +98,16 @@ impl Command {
             Self::Bootstrap(_)
             | Self::DbSync(_)
             | Self::DbVersion(_)
+            | Self::DomainConfigUpload(_)
             | Self::MappingEngine(_)
+            | Self::MappingPurge(_)
             | Self::Policy(_)
+            | Self::ProjectSetup(_)
             | Self::RemoveTriggers(_)
+            | Self::ResetLastActive(_)
             | Self::SamlIdpMetadata(_)
-            | Self::TrustFlush(_) => return Ok(()),
+            | Self::TrustFlush(_)
+            | Self::UserSetup(_) => return Ok(()),
         };
         owner
             .check()
@@ -111,6 +129,19 @@ pub(crate) async fn run(command: Command, before: CommonArguments) -> Result<Exi
         Command::MappingEngine(WithCommon { own, common }) => {
             mapping::run(own, &load(common)?).await
         }
+        Command::DomainConfigUpload(WithCommon { own, common }) => {
+            domain_config::upload(own, &load(common)?).await
+        }
+        Command::MappingPurge(WithCommon { own, common }) => {
+            id_mapping::purge(own, &load(common)?).await
+        }
+        Command::ProjectSetup(WithCommon { own, common }) => {
+            setup::project(own, &load(common)?).await
+        }
+        Command::ResetLastActive(WithCommon { own, common }) => {
+            setup::reset_last_active(own, &load(common)?).await
+        }
+        Command::UserSetup(WithCommon { own, common }) => setup::user(own, &load(common)?).await,
         Command::SamlIdpMetadata(WithCommon { common, .. }) => saml::print_metadata(&load(common)?),
         Command::Bootstrap(WithCommon { own, common }) => bootstrap::run(own, &load(common)?).await,
         Command::CreateJwsKeypair(WithCommon { own, common }) => {

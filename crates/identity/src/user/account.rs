@@ -20,6 +20,9 @@ use crate::{project, shared_lock};
 /// Attributes that the server derives, and ignores in requests.
 const DERIVED: [&str; 4] = ["id", "password_expires_at", "links", "extra"];
 
+/// How many users one statement changes.
+const BATCH: u32 = 500;
+
 /// A password as a request has it.
 #[derive(Clone, Debug, Default)]
 pub enum NewPassword {
@@ -117,7 +120,9 @@ impl Identity {
         self.create_user_with_id(&new_id(), user).await
     }
 
-    pub(crate) async fn create_user_with_id(&self, id: &str, mut user: NewUser) -> Result<User> {
+    /// The same with an id that the caller chooses; 409 if another user has it.
+    pub async fn create_user_with_id(&self, id: &str, mut user: NewUser) -> Result<User> {
+        check_length("id", id, 64)?;
         check_name(&user.name, 255)?;
         self.check_strength(&user.password)?;
         user.name = user.name.trim().to_owned();
@@ -179,7 +184,8 @@ impl Identity {
         .bind(watched.then_some(now.date()))
         .bind(&user.domain_id)
         .execute(&mut *tx)
-        .await?;
+        .await
+        .or_conflict(|| Error::conflict::<User>(format!("Duplicate ID, {id}.")))?;
         sql("INSERT INTO local_user (user_id, domain_id, name, failed_auth_count) VALUES (?, ?, ?, 0)")
             .bind(id)
             .bind(&user.domain_id)
@@ -215,6 +221,27 @@ impl Identity {
             Ok(User { federated, ..user })
         })
         .await
+    }
+
+    /// Lets everybody count as active today of whom it is not known when they were last, as those who were created while
+    /// `[security_compliance] disable_user_account_days_inactive` was not set; returns their number.
+    pub async fn reset_last_active(&self, progress: impl Fn(u64) + Send) -> Result<u64> {
+        let mut done = 0;
+        loop {
+            let users = sql("SELECT id FROM user WHERE last_active_at IS NULL ORDER BY id LIMIT ?");
+            let users = users.bind(BATCH).fetch_texts(&self.db).await?;
+            if users.is_empty() {
+                return Ok(done);
+            }
+            done += sql(
+                "UPDATE user SET last_active_at = ? WHERE last_active_at IS NULL AND id IN (?)",
+            )
+            .bind(self.clock.now().date())
+            .bind_all(users)
+            .execute(&self.db)
+            .await?;
+            progress(done);
+        }
     }
 
     /// Ends every token of a user.

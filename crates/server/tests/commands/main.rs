@@ -16,4 +16,6 @@ mod saml;
 mod sandbox;
 mod security;
 mod serve;
+mod setup;
+mod surface;
 mod tls;
