@@ -1,7 +1,8 @@
 //! The loaded configuration: every option with its value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::Path;
 
 use crate::convert::{Value, boolean};
 use crate::diagnostic::{Diagnostic, Location, Problems};
@@ -122,6 +123,18 @@ impl Config {
     /// Where the option was set, if it was.
     pub fn origin(&self, group: &str, name: &str) -> Option<&Location> {
         self.entries[position(group, name)].origin.as_ref()
+    }
+
+    /// The files in which secret options are set.
+    pub fn files_with_secrets(&self) -> BTreeSet<&Path> {
+        let entries = self.entries.iter().chain(self.plugin_option.values());
+        let secret = entries.filter(|entry| entry.secret);
+        secret
+            .filter_map(|entry| match entry.origin.as_ref()? {
+                Location::Line(path, _) => Some(path.as_path()),
+                Location::Path(_) | Location::Environment(_) => None,
+            })
+            .collect()
     }
 
     /// A diagnostic about an option, at the place where it was set.

@@ -3,6 +3,7 @@
 mod bootstrap;
 mod credential;
 mod database;
+mod doctor;
 mod domain_config;
 mod id_mapping;
 mod keys;
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     DbSync(WithCommon<database::SyncArguments>),
     /// Print the revision of the database.
     DbVersion(WithCommon<NoArguments>),
+    /// Look for common problems, and say what to do; exit with 1 if there are some.
+    Doctor(WithCommon<NoArguments>),
     /// Store the configuration files of domains in the database.
     DomainConfigUpload(WithCommon<domain_config::UploadArguments>),
     /// Rotate the keys of tokens and receipts.
@@ -98,6 +101,7 @@ impl Command {
             Self::Bootstrap(_)
             | Self::DbSync(_)
             | Self::DbVersion(_)
+            | Self::Doctor(_)
             | Self::DomainConfigUpload(_)
             | Self::MappingEngine(_)
             | Self::MappingPurge(_)
@@ -121,6 +125,9 @@ pub(crate) async fn run(command: Command, before: CommonArguments) -> Result<Exi
         Command::Policy(command) => return policy::run(command, before),
         Command::DbSync(WithCommon { own, common }) => {
             return database::sync(own, &load(common)?).await;
+        }
+        Command::Doctor(WithCommon { common, .. }) => {
+            return Ok(doctor::examine(load(common)).await);
         }
         Command::DbVersion(WithCommon { common, .. }) => database::version(&load(common)?).await,
         Command::RemoveTriggers(WithCommon { common, .. }) => {

@@ -5,12 +5,16 @@
 //! server created also has a table `keystone_native`; an adopted one has not.
 
 pub mod changes;
+mod orphans;
 mod revisions;
 mod sync;
 
 use std::fmt;
 
+use chrono::NaiveDateTime;
+
 use crate::{Db, Dialect, Exec, Result, select, sql};
+pub use orphans::{Orphans, orphans};
 pub use revisions::{CONTRACT_HEAD, EXPAND_HEAD, Revisions};
 pub use sync::{Phase, Progress, sync};
 
@@ -68,6 +72,17 @@ impl Db {
     /// Whether this server created the database, rather than adopting it from Keystone.
     pub async fn created_here(&self) -> Result<bool> {
         Ok(!tables(self.into(), &["keystone_native"]).await?.is_empty())
+    }
+}
+
+/// The time in UTC of the database server's clock; `None` for a database in this process.
+pub async fn server_time(db: &Db) -> Result<Option<NaiveDateTime>> {
+    match db.dialect() {
+        Dialect::MySql => {
+            let (now,): (NaiveDateTime,) = sql("SELECT UTC_TIMESTAMP(6)").fetch_one(db).await?;
+            Ok(Some(now))
+        }
+        Dialect::Sqlite => Ok(None),
     }
 }
 

@@ -83,6 +83,13 @@ impl KeySet {
         hex::encode(Sha1::digest(&self.0[0].text))
     }
 
+    /// The same of every key, the primary one's first.
+    pub fn key_hashes(&self) -> impl Iterator<Item = String> {
+        self.0
+            .iter()
+            .map(|key| hex::encode(Sha1::digest(&key.text)))
+    }
+
     /// The number of keys.
     #[expect(clippy::len_without_is_empty, reason = "a set is never empty")]
     pub fn len(&self) -> usize {

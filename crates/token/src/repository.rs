@@ -46,6 +46,12 @@ impl KeyRepository {
         snapshot(self).keys
     }
 
+    /// The directory and the keys in it that users other than owner and group can read.
+    pub fn world_readable(&self) -> Result<Vec<PathBuf>> {
+        let seen = self.look()?;
+        Ok(seen.world_readable().map(Path::to_owned).collect())
+    }
+
     /// Creates the directory and the keys `0` and `1`; returns false if there is a key `0` already.
     pub fn setup(&self, owner: Owner) -> Result<bool> {
         self.create_directory(owner)?;

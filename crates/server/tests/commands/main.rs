@@ -9,6 +9,7 @@ mod bootstrap;
 mod configuration;
 mod database;
 mod dev;
+mod doctor;
 mod keys;
 mod mapping;
 mod policy;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::sandbox::Sandbox;
 
 /// Those that are not there.
-const MISSING: [&str; 2] = ["doctor", "mapping_populate"];
+const MISSING: [&str; 1] = ["mapping_populate"];
 
 fn commands() -> Vec<Value> {
     let commands: Value = serde_json::from_str(include_str!("surface.json")).unwrap();

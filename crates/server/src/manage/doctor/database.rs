@@ -1,0 +1,176 @@
+//! What `doctor` looks for in the database.
+
+use std::collections::HashSet;
+
+use chrono::{NaiveDateTime, TimeDelta};
+use keystone::storage::schema::{self, SchemaState, changes};
+use keystone::storage::{Db, Result, sql};
+use keystone::types::Clock;
+
+use super::Doctor;
+use crate::configuration::Configuration;
+use crate::error::with_causes;
+use crate::serve;
+
+/// How far the clocks of this node and of the database may be apart.
+const SKEW: TimeDelta = TimeDelta::seconds(2);
+
+impl Doctor {
+    pub(super) async fn database(&mut self, configuration: &Configuration) {
+        self.look("an unusable database");
+        let db = match serve::connect(&configuration.settings.database).await {
+            Ok(db) => db,
+            Err(error) => {
+                let advice = format!("{error}\nThe server does not start without it.");
+                return self.warn("The database can't be reached.", &advice);
+            }
+        };
+        if let Err(error) = self.examine_database(&db, configuration).await {
+            let advice = format!(
+                "{}\nCheck the privileges of the account in `[database] connection`, and the log of the database.",
+                with_causes(&error)
+            );
+            self.warn("The database can't be read.", &advice);
+        }
+        db.close().await;
+    }
+
+    async fn examine_database(&mut self, db: &Db, configuration: &Configuration) -> Result<()> {
+        self.clock(db).await?;
+        self.look("an old schema");
+        let state = schema::state(db).await?;
+        if state != SchemaState::Current {
+            self.warn(
+                "The schema is not that of this release.",
+                &state.to_string(),
+            );
+        }
+        if !state.is_usable() {
+            return Ok(());
+        }
+        self.look("missing triggers");
+        if let Some(why) = changes::incomplete(db).await? {
+            let advice = format!(
+                "{why}: every validation asks the database, which costs many times as much.\nRun `keystone-manage db_sync`, or let an \
+                 administrator of the database run what `keystone-manage db_sync --print-triggers` prints. There is nothing to do \
+                 if you have left them out on purpose."
+            );
+            self.warn("The change log is not complete.", &advice);
+        }
+        self.bootstrap(db, configuration).await?;
+        self.credential_keys(db, configuration).await?;
+        self.orphans(db, configuration).await
+    }
+
+    async fn clock(&mut self, db: &Db) -> Result<()> {
+        self.look("clock skew");
+        let clock = Clock::system();
+        let before = clock.precise();
+        let Some(theirs) = schema::server_time(db).await? else {
+            return Ok(());
+        };
+        let after = clock.precise();
+        let skew = skew(before, theirs, after);
+        if skew > SKEW {
+            let seconds = skew.num_seconds();
+            let advice = format!(
+                "The database says {theirs}, this node {after}: they are {seconds} s apart. Tokens end at different times on \
+                 different nodes, and revocations can miss tokens.\nLet chrony or ntpd set the clocks of all nodes."
+            );
+            self.warn(
+                "The clocks of this node and of the database differ.",
+                &advice,
+            );
+        }
+        Ok(())
+    }
+
+    async fn bootstrap(&mut self, db: &Db, configuration: &Configuration) -> Result<()> {
+        self.look("a missing default domain");
+        let id = &configuration.settings.identity.default_domain_id;
+        let domain = sql("SELECT id FROM project WHERE id = ? AND is_domain = 1");
+        if !domain.bind(id).exists(db).await? {
+            let advice = format!(
+                "`[identity] default_domain_id` is {id:?}, and there is no such domain.\nRun `keystone-manage bootstrap`."
+            );
+            self.warn("There is no default domain.", &advice);
+        }
+        Ok(())
+    }
+
+    /// Credentials that are encrypted with keys which this node has not, because they were rotated on another one.
+    async fn credential_keys(&mut self, db: &Db, configuration: &Configuration) -> Result<()> {
+        self.look("credentials without keys");
+        let Ok(keys) = configuration.settings.keys.credentials.load() else {
+            return Ok(());
+        };
+        let mine: HashSet<String> = keys.key_hashes().collect();
+        let used =
+            sql("SELECT key_hash, COUNT(*) FROM credential GROUP BY key_hash ORDER BY key_hash");
+        let used: Vec<(String, i64)> = used.fetch_all(db).await?;
+        let lost: i64 = used
+            .iter()
+            .filter(|(hash, _)| !mine.contains(hash))
+            .map(|(_, rows)| rows)
+            .sum();
+        if lost > 0 {
+            let path = configuration.settings.keys.credentials.path().display();
+            let advice = format!(
+                "{lost} credentials are encrypted with keys that are not in {path}.\nIf keys were rotated on another node, copy the \
+                 directory from there. If they are lost, so are the credentials."
+            );
+            self.warn("This node has not the keys of all credentials.", &advice);
+        }
+        Ok(())
+    }
+
+    async fn orphans(&mut self, db: &Db, configuration: &Configuration) -> Result<()> {
+        self.look("orphaned rows");
+        // Users and groups of a directory that serves the default domain have no rows.
+        let actors = configuration.config.string("identity", "driver") == "sql";
+        let progress = &self.progress;
+        let found = schema::orphans(db, actors, |table| {
+            progress.show(&format!("checking for orphaned rows in {table}"));
+        });
+        let found = found.await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let mut advice = String::new();
+        for orphans in &found {
+            advice += &format!(
+                "{}.{}: {} rows\n  {}\n",
+                orphans.table, orphans.column, orphans.rows, orphans.statement
+            );
+        }
+        advice += "They name something that is gone, and take effect again if something with the same id is created. The statements \
+                   show them; after a backup, delete them with DELETE in place of SELECT.";
+        self.warn("There are orphaned rows.", &advice);
+        Ok(())
+    }
+}
+
+/// How far a clock is off that told a time between two times of this node's: a slow answer is no skew.
+fn skew(before: NaiveDateTime, theirs: NaiveDateTime, after: NaiveDateTime) -> TimeDelta {
+    (before - theirs).max(theirs - after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_answer_is_no_skew() {
+        let at = |seconds| NaiveDateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        for (before, theirs, after, wanted) in [
+            (10, 15, 20, false),
+            (10, 22, 20, false),
+            (10, 23, 20, true),
+            (10, 8, 20, false),
+            (10, 7, 20, true),
+        ] {
+            let skew = skew(at(before), at(theirs), at(after));
+            assert_eq!(skew > SKEW, wanted, "{before} {theirs} {after}");
+        }
+    }
+}
