@@ -10,6 +10,7 @@ mod manage;
 mod program;
 mod readiness;
 mod serve;
+mod status;
 mod terminal;
 
-pub use program::{keystone, keystone_manage};
+pub use program::{keystone, keystone_manage, keystone_status};

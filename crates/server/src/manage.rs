@@ -23,22 +23,12 @@ use keystone_config::Program;
 use crate::arguments::{CommonArguments, NoArguments, WithCommon};
 use crate::configuration::Configuration;
 use crate::error::Result;
-use keys::Repository;
-use owner::OwnerArguments;
 
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "snake_case")]
 pub(crate) enum Command {
     /// Create or repair the first domain, project, user, roles and endpoints.
     Bootstrap(WithCommon<bootstrap::Arguments>),
-    /// Create a key pair for signed tokens in the working directory.
-    CreateJwsKeypair(WithCommon<keys::PairArguments>),
-    /// Encrypt credentials again that are not encrypted with the primary key.
-    CredentialMigrate(WithCommon<OwnerArguments>),
-    /// Rotate the keys that credentials are encrypted with.
-    CredentialRotate(WithCommon<OwnerArguments>),
-    /// Create the repository of the keys that credentials are encrypted with.
-    CredentialSetup(WithCommon<OwnerArguments>),
     /// Bring the database to this release's schema.
     DbSync(WithCommon<database::SyncArguments>),
     /// Print the revision of the database.
@@ -47,12 +37,10 @@ pub(crate) enum Command {
     Doctor(WithCommon<NoArguments>),
     /// Store the configuration files of domains in the database.
     DomainConfigUpload(WithCommon<domain_config::UploadArguments>),
-    /// Rotate the keys of tokens and receipts.
-    FernetRotate(WithCommon<OwnerArguments>),
-    /// Create the key repositories of tokens and receipts.
-    FernetSetup(WithCommon<OwnerArguments>),
     /// Print what a mapping of federation makes of attributes.
     MappingEngine(WithCommon<mapping::EngineArguments>),
+    #[command(flatten)]
+    Keys(keys::Command),
     /// Forget which ids here stand for which of other servers.
     MappingPurge(WithCommon<id_mapping::PurgeArguments>),
     /// Evaluate, list or check policy rules.
@@ -62,18 +50,10 @@ pub(crate) enum Command {
     ProjectSetup(WithCommon<setup::ProjectArguments>),
     /// Remove the triggers and the table of the change log: every validation then asks the database.
     RemoveTriggers(WithCommon<NoArguments>),
-    /// Rotate the keys of receipts.
-    ReceiptRotate(WithCommon<OwnerArguments>),
-    /// Create the key repository of receipts.
-    ReceiptSetup(WithCommon<OwnerArguments>),
     /// Let all users count as active today of whom no activity is known.
     ResetLastActive(WithCommon<setup::ResetArguments>),
     /// Print the metadata of this cloud as a SAML identity provider.
     SamlIdpMetadata(WithCommon<NoArguments>),
-    /// Rotate the keys of tokens.
-    TokenRotate(WithCommon<OwnerArguments>),
-    /// Create the key repository of tokens.
-    TokenSetup(WithCommon<OwnerArguments>),
     /// Remove deleted and expired trusts from the database.
     TrustFlush(WithCommon<trusts::FlushArguments>),
     /// Create a user in the default domain, or enable one and set the password.
@@ -87,33 +67,11 @@ impl Command {
     /// Requires the owner of new keys if the command runs as root: a server that runs as another user could not read
     /// root's keys.
     pub(crate) fn check_owner(&self) -> Result<(), Missing> {
-        let owner = match self {
-            Self::CredentialMigrate(it)
-            | Self::CredentialRotate(it)
-            | Self::CredentialSetup(it)
-            | Self::FernetRotate(it)
-            | Self::FernetSetup(it)
-            | Self::ReceiptRotate(it)
-            | Self::ReceiptSetup(it)
-            | Self::TokenRotate(it)
-            | Self::TokenSetup(it) => &it.own,
-            Self::CreateJwsKeypair(it) => &it.own.owner,
-            Self::Bootstrap(_)
-            | Self::DbSync(_)
-            | Self::DbVersion(_)
-            | Self::Doctor(_)
-            | Self::DomainConfigUpload(_)
-            | Self::MappingEngine(_)
-            | Self::MappingPurge(_)
-            | Self::Policy(_)
-            | Self::ProjectSetup(_)
-            | Self::RemoveTriggers(_)
-            | Self::ResetLastActive(_)
-            | Self::SamlIdpMetadata(_)
-            | Self::TrustFlush(_)
-            | Self::UserSetup(_) => return Ok(()),
+        let Self::Keys(command) = self else {
+            return Ok(());
         };
-        owner
+        command
+            .owner()
             .check()
             .map_err(|text| Missing(ErrorKind::MissingRequiredArgument, text))
     }
@@ -122,12 +80,13 @@ impl Command {
 pub(crate) async fn run(command: Command, before: CommonArguments) -> Result<ExitCode> {
     let load = |after| Configuration::load(Program::Manage, &before.clone().merge(after));
     let done = match command {
+        Command::Keys(command) => keys::run(command, load).await,
         Command::Policy(command) => return policy::run(command, before),
         Command::DbSync(WithCommon { own, common }) => {
             return database::sync(own, &load(common)?).await;
         }
         Command::Doctor(WithCommon { common, .. }) => {
-            return Ok(doctor::examine(load(common)).await);
+            return Ok(Box::pin(doctor::examine(load(common))).await);
         }
         Command::DbVersion(WithCommon { common, .. }) => database::version(&load(common)?).await,
         Command::RemoveTriggers(WithCommon { common, .. }) => {
@@ -151,41 +110,7 @@ pub(crate) async fn run(command: Command, before: CommonArguments) -> Result<Exi
         Command::UserSetup(WithCommon { own, common }) => setup::user(own, &load(common)?).await,
         Command::SamlIdpMetadata(WithCommon { common, .. }) => saml::print_metadata(&load(common)?),
         Command::Bootstrap(WithCommon { own, common }) => bootstrap::run(own, &load(common)?).await,
-        Command::CreateJwsKeypair(WithCommon { own, common }) => {
-            keys::create_pair(&own, &load(common)?)
-        }
-        Command::CredentialMigrate(WithCommon { common, .. }) => {
-            credential::migrate(&load(common)?).await
-        }
-        Command::CredentialRotate(WithCommon { own, common }) => {
-            credential::rotate(&own, &load(common)?).await
-        }
-        Command::CredentialSetup(WithCommon { own, common }) => {
-            keys::setup(&own, &load(common)?, &[Repository::Credentials])
-        }
-        Command::FernetSetup(WithCommon { own, common }) => keys::setup(
-            &own,
-            &load(common)?,
-            &[Repository::Tokens, Repository::Receipts],
-        ),
-        Command::FernetRotate(WithCommon { own, common }) => keys::rotate(
-            &own,
-            &load(common)?,
-            &[Repository::Tokens, Repository::Receipts],
-        ),
-        Command::TokenSetup(WithCommon { own, common }) => {
-            keys::setup(&own, &load(common)?, &[Repository::Tokens])
-        }
-        Command::TokenRotate(WithCommon { own, common }) => {
-            keys::rotate(&own, &load(common)?, &[Repository::Tokens])
-        }
-        Command::ReceiptSetup(WithCommon { own, common }) => {
-            keys::setup(&own, &load(common)?, &[Repository::Receipts])
-        }
         Command::TrustFlush(WithCommon { own, common }) => trusts::flush(own, &load(common)?).await,
-        Command::ReceiptRotate(WithCommon { own, common }) => {
-            keys::rotate(&own, &load(common)?, &[Repository::Receipts])
-        }
     };
     done.map(|()| ExitCode::SUCCESS)
 }

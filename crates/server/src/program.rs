@@ -1,4 +1,4 @@
-//! The command lines of `keystone` and `keystone-manage`.
+//! The command lines of `keystone`, `keystone-manage` and `keystone-status`.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::arguments::{CommonArguments, WithCommon};
 use crate::error::{CommandError, Result};
 use crate::terminal::print_error;
-use crate::{dev, logs, manage, serve};
+use crate::{dev, logs, manage, serve, status};
 
 /// The command line of the server.
 #[derive(Debug, Parser)]
@@ -40,6 +40,20 @@ struct Manage {
     command: manage::Command,
 }
 
+/// The command line that is asked before an upgrade.
+#[derive(Debug, Parser)]
+#[command(
+    name = "keystone-status",
+    version,
+    about = "Tells whether an upgrade can begin"
+)]
+struct Status {
+    #[command(flatten)]
+    common: CommonArguments,
+    #[command(subcommand)]
+    command: status::Command,
+}
+
 /// The command `keystone`.
 pub fn keystone() -> ExitCode {
     let done = match Keystone::parse().command {
@@ -62,6 +76,14 @@ pub fn keystone_manage() -> ExitCode {
     let done = runtime(Builder::new_current_thread())
         .and_then(|it| it.block_on(manage::run(command, common)));
     exit("keystone-manage", done)
+}
+
+/// The command `keystone-status`.
+pub fn keystone_status() -> ExitCode {
+    let Status { common, command } = Status::parse();
+    let done = runtime(Builder::new_current_thread())
+        .map(|it| ExitCode::from(it.block_on(status::run(command, common))));
+    exit("keystone-status", done)
 }
 
 fn runtime(mut builder: Builder) -> Result<Runtime> {

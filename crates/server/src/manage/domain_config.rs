@@ -17,7 +17,7 @@ use crate::{readiness, serve};
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct UploadArguments {
-    /// Every file keystone.DOMAIN.conf below [identity] domain_config_dir.
+    /// Every file keystone.DOMAIN.conf below `[identity] domain_config_dir`.
     #[arg(long)]
     all: bool,
     /// The file of this domain alone.

@@ -7,13 +7,91 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use keystone::token::{KeyRepository, PairFiles};
 use nix::unistd::{AccessFlags, access};
 
+use super::credential;
 use super::owner::OwnerArguments;
+use crate::arguments::{CommonArguments, WithCommon};
 use crate::configuration::Configuration;
 use crate::error::{CommandError, Result};
+
+#[derive(Debug, Subcommand)]
+#[command(rename_all = "snake_case")]
+pub(crate) enum Command {
+    /// Create a key pair for signed tokens in the working directory.
+    CreateJwsKeypair(WithCommon<PairArguments>),
+    /// Encrypt credentials again that are not encrypted with the primary key.
+    CredentialMigrate(WithCommon<OwnerArguments>),
+    /// Rotate the keys that credentials are encrypted with.
+    CredentialRotate(WithCommon<OwnerArguments>),
+    /// Create the repository of the keys that credentials are encrypted with.
+    CredentialSetup(WithCommon<OwnerArguments>),
+    /// Rotate the keys of tokens and receipts.
+    FernetRotate(WithCommon<OwnerArguments>),
+    /// Create the key repositories of tokens and receipts.
+    FernetSetup(WithCommon<OwnerArguments>),
+    /// Rotate the keys of receipts.
+    ReceiptRotate(WithCommon<OwnerArguments>),
+    /// Create the key repository of receipts.
+    ReceiptSetup(WithCommon<OwnerArguments>),
+    /// Rotate the keys of tokens.
+    TokenRotate(WithCommon<OwnerArguments>),
+    /// Create the key repository of tokens.
+    TokenSetup(WithCommon<OwnerArguments>),
+}
+
+impl Command {
+    /// The owner of the keys that it makes.
+    pub(super) fn owner(&self) -> &OwnerArguments {
+        match self {
+            Self::CreateJwsKeypair(it) => &it.own.owner,
+            Self::CredentialMigrate(it)
+            | Self::CredentialRotate(it)
+            | Self::CredentialSetup(it)
+            | Self::FernetRotate(it)
+            | Self::FernetSetup(it)
+            | Self::ReceiptRotate(it)
+            | Self::ReceiptSetup(it)
+            | Self::TokenRotate(it)
+            | Self::TokenSetup(it) => &it.own,
+        }
+    }
+}
+
+pub(super) async fn run(
+    command: Command,
+    load: impl Fn(CommonArguments) -> Result<Configuration>,
+) -> Result<()> {
+    use Repository::{Credentials, Receipts, Tokens};
+    match command {
+        Command::CreateJwsKeypair(WithCommon { own, common }) => create_pair(&own, &load(common)?),
+        Command::CredentialMigrate(WithCommon { common, .. }) => {
+            credential::migrate(&load(common)?).await
+        }
+        Command::CredentialRotate(WithCommon { own, common }) => {
+            credential::rotate(&own, &load(common)?).await
+        }
+        Command::CredentialSetup(WithCommon { own, common }) => {
+            setup(&own, &load(common)?, &[Credentials])
+        }
+        Command::FernetRotate(WithCommon { own, common }) => {
+            rotate(&own, &load(common)?, &[Tokens, Receipts])
+        }
+        Command::FernetSetup(WithCommon { own, common }) => {
+            setup(&own, &load(common)?, &[Tokens, Receipts])
+        }
+        Command::ReceiptRotate(WithCommon { own, common }) => {
+            rotate(&own, &load(common)?, &[Receipts])
+        }
+        Command::ReceiptSetup(WithCommon { own, common }) => {
+            setup(&own, &load(common)?, &[Receipts])
+        }
+        Command::TokenRotate(WithCommon { own, common }) => rotate(&own, &load(common)?, &[Tokens]),
+        Command::TokenSetup(WithCommon { own, common }) => setup(&own, &load(common)?, &[Tokens]),
+    }
+}
 
 /// The use of the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +119,7 @@ impl Repository {
     }
 }
 
-pub(super) fn setup(
+fn setup(
     owner: &OwnerArguments,
     configuration: &Configuration,
     wanted: &[Repository],
@@ -60,7 +138,7 @@ pub(super) fn setup(
     Ok(())
 }
 
-pub(super) fn rotate(
+fn rotate(
     owner: &OwnerArguments,
     configuration: &Configuration,
     wanted: &[Repository],
@@ -84,7 +162,7 @@ pub(crate) struct PairArguments {
 }
 
 /// Writes a new key pair to the working directory, for an operator to put in its place.
-pub(super) fn create_pair(arguments: &PairArguments, configuration: &Configuration) -> Result<()> {
+fn create_pair(arguments: &PairArguments, configuration: &Configuration) -> Result<()> {
     let owner = arguments.owner.owner()?;
     let directory = env::current_dir()
         .map_err(|error| CommandError::new(format!("the working directory: {error}")))?;

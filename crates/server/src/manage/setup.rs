@@ -51,7 +51,7 @@ pub(crate) struct ResetArguments {
 pub(super) async fn user(arguments: UserArguments, configuration: &Configuration) -> Result<()> {
     let keystone = serve::open(&configuration.settings).await?;
     let password = Secret::from(arguments.user_password_plain);
-    let id = given(&arguments.user_id);
+    let id = given(arguments.user_id.as_deref());
     keystone
         .ensure_user(&arguments.username, &password, id)
         .await?;
@@ -64,15 +64,15 @@ pub(super) async fn project(
     configuration: &Configuration,
 ) -> Result<()> {
     let keystone = serve::open(&configuration.settings).await?;
-    let id = given(&arguments.project_id);
+    let id = given(arguments.project_id.as_deref());
     keystone.ensure_project(&arguments.project_name, id).await?;
     keystone.db().close().await;
     Ok(())
 }
 
 /// Nobody could ask for what has an empty id.
-fn given(id: &Option<String>) -> Option<&str> {
-    id.as_deref().filter(|id| !id.is_empty())
+fn given(id: Option<&str>) -> Option<&str> {
+    id.filter(|id| !id.is_empty())
 }
 
 /// Keystone's text (`keystone.cmd.cli`).

@@ -18,5 +18,6 @@ mod sandbox;
 mod security;
 mod serve;
 mod setup;
+mod status;
 mod surface;
 mod tls;

@@ -136,13 +136,11 @@ impl Doctor {
         if found.is_empty() {
             return Ok(());
         }
-        let mut advice = String::new();
-        for orphans in &found {
-            advice += &format!(
-                "{}.{}: {} rows\n  {}\n",
-                orphans.table, orphans.column, orphans.rows, orphans.statement
-            );
-        }
+        let lines = found.iter().map(|it| {
+            let (table, column, rows) = (it.table, it.column, it.rows);
+            format!("{table}.{column}: {rows} rows\n  {}\n", it.statement)
+        });
+        let mut advice: String = lines.collect();
         advice += "They name something that is gone, and take effect again if something with the same id is created. The statements \
                    show them; after a backup, delete them with DELETE in place of SELECT.";
         self.warn("There are orphaned rows.", &advice);
@@ -157,11 +155,13 @@ fn skew(before: NaiveDateTime, theirs: NaiveDateTime, after: NaiveDateTime) -> T
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
 
     #[test]
     fn a_slow_answer_is_no_skew() {
-        let at = |seconds| NaiveDateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        let at = |seconds| DateTime::UNIX_EPOCH.naive_utc() + TimeDelta::seconds(seconds);
         for (before, theirs, after, wanted) in [
             (10, 15, 20, false),
             (10, 22, 20, false),
