@@ -6,6 +6,7 @@ mod database;
 mod doctor;
 mod domain_config;
 mod id_mapping;
+mod key_sets;
 mod keys;
 mod mapping;
 mod owner;
@@ -34,7 +35,7 @@ pub(crate) enum Command {
     /// Print the revision of the database.
     DbVersion(WithCommon<NoArguments>),
     /// Look for common problems, and say what to do; exit with 1 if there are some.
-    Doctor(WithCommon<NoArguments>),
+    Doctor(WithCommon<doctor::Arguments>),
     /// Store the configuration files of domains in the database.
     DomainConfigUpload(WithCommon<domain_config::UploadArguments>),
     /// Print what a mapping of federation makes of attributes.
@@ -70,8 +71,10 @@ impl Command {
         let Self::Keys(command) = self else {
             return Ok(());
         };
-        command
-            .owner()
+        let Some(owner) = command.owner() else {
+            return Ok(());
+        };
+        owner
             .check()
             .map_err(|text| Missing(ErrorKind::MissingRequiredArgument, text))
     }
@@ -80,13 +83,13 @@ impl Command {
 pub(crate) async fn run(command: Command, before: CommonArguments) -> Result<ExitCode> {
     let load = |after| Configuration::load(Program::Manage, &before.clone().merge(after));
     let done = match command {
-        Command::Keys(command) => keys::run(command, load).await,
+        Command::Keys(command) => return keys::run(command, load).await,
         Command::Policy(command) => return policy::run(command, before),
         Command::DbSync(WithCommon { own, common }) => {
             return database::sync(own, &load(common)?).await;
         }
-        Command::Doctor(WithCommon { common, .. }) => {
-            return Ok(Box::pin(doctor::examine(load(common))).await);
+        Command::Doctor(WithCommon { own, common }) => {
+            return Ok(Box::pin(doctor::examine(&own, load(common))).await);
         }
         Command::DbVersion(WithCommon { common, .. }) => database::version(&load(common)?).await,
         Command::RemoveTriggers(WithCommon { common, .. }) => {

@@ -90,6 +90,20 @@ impl KeySet {
             .map(|key| hex::encode(Sha1::digest(&key.text)))
     }
 
+    /// The number of each key, with what tells it from other keys and nothing about it: 128 bits that HKDF derives.
+    pub fn fingerprints(&self) -> Result<Vec<(u64, String)>> {
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"keystone key fingerprint");
+        let fingerprints = self.0.iter().map(|key| {
+            let mut bytes = [0; 32];
+            let key_material = salt.extract(&decoded(&key.text)?);
+            let expanded = key_material.expand(&[b"fingerprint"], hkdf::HKDF_SHA256);
+            expanded.ok()?.fill(&mut bytes).ok()?;
+            Some((key.number, hex::encode(&bytes[..16])))
+        });
+        let fingerprints: Option<Vec<_>> = fingerprints.collect();
+        fingerprints.ok_or(Error::Signature)
+    }
+
     /// The number of keys.
     #[expect(clippy::len_without_is_empty, reason = "a set is never empty")]
     pub fn len(&self) -> usize {

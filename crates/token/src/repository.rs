@@ -41,6 +41,11 @@ impl KeyRepository {
         &self.path
     }
 
+    /// How many keys rotation leaves.
+    pub fn max_active_keys(&self) -> usize {
+        self.max_active_keys
+    }
+
     /// Reads the keys; ignores empty files and names other than numbers.
     pub fn load(&self) -> Result<KeySet> {
         snapshot(self).keys

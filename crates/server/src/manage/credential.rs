@@ -8,17 +8,24 @@ use keystone::storage::schema;
 use keystone::token::KeyRing;
 use keystone::types::Clock;
 
-use super::keys::{Repository, is_usable};
-use super::owner::OwnerArguments;
+use super::key_sets::check_rotation;
+use super::keys::{Repository, RotateArguments, is_usable};
 use crate::configuration::Configuration;
 use crate::error::{CommandError, Result};
 use crate::terminal::ProgressLine;
 use crate::{readiness, serve};
 
 /// Rotates only if every credential is encrypted with the primary key, so that no credential needs the dropped key.
-pub(super) async fn rotate(owner: &OwnerArguments, configuration: &Configuration) -> Result<()> {
-    let owner = owner.owner()?;
+pub(super) async fn rotate(
+    arguments: &RotateArguments,
+    configuration: &Configuration,
+) -> Result<()> {
+    let owner = arguments.owner.owner()?;
     let repository = &configuration.settings.keys.credentials;
+    if !arguments.nodes.is_empty() {
+        let wanted = [(Repository::Credentials, repository)];
+        check_rotation(&arguments.nodes, configuration, &wanted)?;
+    }
     if !is_usable(Repository::Credentials, repository) {
         return Ok(());
     }

@@ -10,15 +10,24 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Args;
 use keystone::Provider;
 use keystone::policy::{Loaded, Overrides, Registry, Rules};
 use keystone::token::KeyRepository;
 use keystone_config::{Config, file_options};
 use nix::unistd::{AccessFlags, access};
 
+use super::key_sets::all_differences;
 use crate::configuration::Configuration;
-use crate::error::{CommandError, with_causes};
+use crate::error::{CommandError, Result, with_causes};
 use crate::terminal::{ProgressLine, print};
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Arguments {
+    /// What `key_fingerprint` printed on another node, for each of them: look for keys that differ, too.
+    #[arg(long = "node", value_name = "FILE")]
+    nodes: Vec<PathBuf>,
+}
 
 /// The symptoms found so far.
 #[derive(Debug)]
@@ -37,7 +46,7 @@ struct Symptom {
 }
 
 /// Looks for every symptom; exits with 1 if there is one. A configuration that can't be read is one, too.
-pub(super) async fn examine(loaded: Result<Configuration, CommandError>) -> ExitCode {
+pub(super) async fn examine(arguments: &Arguments, loaded: Result<Configuration>) -> ExitCode {
     let mut doctor = Doctor {
         debug: false,
         found: false,
@@ -49,6 +58,7 @@ pub(super) async fn examine(loaded: Result<Configuration, CommandError>) -> Exit
             doctor.options(&configuration.config);
             doctor.domain_files(&configuration.config);
             doctor.keys(&configuration);
+            doctor.nodes(&arguments.nodes, &configuration);
             doctor.modes(&configuration);
             doctor.policy(&configuration);
             doctor.database(&configuration).await;
@@ -195,6 +205,26 @@ impl Doctor {
                 with_causes(&error)
             );
             self.warn(&format!("{name} key repository {title}."), &advice);
+        }
+    }
+
+    /// Keys that differ from node to node.
+    fn nodes(&mut self, nodes: &[PathBuf], configuration: &Configuration) {
+        if nodes.is_empty() {
+            return;
+        }
+        self.look("different keys on other nodes");
+        let problems = match all_differences(nodes, configuration) {
+            Ok(differences) => differences,
+            Err(CommandError { text, .. }) => vec![text],
+        };
+        if !problems.is_empty() {
+            let advice = format!(
+                "{}\nA node can't open what another one has sealed with a key that it has not. Copy the directory from the node that \
+                 rotated last to all others.",
+                problems.join("\n")
+            );
+            self.warn("Key repositories differ from node to node.", &advice);
         }
     }
 

@@ -6,14 +6,17 @@
 use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use keystone::token::{KeyRepository, PairFiles};
 use nix::unistd::{AccessFlags, access};
 
 use super::credential;
+use super::key_sets::{check_rotation, log_next_rotation, print_comparison, print_key_sets};
 use super::owner::OwnerArguments;
-use crate::arguments::{CommonArguments, WithCommon};
+use crate::arguments::{CommonArguments, NoArguments, WithCommon};
 use crate::configuration::Configuration;
 use crate::error::{CommandError, Result};
 
@@ -25,37 +28,42 @@ pub(crate) enum Command {
     /// Encrypt credentials again that are not encrypted with the primary key.
     CredentialMigrate(WithCommon<OwnerArguments>),
     /// Rotate the keys that credentials are encrypted with.
-    CredentialRotate(WithCommon<OwnerArguments>),
+    CredentialRotate(WithCommon<RotateArguments>),
     /// Create the repository of the keys that credentials are encrypted with.
     CredentialSetup(WithCommon<OwnerArguments>),
     /// Rotate the keys of tokens and receipts.
-    FernetRotate(WithCommon<OwnerArguments>),
+    FernetRotate(WithCommon<RotateArguments>),
     /// Create the key repositories of tokens and receipts.
     FernetSetup(WithCommon<OwnerArguments>),
+    /// Compare the keys of this node with those of others, and tell whether they can be rotated.
+    KeyCompare(WithCommon<CompareArguments>),
+    /// Print what tells the keys of this node from those of another, as JSON without secrets.
+    KeyFingerprint(WithCommon<NoArguments>),
     /// Rotate the keys of receipts.
-    ReceiptRotate(WithCommon<OwnerArguments>),
+    ReceiptRotate(WithCommon<RotateArguments>),
     /// Create the key repository of receipts.
     ReceiptSetup(WithCommon<OwnerArguments>),
     /// Rotate the keys of tokens.
-    TokenRotate(WithCommon<OwnerArguments>),
+    TokenRotate(WithCommon<RotateArguments>),
     /// Create the key repository of tokens.
     TokenSetup(WithCommon<OwnerArguments>),
 }
 
 impl Command {
-    /// The owner of the keys that it makes.
-    pub(super) fn owner(&self) -> &OwnerArguments {
+    /// The owner of the keys that it makes, if it makes any.
+    pub(super) fn owner(&self) -> Option<&OwnerArguments> {
         match self {
-            Self::CreateJwsKeypair(it) => &it.own.owner,
-            Self::CredentialMigrate(it)
-            | Self::CredentialRotate(it)
-            | Self::CredentialSetup(it)
+            Self::CreateJwsKeypair(it) => Some(&it.own.owner),
+            Self::CredentialRotate(it)
             | Self::FernetRotate(it)
-            | Self::FernetSetup(it)
             | Self::ReceiptRotate(it)
+            | Self::TokenRotate(it) => Some(&it.own.owner),
+            Self::CredentialMigrate(it)
+            | Self::CredentialSetup(it)
+            | Self::FernetSetup(it)
             | Self::ReceiptSetup(it)
-            | Self::TokenRotate(it)
-            | Self::TokenSetup(it) => &it.own,
+            | Self::TokenSetup(it) => Some(&it.own),
+            Self::KeyCompare(_) | Self::KeyFingerprint(_) => None,
         }
     }
 }
@@ -63,9 +71,13 @@ impl Command {
 pub(super) async fn run(
     command: Command,
     load: impl Fn(CommonArguments) -> Result<Configuration>,
-) -> Result<()> {
+) -> Result<ExitCode> {
     use Repository::{Credentials, Receipts, Tokens};
-    match command {
+    let done = match command {
+        Command::KeyCompare(WithCommon { own, common }) => {
+            return print_comparison(&own.nodes, &load(common)?);
+        }
+        Command::KeyFingerprint(WithCommon { common, .. }) => print_key_sets(&load(common)?),
         Command::CreateJwsKeypair(WithCommon { own, common }) => create_pair(&own, &load(common)?),
         Command::CredentialMigrate(WithCommon { common, .. }) => {
             credential::migrate(&load(common)?).await
@@ -90,7 +102,24 @@ pub(super) async fn run(
         }
         Command::TokenRotate(WithCommon { own, common }) => rotate(&own, &load(common)?, &[Tokens]),
         Command::TokenSetup(WithCommon { own, common }) => setup(&own, &load(common)?, &[Tokens]),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RotateArguments {
+    #[command(flatten)]
+    pub(super) owner: OwnerArguments,
+    /// What `key_fingerprint` printed on another node, for each of them: rotate only if no token is lost by it.
+    #[arg(long = "node", value_name = "FILE")]
+    pub(super) nodes: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CompareArguments {
+    /// What `key_fingerprint` printed on another node, for each of them.
+    #[arg(value_name = "FILE", required = true)]
+    nodes: Vec<PathBuf>,
 }
 
 /// The use of the keys.
@@ -102,7 +131,10 @@ pub(super) enum Repository {
 }
 
 impl Repository {
-    fn group(self) -> &'static str {
+    pub(super) const ALL: [Self; 3] = [Self::Tokens, Self::Receipts, Self::Credentials];
+
+    /// The section of its options.
+    pub(super) fn group(self) -> &'static str {
         match self {
             Self::Tokens => "fernet_tokens",
             Self::Receipts => "fernet_receipts",
@@ -110,7 +142,7 @@ impl Repository {
         }
     }
 
-    fn of(self, keys: &keystone::Keys) -> &KeyRepository {
+    pub(super) fn of(self, keys: &keystone::Keys) -> &KeyRepository {
         match self {
             Self::Tokens => &keys.tokens,
             Self::Receipts => &keys.receipts,
@@ -139,14 +171,21 @@ fn setup(
 }
 
 fn rotate(
-    owner: &OwnerArguments,
+    arguments: &RotateArguments,
     configuration: &Configuration,
     wanted: &[Repository],
 ) -> Result<()> {
-    let owner = owner.owner()?;
-    for (repository, keys) in distinct(wanted, &configuration.settings.keys) {
+    let owner = arguments.owner.owner()?;
+    let wanted = distinct(wanted, &configuration.settings.keys);
+    if !arguments.nodes.is_empty() {
+        check_rotation(&arguments.nodes, configuration, &wanted)?;
+    }
+    for (repository, keys) in wanted {
         if is_usable(repository, keys) {
             keys.rotate(owner)?;
+            if !arguments.nodes.is_empty() {
+                log_next_rotation(configuration, repository)?;
+            }
         }
     }
     Ok(())
@@ -178,7 +217,7 @@ fn create_pair(arguments: &PairArguments, configuration: &Configuration) -> Resu
 }
 
 /// The repositories without duplicates: tokens and receipts often share a directory.
-fn distinct<'a>(
+pub(super) fn distinct<'a>(
     wanted: &[Repository],
     keys: &'a keystone::Keys,
 ) -> Vec<(Repository, &'a KeyRepository)> {

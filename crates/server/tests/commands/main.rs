@@ -10,6 +10,7 @@ mod configuration;
 mod database;
 mod dev;
 mod doctor;
+mod key_sets;
 mod keys;
 mod mapping;
 mod policy;

@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use keystone::storage::{DatabaseUrl, Db, PoolOptions, Record, sql};
-use serde_json::json;
 
 use crate::sandbox::{Run, Sandbox};
 
@@ -207,21 +207,27 @@ fn mapping_purge_removes_what_fits_all_filters() {
     }
 }
 
-#[test]
-fn domain_config_upload_stores_each_file_once() {
+/// A sandbox, its directory of domain configs, which is yet to be made, and that directory as it is shown.
+fn with_domain_configs() -> (Sandbox, PathBuf, String) {
     let sandbox = Sandbox::ready();
     let dir = sandbox.path("domains");
-    let shown = dir.display();
+    let shown = dir.display().to_string();
     sandbox.configure(&format!("[identity]\ndomain_config_dir = {shown}\n"));
+    (sandbox, dir, shown)
+}
+
+fn stored_configs(sandbox: &Sandbox) -> Vec<String> {
+    texts(
+        sandbox,
+        "SELECT `group` || '.' || `option` || ' ' || value FROM whitelisted_config \
+         UNION ALL SELECT 'sensitive ' || `option` || ' ' || value FROM sensitive_config ORDER BY 1",
+    )
+}
+
+#[test]
+fn domain_config_upload_refuses_what_is_no_configuration() {
+    let (sandbox, dir, shown) = with_domain_configs();
     let upload = |more: &[&str]| sandbox.manage(&[&["domain_config_upload"], more].concat());
-    let file = |name: &str, text: &str| fs::write(dir.join(name), text).unwrap();
-    let stored = || {
-        texts(
-            &sandbox,
-            "SELECT `group` || '.' || `option` || ' ' || value FROM whitelisted_config \
-             UNION ALL SELECT 'sensitive ' || `option` || ' ' || value FROM sensitive_config ORDER BY 1",
-        )
-    };
     upload(&[])
         .exits_with(1)
         .prints("At least one option must be provided, use either --all or --domain-name\n");
@@ -233,32 +239,48 @@ fn domain_config_upload_stores_each_file_once() {
     ));
     fs::create_dir(&dir).unwrap();
     upload(&["--all"]).succeeds().prints("");
-    upload(&["--domain-name", "Default"]).exits_with(1).prints(&format!(
+    let unparsed = format!(
         "Error parsing configuration file for domain: Default, file: {shown}/keystone.Default.conf.\n"
-    ));
-
-    for (text, reason) in [
+    );
+    upload(&["--domain-name", "Default"])
+        .exits_with(1)
+        .prints(&unparsed);
+    for (text, printed, reason) in [
         (
             "[ldap]\nurlx = x\n",
+            "",
             "Option urlx in group ldap is not supported",
         ),
-        ("", "No options specified"),
+        ("", "", "No options specified"),
+        (
+            "[ldap\nurl = x\n",
+            &unparsed,
+            "a section header must end with ]",
+        ),
     ] {
-        file("keystone.Default.conf", text);
-        upload(&["--all"]).exits_with(1).prints("").says(reason);
+        fs::write(dir.join("keystone.Default.conf"), text).unwrap();
+        upload(&["--all"])
+            .exits_with(1)
+            .prints(printed)
+            .says(reason);
     }
-    file("keystone.Default.conf", "[ldap\nurl = x\n");
-    upload(&["--all"]).exits_with(1).prints(&format!(
-        "Error parsing configuration file for domain: Default, file: {shown}/keystone.Default.conf.\n"
-    ));
-    assert!(stored().is_empty());
+    assert!(stored_configs(&sandbox).is_empty());
+}
 
-    file(
-        "keystone.Default.conf",
+#[test]
+fn domain_config_upload_stores_each_file_once() {
+    let (sandbox, dir, shown) = with_domain_configs();
+    let upload = |more: &[&str]| sandbox.manage(&[&["domain_config_upload"], more].concat());
+    fs::create_dir(&dir).unwrap();
+    let below = dir.join("below");
+    fs::create_dir(&below).unwrap();
+    fs::write(
+        below.join("keystone.Default.conf"),
         "[identity]\ndriver = ldap\n[ldap]\nurl = ldap://x\nurl = ldap://y\npage_size = 7\npassword = s3\n",
-    );
-    file("keystone.nope.conf", "[ldap]\nurl = x\n");
-    file("other", "");
+    )
+    .unwrap();
+    fs::write(dir.join("keystone.nope.conf"), "[ldap]\nurl = x\n").unwrap();
+    fs::write(dir.join("other"), "").unwrap();
     let unknown = format!(
         "Invalid domain name: nope found in config file name: {shown}/keystone.nope.conf - ignoring this file.\n"
     );
@@ -268,14 +290,19 @@ fn domain_config_upload_stores_each_file_once() {
         .says("its name is not keystone.DOMAIN.conf");
     assert!(!run.stderr.contains("s3"), "{run:?}");
     assert_eq!(
-        json!(stored()),
-        json!([
+        stored_configs(&sandbox),
+        [
             r#"identity.driver "ldap""#,
             r#"ldap.page_size "7""#,
             r#"ldap.url "ldap://x""#,
             r#"sensitive password "s3""#,
-        ])
+        ]
     );
+    fs::rename(
+        below.join("keystone.Default.conf"),
+        dir.join("keystone.Default.conf"),
+    )
+    .unwrap();
     let again = format!(
         "Domain: Default already has a configuration defined - ignoring file: {shown}/keystone.Default.conf.\n"
     );
