@@ -179,9 +179,9 @@ async fn no_request_for_an_id_reads_all_rows() {
 /// The status of a login, and how many hashes it took.
 async fn hashed(cloud: &Cloud, login: &Value) -> (u16, u64) {
     let identity = cloud.keystone.identity();
-    let before = identity.hasher().begun();
+    let before = identity.hasher().state().begun;
     let answer = cloud.nobody().post("/v3/auth/tokens", login).await;
-    (answer.status, identity.hasher().begun() - before)
+    (answer.status, identity.hasher().state().begun - before)
 }
 
 #[tokio::test]

@@ -163,12 +163,12 @@ async fn a_shutdown_waits_for_what_runs_and_refuses_what_comes() {
     let request = || TokenRequest::password(admin.clone(), "secret");
     let token = auth.log_in(request(), &Login::default()).await.unwrap().id;
 
-    let begun = identity.hasher().begun();
+    let begun = identity.hasher().state().begun;
     let new = NewUser::new("late", "default").password("secret");
     let creating = identity.create_user(new);
     let shutdown = async {
         // Until the hash runs, on a thread of its own.
-        while identity.hasher().begun() == begun {
+        while identity.hasher().state().begun == begun {
             tokio::task::yield_now().await;
         }
         keystone.shutdown().await;

@@ -9,6 +9,7 @@ mod forwarded;
 mod health;
 mod html;
 mod listing;
+mod metrics;
 mod middleware;
 mod path;
 mod query;
@@ -39,6 +40,7 @@ pub use cors::Cors;
 pub use health::{Check, Health, Network};
 pub use keystone_auth::Environment;
 pub use listing::ListLimits;
+pub use metrics::{Exposition, Requests};
 pub use middleware::{Connection, Scheme, with_environment};
 pub use routes::Route;
 pub use settings::Settings;
@@ -88,22 +90,36 @@ pub struct Oidc {
 
 /// The services in force: a request keeps those that it began with when they are replaced.
 #[derive(Clone, Debug)]
-pub struct Live(Arc<ArcSwap<App>>);
+pub struct Live(Arc<Services>);
+
+#[derive(Debug)]
+struct Services {
+    app: ArcSwap<App>,
+    requests: Requests,
+}
 
 impl Live {
     /// Puts services into force.
     pub fn new(app: App) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(app)))
+        Self(Arc::new(Services {
+            app: ArcSwap::from_pointee(app),
+            requests: Requests::new(),
+        }))
     }
 
     /// Replaces them.
     pub fn replace(&self, app: App) {
-        self.0.store(Arc::new(app));
+        self.0.app.store(Arc::new(app));
     }
 
     /// The services in force now.
     pub fn app(&self) -> Arc<App> {
-        self.0.load_full()
+        self.0.app.load_full()
+    }
+
+    /// The requests answered so far.
+    pub fn requests(&self) -> &Requests {
+        &self.0.requests
     }
 
     /// The same without keeping them: for work that is to end once no router is left.
@@ -114,12 +130,12 @@ impl Live {
 
 /// The services in force, while anybody else needs them.
 #[derive(Clone, Debug)]
-pub struct WeakLive(Weak<ArcSwap<App>>);
+pub struct WeakLive(Weak<Services>);
 
 impl WeakLive {
     /// The services in force now; none once nobody needs them any more.
     pub fn app(&self) -> Option<Arc<App>> {
-        Some(self.0.upgrade()?.load_full())
+        Some(self.0.upgrade()?.app.load_full())
     }
 }
 

@@ -171,9 +171,11 @@ pub(crate) async fn handle(State(live): State<Live>, mut request: Request, next:
         response = without_body(response);
     }
     let _entered = span.enter();
+    let (status, took) = (response.status(), started.elapsed());
+    live.requests().count(&method, &path, status, took);
     tracing::info!(
-        status = response.status().as_u16(),
-        micros = u64::try_from(started.elapsed().as_micros()).ok(),
+        status = status.as_u16(),
+        micros = u64::try_from(took.as_micros()).ok(),
         "answered"
     );
     let headers = response.headers_mut();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keystone_cache::Changes;
+use keystone_cache::{CacheState, Changes};
 use keystone_catalog::Catalog;
 use keystone_federation::Federation;
 use keystone_identity::Identity;
@@ -12,6 +12,7 @@ use keystone_token::{Fernet, Jws, KeyRing, Receipts, Return, Seal, StateCookies,
 use keystone_types::{Clock, Result};
 
 use crate::credential::Credentials;
+use crate::outcomes::{Outcome, Outcomes};
 use crate::remembered::{KnownCatalog, Remembered};
 use crate::settings::Settings;
 use crate::single_flight::SingleFlight;
@@ -32,6 +33,7 @@ pub struct Auth {
     pub(crate) changes: Changes,
     pub(crate) remembered: Remembered,
     pub(crate) verified_secrets: Arc<VerifiedSecrets>,
+    pub(crate) outcomes: Arc<Outcomes>,
     credentials: Credentials,
     logins: Arc<KeyRing>,
 }
@@ -94,8 +96,19 @@ impl Auth {
             remembered: Remembered::new(&changes),
             changes,
             verified_secrets: VerifiedSecrets::new()?.into(),
+            outcomes: Arc::default(),
             logins,
         })
+    }
+
+    /// How logins ended so far: method, outcome and number.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&'static str, Outcome, u64)> {
+        self.outcomes.counts()
+    }
+
+    /// The caches of validations, by name.
+    pub fn caches(&self) -> [(&'static str, CacheState); 6] {
+        self.remembered.states()
     }
 
     /// The operator's settings.

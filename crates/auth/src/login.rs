@@ -12,6 +12,7 @@ use crate::environment::Environment;
 use crate::federated::ProviderAssertion;
 use crate::methods::{Method, Verified, external};
 use crate::oauth1::SignedRequest;
+use crate::outcomes::{Outcome, Outcomes};
 use crate::request::TokenRequest;
 use crate::scope::RequestedScope;
 use crate::token::AuthToken;
@@ -63,6 +64,19 @@ impl Auth {
     /// Issues a token. The errors are those of `POST /v3/auth/tokens`: 401 for whoever is not known or proves nothing, and
     /// with a receipt ([`Error::Receipt`]) where the user's rules want more methods.
     pub async fn log_in(&self, request: TokenRequest, login: &Login<'_>) -> Result<AuthToken> {
+        let methods = match &request.methods[..] {
+            [] => Outcomes::bit(external::NAME),
+            named => named
+                .iter()
+                .fold(0, |set, it| set | Outcomes::bit(it.name())),
+        };
+        let done = self.prove(request, login).await;
+        self.outcomes
+            .count(methods, Outcome::of(done.as_ref().err()));
+        done
+    }
+
+    async fn prove(&self, request: TokenRequest, login: &Login<'_>) -> Result<AuthToken> {
         request.check(&self.settings.methods)?;
         let TokenRequest { mut methods, scope } = request;
         if let ([Method::Token(held)], RequestedScope::ProjectId(id), Some(pass)) =

@@ -13,6 +13,7 @@ use crate::delegation::Backing;
 use crate::environment::Environment;
 use crate::error::TokenError;
 use crate::methods::Verified;
+use crate::outcomes::{Outcome, Outcomes};
 use crate::token::AuthToken;
 
 /// The method of the tokens, which nobody can ask for and which leaves no bit in one.
@@ -37,6 +38,21 @@ impl Auth {
     /// Issues a token of a user on its default project, bound to the client's certificate. As in Keystone nobody asks
     /// whether the user is enabled: the token of a disabled one fails at its first validation.
     pub async fn issue_for_certificate(
+        &self,
+        client_id: &str,
+        environment: &Environment,
+    ) -> Result<AuthToken, ClientRefused> {
+        let done = self.certified(client_id, environment).await;
+        let outcome = match &done {
+            Ok(_) => Outcome::Success,
+            Err(ClientRefused::Unauthenticated(_)) => Outcome::Refused,
+            Err(ClientRefused::Failed(error)) => Outcome::of(Some(error)),
+        };
+        self.outcomes.count(Outcomes::bit(METHOD), outcome);
+        done
+    }
+
+    async fn certified(
         &self,
         client_id: &str,
         environment: &Environment,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{NaiveDate, NaiveDateTime};
-use keystone_cache::{AsOf, Cache, Changes, Dependency, Kind, Pass, Source};
+use keystone_cache::{AsOf, Cache, CacheState, Changes, Dependency, Kind, Pass, Source};
 use keystone_catalog::{Choice, Sources, Template};
 use keystone_identity::{Facts, ProjectRef, RoleRef};
 use keystone_token::{OpeningKeys, ScopeIds};
@@ -83,6 +83,19 @@ impl Remembered {
             service_providers: Cache::new(changes, SERVICE_PROVIDERS.0, SERVICE_PROVIDERS.1),
             projects: Cache::new(changes, PROJECTS.0, PROJECTS.1),
         }
+    }
+}
+
+impl Remembered {
+    pub(crate) fn states(&self) -> [(&'static str, CacheState); 6] {
+        [
+            ("tokens", self.tokens.state()),
+            ("catalogs", self.catalogs.state()),
+            ("filled_catalogs", self.filled_catalogs.state()),
+            ("roles", self.roles.state()),
+            ("service_providers", self.service_providers.state()),
+            ("projects", self.projects.state()),
+        ]
     }
 }
 

@@ -1,9 +1,10 @@
 //! Answers by key.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use quick_cache::Weighter;
 use quick_cache::sync::Cache as Entries;
+use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 
 use crate::changes::Changes;
 use crate::tags::{AsOf, Basis, Dependency};
@@ -15,7 +16,53 @@ use crate::tags::{AsOf, Basis, Dependency};
 #[derive(Debug)]
 pub struct Cache<V> {
     changes: Changes,
-    entries: Arc<Entries<Box<str>, Entry<V>, ByBytes>>,
+    entries: Arc<ByKey<V>>,
+    counts: Counted,
+}
+
+type ByKey<V> = Entries<Box<str>, Entry<V>, ByBytes, DefaultHashBuilder, Counted>;
+
+/// A cache at one moment, and what has happened so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheState {
+    /// How many answers are remembered, those that no longer hold among them.
+    pub entries: usize,
+    /// About how many bytes they take.
+    pub bytes: u64,
+    /// The most bytes that they may take.
+    pub capacity: u64,
+    /// How often an answer was there.
+    pub hits: u64,
+    /// How often none was.
+    pub misses: u64,
+    /// How often one was there that no longer held: a miss, too.
+    pub outdated: u64,
+    /// How many made room for others.
+    pub evicted: u64,
+}
+
+/// What has happened so far.
+#[derive(Clone, Debug, Default)]
+struct Counted(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    outdated: AtomicU64,
+    evicted: AtomicU64,
+}
+
+impl<V> Lifecycle<Box<str>, Entry<V>> for Counted {
+    /// Two entries, which are dropped once the lock is released: more are hardly evicted at a time.
+    type RequestState = [Option<(Box<str>, Entry<V>)>; 2];
+
+    fn on_evict(&self, dropped: &mut Self::RequestState, key: Box<str>, entry: Entry<V>) {
+        self.0.evicted.fetch_add(1, Relaxed);
+        if let Some(free) = dropped.iter_mut().find(|place| place.is_none()) {
+            *free = Some((key, entry));
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -52,6 +99,7 @@ impl<V> Clone for Cache<V> {
         Self {
             changes: self.changes.clone(),
             entries: Arc::clone(&self.entries),
+            counts: self.counts.clone(),
         }
     }
 }
@@ -59,10 +107,18 @@ impl<V> Clone for Cache<V> {
 impl<V: Clone> Cache<V> {
     /// An empty cache of at most so many bytes, in entries of about `typical` bytes each.
     pub fn new(changes: &Changes, bytes: usize, typical: usize) -> Self {
-        let entries = Entries::with_weighter(bytes / typical.max(1), bytes as u64, ByBytes);
+        let counts = Counted::default();
+        let entries = Entries::with(
+            bytes / typical.max(1),
+            bytes as u64,
+            ByBytes,
+            DefaultHashBuilder::default(),
+            counts.clone(),
+        );
         Self {
             changes: changes.clone(),
             entries: Arc::new(entries),
+            counts,
         }
     }
 
@@ -73,10 +129,17 @@ impl<V: Clone> Cache<V> {
 
     /// The answer that is remembered, if it still holds.
     pub fn get(&self, key: &str) -> Option<V> {
-        let entry = self.entries.get(key)?;
+        let counts = &self.counts.0;
+        let Some(entry) = self.entries.get(key) else {
+            counts.misses.fetch_add(1, Relaxed);
+            return None;
+        };
         if self.changes.tags().holds(&entry.basis) {
+            counts.hits.fetch_add(1, Relaxed);
             return Some(entry.value);
         }
+        counts.misses.fetch_add(1, Relaxed);
+        counts.outdated.fetch_add(1, Relaxed);
         self.entries.remove(key);
         None
     }
@@ -97,6 +160,20 @@ impl<V: Clone> Cache<V> {
                 basis: Arc::new(basis),
             };
             self.entries.insert(key.into(), entry);
+        }
+    }
+
+    /// The state of the cache.
+    pub fn state(&self) -> CacheState {
+        let counts = &self.counts.0;
+        CacheState {
+            entries: self.len(),
+            bytes: self.entries.weight(),
+            capacity: self.entries.capacity(),
+            hits: counts.hits.load(Relaxed),
+            misses: counts.misses.load(Relaxed),
+            outdated: counts.outdated.load(Relaxed),
+            evicted: counts.evicted.load(Relaxed),
         }
     }
 

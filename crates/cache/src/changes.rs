@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use keystone_storage::schema::changes::incomplete;
+use keystone_storage::schema::changes::{Kind, incomplete};
 use keystone_storage::{Db, Exec, Result, Tx};
 use keystone_types::Error as ClientError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -102,6 +102,22 @@ pub struct Counts {
     pub most_gaps: AtomicU64,
     /// Gaps that were closed.
     pub closed: AtomicU64,
+    /// How many microseconds the reads took, those that failed included.
+    pub read_micros: AtomicU64,
+}
+
+/// What questions are answered from at this moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answering {
+    /// Nobody has asked yet, or the database could not be asked.
+    #[default]
+    Nothing,
+    /// Memory, after a look at the log.
+    Memory,
+    /// The database: there is no complete log.
+    Database,
+    /// Memory as it was when the database could be asked last, which was then.
+    Stale(Instant),
 }
 
 type Answer = Result<Source, ClientError>;
@@ -120,6 +136,7 @@ struct Shared {
     settings: Settings,
     tags: Arc<Tags>,
     counts: Arc<Counts>,
+    answering: Arc<Mutex<Answering>>,
     /// To the task that reads. It is started by the first question, and again if it ended with the runtime that it was on.
     reader: Mutex<Reading>,
 }
@@ -141,6 +158,7 @@ impl Changes {
             settings,
             tags: Arc::default(),
             counts: Arc::default(),
+            answering: Arc::default(),
             reader: Mutex::default(),
         }))
     }
@@ -170,6 +188,17 @@ impl Changes {
     /// What happened so far.
     pub fn counts(&self) -> &Counts {
         &self.0.counts
+    }
+
+    /// What questions are answered from at this moment. While nobody asks, that of the last question.
+    pub fn answering(&self) -> Answering {
+        let answering = self.0.answering.lock();
+        *answering.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many changes of a kind were applied, whoever made them.
+    pub fn of_kind(&self, kind: Kind) -> u64 {
+        self.tags().of_kind(kind)
     }
 
     pub(crate) fn tags(&self) -> &Tags {
@@ -221,6 +250,7 @@ struct Reader {
     settings: Settings,
     tags: Arc<Tags>,
     counts: Arc<Counts>,
+    answering: Arc<Mutex<Answering>>,
     state: State,
     /// When the last read that succeeded began, and when one failed last.
     good: Option<Instant>,
@@ -255,6 +285,7 @@ impl Reader {
             settings: shared.settings,
             tags: Arc::clone(&shared.tags),
             counts: Arc::clone(&shared.counts),
+            answering: Arc::clone(&shared.answering),
             state: State::New,
             good: None,
             failed: None,
@@ -268,6 +299,7 @@ impl Reader {
         while questions.recv_many(&mut batch, usize::MAX).await > 0 {
             let since = Instant::now();
             let answer = self.answer().await;
+            self.tell(since, &answer);
             let answer = answer.map(|source| Pass { source, since });
             for question in batch.drain(..) {
                 // Somebody who left needs no answer.
@@ -275,6 +307,21 @@ impl Reader {
             }
             self.look_after_the_log();
         }
+    }
+
+    /// Notes for the operator what the last question was answered from.
+    fn tell(&self, since: Instant, answer: &Answer) {
+        let took = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.counts.read_micros.fetch_add(took, Relaxed);
+        let is_new = matches!(self.state, State::New);
+        let now = match (answer, self.good) {
+            (Err(_), _) => Answering::Nothing,
+            (Ok(Source::Database), _) => Answering::Database,
+            (Ok(Source::Memory), Some(good)) if is_new => Answering::Stale(good),
+            (Ok(Source::Memory), _) => Answering::Memory,
+        };
+        let answering = self.answering.lock();
+        *answering.unwrap_or_else(PoisonError::into_inner) = now;
     }
 
     async fn answer(&mut self) -> Answer {

@@ -5,7 +5,7 @@ mod changes;
 mod log;
 mod tags;
 
-pub use cache::Cache;
-pub use changes::{Changes, Counts, Mode, Pass, Settings, Source};
+pub use cache::{Cache, CacheState};
+pub use changes::{Answering, Changes, Counts, Mode, Pass, Settings, Source};
 pub use keystone_storage::schema::changes::Kind;
 pub use tags::{AsOf, Dependency};

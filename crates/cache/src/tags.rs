@@ -42,6 +42,8 @@ pub(crate) struct Tags {
     /// Goes up when everything is forgotten.
     epoch: AtomicU64,
     applied: AtomicU64,
+    /// How many changes of each kind there were, by the number of the kind.
+    kinds: [AtomicU64; 12],
     /// Whether the database is away and answers are kept as they were.
     frozen: AtomicBool,
     known: Mutex<Known>,
@@ -93,6 +95,7 @@ impl Tags {
 
     /// Applies a change. It is noted even if nothing depends on it yet: a lookup under way may.
     pub(crate) fn apply(&self, kind: Kind, id: &str) {
+        self.kinds[kind as usize].fetch_add(1, SeqCst);
         match kind {
             Kind::Nothing => {}
             Kind::Everything => self.forget_everything(),
@@ -113,6 +116,11 @@ impl Tags {
                 }
             }
         }
+    }
+
+    /// How many changes of a kind were applied.
+    pub(crate) fn of_kind(&self, kind: Kind) -> u64 {
+        self.kinds[kind as usize].load(SeqCst)
     }
 
     pub(crate) fn forget_everything(&self) {

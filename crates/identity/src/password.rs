@@ -38,7 +38,7 @@ use std::str::FromStr;
 
 pub use hasher::Hasher;
 pub use keystone_python::Regex;
-pub use queue::Claimant;
+pub use queue::{Claimant, Hashing};
 
 /// The most that `[identity] max_password_length` can be in Keystone.
 const CEILING: usize = 4096;

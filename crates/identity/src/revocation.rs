@@ -139,6 +139,14 @@ impl Identity {
         Ok(query.fetch_all(&self.db).await?)
     }
 
+    /// How many revocation events there are.
+    pub async fn count_revocations(&self) -> Result<u64> {
+        let (count,): (i64,) = sql("SELECT COUNT(*) FROM revocation_event")
+            .fetch_one(&self.db)
+            .await?;
+        Ok(count.unsigned_abs())
+    }
+
     /// Deletes the events that are older than any valid token, and returns their number.
     ///
     /// This is not part of requests, because there are many events and deleting them conflicts with writing new ones.

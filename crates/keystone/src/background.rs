@@ -1,7 +1,8 @@
 //! Work beside the requests, and its orderly end.
 
 use std::future::pending;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keystone_api::WeakLive;
@@ -23,6 +24,8 @@ pub(crate) struct Background {
     housekeeping: Mutex<Option<JoinHandle<()>>>,
     stop: watch::Sender<bool>,
     ended: OnceCell<()>,
+    /// How many revocation events the database had when housekeeping looked.
+    pub(crate) revocations: Arc<AtomicU64>,
 }
 
 impl Default for Background {
@@ -31,6 +34,7 @@ impl Default for Background {
             housekeeping: Mutex::default(),
             stop: watch::Sender::new(false),
             ended: OnceCell::new(),
+            revocations: Arc::default(),
         }
     }
 }
@@ -60,7 +64,9 @@ impl Keystone {
         let mut running = self.background.housekeeping();
         let stopped = self.background.stop.subscribe();
         if running.is_none() && !*stopped.borrow() {
-            *running = Some(tokio::spawn(keep_house(self.live.downgrade(), stopped)));
+            let counted = Arc::clone(&self.background.revocations);
+            let task = keep_house(self.live.downgrade(), counted, stopped);
+            *running = Some(tokio::spawn(task));
         }
     }
 
@@ -89,7 +95,11 @@ impl Keystone {
     }
 }
 
-async fn keep_house(live: WeakLive, mut stopped: watch::Receiver<bool>) {
+async fn keep_house(
+    live: WeakLive,
+    revocations: Arc<AtomicU64>,
+    mut stopped: watch::Receiver<bool>,
+) {
     while let Some(app) = live.app() {
         match app.identity.prune_revocations().await {
             Ok(0) => {}
@@ -98,6 +108,10 @@ async fn keep_house(live: WeakLive, mut stopped: watch::Receiver<bool>) {
                 "dropped revocation events that no token can outlive"
             ),
             Err(error) => tracing::warn!(%error, "old revocation events stay for now"),
+        }
+        match app.identity.count_revocations().await {
+            Ok(count) => revocations.store(count, Relaxed),
+            Err(error) => tracing::debug!(%error, "revocation events could not be counted"),
         }
         if app.uses_messages()
             && let Err(error) = app.identity.prune_messages().await

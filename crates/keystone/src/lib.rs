@@ -5,6 +5,7 @@ mod bootstrap;
 mod builder;
 #[cfg(feature = "sqlite")]
 mod ephemeral;
+mod metrics;
 mod settings;
 mod validator;
 

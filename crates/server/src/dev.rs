@@ -18,7 +18,8 @@ use keystone_config::Sources;
 use crate::arguments::Logging;
 use crate::error::{CommandError, Result, with_causes};
 use crate::logs::Logs;
-use crate::serve::http::Listeners;
+use crate::serve::connection_limit;
+use crate::serve::http::{Listeners, Traffic};
 use crate::terminal::print;
 use crate::{configuration, environment};
 use data_dir::{DataDir, clouds_yaml, openrc};
@@ -52,7 +53,7 @@ impl std::fmt::Debug for Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
-    let listeners = Listeners::bind(&arguments.listen).await?;
+    let listeners = Listeners::bind("--listen", &arguments.listen).await?;
     let address = listeners.addresses().first().copied();
     let address = address.ok_or_else(|| CommandError::new("--listen names no address"))?;
     let url = format!("http://{}/v3", client_address(address));
@@ -71,7 +72,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     dir.write("clouds.yaml", &clouds_yaml(&url, &password))?;
     dir.write("admin-openrc", &openrc(&url, &password))?;
     print_credentials(&dir, &url, &password);
-    listeners.serve(&keystone, None).await
+    let traffic = Traffic::new(connection_limit(None));
+    listeners.serve(&keystone, None, &traffic).await
 }
 
 /// Brings the schema up to date and creates missing keys.

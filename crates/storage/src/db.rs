@@ -18,7 +18,7 @@ use crate::{
     Result,
     driver::{MySqlConnection, SqliteConnection},
     error::{Retry, is_lost, is_timeout},
-    pool::{Lease, Pool, Recover},
+    pool::{Lease, Pool, PoolState, Recover},
     sql::Running,
 };
 
@@ -275,6 +275,14 @@ impl Db {
     pub fn observed(mut self, observer: Observer) -> Self {
         self.observer = Some(observer);
         self
+    }
+
+    /// The pool of connections.
+    pub fn pool(&self) -> PoolState {
+        match &self.pools {
+            Pools::MySql(pool) => pool.state(),
+            Pools::Sqlite(pool) => pool.state(),
+        }
     }
 
     /// How many connections are in use.

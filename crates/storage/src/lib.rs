@@ -30,6 +30,7 @@ pub use connect::PoolOptions;
 pub use db::{Attempts, Db, Dialect, Exec, Observer, Tx};
 pub use error::{Error, OrConflict, Result};
 pub use listing::{Column, ColumnKind};
+pub use pool::PoolState;
 pub use select::{Select, select};
 pub use sql::{Query, Record, sql};
 pub use update::{Update, update};

@@ -15,7 +15,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -25,7 +25,7 @@ use sqlx::Connection;
 use sqlx::Executor;
 use tokio::{
     runtime::Handle,
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError},
     time::{timeout, timeout_at},
 };
 
@@ -101,6 +101,26 @@ struct Inner<C> {
     idle: Mutex<Idle<C>>,
     returned: Notify,
     closed: AtomicBool,
+    waited: AtomicU64,
+    gave_up: AtomicU64,
+    opened: AtomicU64,
+}
+
+/// The connections of a pool at one moment, and what has happened so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolState {
+    /// The most connections at a time.
+    pub size: usize,
+    /// Those in use, and those that are being made.
+    pub in_use: usize,
+    /// Those that nobody uses.
+    pub idle: usize,
+    /// How often a caller had to wait for one.
+    pub waited: u64,
+    /// How often a caller waited in vain, for `[database] pool_timeout`.
+    pub gave_up: u64,
+    /// How many were made.
+    pub opened: u64,
 }
 
 struct Idle<C> {
@@ -152,6 +172,9 @@ impl<C: Recover> Pool<C> {
             }),
             returned: Notify::new(),
             closed: AtomicBool::new(false),
+            waited: AtomicU64::new(0),
+            gave_up: AtomicU64::new(0),
+            opened: AtomicU64::new(0),
         }))
     }
 
@@ -159,10 +182,7 @@ impl<C: Recover> Pool<C> {
     pub(crate) async fn lease(&self) -> sqlx::Result<Lease<C>> {
         let pool = Arc::clone(&self.0);
         let deadline = tokio::time::Instant::now() + pool.limits.acquire_timeout;
-        let permit = timeout_at(deadline, Arc::clone(&pool.permits).acquire_owned()).await;
-        let permit = permit
-            .map_err(|_| sqlx::Error::PoolTimedOut)?
-            .map_err(|_| sqlx::Error::PoolClosed)?;
+        let permit = pool.permit(deadline).await?;
         loop {
             if let Some(idle) = pool.reuse().await {
                 return Ok(Lease::new(pool, permit, idle));
@@ -211,6 +231,19 @@ impl<C: Recover> Pool<C> {
         })
     }
 
+    /// The state of the pool.
+    pub(crate) fn state(&self) -> PoolState {
+        let pool = &self.0;
+        PoolState {
+            size: pool.limits.size,
+            in_use: self.in_use(),
+            idle: pool.idle().connections.len(),
+            waited: pool.waited.load(Ordering::Relaxed),
+            gave_up: pool.gave_up.load(Ordering::Relaxed),
+            opened: pool.opened.load(Ordering::Relaxed),
+        }
+    }
+
     /// How many connections are in use.
     pub(crate) fn in_use(&self) -> usize {
         self.0.limits.size - self.0.permits.available_permits().min(self.0.limits.size)
@@ -241,6 +274,22 @@ impl<C: Recover> Pool<C> {
 }
 
 impl<C: Recover> Inner<C> {
+    /// Permission to use a connection, of which there are as many as connections.
+    async fn permit(&self, deadline: tokio::time::Instant) -> sqlx::Result<OwnedSemaphorePermit> {
+        match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => return Ok(permit),
+            Err(TryAcquireError::Closed) => return Err(sqlx::Error::PoolClosed),
+            Err(TryAcquireError::NoPermits) => {}
+        }
+        self.waited.fetch_add(1, Ordering::Relaxed);
+        let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await;
+        let Ok(permit) = permit else {
+            self.gave_up.fetch_add(1, Ordering::Relaxed);
+            return Err(sqlx::Error::PoolTimedOut);
+        };
+        permit.map_err(|_| sqlx::Error::PoolClosed)
+    }
+
     /// The connection used last, if it is still usable.
     async fn reuse(&self) -> Option<IdleConnection<C>> {
         loop {
@@ -262,6 +311,7 @@ impl<C: Recover> Inner<C> {
 
     async fn connect(&self) -> sqlx::Result<IdleConnection<C>> {
         let connection = with_timeout(Some(self.limits.connect_timeout), (self.connect)()).await?;
+        self.opened.fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
         Ok(IdleConnection {
             connection,

@@ -94,6 +94,13 @@ impl Fingerprint {
         now.saturating_sub(since_epoch.unwrap_or_default())
     }
 
+    /// When the newest file was written, which rotation does: it writes the next key.
+    pub(crate) fn written(&self) -> Option<SystemTime> {
+        let times = self.files.iter().map(|file| file.stamp.modified);
+        let (seconds, _) = times.max()?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds.try_into().ok()?))
+    }
+
     /// The files that users other than owner and group may read.
     pub(crate) fn world_readable(&self) -> impl Iterator<Item = &Path> {
         let open = |stamp: &Stamp| stamp.mode & 0o005 != 0;

@@ -17,6 +17,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::keys::KeyState;
 use crate::token::Token;
 use crate::watch::{Watch, snapshot};
 use claims::Claims;
@@ -74,6 +75,12 @@ impl Jws {
     /// The public keys as they were at `since` or later: the same `Arc` for as long as they stay the same.
     pub(crate) fn public_keys(&self, since: Instant) -> Result<Arc<dyn Any + Send + Sync>> {
         Ok(self.public.keys_since(since)?)
+    }
+
+    /// What an operator may know of the public keys. It fails where tokens can't be signed, too.
+    pub fn state(&self) -> Result<KeyState> {
+        self.private.keys()?;
+        Ok(self.public.keys()?.state(self.public.written()))
     }
 
     /// Opens a token that one of the private keys has signed, expired, revoked or neither.

@@ -1,8 +1,9 @@
 //! Sets of keys.
 
 use std::fmt;
+use std::time::SystemTime;
 
-use aws_lc_rs::hkdf;
+use aws_lc_rs::{hkdf, hmac};
 use base64::{Engine, engine::GeneralPurpose, engine::GeneralPurposeConfig};
 use base64::{alphabet::URL_SAFE, engine::DecodePaddingMode, prelude::BASE64_URL_SAFE};
 use sha1::{Digest, Sha1};
@@ -19,6 +20,19 @@ const KEY_TEXT: GeneralPurpose = GeneralPurpose::new(
 
 /// The keys of a repository at one moment: never empty, the primary key first.
 pub struct KeySet(Vec<Key>);
+
+/// What an operator may know of a set of keys: nothing secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyState {
+    /// Sixteen hexadecimal digits that are the same on nodes with the same keys.
+    pub code: String,
+    /// How many keys there are.
+    pub keys: usize,
+    /// The number of the primary key, where keys are numbered.
+    pub primary: Option<u64>,
+    /// When the newest key was written, as at the last rotation; none of keys that are in no directory.
+    pub written: Option<SystemTime>,
+}
 
 /// A key of a repository.
 pub(crate) struct Key {
@@ -115,6 +129,18 @@ impl KeySet {
         self.0[0].number
     }
 
+    /// What an operator may know of the keys; `written` is when the newest one was.
+    pub(crate) fn state(&self, written: Option<SystemTime>) -> KeyState {
+        let texts = self.0.iter().map(|key| key.text.trim().as_bytes());
+        let numbers = self.0.iter().map(|key| key.number);
+        KeyState {
+            code: code(numbers.zip(texts)),
+            keys: self.len(),
+            primary: Some(self.primary_number()),
+            written,
+        }
+    }
+
     /// Keys for another purpose, one of each of these: neither set opens what the other seals.
     pub(crate) fn derived(&self, purpose: &str) -> Result<Self> {
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"keystone sealed values");
@@ -164,6 +190,19 @@ impl fmt::Debug for KeySet {
             .entries(self.0.iter().map(|key| key.number))
             .finish()
     }
+}
+
+/// A code for numbered keys: a MAC of a constant under all of them, of which nothing can be told without them.
+pub(crate) fn code<'a>(keys: impl Iterator<Item = (u64, &'a [u8])>) -> String {
+    let mut all = Vec::new();
+    for (number, key) in keys {
+        all.extend(number.to_be_bytes());
+        all.extend(key.len().to_be_bytes());
+        all.extend(key);
+    }
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &all);
+    let code = hmac::sign(&key, b"keystone key set");
+    hex::encode(&code.as_ref()[..8])
 }
 
 /// The bytes of a key's text.

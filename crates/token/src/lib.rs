@@ -24,7 +24,7 @@ pub use credentials::{Credentials, Encrypted};
 pub use error::{Error, Result};
 pub use fernet::Fernet;
 pub use jws::{Algorithm, Jws, JwsKeys, PairFiles};
-pub use keys::KeySet;
+pub use keys::{KeySet, KeyState};
 pub use receipts::{Receipt, Receipts};
 pub use replacement::Replacement;
 pub use repository::{KeyRepository, Owner};

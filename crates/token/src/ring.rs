@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::Result;
-use crate::keys::KeySet;
+use crate::keys::{KeySet, KeyState};
 use crate::repository::KeyRepository;
 use crate::watch::Watch;
 
@@ -38,6 +38,15 @@ impl KeyRing {
             Keys::Fixed(keys) => Ok(Arc::clone(keys)),
             Keys::Directory(watch) => watch.keys(),
         }
+    }
+
+    /// What an operator may know of the current keys.
+    pub fn state(&self) -> Result<KeyState> {
+        let written = match &self.0 {
+            Keys::Fixed(_) => None,
+            Keys::Directory(watch) => watch.written(),
+        };
+        Ok(self.keys()?.state(written))
     }
 
     /// The keys as they were at `since` or later: many who ask since then share a look at the repository.

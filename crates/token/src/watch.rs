@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
@@ -154,6 +154,11 @@ impl<D: Directory> Watch<D> {
         let keys = next.keys.clone();
         self.state.store(Arc::new(next));
         keys
+    }
+
+    /// When a file of the directory was written last; none where that can't be seen.
+    pub(crate) fn written(&self) -> Option<SystemTime> {
+        self.directory.look().ok()?.written()
     }
 
     /// The keys as they were at `since` or later: many who ask since then share a look at the directory.

@@ -12,6 +12,7 @@ use crate::credential::OpenCredential;
 use crate::delegation::{Backing, EC2};
 use crate::methods::Verified;
 use crate::oauth1::check_life;
+use crate::outcomes::{Outcome, Outcomes};
 use crate::scope::Scope;
 use crate::token::AuthToken;
 
@@ -27,6 +28,17 @@ pub enum SigningProtocol {
 impl Auth {
     /// Issues a token for whoever signed a request, which `body` describes.
     pub async fn issue_for_signature(
+        &self,
+        protocol: SigningProtocol,
+        body: &Map<String, Value>,
+    ) -> Result<AuthToken> {
+        let done = self.answer_signature(protocol, body).await;
+        let outcome = Outcome::of(done.as_ref().err());
+        self.outcomes.count(Outcomes::bit(EC2), outcome);
+        done
+    }
+
+    async fn answer_signature(
         &self,
         protocol: SigningProtocol,
         body: &Map<String, Value>,

@@ -11,7 +11,7 @@ use rustix::process::nice;
 use tokio::sync::oneshot;
 
 use super::bcrypt::KEY_BYTES;
-use super::queue::Queue;
+use super::queue::{Hashing, Queue};
 use super::scheme::{Scheme, verify};
 use super::{Algorithm, CEILING, Claimant, Error, Options};
 
@@ -136,9 +136,9 @@ impl Hasher {
         self.queue.close().await;
     }
 
-    /// How many hashes were begun.
-    pub fn begun(&self) -> u64 {
-        self.queue.given()
+    /// The state of the pool.
+    pub fn state(&self) -> Hashing {
+        self.queue.hashing()
     }
 
     /// Whether a password is too long for every format.

@@ -31,6 +31,23 @@ impl Claimant {
     }
 }
 
+/// The hashes at one moment, and what has happened so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hashing {
+    /// The most hashes at a time.
+    pub threads: usize,
+    /// Those that run.
+    pub running: usize,
+    /// The most requests that may wait for one.
+    pub capacity: usize,
+    /// Those that wait.
+    pub waiting: usize,
+    /// How many were begun.
+    pub begun: u64,
+    /// How many requests were refused because the queue was full.
+    pub rejected: u64,
+}
+
 /// A queue for a limited number of permits; clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
@@ -52,6 +69,8 @@ struct State {
     marked: HashMap<u64, u64>,
     /// How many have entered the queue.
     arrivals: u64,
+    /// How many were rejected.
+    rejected: u64,
     /// Whether nobody else may enter.
     closed: bool,
 }
@@ -97,9 +116,17 @@ impl Queue {
         permit
     }
 
-    /// How many permits were given.
-    pub(super) fn given(&self) -> u64 {
-        self.state().given
+    /// The state of the queue.
+    pub(super) fn hashing(&self) -> Hashing {
+        let state = self.state();
+        Hashing {
+            threads: self.threads,
+            running: state.running,
+            capacity: self.capacity,
+            waiting: state.waiting.len(),
+            begun: state.given,
+            rejected: state.rejected,
+        }
     }
 
     /// Waits until nobody runs or waits; rejects whoever comes later.
@@ -129,6 +156,7 @@ impl Queue {
         state.arrivals += 1;
         if state.waiting.len() >= self.capacity && state.running >= self.threads {
             // Dropping its sender tells the waiter that it is rejected.
+            state.rejected += 1;
             let latest = state
                 .latest()
                 .filter(|at| state.waiting[*at].due.0 > due.0)?;

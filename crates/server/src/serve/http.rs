@@ -1,8 +1,8 @@
-//! Sockets and connections: HTTP/1.1, timeouts, and a graceful shutdown.
+//! Connections: HTTP/1.1, limits of time and number, and a graceful shutdown.
 
-use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use hyper::body::Body;
@@ -14,15 +14,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
 use keystone::Keystone;
-use keystone::api::{Connection, Router, Scheme, with_environment};
+use keystone::api::{Connection, Exposition, Router, Scheme, with_environment};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::error::{CommandError, Result};
+use crate::serve::sockets::{Ends, Listener, Stream};
+use crate::serve::systemd;
 use crate::serve::tls::Tls;
+
+pub(crate) use crate::serve::sockets::Listeners;
 
 /// How long a client may take to send a request's header, and how long an idle connection is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
@@ -34,44 +37,100 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 /// answered. Their responses say `Connection: close`.
 const DRAIN_TIME: Duration = Duration::from_millis(200);
 
-/// How long to wait before accepting again when the system has no file descriptors left.
-const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
+/// How often a full server is told of: at each so many connections that wait.
+const WARN_EVERY: u64 = 1000;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Bound sockets.
+/// The connections of the API: how many there are and may be; clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct Traffic(Arc<Counts>);
+
 #[derive(Debug)]
-pub(crate) struct Listeners(Vec<TcpListener>);
+struct Counts {
+    limit: usize,
+    free: Arc<Semaphore>,
+    accepted: AtomicU64,
+    /// How often a connection had to wait for another one's end.
+    waited: AtomicU64,
+    stopping: AtomicBool,
+}
+
+impl Traffic {
+    /// No connections yet, and so many at a time at most.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self(Arc::new(Counts {
+            limit,
+            free: Arc::new(Semaphore::new(limit)),
+            accepted: AtomicU64::new(0),
+            waited: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+        }))
+    }
+
+    /// Whether the process was told to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Relaxed)
+    }
+
+    pub(crate) fn write(&self, to: &mut Exposition) {
+        let Counts {
+            limit,
+            free,
+            accepted,
+            waited,
+            ..
+        } = &*self.0;
+        let open = limit - free.available_permits().min(*limit);
+        to.gauge("keystone_connections_open", "Connections of clients.", open);
+        to.gauge(
+            "keystone_connections_limit",
+            "The most connections of clients.",
+            limit,
+        );
+        let accepted = accepted.load(Relaxed);
+        to.counter(
+            "keystone_connections_accepted",
+            "Connections accepted.",
+            accepted,
+        );
+        let help = "Connections that waited until another one had ended, because of the limit.";
+        to.counter("keystone_connections_delayed", help, waited.load(Relaxed));
+    }
+
+    /// Waits until the limit lets a connection in.
+    async fn admit(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.accepted.fetch_add(1, Relaxed);
+        let free = Arc::clone(&self.0.free);
+        if let Ok(permit) = Arc::clone(&free).try_acquire_owned() {
+            return Some(permit);
+        }
+        if self
+            .0
+            .waited
+            .fetch_add(1, Relaxed)
+            .is_multiple_of(WARN_EVERY)
+        {
+            tracing::warn!(
+                limit = self.0.limit,
+                "clients wait for the end of other connections: raise --max-connections, and LimitNOFILE with it"
+            );
+        }
+        free.acquire_owned().await.ok()
+    }
+}
 
 impl Listeners {
-    /// Binds each address; a host name stands for all its addresses.
-    pub(crate) async fn bind(addresses: &[String]) -> Result<Self> {
-        let mut listeners = Vec::new();
-        for text in addresses {
-            let found = lookup_host(text).await.map_err(|error| {
-                CommandError::new(format!(
-                    "--listen {text}: expected an address and a port, such as 0.0.0.0:5000: {error}"
-                ))
-            })?;
-            for address in found {
-                let bound = TcpListener::bind(address).await;
-                listeners.push(bound.map_err(|error| refused(address, &error))?);
-            }
-        }
-        Ok(Self(listeners))
-    }
-
-    /// The addresses, with the ports that the system chose.
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let address = |listener: &TcpListener| listener.local_addr().ok();
-        self.0.iter().filter_map(address).collect()
-    }
-
     /// Runs the housekeeping and answers requests until the process is told to stop. Then it finishes requests in progress,
     /// and shuts the library down.
-    pub(crate) async fn serve(self, keystone: &Keystone, tls: Option<Tls>) -> Result<()> {
+    pub(crate) async fn serve(
+        self,
+        keystone: &Keystone,
+        tls: Option<Tls>,
+        traffic: &Traffic,
+    ) -> Result<()> {
         keystone.start_housekeeping();
-        if self.answer(keystone, tls).await? {
+        if self.answer(keystone, tls, traffic).await? {
             keystone.shutdown().await;
         } else {
             keystone.db().close().await;
@@ -80,24 +139,30 @@ impl Listeners {
     }
 
     /// Answers requests until the process is told to stop; returns whether those in progress were finished.
-    async fn answer(self, keystone: &Keystone, tls: Option<Tls>) -> Result<bool> {
+    async fn answer(
+        self,
+        keystone: &Keystone,
+        tls: Option<Tls>,
+        traffic: &Traffic,
+    ) -> Result<bool> {
         let mut signals = Signals::new()?;
         // Every listener and every connection holds a receiver: it signals the stop, and dropping it signals its end.
         let (stop, stopped) = watch::channel(false);
         for listener in self.0 {
-            if let Ok(address) = listener.local_addr() {
-                tracing::info!(%address, "listening");
-            }
+            tracing::info!(address = %listener.name(), "listening");
             tokio::spawn(accept_connections(
                 listener,
-                keystone.clone(),
+                keystone.router(),
                 tls.clone(),
+                traffic.clone(),
                 stopped.clone(),
             ));
         }
         drop(stopped);
         let name = signals.next().await;
         tracing::info!("stopping after {name}");
+        traffic.0.stopping.store(true, Relaxed);
+        systemd::notify("STOPPING=1");
         stop.send_replace(true);
         tokio::select! {
             () = stop.closed() => return Ok(true),
@@ -110,74 +175,76 @@ impl Listeners {
     }
 }
 
-/// Accepts connections until the server is told to stop, and then those in the socket's backlog, which closing the socket
-/// would reset.
-async fn accept_connections(
-    listener: TcpListener,
-    keystone: Keystone,
-    tls: Option<Tls>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let router = keystone.router();
+/// HTTP/1.1 with its limits of time.
+pub(crate) fn protocol() -> http1::Builder {
     let mut protocol = http1::Builder::new();
     protocol
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT);
+    protocol
+}
+
+/// Accepts connections until the server is told to stop, and then those in the socket's backlog, which closing the socket
+/// would reset.
+async fn accept_connections(
+    listener: Listener,
+    router: Router,
+    tls: Option<Tls>,
+    traffic: Traffic,
+    mut stopped: watch::Receiver<bool>,
+) {
     let told = stopped.clone();
-    let admit = |stream: TcpStream, remote| {
-        // Responses are written whole: Nagle's algorithm would only delay them.
-        let _ = stream.set_nodelay(true);
+    let admit = |stream: Stream, ends: Option<Ends>, permit: Option<OwnedSemaphorePermit>| {
         let scheme = if tls.is_some() {
             Scheme::Https
         } else {
             Scheme::Http
         };
-        let router = match stream.local_addr() {
-            Ok(local) => Connection {
+        let router = match ends {
+            Some(Ends { remote, local }) => Connection {
                 remote,
                 local,
                 scheme,
             }
             .on(&router),
-            Err(_) => router.clone(),
+            None => router.clone(),
         };
-        let (tls, protocol, stopped) = (tls.clone(), protocol.clone(), told.clone());
+        let (tls, stopped) = (tls.clone(), told.clone());
         tokio::spawn(async move {
             let ended = match tls {
-                None => serve_stream(stream, router, &protocol, stopped).await,
-                Some(tls) => serve_tls(&tls, stream, router, &protocol, stopped).await,
+                None => serve_stream(stream, router, stopped).await,
+                Some(tls) => serve_tls(&tls, stream, router, stopped).await,
             };
+            drop(permit);
             if let Err(error) = ended {
                 tracing::debug!("a connection ended: {error}");
             }
         });
     };
     loop {
-        tokio::select! {
+        let (stream, ends) = tokio::select! {
             _ = stopped.changed() => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, remote)) => admit(stream, remote),
-                Err(error) => handle_accept_error(&error).await,
-            },
+            accepted = listener.next() => accepted,
+        };
+        tokio::select! {
+            // It was accepted, and is answered.
+            _ = stopped.changed() => {
+                admit(stream, ends, None);
+                break;
+            }
+            permit = traffic.admit() => admit(stream, ends, permit),
         }
     }
-    let Ok(listener) = listener.into_std() else {
-        return;
-    };
-    while let Ok((stream, remote)) = listener.accept() {
-        let set = stream.set_nonblocking(true);
-        if let Ok(stream) = set.and_then(|()| TcpStream::from_std(stream)) {
-            admit(stream, remote);
-        }
+    for (stream, ends) in listener.rest() {
+        admit(stream, ends, None);
     }
 }
 
 /// Serves a connection once its client has shaken hands, for which it has as long as for a request's header.
 async fn serve_tls(
     tls: &Tls,
-    stream: TcpStream,
+    stream: Stream,
     router: Router,
-    protocol: &http1::Builder,
     mut stopped: watch::Receiver<bool>,
 ) -> std::result::Result<(), BoxError> {
     let (stream, environment) = tokio::select! {
@@ -188,18 +255,17 @@ async fn serve_tls(
         Some(environment) => with_environment(&router, environment),
         None => router,
     };
-    serve_stream(stream, router, protocol, stopped).await
+    serve_stream(stream, router, stopped).await
 }
 
 async fn serve_stream(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: Router,
-    protocol: &http1::Builder,
     stopped: watch::Receiver<bool>,
 ) -> std::result::Result<(), BoxError> {
     let service = TowerToHyperService::new(router);
     let service = close_after_response(service, stopped.clone());
-    let connection = protocol.serve_connection(TokioIo::new(stream), service);
+    let connection = protocol().serve_connection(TokioIo::new(stream), service);
     Ok(serve_connection(connection, stopped).await?)
 }
 
@@ -246,27 +312,6 @@ async fn drained(stopped: &mut watch::Receiver<bool>) {
     // A dropped sender means stop, too.
     let _ = stopped.wait_for(|stopped| *stopped).await;
     sleep(DRAIN_TIME).await;
-}
-
-/// Ignores a connection that was closed before it was accepted; waits if file descriptors are lacking.
-async fn handle_accept_error(error: &io::Error) {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    let gone = [ConnectionAborted, ConnectionRefused, ConnectionReset];
-    if !gone.contains(&error.kind()) {
-        tracing::error!("a connection could not be accepted: {error}");
-        sleep(ACCEPT_RETRY_DELAY).await;
-    }
-}
-
-fn refused(address: SocketAddr, error: &io::Error) -> CommandError {
-    let reason = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "the address is in use; stop the other server or choose another with --listen"
-                .to_owned()
-        }
-        _ => error.to_string(),
-    };
-    CommandError::new(format!("can't listen on {address}: {reason}"))
 }
 
 /// The signals that stop a server.

@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::configuration::{self, Configuration};
 use crate::error::{CommandError, Result};
+use crate::serve::systemd;
 use crate::serve::tls::Tls;
 
 /// Groups and options of sockets, pools and files, which take effect only in a new process.
@@ -43,25 +44,31 @@ async fn follow(
     tls: Option<Tls>,
 ) {
     while signals.recv().await.is_some() {
-        configuration.logs.reopen();
-        match tls.as_ref().map(Tls::reload) {
-            Some(Ok(())) => tracing::info!("the certificates were read again"),
-            Some(Err(failure)) => tracing::error!("the certificates stay as they were: {failure}"),
-            None => {}
-        }
-        match configuration::read(&configuration.sources) {
-            Ok((config, settings, warnings)) => {
-                configuration::log(&warnings);
-                if let Err(error) = keystone.reload(settings).await {
-                    tracing::error!("the configuration stays as it was: {error}");
-                    continue;
-                }
-                configuration.logs.follow(&config);
-                report(&config, &configuration.config);
-                configuration.config = config;
+        systemd::notify_reloading();
+        reload(&keystone, &mut configuration, tls.as_ref()).await;
+        systemd::notify("READY=1");
+    }
+}
+
+async fn reload(keystone: &Keystone, configuration: &mut Configuration, tls: Option<&Tls>) {
+    configuration.logs.reopen();
+    match tls.map(Tls::reload) {
+        Some(Ok(())) => tracing::info!("the certificates were read again"),
+        Some(Err(failure)) => tracing::error!("the certificates stay as they were: {failure}"),
+        None => {}
+    }
+    match configuration::read(&configuration.sources) {
+        Ok((config, settings, warnings)) => {
+            configuration::log(&warnings);
+            if let Err(error) = keystone.reload(settings).await {
+                tracing::error!("the configuration stays as it was: {error}");
+                return;
             }
-            Err(failure) => tracing::error!("the configuration stays as it was: {failure}"),
+            configuration.logs.follow(&config);
+            report(&config, &configuration.config);
+            configuration.config = config;
         }
+        Err(failure) => tracing::error!("the configuration stays as it was: {failure}"),
     }
 }
 

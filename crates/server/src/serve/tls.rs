@@ -6,7 +6,6 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use clap::Args;
 use keystone::api::Environment;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -16,6 +15,7 @@ use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use crate::error::{CommandError, Result};
+use crate::serve::sockets::Stream;
 
 /// The files of TLS; without them the server speaks plain HTTP.
 #[derive(Clone, Debug, Default, Args)]
@@ -89,8 +89,8 @@ impl Tls {
     /// Answers a client's handshake. The variables are those of its certificate, where it shows one.
     pub(crate) async fn accept(
         &self,
-        stream: TcpStream,
-    ) -> std::io::Result<(TlsStream<TcpStream>, Option<Environment>)> {
+        stream: Stream,
+    ) -> std::io::Result<(TlsStream<Stream>, Option<Environment>)> {
         let acceptor = TlsAcceptor::from(self.config.load_full());
         let stream = acceptor.accept(stream).await?;
         let (_, session) = stream.get_ref();

@@ -13,12 +13,17 @@ mod doctor;
 mod key_sets;
 mod keys;
 mod mapping;
+mod operations;
 mod policy;
 mod saml;
 mod sandbox;
 mod security;
 mod serve;
+<<<<<<< HEAD
 mod setup;
 mod status;
 mod surface;
+=======
+mod sockets;
+>>>>>>> 2d0604e (Answer /metrics and /ready on a listener of their own, and take sockets of systemd and files)
 mod tls;

@@ -5,6 +5,7 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
@@ -16,6 +17,7 @@ use aws_lc_rs::signature::{
 use super::pem;
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
+use crate::keys::{KeyState, code};
 use crate::replacement::Replacement;
 use crate::repository::Owner;
 use crate::watch::{Directory, Keys};
@@ -296,6 +298,18 @@ impl PublicKeys {
         let mut fitting = self.keys.iter().filter(|key| key.algorithm == algorithm);
         signature.len() == algorithm.signature_len()
             && fitting.any(|key| key.key.verify_sig(signed, signature).is_ok())
+    }
+
+    /// What an operator may know of them. Nodes may have other names for the files.
+    pub(super) fn state(&self, written: Option<SystemTime>) -> KeyState {
+        let mut keys: Vec<_> = self.keys.iter().map(|key| key.key.as_ref()).collect();
+        keys.sort_unstable();
+        KeyState {
+            code: code(keys.iter().map(|key| (0, *key))),
+            keys: keys.len(),
+            primary: None,
+            written,
+        }
     }
 
     /// Whether tokens that a private key signs will be accepted.

@@ -1,0 +1,145 @@
+//! `/ready`: whether the server can do its work now, and if not, why and what to do.
+
+use std::time::Duration;
+
+use keystone::Keystone;
+use keystone::cache::Answering;
+use keystone::storage::{Exec, Tx, schema};
+use serde_json::json;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::error::with_causes;
+use crate::serve::http::Traffic;
+
+/// How long the database may take. Probes give up after about as long.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The look at what the server depends on.
+#[derive(Debug, Default)]
+pub(super) struct Readiness {
+    /// A connection beside the pool, which load can't keep the look from. None on `SQLite`, or yet.
+    on: Mutex<Option<Tx>>,
+}
+
+/// What was found: for each part nothing, or the cause.
+#[derive(Debug)]
+pub(super) struct Report {
+    checks: Vec<(&'static str, Result<(), String>)>,
+    /// What keeps nobody from being answered.
+    remarks: Vec<String>,
+}
+
+impl Readiness {
+    pub(super) async fn look(&self, keystone: &Keystone, traffic: &Traffic) -> Report {
+        let (mut checks, mut remarks) = (Vec::new(), Vec::new());
+        let stopping = "the server was told to stop: it finishes the requests in progress";
+        let stopping = traffic.is_stopping().then(|| stopping.to_owned());
+        checks.push(("running", stopping.map_or(Ok(()), Err)));
+        let looked = timeout(PATIENCE, self.schema(keystone)).await;
+        match looked {
+            Ok(Ok(schema)) => {
+                checks.push(("database", Ok(())));
+                checks.push(("schema", schema));
+            }
+            Ok(Err(cause)) => checks.push(("database", Err(cause))),
+            Err(_) => {
+                let cause = format!(
+                    "the database did not answer within {PATIENCE:?}: look at its load and its log"
+                );
+                checks.push(("database", Err(cause)));
+            }
+        }
+        for (name, state) in keystone.keys() {
+            let command = match name {
+                "tokens" => "fernet_setup` or `keystone-manage create_jws_keypair",
+                "receipts" => "receipt_setup",
+                _ => "credential_setup",
+            };
+            let cause = state.map(drop).map_err(|error| {
+                format!("keys of {name}: {error}: run `keystone-manage {command}`")
+            });
+            match cause {
+                // Without the others most requests are answered.
+                Err(cause) if name != "tokens" => remarks.push(cause),
+                checked if name == "tokens" => checks.push(("keys", checked)),
+                _ => {}
+            }
+        }
+        match keystone.changes().answering() {
+            Answering::Database => remarks.push(
+                "every validation asks the database: run `keystone-manage db_sync`, or let an administrator of the \
+                 database run what `keystone-manage db_sync --print-triggers` prints"
+                    .to_owned(),
+            ),
+            Answering::Stale(_) => remarks.push(
+                "the database is away, and validations are answered as of before: [cache] stale_for".to_owned(),
+            ),
+            Answering::Nothing | Answering::Memory => {}
+        }
+        let pool = keystone.db().pool();
+        if pool.in_use >= pool.size {
+            remarks.push(format!(
+                "all {} connections to the database are in use: [database] max_pool_size, max_overflow",
+                pool.size
+            ));
+        }
+        Report { checks, remarks }
+    }
+
+    /// Whether the schema is usable; the error is the database's.
+    async fn schema(&self, keystone: &Keystone) -> Result<Result<(), String>, String> {
+        let mut on = self.on.lock().await;
+        let db = keystone.db();
+        let mut fresh = false;
+        loop {
+            if on.is_none() {
+                let made = db.causal().await;
+                *on = made.map_err(|error| unreachable(&error))?;
+                fresh = true;
+            }
+            // Taken out, so that one whose statement was cancelled is not used again.
+            let mut tx = on.take();
+            let exec = match &mut tx {
+                Some(tx) => Exec::from(tx),
+                None => Exec::from(db),
+            };
+            match schema::state(exec).await {
+                Ok(state) => {
+                    *on = tx;
+                    let usable = state.is_usable().then_some(());
+                    return Ok(usable.ok_or_else(|| state.to_string()));
+                }
+                // It may have been closed while nobody looked.
+                Err(_) if !fresh => {}
+                Err(error) => return Err(unreachable(&error)),
+            }
+        }
+    }
+}
+
+fn unreachable(error: &keystone::storage::Error) -> String {
+    format!(
+        "{}: look whether it runs, and at [database] connection",
+        with_causes(error)
+    )
+}
+
+impl Report {
+    pub(super) fn is_ready(&self) -> bool {
+        self.checks.iter().all(|(_, checked)| checked.is_ok())
+    }
+
+    pub(super) fn json(&self) -> String {
+        let checks = self.checks.iter().map(|(name, checked)| match checked {
+            Ok(()) => json!({ "name": name, "ok": true }),
+            Err(cause) => json!({ "name": name, "ok": false, "cause": cause }),
+        });
+        json!({
+            "ready": self.is_ready(),
+            "checks": checks.collect::<Vec<_>>(),
+            "remarks": self.remarks,
+        })
+        .to_string()
+    }
+}

@@ -1,0 +1,319 @@
+//! Sockets: those that the server binds, of the network or as files, and those that systemd hands over.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use listenfd::ListenFd;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, lookup_host};
+use tokio::time::sleep;
+
+use crate::environment;
+use crate::error::{CommandError, Result};
+
+/// How long to wait before accepting again when the system has no file descriptors left.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
+
+/// In front of the path of a socket that is a file.
+const UNIX: &str = "unix:";
+
+/// Who may connect to a socket that is a file: its owner and group.
+const SOCKET_MODE: u32 = 0o660;
+
+/// The name in `FileDescriptorName=` of a socket for metrics.
+const METRICS: &str = "metrics";
+
+/// Bound sockets.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners(pub(crate) Vec<Listener>);
+
+/// A bound socket.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: Socket,
+    origin: Origin,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// Whose a socket is.
+#[derive(Debug)]
+enum Origin {
+    /// This process's.
+    Bound,
+    /// The same, and so is the file, which is removed at the end.
+    File(PathBuf),
+    /// systemd's, which keeps it, and the connections that wait, for the next process.
+    Inherited,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// The addresses of a connection's two ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    pub(crate) remote: SocketAddr,
+    pub(crate) local: SocketAddr,
+}
+
+/// The sockets that systemd has bound: those of the API and those of metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Inherited {
+    pub(crate) api: Listeners,
+    pub(crate) metrics: Listeners,
+}
+
+impl Inherited {
+    /// Takes the sockets that this process was given; none where it was not started by a socket unit.
+    pub(crate) fn take() -> Result<Self> {
+        let names = environment::variables().remove("LISTEN_FDNAMES");
+        let names: Vec<_> = names.iter().flat_map(|names| names.split(':')).collect();
+        let mut given = ListenFd::from_env();
+        let mut inherited = Self::default();
+        for at in 0..given.len() {
+            let name = names.get(at).copied().unwrap_or_default();
+            let unusable = |error: io::Error| {
+                let text = format!("the socket {name:?} that systemd hands over: {error}");
+                CommandError::new(text)
+            };
+            let socket = match given.take_tcp_listener(at) {
+                Ok(Some(socket)) => {
+                    socket.set_nonblocking(true).map_err(unusable)?;
+                    Socket::Tcp(TcpListener::from_std(socket).map_err(unusable)?)
+                }
+                Ok(None) => continue,
+                // It is of another kind.
+                Err(_) => {
+                    let socket = given.take_unix_listener(at).map_err(unusable)?;
+                    let Some(socket) = socket else { continue };
+                    socket.set_nonblocking(true).map_err(unusable)?;
+                    Socket::Unix(UnixListener::from_std(socket).map_err(unusable)?)
+                }
+            };
+            let origin = Origin::Inherited;
+            let listener = Listener { socket, origin };
+            let list = if name == METRICS {
+                &mut inherited.metrics
+            } else {
+                &mut inherited.api
+            };
+            list.0.push(listener);
+        }
+        Ok(inherited)
+    }
+}
+
+impl Listeners {
+    /// Binds each address, which an option of this name has; a host name stands for all its addresses.
+    pub(crate) async fn bind(option: &str, addresses: &[String]) -> Result<Self> {
+        let mut listeners = Vec::new();
+        for text in addresses {
+            if let Some(path) = text.strip_prefix(UNIX) {
+                listeners.push(bind_file(option, Path::new(path)).await?);
+                continue;
+            }
+            let found = lookup_host(text).await.map_err(|error| {
+                CommandError::new(format!(
+                    "{option} {text}: expected an address and a port, such as 0.0.0.0:5000, or a file, such as \
+                     unix:/run/keystone/api.sock: {error}"
+                ))
+            })?;
+            for address in found {
+                let bound = TcpListener::bind(address).await;
+                let refused = |error| refused(option, &address.to_string(), &error);
+                let socket = Socket::Tcp(bound.map_err(refused)?);
+                let origin = Origin::Bound;
+                listeners.push(Listener { socket, origin });
+            }
+        }
+        Ok(Self(listeners))
+    }
+
+    /// The addresses of the network, with the ports that the system chose.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        let address = |listener: &Listener| match &listener.socket {
+            Socket::Tcp(listener) => listener.local_addr().ok(),
+            Socket::Unix(_) => None,
+        };
+        self.0.iter().filter_map(address).collect()
+    }
+}
+
+/// Binds a file. One that a server has left behind, which ended abruptly, is replaced.
+async fn bind_file(option: &str, path: &Path) -> Result<Listener> {
+    let refused = |error: &io::Error| refused(option, &path.display().to_string(), error);
+    let is_socket = path
+        .symlink_metadata()
+        .is_ok_and(|found| found.file_type().is_socket());
+    if is_socket && UnixStream::connect(path).await.is_err() {
+        std::fs::remove_file(path).map_err(|error| refused(&error))?;
+    }
+    let bound = UnixListener::bind(path).map_err(|error| refused(&error))?;
+    let mode = std::fs::Permissions::from_mode(SOCKET_MODE);
+    std::fs::set_permissions(path, mode).map_err(|error| refused(&error))?;
+    Ok(Listener {
+        socket: Socket::Unix(bound),
+        origin: Origin::File(path.to_owned()),
+    })
+}
+
+fn refused(option: &str, address: &str, error: &io::Error) -> CommandError {
+    let reason = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("the address is in use; stop the other server or choose another with {option}")
+        }
+        _ => error.to_string(),
+    };
+    CommandError::new(format!("can't listen on {address}: {reason}"))
+}
+
+impl Listener {
+    /// The address, as a log has it.
+    pub(crate) fn name(&self) -> String {
+        match &self.socket {
+            Socket::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => address.to_string(),
+                Err(error) => error.to_string(),
+            },
+            Socket::Unix(listener) => {
+                let address = listener.local_addr().ok();
+                let path = address.as_ref().and_then(|it| it.as_pathname());
+                format!("{UNIX}{}", path.unwrap_or(Path::new("?")).display())
+            }
+        }
+    }
+
+    /// The next connection, and its ends where they have addresses.
+    pub(crate) async fn next(&self) -> (Stream, Option<Ends>) {
+        loop {
+            let accepted = match &self.socket {
+                Socket::Tcp(listener) => listener.accept().await.map(tcp),
+                Socket::Unix(listener) => listener.accept().await.map(unix),
+            };
+            match accepted {
+                Ok(accepted) => return accepted,
+                Err(error) => handle_accept_error(&error).await,
+            }
+        }
+    }
+
+    /// The connections that wait to be accepted, where the next process would not find them. The socket is closed behind them.
+    pub(crate) fn rest(self) -> Vec<(Stream, Option<Ends>)> {
+        let mut rest = Vec::new();
+        match self.origin {
+            Origin::Bound => {}
+            // Nobody finds it any more.
+            Origin::File(path) => _ = std::fs::remove_file(path),
+            Origin::Inherited => return rest,
+        }
+        match self.socket {
+            Socket::Tcp(listener) => {
+                let Ok(listener) = listener.into_std() else {
+                    return rest;
+                };
+                while let Ok((stream, remote)) = listener.accept() {
+                    let set = stream.set_nonblocking(true);
+                    let stream = set.and_then(|()| TcpStream::from_std(stream));
+                    rest.extend(stream.map(|stream| tcp((stream, remote))));
+                }
+            }
+            Socket::Unix(listener) => {
+                let Ok(listener) = listener.into_std() else {
+                    return rest;
+                };
+                while let Ok((stream, remote)) = listener.accept() {
+                    let set = stream.set_nonblocking(true);
+                    let stream = set.and_then(|()| UnixStream::from_std(stream));
+                    rest.extend(stream.map(|stream| unix((stream, remote))));
+                }
+            }
+        }
+        rest
+    }
+}
+
+fn tcp((stream, remote): (TcpStream, SocketAddr)) -> (Stream, Option<Ends>) {
+    // Responses are written whole: Nagle's algorithm would only delay them.
+    let _ = stream.set_nodelay(true);
+    let local = stream.local_addr().ok();
+    let ends = local.map(|local| Ends { remote, local });
+    (Stream::Tcp(stream), ends)
+}
+
+fn unix<A>((stream, _): (UnixStream, A)) -> (Stream, Option<Ends>) {
+    (Stream::Unix(stream), None)
+}
+
+/// Ignores a connection that was closed before it was accepted; waits if file descriptors are lacking.
+async fn handle_accept_error(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    let gone = [ConnectionAborted, ConnectionRefused, ConnectionReset];
+    if !gone.contains(&error.kind()) {
+        tracing::error!("a connection could not be accepted: {error}");
+        sleep(ACCEPT_RETRY_DELAY).await;
+    }
+}
+
+/// Calls the method of whichever stream it is.
+macro_rules! forward {
+    ($stream:expr, $method:ident($($argument:expr),*)) => {
+        match $stream.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Stream::Unix(stream) => Pin::new(stream).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        forward!(self, poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        forward!(self, poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        forward!(self, poll_write_vectored(cx, parts))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        forward!(self, poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        forward!(self, poll_shutdown(cx))
+    }
+}
