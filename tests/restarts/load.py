@@ -5,6 +5,7 @@ import http.client
 import json
 import random
 import socket
+import ssl
 import threading
 import time
 
@@ -18,7 +19,9 @@ REFUSED = (ConnectionRefusedError, ConnectionResetError, ConnectionAbortedError)
 class Record:
     """The outcomes of all clients' requests."""
 
-    def __init__(self):
+    def __init__(self, authority=None):
+        # Clients speak TLS where there is an authority to trust: a file of certificates.
+        self.tls = ssl.create_default_context(cafile=authority) if authority else None
         self.lock = threading.Lock()
         self.counts = collections.Counter()
         self.faults = []
@@ -82,7 +85,10 @@ class Connection:
         return None
 
     def connect(self):
-        self.http = http.client.HTTPConnection(LOOPBACK, self.port, timeout=60)
+        if self.record.tls:
+            self.http = http.client.HTTPSConnection(LOOPBACK, self.port, timeout=60, context=self.record.tls)
+        else:
+            self.http = http.client.HTTPConnection(LOOPBACK, self.port, timeout=60)
         self.left = random.randint(1, 30)
         try:
             self.http.connect()

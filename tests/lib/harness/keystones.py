@@ -12,6 +12,8 @@ NATIVE_BIN = pathlib.Path(os.environ["KEYSTONE_BIN"])
 
 class Native:
     name = "native"
+    # Descriptors of sockets that the process is to have.
+    sockets = ()
 
     def __init__(self, directory, config):
         self.directory, self.config = directory, config
@@ -34,7 +36,7 @@ class Native:
         self.ports = list(ports) or [processes.free_port()]
         command, env = self.command(self.ports)
         log = self.directory / f"{self.name}-{self.ports[0]}.log"
-        self.daemon = processes.Daemon(f"{self.name} keystone", command, log, env=env)
+        self.daemon = processes.Daemon(f"{self.name} keystone", command, log, env=env, pass_fds=self.sockets)
         return self.daemon
 
     def serve(self, *ports):

@@ -25,7 +25,7 @@ def _die_with_parent():
 class Daemon:
     """A process in its own process group, with its output in a file."""
 
-    def __init__(self, name, command, log, env=None, cwd=None):
+    def __init__(self, name, command, log, env=None, cwd=None, pass_fds=()):
         self.name, self.log = name, pathlib.Path(log)
         with open(log, "ab") as output:
             self.process = subprocess.Popen(
@@ -35,6 +35,7 @@ class Daemon:
                 stderr=output,
                 env={**os.environ, **(env or {})},
                 cwd=cwd,
+                pass_fds=pass_fds,
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )

@@ -1,0 +1,253 @@
+"""Two nodes with what an operator has beside the API: Prometheus, the dashboard, probes, and HAProxy in front."""
+
+import collections
+import http.client
+import json
+import pathlib
+import re
+import ssl
+import threading
+import time
+import urllib.parse
+
+from harness import checks, clouds, keystones, processes, wire
+from harness.processes import LOOPBACK
+from prometheus_client.openmetrics import parser
+
+DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
+
+
+class Node(keystones.Native):
+    """A node with a listener for metrics."""
+
+    metrics_port = None
+
+    def command(self, ports):
+        self.metrics_port = self.metrics_port or processes.free_port()
+        command, env = super().command(ports)
+        return [*command, "--metrics-listen", f"{LOOPBACK}:{self.metrics_port}"], env
+
+    def operations(self, path):
+        return wire.request("GET", f"http://{LOOPBACK}:{self.metrics_port}{path}", timeout=10)
+
+    def samples(self):
+        """The samples by name and labels; the parser refuses what the format does not allow."""
+        families = parser.text_string_to_metric_families(self.operations("/metrics").text)
+        return {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in families
+            for sample in family.samples
+        }
+
+
+def metrics(run, cloud, nodes):
+    run.section("Metrics")
+    node = nodes[0]
+    before = node.samples()
+
+    def gained(name, **labels):
+        key = (name, frozenset(labels.items()))
+        return node.samples().get(key, 0) - before.get(key, 0)
+
+    for _ in range(3):
+        client = wire.login(node.url, "admin", clouds.ADMIN_PASSWORD, "admin")
+        checks.equal(client.get("/v3/auth/tokens", headers={"X-Subject-Token": client.token}).status, 200)
+    refused = wire.request("POST", f"{node.url}/v3/auth/tokens", wire.password("admin", "wrong", "admin"))
+    checks.equal(refused.status, 401)
+    for number in range(50):
+        wire.request("GET", f"{node.url}/v3/users/{number}")
+        wire.request("GET", f"{node.url}/{number}/{number}")
+    with run.check("the text is OpenMetrics, by the parser of prometheus_client"):
+        checks.contains(node.operations("/metrics").header("content-type"), "openmetrics-text; version=1.0.0")
+        checks.expect(len(before) > 100, f"only {len(before)} samples")
+    with run.check("requests are counted by route, and all paths without one together"):
+        checks.equal(gained("keystone_http_requests_total", route="unmatched", method="GET", status="404"), 50)
+        users = {"route": "/v3/users/{user_id}", "method": "GET"}
+        checks.equal(gained("keystone_http_requests_total", **users, status="401"), 50)
+        checks.equal(gained("keystone_http_request_duration_seconds_count", **users), 50)
+    with run.check("logins are counted by method and outcome"):
+        checks.equal(gained("keystone_logins_total", method="password", outcome="success"), 3)
+        checks.equal(gained("keystone_logins_total", method="password", outcome="refused"), 1)
+    with run.check("a change that another node makes is counted"):
+        of_projects = ("keystone_changes_total", frozenset({("kind", "project")}))
+        cloud.project("metrics")
+        node_client = wire.login(node.url, "admin", clouds.ADMIN_PASSWORD, "admin")
+        checks.equal(node_client.get("/v3/auth/catalog").status, 200)
+        checks.expect(node.samples()[of_projects] > before[of_projects], "no change was seen")
+    with run.check("the nodes have the same keys, by their codes"):
+        codes = [{key for key in node.samples() if key[0] == "keystone_key_set_info"} for node in nodes]
+        checks.equal(len(codes[0]), 3)
+        checks.equal(codes[0], codes[1], "the codes of the second node")
+
+
+def dashboard(run, directory, nodes):
+    run.section("The dashboard, at a real Prometheus")
+    targets = [f"{LOOPBACK}:{node.metrics_port}" for node in nodes]
+    config = directory / "prometheus.yml"
+    config.write_text(
+        json.dumps(
+            {
+                "global": {"scrape_interval": "1s"},
+                "scrape_configs": [{"job_name": "keystone", "static_configs": [{"targets": targets}]}],
+            }
+        )
+    )
+    port = processes.free_port()
+    command = [
+        "prometheus",
+        f"--config.file={config}",
+        f"--storage.tsdb.path={directory / 'prometheus'}",
+        f"--web.listen-address={LOOPBACK}:{port}",
+    ]
+    daemon = processes.Daemon("prometheus", command, directory / "prometheus.log")
+
+    def query(text):
+        answer = wire.request("POST", f"http://{LOOPBACK}:{port}/api/v1/query", raw=urllib.parse.urlencode({"query": text}), headers=FORM)
+        checks.equal(answer.status, 200, f"{text}: {answer.text}")
+        return answer.json["data"]["result"]
+
+    def scraped():
+        return wire.answers(f"http://{LOOPBACK}:{port}") and len(query("count_over_time(up[1m]) >= 5")) == len(nodes)
+
+    processes.wait_for("scrapes", scraped, daemon=daemon)
+    with run.check("Prometheus reads both nodes"):
+        checks.equal([float(found["value"][1]) for found in query("up")], [1.0, 1.0])
+    for panel in json.loads((DEPLOY / "grafana.json").read_text())["panels"]:
+        for target in panel.get("targets", ()):
+            with run.check(f"{panel['title']}: {target['legendFormat'] or 'all'}"):
+                text = target["expr"].replace("$__rate_interval", "10s").replace("$job", ".*").replace("$instance", ".*")
+                found = query(text)
+                checks.expect(found, f"no data for {text}")
+                labels = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+                checks.expect(labels <= set(found[0]["metric"]), f"{labels} in {found[0]['metric']}")
+    daemon.stop()
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def readiness(run, cloud, node):
+    run.section("Readiness")
+
+    def state():
+        answer = node.operations("/ready")
+        failed = [check for check in answer.json["checks"] if not check["ok"]]
+        return answer.status, failed, answer.json["remarks"]
+
+    with run.check("a node that works is ready"):
+        checks.equal(state(), (200, [], []))
+    cloud.mariadb.stop()
+    with run.check("without its database it is not, and says why and what to do"):
+        status, failed, _ = state()
+        checks.equal((status, [check["name"] for check in failed]), (503, ["database"]))
+        checks.contains(failed[0]["cause"], "[database] connection")
+    with run.check("its metrics and its health check need no database"):
+        checks.equal(node.operations("/metrics").status, 200)
+        checks.equal(wire.request("GET", f"{node.url}/healthcheck").status, 200)
+    cloud.mariadb.start()
+    with run.check("with it, it is ready again at once"):
+        checks.equal(state()[:2], (200, []))
+    with run.check("a database that hangs is told, and told in time"):
+        cloud.mariadb.daemon.send(19)
+        begun = time.monotonic()
+        status, failed, _ = state()
+        cloud.mariadb.daemon.send(18)
+        checks.equal((status, [check["name"] for check in failed]), (503, ["database"]))
+        checks.contains(failed[0]["cause"], "did not answer within")
+        checks.expect(time.monotonic() - begun < 5, "a probe would have given up")
+    with run.check("and then it is ready again"):
+        processes.wait_for("readiness", lambda: state()[0] == 200)
+
+
+def load(port, over, counts, faults):
+    """Requests one after another on kept connections, through HAProxy."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    body = json.dumps(wire.password("admin", clouds.ADMIN_PASSWORD, "admin"))
+    token, connection, number = None, None, 0
+    while not over.is_set():
+        try:
+            connection = connection or http.client.HTTPSConnection(LOOPBACK, port, timeout=60, context=context)
+            number += 1
+            if token is None or number % 10 == 0:
+                connection.request("POST", "/v3/auth/tokens", body, {"Content-Type": "application/json"})
+                answer = connection.getresponse()
+                what, wanted, token = "login", 201, answer.getheader("x-subject-token")
+            else:
+                connection.request("GET", "/v3/auth/tokens", None, {"X-Auth-Token": token, "X-Subject-Token": token})
+                answer = connection.getresponse()
+                what, wanted = "validation", 200
+            answer.read()
+            counts[what] += 1
+            if answer.status != wanted:
+                faults.append(f"{what}: {answer.status}")
+            if connection.sock is None:
+                connection = None
+        except (OSError, http.client.HTTPException) as error:
+            faults.append(repr(error))
+            connection = None
+
+
+def haproxy(run, directory, nodes):
+    run.section("HAProxy, by deploy/haproxy.cfg")
+    pem = directory / "haproxy.pem"
+    made = processes.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-keyout", directory / "key.pem", "-out", directory / "certificate.pem"),
+        ]
+    )
+    checks.equal(made.returncode, 0, made.stderr)
+    pem.write_text((directory / "certificate.pem").read_text() + (directory / "key.pem").read_text())
+    port = processes.free_port()
+    text = (DEPLOY / "haproxy.cfg").read_text()
+    text = text.replace("bind :5000", f"bind {LOOPBACK}:{port}").replace("/etc/haproxy/keystone.pem", str(pem))
+    for node, address in zip(nodes, ("192.0.2.11", "192.0.2.12")):
+        there = f"{LOOPBACK}:{node.ports[0]} port {node.metrics_port}"
+        text = text.replace(f"{address}:5000 port 9350", there)
+    checks.expect("192.0.2" not in text, "an address of the example is left")
+    config = directory / "haproxy.cfg"
+    config.write_text(text)
+    with run.check("the configuration is valid, and without a warning", needed=True):
+        found = processes.run(["haproxy", "-c", "-f", config])
+        said = found.stdout + found.stderr
+        checks.expect(found.returncode == 0 and "WARNING" not in said, said)
+    daemon = processes.Daemon("haproxy", ["haproxy", "-f", config], directory / "haproxy.log")
+    processes.wait_for("HAProxy", lambda: processes.listening(port), daemon=daemon)
+    with run.check("links lead to HAProxy by https, whatever a client says"):
+        context = ssl.create_default_context(cafile=directory / "certificate.pem")
+        context.check_hostname = False
+        connection = http.client.HTTPSConnection(LOOPBACK, port, context=context)
+        connection.request("GET", "/v3", headers={"Host": "id.example", "X-Forwarded-Proto": "http"})
+        link = json.load(connection.getresponse())["version"]["links"][0]["href"]
+        checks.equal(link, "https://id.example/v3/")
+    over, counts, faults = threading.Event(), collections.Counter(), []
+    threads = [threading.Thread(target=load, args=(port, over, counts, faults), daemon=True) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    with run.check("each node is restarted under load, and no client has an error", needed=True):
+        for node in (*nodes, *nodes):
+            time.sleep(3)
+            checks.equal(node.stop(), 0, "the exit status")
+            time.sleep(1)
+            node.serve(*node.ports)
+        time.sleep(3)
+        over.set()
+        for thread in threads:
+            thread.join(timeout=60)
+        print(f"        {dict(counts)}")
+        checks.equal(faults, [], f"of {sum(counts.values())} requests, the errors")
+        checks.expect(counts["validation"] > 100, "there was no load")
+
+
+def operations(run):
+    directory = processes.scratch("operations")
+    cloud = clouds.Cloud(directory)
+    nodes = [Node(directory, cloud.config).serve() for _ in range(2)]
+    metrics(run, cloud, nodes)
+    dashboard(run, directory, nodes)
+    readiness(run, cloud, nodes[0])
+    haproxy(run, directory, nodes)
+
+
+checks.run("operations", operations)
