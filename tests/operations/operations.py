@@ -159,6 +159,47 @@ def readiness(run, cloud, node):
         processes.wait_for("readiness", lambda: state()[0] == 200)
 
 
+class Https(Node):
+    """A node that speaks TLS."""
+
+    def command(self, ports):
+        command, env = super().command(ports)
+        files = (self.directory / "certificate.pem", self.directory / "key.pem")
+        return [*command, "--tls-certificate", files[0], "--tls-key", files[1]], env
+
+
+def http2(run, directory, config):
+    run.section("HTTP/2, with curl")
+    node = Https(directory, config)
+    node.spawn(processes.free_port())
+    processes.wait_for("the server", lambda: processes.listening(node.ports[0]), daemon=node.daemon)
+    url = f"https://{LOOPBACK}:{node.ports[0]}/v3"
+
+    def curl(*options):
+        command = ["curl", "-sS", "--fail", "--cacert", directory / "certificate.pem", *options]
+        done = processes.run(command)
+        checks.equal(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    for version in ("2", "1.1"):
+        with run.check(f"a client that offers HTTP/{version} gets it, and links to its host"):
+            text, got = curl(f"--http{version}", "-w", "\n%{http_version}", url).rsplit("\n", 1)
+            checks.equal(got, version)
+            checks.equal(json.loads(text)["version"]["links"][0]["href"], f"{url}/")
+    with run.check("many requests share a connection, with bodies and headers"):
+        body = json.dumps(wire.password("admin", clouds.ADMIN_PASSWORD, "admin"))
+        login = ("-H", "Content-Type: application/json", "-d", body, "-o", "/dev/null", f"{url}/auth/tokens")
+        token = curl("--http2", "-w", "%header{x-subject-token}", *login)
+        before = node.samples()[("keystone_connections_accepted_total", frozenset())]
+        urls = [f"{url}/users?name={number}" for number in range(200)]
+        text = curl("--http2", "--parallel", "-H", f"X-Auth-Token: {token}", *urls)
+        checks.equal(text.count('"users": []'), 200)
+        made = node.samples()[("keystone_connections_accepted_total", frozenset())] - before
+        checks.expect(made < 50, f"{made} connections")
+    with run.check("it ends at once when nothing is asked"):
+        checks.equal(node.stop(), 0, "the exit status")
+
+
 def load(port, over, counts, faults):
     """Requests one after another on kept connections, through HAProxy."""
     context = ssl.create_default_context()
@@ -191,13 +232,6 @@ def load(port, over, counts, faults):
 def haproxy(run, directory, nodes):
     run.section("HAProxy, by deploy/haproxy.cfg")
     pem = directory / "haproxy.pem"
-    made = processes.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-keyout", directory / "key.pem", "-out", directory / "certificate.pem"),
-        ]
-    )
-    checks.equal(made.returncode, 0, made.stderr)
     pem.write_text((directory / "certificate.pem").read_text() + (directory / "key.pem").read_text())
     port = processes.free_port()
     text = (DEPLOY / "haproxy.cfg").read_text()
@@ -240,13 +274,26 @@ def haproxy(run, directory, nodes):
         checks.expect(counts["validation"] > 100, "there was no load")
 
 
+def certificate(directory):
+    made = processes.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", f"subjectAltName=IP:{LOOPBACK}"),
+            *("-keyout", directory / "key.pem", "-out", directory / "certificate.pem"),
+        ]
+    )
+    checks.equal(made.returncode, 0, made.stderr)
+
+
 def operations(run):
     directory = processes.scratch("operations")
+    certificate(directory)
     cloud = clouds.Cloud(directory)
     nodes = [Node(directory, cloud.config).serve() for _ in range(2)]
     metrics(run, cloud, nodes)
     dashboard(run, directory, nodes)
     readiness(run, cloud, nodes[0])
+    http2(run, directory, cloud.config)
     haproxy(run, directory, nodes)
 
 

@@ -1,16 +1,17 @@
-//! Connections: HTTP/1.1, limits of time and number, and a graceful shutdown.
+//! Connections: HTTP/1.1 and, over TLS, HTTP/2; limits of time and number, and a graceful shutdown.
 
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use hyper::body::Body;
-use hyper::header::{CONNECTION, HeaderValue};
-use hyper::server::conn::http1;
+use hyper::header::{CONNECTION, COOKIE, HOST, HeaderValue};
+use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
-use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Request, Response, Uri};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
 use keystone::Keystone;
@@ -23,12 +24,19 @@ use tokio::time::{sleep, timeout};
 use crate::error::{CommandError, Result};
 use crate::serve::sockets::{Ends, Listener, Stream};
 use crate::serve::systemd;
-use crate::serve::tls::Tls;
+use crate::serve::tls::{Tls, is_http2};
 
 pub(crate) use crate::serve::sockets::Listeners;
 
 /// How long a client may take to send a request's header, and how long an idle connection is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How long a client of HTTP/2 may take to answer a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The most requests at a time on a connection of HTTP/2, and the most bytes of a request's headers.
+const MOST_STREAMS: u32 = 100;
+const MOST_HEADERS: u32 = 64 << 10;
 
 /// How long requests in progress may take after the server is told to stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -195,6 +203,7 @@ async fn accept_connections(
 ) {
     let told = stopped.clone();
     let admit = |stream: Stream, ends: Option<Ends>, permit: Option<OwnedSemaphorePermit>| {
+        let tls = tls.clone().filter(|_| !stream.is_local());
         let scheme = if tls.is_some() {
             Scheme::Https
         } else {
@@ -209,7 +218,7 @@ async fn accept_connections(
             .on(&router),
             None => router.clone(),
         };
-        let (tls, stopped) = (tls.clone(), told.clone());
+        let stopped = told.clone();
         tokio::spawn(async move {
             let ended = match tls {
                 None => serve_stream(stream, router, stopped).await,
@@ -255,7 +264,80 @@ async fn serve_tls(
         Some(environment) => with_environment(&router, environment),
         None => router,
     };
+    if is_http2(&stream) {
+        return serve_http2(stream, router, stopped).await;
+    }
     serve_stream(stream, router, stopped).await
+}
+
+/// Serves a connection on which client and server have agreed on HTTP/2.
+async fn serve_http2(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    router: Router,
+    stopped: watch::Receiver<bool>,
+) -> std::result::Result<(), BoxError> {
+    let service = TowerToHyperService::new(router);
+    let busy = Arc::new(AtomicU64::new(0));
+    let begun = Arc::new(AtomicU64::new(0));
+    let idle = none_for_a_while(Arc::clone(&busy), Arc::clone(&begun));
+    let service = service_fn(move |request| {
+        begun.fetch_add(1, Relaxed);
+        busy.fetch_add(1, Relaxed);
+        let answer = service.call(as_http1(request));
+        let busy = Arc::clone(&busy);
+        async move {
+            let answer = answer.await;
+            busy.fetch_sub(1, Relaxed);
+            answer
+        }
+    });
+    let mut protocol = http2::Builder::new(TokioExecutor::new());
+    protocol
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MOST_STREAMS)
+        .max_header_list_size(MOST_HEADERS)
+        .keep_alive_interval(HEADER_TIMEOUT)
+        .keep_alive_timeout(PING_TIMEOUT);
+    let connection = protocol.serve_connection(TokioIo::new(stream), service);
+    Ok(serve_connection(connection, stopped, idle).await?)
+}
+
+/// A request as the API knows it from HTTP/1.1: with the path alone, the host among the headers, and one header of cookies,
+/// of which HTTP/2 lets clients make several (RFC 9113, section 8.2.3).
+fn as_http1<B>(mut request: Request<B>) -> Request<B> {
+    let uri = request.uri();
+    let host = uri
+        .authority()
+        .map(|host| HeaderValue::try_from(host.as_str()));
+    let path = uri.path_and_query().cloned().map(Uri::from);
+    let headers = request.headers_mut();
+    if let Some(Ok(host)) = host {
+        headers.entry(HOST).or_insert(host);
+    }
+    let cookies: Vec<_> = headers.get_all(COOKIE).iter().collect();
+    if cookies.len() > 1 {
+        let joined = cookies.iter().map(|it| it.as_bytes()).collect::<Vec<_>>();
+        if let Ok(joined) = HeaderValue::from_bytes(&joined.join(&b"; "[..])) {
+            headers.insert(COOKIE, joined);
+        }
+    }
+    if let Some(path) = path {
+        *request.uri_mut() = path;
+    }
+    request
+}
+
+/// Returns once no request has run or come for as long as a connection may be idle.
+async fn none_for_a_while(busy: Arc<AtomicU64>, begun: Arc<AtomicU64>) {
+    let mut before = begun.load(Relaxed);
+    loop {
+        sleep(HEADER_TIMEOUT).await;
+        let now = begun.load(Relaxed);
+        if now == before && busy.load(Relaxed) == 0 {
+            return;
+        }
+        before = now;
+    }
 }
 
 async fn serve_stream(
@@ -266,7 +348,7 @@ async fn serve_stream(
     let service = TowerToHyperService::new(router);
     let service = close_after_response(service, stopped.clone());
     let connection = protocol().serve_connection(TokioIo::new(stream), service);
-    Ok(serve_connection(connection, stopped).await?)
+    Ok(serve_connection(connection, stopped, pending()).await?)
 }
 
 /// Wraps a service so that responses say `Connection: close` once the server is told to stop.
@@ -294,15 +376,17 @@ where
     })
 }
 
-/// Serves a connection; once the server is told to stop, only the requests that have arrived by then.
+/// Serves a connection; once it is idle or the server is told to stop, only the requests that have arrived by then.
 async fn serve_connection<C: GracefulConnection>(
     connection: C,
     mut stopped: watch::Receiver<bool>,
+    idle: impl Future<Output = ()>,
 ) -> C::Output {
     let mut connection = pin!(connection);
     tokio::select! {
         done = connection.as_mut() => return done,
         () = drained(&mut stopped) => connection.as_mut().graceful_shutdown(),
+        () = idle => connection.as_mut().graceful_shutdown(),
     }
     connection.await
 }
@@ -338,5 +422,33 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_of_http2_look_like_those_of_http1() {
+        let request = Request::get("https://id.example:5000/v3/users?limit=1")
+            .header(COOKIE, "one=1")
+            .header(COOKIE, "two=2")
+            .body(());
+        let request = as_http1(request.unwrap());
+        assert_eq!(request.uri(), "/v3/users?limit=1");
+        assert_eq!(request.headers()[HOST], "id.example:5000");
+        let cookies: Vec<_> = request.headers().get_all(COOKIE).iter().collect();
+        assert_eq!(cookies, ["one=1; two=2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_idle_once_no_request_runs_or_comes() {
+        let (busy, begun) = (Arc::new(AtomicU64::new(1)), Arc::new(AtomicU64::new(1)));
+        let idle = none_for_a_while(Arc::clone(&busy), Arc::clone(&begun));
+        let mut idle = pin!(idle);
+        assert!(timeout(HEADER_TIMEOUT * 10, idle.as_mut()).await.is_err());
+        busy.store(0, Relaxed);
+        assert!(timeout(HEADER_TIMEOUT * 2, idle).await.is_ok());
     }
 }

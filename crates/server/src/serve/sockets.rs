@@ -5,19 +5,22 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use listenfd::ListenFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, lookup_host};
-use tokio::time::sleep;
+use tokio::time::{Sleep, sleep};
 
 use crate::environment;
 use crate::error::{CommandError, Result};
 
 /// How long to wait before accepting again when the system has no file descriptors left.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
+
+/// How long a client may take nothing of an answer.
+const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// In front of the path of a socket that is a file.
 const UNIX: &str = "unix:";
@@ -56,9 +59,16 @@ enum Origin {
     Inherited,
 }
 
-/// A connection.
+/// A connection. A client that takes nothing of an answer for [`WRITE_TIMEOUT`] loses it, and no longer holds the answer's memory.
 #[derive(Debug)]
-pub(crate) enum Stream {
+pub(crate) struct Stream {
+    io: Io,
+    /// Since the client takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+#[derive(Debug)]
+enum Io {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
@@ -251,11 +261,11 @@ fn tcp((stream, remote): (TcpStream, SocketAddr)) -> (Stream, Option<Ends>) {
     let _ = stream.set_nodelay(true);
     let local = stream.local_addr().ok();
     let ends = local.map(|local| Ends { remote, local });
-    (Stream::Tcp(stream), ends)
+    (Stream::of(Io::Tcp(stream)), ends)
 }
 
 fn unix<A>((stream, _): (UnixStream, A)) -> (Stream, Option<Ends>) {
-    (Stream::Unix(stream), None)
+    (Stream::of(Io::Unix(stream)), None)
 }
 
 /// Ignores a connection that was closed before it was accepted; waits if file descriptors are lacking.
@@ -268,19 +278,47 @@ async fn handle_accept_error(error: &io::Error) {
     }
 }
 
+impl Stream {
+    fn of(io: Io) -> Self {
+        Self { io, stalled: None }
+    }
+
+    /// Whether it is of a program on this machine, by a file.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.io, Io::Unix(_))
+    }
+
+    /// What became of a write, which fails once the client has taken nothing for too long.
+    fn written<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.stalled = None;
+            return polled;
+        }
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
 /// Calls the method of whichever stream it is.
 macro_rules! forward {
     ($stream:expr, $method:ident($($argument:expr),*)) => {
-        match $stream.get_mut() {
-            Stream::Tcp(stream) => Pin::new(stream).$method($($argument),*),
-            Stream::Unix(stream) => Pin::new(stream).$method($($argument),*),
+        match &mut $stream.io {
+            Io::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Io::Unix(stream) => Pin::new(stream).$method($($argument),*),
         }
     };
 }
 
 impl AsyncRead for Stream {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
@@ -290,30 +328,49 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        forward!(self, poll_write(cx, bytes))
+        let polled = forward!(self, poll_write(cx, bytes));
+        self.written(cx, polled)
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        forward!(self, poll_write_vectored(cx, parts))
+        let polled = forward!(self, poll_write_vectored(cx, parts));
+        self.written(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         forward!(self, poll_flush(cx))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         forward!(self, poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_loses_its_connection() {
+        let (client, server) = UnixStream::pair().unwrap();
+        let (mut stream, _) = unix((server, ()));
+        let answer = vec![0; 16 << 20];
+        let ended = stream.write_all(&answer).await.unwrap_err();
+        assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+        drop(client);
     }
 }

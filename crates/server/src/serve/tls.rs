@@ -17,6 +17,9 @@ use tokio_rustls::server::TlsStream;
 use crate::error::{CommandError, Result};
 use crate::serve::sockets::Stream;
 
+/// HTTP/2 as clients and servers name it in handshakes.
+const HTTP_2: &[u8] = b"h2";
+
 /// The files of TLS; without them the server speaks plain HTTP.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct TlsArguments {
@@ -132,9 +135,15 @@ impl Files {
         let key = key.map_err(|error| unusable(&self.key, &error))?;
         let chain = certificates(&self.certificate)?;
         let mut config = builder.with_single_cert(chain, key).map_err(of_files)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
+}
+
+/// Whether client and server have agreed on HTTP/2.
+pub(crate) fn is_http2(stream: &TlsStream<Stream>) -> bool {
+    let (_, session) = stream.get_ref();
+    session.alpn_protocol() == Some(HTTP_2)
 }
 
 /// The certificates in a file: at least one.
