@@ -19,11 +19,8 @@ mod saml;
 mod sandbox;
 mod security;
 mod serve;
-<<<<<<< HEAD
 mod setup;
+mod sockets;
 mod status;
 mod surface;
-=======
-mod sockets;
->>>>>>> 2d0604e (Answer /metrics and /ready on a listener of their own, and take sockets of systemd and files)
 mod tls;
