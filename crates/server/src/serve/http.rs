@@ -2,8 +2,8 @@
 
 use std::future::pending;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use hyper::body::Body;
@@ -277,17 +277,16 @@ async fn serve_http2(
     stopped: watch::Receiver<bool>,
 ) -> std::result::Result<(), BoxError> {
     let service = TowerToHyperService::new(router);
-    let busy = Arc::new(AtomicU64::new(0));
+    // A request holds it until it is answered, or given up by its client. It counts those that have begun.
     let begun = Arc::new(AtomicU64::new(0));
-    let idle = none_for_a_while(Arc::clone(&busy), Arc::clone(&begun));
+    let idle = none_for_a_while(Arc::downgrade(&begun));
     let service = service_fn(move |request| {
         begun.fetch_add(1, Relaxed);
-        busy.fetch_add(1, Relaxed);
+        let running = Arc::clone(&begun);
         let answer = service.call(as_http1(request));
-        let busy = Arc::clone(&busy);
         async move {
             let answer = answer.await;
-            busy.fetch_sub(1, Relaxed);
+            drop(running);
             answer
         }
     });
@@ -328,12 +327,14 @@ fn as_http1<B>(mut request: Request<B>) -> Request<B> {
 }
 
 /// Returns once no request has run or come for as long as a connection may be idle.
-async fn none_for_a_while(busy: Arc<AtomicU64>, begun: Arc<AtomicU64>) {
-    let mut before = begun.load(Relaxed);
+async fn none_for_a_while(begun: Weak<AtomicU64>) {
+    let count = || begun.upgrade().map(|begun| begun.load(Relaxed));
+    let mut before = count();
     loop {
         sleep(HEADER_TIMEOUT).await;
-        let now = begun.load(Relaxed);
-        if now == before && busy.load(Relaxed) == 0 {
+        let now = count();
+        // The connection's own is left.
+        if now == before && begun.strong_count() <= 1 {
             return;
         }
         before = now;
