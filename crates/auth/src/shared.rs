@@ -63,6 +63,33 @@ impl Auth {
         Ok((!known.text.is_empty()).then(|| known.list.clone()))
     }
 
+    /// The credentials that rules see of a token. They have the catalog and the service providers, which the database is asked
+    /// for, only where `may_read` says that the rule can see them.
+    pub async fn policy_credentials(
+        &self,
+        pass: Pass,
+        token: &AuthToken,
+        may_read: impl Fn(&[&str]) -> bool,
+    ) -> Result<Arc<Value>> {
+        let credentials = token.policy_credentials(&self.settings);
+        let mut parts = Vec::new();
+        if may_read(&["token", "catalog"]) {
+            parts.push(("catalog", self.catalog_of(pass, token).await?));
+        }
+        if may_read(&["token", "service_providers"]) {
+            parts.push(("service_providers", self.service_providers(pass).await?));
+        }
+        parts.retain(|(_, part)| part.is_some());
+        if parts.is_empty() {
+            return Ok(credentials);
+        }
+        let mut credentials = Value::clone(&credentials);
+        for (name, part) in parts {
+            credentials["token"][name] = part.into();
+        }
+        Ok(Arc::new(credentials))
+    }
+
     async fn known_service_providers(&self, pass: Pass) -> Result<Arc<ServiceProviders>> {
         let remembered = &self.remembered.service_providers;
         let from_memory = pass.source == Source::Memory;

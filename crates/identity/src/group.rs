@@ -275,6 +275,26 @@ impl Identity {
         }))
     }
 
+    /// Which user is in which group now, as pairs of group and user; unexpired federated memberships are among them.
+    pub async fn all_memberships(&self) -> Result<Vec<(String, String)>> {
+        let members =
+            sql("SELECT group_id, user_id FROM user_group_membership ORDER BY group_id, user_id");
+        let mut members: Vec<(String, String)> = members.fetch_all(&self.db).await?;
+        let expiring: Vec<(String, String, NaiveDateTime, Option<i64>)> = sql("\
+            SELECT e.group_id, e.user_id, e.last_verified, i.authorization_ttl \
+              FROM expiring_user_group_membership e JOIN identity_provider i ON i.id = e.idp_id \
+             ORDER BY e.group_id, e.user_id")
+        .fetch_all(&self.db)
+        .await?;
+        let now = self.clock.precise();
+        let lasts = |verified, minutes| end_of_membership(&self.settings, verified, minutes) > now;
+        let expiring = expiring.into_iter().filter(|it| lasts(it.2, it.3));
+        members.extend(expiring.map(|(group, user, ..)| (group, user)));
+        members.sort_unstable();
+        members.dedup();
+        Ok(members)
+    }
+
     /// The groups of unexpired federated memberships of a user, each with its expiry. Groups of which the user is a
     /// permanent member are left out.
     pub(crate) async fn expiring_groups(

@@ -1,6 +1,8 @@
 //! A complete set of rules: the defaults of a service under the operator's.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::cell::{RefCell, RefMut};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -149,6 +151,23 @@ impl Rules {
             }
             _ => false,
         })
+    }
+
+    /// The texts that values of the credentials are compared with. Credentials that differ in nothing else than texts that are
+    /// none of these get the same answer. `None` where the rule asks another server, or a check of the service's own, which
+    /// look at everything.
+    pub fn compared_texts(&self, rule: &str, target: &Value) -> Option<BTreeSet<String>> {
+        let texts = RefCell::default();
+        let looks_at_all = self.reaches(rule, &|check| match check {
+            Check::Remote(_) | Check::Custom(_) => true,
+            Check::Credential { wanted, .. } => {
+                let mut texts: RefMut<'_, BTreeSet<String>> = texts.borrow_mut();
+                texts.extend(wanted.render(target).ok().map(Cow::into_owned));
+                false
+            }
+            _ => false,
+        });
+        (!looks_at_all).then(|| texts.into_inner())
     }
 
     /// Whether all that the rule looks at in the target is if `owner` there is the credentials' `key`.

@@ -84,7 +84,7 @@ pub(crate) async fn run(command: Command, before: CommonArguments) -> Result<Exi
     let load = |after| Configuration::load(Program::Manage, &before.clone().merge(after));
     let done = match command {
         Command::Keys(command) => return keys::run(command, load).await,
-        Command::Policy(command) => return policy::run(command, before),
+        Command::Policy(command) => return Box::pin(policy::run(command, before)).await,
         Command::DbSync(WithCommon { own, common }) => {
             return database::sync(own, &load(common)?).await;
         }

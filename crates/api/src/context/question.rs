@@ -97,26 +97,12 @@ impl Context {
     /// The credentials. They have the catalog and the service providers, which the database is asked for, only where the
     /// rule can see them.
     async fn credentials(&self, rule: &str, token: &AuthToken) -> Result<Arc<Value>> {
-        let auth = &self.app.auth;
-        let credentials = token.policy_credentials(auth.settings());
-        let mut parts = Vec::new();
-        if self.rules.may_read(rule, &["token", "catalog"]) {
-            let catalog = auth.catalog_of(self.pass().await?, token).await?;
-            parts.push(("catalog", catalog));
-        }
-        if self.rules.may_read(rule, &["token", "service_providers"]) {
-            let providers = auth.service_providers(self.pass().await?).await?;
-            parts.push(("service_providers", providers));
-        }
-        parts.retain(|(_, part)| part.is_some());
-        if parts.is_empty() {
-            return Ok(credentials);
-        }
-        let mut credentials = Value::clone(&credentials);
-        for (name, part) in parts {
-            credentials["token"][name] = part.into();
-        }
-        Ok(Arc::new(credentials))
+        let may_read = |path: &[&str]| self.rules.may_read(rule, path);
+        let pass = self.pass().await?;
+        self.app
+            .auth
+            .policy_credentials(pass, token, may_read)
+            .await
     }
 
     /// The answers about each target, from a thread of its own where that may take long. There are none where no thread

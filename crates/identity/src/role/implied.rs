@@ -204,6 +204,17 @@ impl Identity {
     }
 
     /// The implied roles of every role.
+    /// What each role gives, by its id: itself and the roles that it implies, without domain-specific ones, which only imply
+    /// others.
+    pub async fn effective_roles(&self) -> Result<BTreeMap<String, Vec<RoleRef>>> {
+        let graph = self.role_graph().await?;
+        let expanded = graph
+            .0
+            .keys()
+            .map(|id| (id.clone(), graph.expand([id.as_str()])));
+        Ok(expanded.collect())
+    }
+
     pub(crate) async fn role_graph(&self) -> Result<RoleGraph> {
         let rows: Vec<(String, String, String, Option<String>)> = sql("\
             SELECT r.id, r.name, r.domain_id, i.implied_role_id \

@@ -335,6 +335,8 @@ fn time(at: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
     const DAY: i64 = 24 * 60 * 60;
@@ -403,13 +405,13 @@ mod tests {
         let own = set(3, &[(0, 's', 9 * DAY), (4, 'o', DAY), (5, 'p', 9 * DAY)]);
         let wait =
             "safe from 1970-01-12T00:00:00Z: until then there may be valid tokens that need key 4";
-        check(&own, &[own.clone()], &[wait]);
+        check(&own, slice::from_ref(&own), &[wait]);
         // Where nothing is deleted, nothing has to be waited for.
         let more = KeySet {
             max_active_keys: 4,
             ..own.clone()
         };
-        check(&more, &[own.clone()], &[]);
+        check(&more, slice::from_ref(&own), &[]);
         // The other node went on sealing with the old key until the new one arrived.
         let own = set(3, &[(0, 's', DAY), (4, 'o', DAY), (5, 'p', DAY)]);
         let later = set(
@@ -427,7 +429,7 @@ mod tests {
         for max_active_keys in [1, 2] {
             let own = set(max_active_keys, &[(0, 's', 0), (5, 'p', 0)]);
             let line = format!("[fernet_tokens] max_active_keys = {max_active_keys} leaves no key");
-            check(&own, &[own.clone()], &[&line]);
+            check(&own, slice::from_ref(&own), &[&line]);
         }
         check(&set(3, &[(5, 'p', 0)]), &[], &["there is no staged key"]);
         check(&set(3, &[(0, 'p', 0)]), &[], &["there is no primary key"]);

@@ -1,4 +1,8 @@
-//! `policy check`, `policy list` and `policy validate`: evaluates and checks rules without a server.
+//! `policy`: evaluates and checks rules without a server, `explain` and `who-can` with what the database has.
+
+mod explain;
+mod holdings;
+mod who_can;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,12 +14,16 @@ use keystone_config::Program;
 use serde_json::Value;
 
 use crate::arguments::{CommonArguments, WithCommon};
-use crate::configuration;
+use crate::configuration::{self, Configuration};
 use crate::error::{CommandError, Result};
 use crate::terminal::{print, print_error};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Tell why a token is allowed or denied what a rule is about: exit with 0 or 1, or 2 if the token is not valid.
+    Explain(WithCommon<explain::Explain>),
+    /// Tell who is allowed what a rule is about: exit with 0, or with 1 if nobody is.
+    WhoCan(WithCommon<who_can::WhoCan>),
     /// Evaluate a rule: print `allowed` and exit with 0, or `denied` and 1.
     Check(WithCommon<Check>),
     /// Print name, check string and scope types of every rule as JSON.
@@ -57,11 +65,22 @@ pub(crate) struct Validate {
 }
 
 /// Exit status 2 means that a question could not be asked.
-pub(super) fn run(command: Command, before: CommonArguments) -> Result<ExitCode> {
+pub(super) async fn run(command: Command, before: CommonArguments) -> Result<ExitCode> {
+    let load = |after| Configuration::load(Program::Manage, &before.clone().merge(after));
     let done = match command {
-        Command::Check(WithCommon { own, common }) => check(&own, &before.merge(common)),
-        Command::List(WithCommon { own, common }) => list(&own, &before.merge(common)),
-        Command::Validate(WithCommon { own, common }) => validate(own, &before.merge(common)),
+        Command::Explain(WithCommon { own, common }) => match load(common) {
+            Ok(configuration) => explain::run(own, &configuration).await,
+            Err(error) => Err(error),
+        },
+        Command::WhoCan(WithCommon { own, common }) => match load(common) {
+            Ok(configuration) => who_can::run(&own, &configuration).await,
+            Err(error) => Err(error),
+        },
+        Command::Check(WithCommon { own, common }) => check(&own, &before.clone().merge(common)),
+        Command::List(WithCommon { own, common }) => list(&own, &before.clone().merge(common)),
+        Command::Validate(WithCommon { own, common }) => {
+            validate(own, &before.clone().merge(common))
+        }
     };
     done.map_err(|CommandError { text, .. }| CommandError::usage(text))
 }
@@ -69,8 +88,7 @@ pub(super) fn run(command: Command, before: CommonArguments) -> Result<ExitCode>
 fn check(asked: &Check, common: &CommonArguments) -> Result<ExitCode> {
     let rules = rules(&asked.policy_file, common)?;
     let credentials = object(&asked.credentials)?;
-    let target = asked.target.as_deref().map(object).transpose()?;
-    let target = target.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    let target = target(asked.target.as_deref())?;
     let answer = rules.enforce(&asked.rule, &target, &credentials);
     print(if answer.is_ok() { "allowed" } else { "denied" });
     if asked.explain {
@@ -139,6 +157,22 @@ fn settings(common: &CommonArguments) -> Result<Settings> {
     // Warnings about the rest of the configuration do not matter here.
     let (_, settings, _) = configuration::read(&sources)?;
     Ok(settings.policy)
+}
+
+/// The target in a file; without one it is empty.
+fn target(path: Option<&Path>) -> Result<Value> {
+    let found = path.map(object).transpose()?;
+    Ok(found.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
+}
+
+/// Refuses a name that no rule has: the default rule would answer for it.
+fn check_name(rules: &Rules, name: &str) -> Result<()> {
+    if rules.names().any(|known| known == name) {
+        return Ok(());
+    }
+    Err(CommandError::new(format!(
+        "there is no rule {name:?}: `keystone-manage policy list` has their names"
+    )))
 }
 
 fn object(path: &Path) -> Result<Value> {

@@ -24,3 +24,4 @@ mod sockets;
 mod status;
 mod surface;
 mod tls;
+mod who_can;
