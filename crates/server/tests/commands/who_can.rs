@@ -16,11 +16,7 @@ fn token(server: &Server, scope: Option<Value>) -> String {
     let (status, head, _) = server.ask("POST /v3/auth/tokens", &json!({"auth": auth}).to_string());
     assert_eq!(status, 201);
     let mut lines = head.lines();
-    let token = lines.find_map(|line| {
-        line.to_lowercase()
-            .starts_with("x-subject-token: ")
-            .then_some(line)
-    });
+    let token = lines.find(|line| line.to_lowercase().starts_with("x-subject-token: "));
     token.unwrap()["x-subject-token: ".len()..]
         .trim()
         .to_owned()

@@ -44,6 +44,17 @@ pub(super) struct Holdings {
     parents: HashMap<String, String>,
 }
 
+impl Named {
+    fn new(id: String, name: String, domain_id: String, enabled: bool) -> Self {
+        Self {
+            id,
+            name,
+            domain_id,
+            enabled,
+        }
+    }
+}
+
 impl Held {
     /// Adds what another one holds.
     pub(super) fn add(&mut self, other: &Self) {
@@ -63,59 +74,29 @@ impl Held {
 impl Holdings {
     pub(super) async fn read(identity: &Identity) -> Result<Self> {
         let all = Listing::default();
-        let domains = identity
-            .domains(&all)
-            .await?
-            .items
-            .into_iter()
-            .map(|it| Named {
-                enabled: it.is_enabled(),
-                domain_id: it.id.clone(),
-                id: it.id,
-                name: it.name,
-            });
+        let domains = identity.domains(&all).await?.items.into_iter();
+        let domains = domains.map(|it| {
+            let enabled = it.is_enabled();
+            Named::new(it.id.clone(), it.name, it.id, enabled)
+        });
         let domains = by_id(domains, &HashSet::new());
-        let off: HashSet<String> = domains
-            .values()
-            .filter(|it| !it.enabled)
-            .map(|it| it.id.clone())
-            .collect();
-        let found = identity
-            .projects(&all.clone().with("is_domain", "0"))
-            .await?
-            .items;
-        let parents = found
+        let off = domains.values().filter(|it| !it.enabled);
+        let off: HashSet<String> = off.map(|it| it.id.clone()).collect();
+        let projects = all.clone().with("is_domain", "0");
+        let projects = identity.projects(&projects).await?.items;
+        let parents = projects
             .iter()
             .filter_map(|it| Some((it.id.clone(), it.parent_id.clone()?)));
         let parents = parents.collect();
-        let projects = found.into_iter().map(|it| Named {
-            enabled: it.is_enabled(),
-            domain_id: it.domain_id.unwrap_or_default(),
-            id: it.id,
-            name: it.name,
+        let projects = projects.into_iter().map(|it| {
+            let enabled = it.is_enabled();
+            Named::new(it.id, it.name, it.domain_id.unwrap_or_default(), enabled)
         });
-        let users = identity
-            .users(&all)
-            .await?
-            .items
-            .into_iter()
-            .map(|it| Named {
-                enabled: it.enabled,
-                name: it.name().to_owned(),
-                domain_id: it.domain_id,
-                id: it.id,
-            });
-        let groups = identity
-            .groups(&all)
-            .await?
-            .items
-            .into_iter()
-            .map(|it| Named {
-                enabled: true,
-                domain_id: it.domain_id,
-                id: it.id,
-                name: it.name,
-            });
+        let users = identity.users(&all).await?.items.into_iter();
+        let users = users
+            .map(|it| Named::new(it.id, it.name.unwrap_or_default(), it.domain_id, it.enabled));
+        let groups = identity.groups(&all).await?.items.into_iter();
+        let groups = groups.map(|it| Named::new(it.id, it.name, it.domain_id, true));
         let mut holdings = Self {
             users: by_id(users, &off),
             groups: by_id(groups, &HashSet::new()),

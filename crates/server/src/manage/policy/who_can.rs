@@ -62,11 +62,7 @@ pub(super) async fn run(asked: &WhoCan, configuration: &Configuration) -> Result
     });
     drop(progress);
     keystone.db().close().await;
-    print(if found.is_empty() {
-        "nobody"
-    } else {
-        found.trim_end()
-    });
+    print(if found.is_empty() { "nobody" } else { &found });
     Ok(ExitCode::from(u8::from(found.is_empty())))
 }
 
@@ -122,7 +118,7 @@ impl Answers<'_> {
     /// What is printed: empty if nobody is allowed.
     fn everybody(&mut self, progress: impl Fn(usize)) -> String {
         if self.ask(&Seen::default(), &Scope::None, &RoleSet::new()) {
-            return "everybody with a token\n".to_owned();
+            return "everybody with a token".to_owned();
         }
         let sections = [
             ("roles", self.roles()),
@@ -130,9 +126,8 @@ impl Answers<'_> {
             ("users", self.users(progress)),
         ];
         let sections = sections.iter().filter(|(_, lines)| !lines.is_empty());
-        sections
-            .map(|(name, lines)| format!("{name}:\n  {}\n", lines.join("\n  ")))
-            .collect()
+        let sections = sections.map(|(name, lines)| format!("{name}:\n  {}", lines.join("\n  ")));
+        sections.collect::<Vec<_>>().join("\n")
     }
 
     /// What each role allows whoever holds nothing else.
@@ -225,19 +220,19 @@ impl Answers<'_> {
             let groups = holdings.groups_of.get(id).map_or(&[][..], Vec::as_slice);
             let own = holdings.of_users.get(id);
             let key = (groups, seen.clone());
-            let allowed = match of_groups.get(&key).filter(|_| own.is_none()) {
-                Some(allowed) => allowed.clone(),
-                None => {
-                    let mut held = own.unwrap_or(&nothing).clone();
-                    for group in groups {
-                        held.add(holdings.of_groups.get(group).unwrap_or(&nothing));
-                    }
-                    let allowed = self.allowed(&seen, &held);
-                    if own.is_none() {
-                        of_groups.insert(key, allowed.clone());
-                    }
-                    allowed
+            let known = of_groups.get(&key).filter(|_| own.is_none());
+            let allowed = if let Some(allowed) = known {
+                allowed.clone()
+            } else {
+                let mut held = own.unwrap_or(&nothing).clone();
+                for group in groups {
+                    held.add(holdings.of_groups.get(group).unwrap_or(&nothing));
                 }
+                let allowed = self.allowed(&seen, &held);
+                if own.is_none() {
+                    of_groups.insert(key, allowed.clone());
+                }
+                allowed
             };
             if let Some(places) = allowed.shown() {
                 lines.push(format!("{}: {places}", self.actor(id, &holdings.users)));
