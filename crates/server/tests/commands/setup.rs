@@ -18,7 +18,7 @@ pub(crate) fn execute(sandbox: &Sandbox, text: &'static str) {
     on_database(sandbox, async |db| sql(text).execute(db).await.unwrap());
 }
 
-fn on_database<T>(sandbox: &Sandbox, work: impl AsyncFnOnce(&Db) -> T) -> T {
+pub(crate) fn on_database<T>(sandbox: &Sandbox, work: impl AsyncFnOnce(&Db) -> T) -> T {
     let url = format!("sqlite:///{}", sandbox.path("keystone.db").display());
     let url: DatabaseUrl = url.parse().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
