@@ -107,7 +107,9 @@ def dashboard(run, directory, nodes):
         return answer.json["data"]["result"]
 
     def scraped():
-        return wire.answers(f"http://{LOOPBACK}:{port}") and len(query("count_over_time(up[1m]) >= 5")) == len(nodes)
+        url = f"http://{LOOPBACK}:{port}/-/ready"
+        ready = processes.listening(port) and wire.request("GET", url).status == 200
+        return ready and len(query("count_over_time(up[1m]) >= 5")) == len(nodes)
 
     processes.wait_for("scrapes", scraped, daemon=daemon)
     with run.check("Prometheus reads both nodes"):
@@ -157,6 +159,42 @@ def readiness(run, cloud, node):
         checks.expect(time.monotonic() - begun < 5, "a probe would have given up")
     with run.check("and then it is ready again"):
         processes.wait_for("readiness", lambda: state()[0] == 200)
+
+
+def backup(run, directory, cloud, node):
+    run.section("Backup and restore, by deploy/README.md")
+    person = cloud.person()
+    socket = f"--socket={cloud.mariadb.socket}"
+    dumped = processes.run(["mariadb-dump", socket, "--user=root", "--single-transaction", "keystone"])
+    checks.equal(dumped.returncode, 0, dumped.stderr)
+    connection = cloud.mariadb.database("restored", "KEYSTONE_DBPASS")
+    loaded = processes.run(["mariadb", socket, "--user=root", "restored"], input=dumped.stdout)
+    checks.equal(loaded.returncode, 0, loaded.stderr)
+    config = cloud.variant("restored", {"database": {"connection": connection}})
+    restored = Node(directory, config)
+    with run.check("the schema is complete, and the triggers are made anew for the account of the restored database"):
+        checks.equal(restored.manage("db_sync", "--check").returncode, 0, "the exit status")
+        for command in ("remove_triggers", "db_sync"):
+            done = restored.manage(command)
+            checks.equal(done.returncode, 0, done.stderr)
+    with run.check("its users log in, and validations are answered from memory, since there are triggers"):
+        restored.serve()
+        scope = {"project": {"id": person.project_id}}
+        client = wire.login(restored.url, person.name, person.password, scope)
+        checks.equal(client.get("/v3/auth/catalog").status, 200)
+        memory = ("keystone_answers_from", frozenset({("keystone_answers_from", "memory")}))
+        checks.equal(restored.samples()[memory], 1)
+    with run.check("a token of before is valid there, and its end at the old one is none here"):
+        token = node_token(node, person)
+        checks.equal(wire.Client(restored.url, token).get("/v3/auth/catalog").status, 200)
+        gone = wire.request("DELETE", f"{node.url}/v3/auth/tokens", token=token, headers={"X-Subject-Token": token})
+        checks.equal(gone.status, 204)
+        checks.equal(wire.Client(restored.url, token).get("/v3/auth/catalog").status, 200)
+    restored.stop()
+
+
+def node_token(node, person):
+    return wire.login(node.url, person.name, person.password, {"project": {"id": person.project_id}}).token
 
 
 class Https(Node):
@@ -293,6 +331,7 @@ def operations(run):
     metrics(run, cloud, nodes)
     dashboard(run, directory, nodes)
     readiness(run, cloud, nodes[0])
+    backup(run, directory, cloud, nodes[1])
     http2(run, directory, cloud.config)
     haproxy(run, directory, nodes)
 
