@@ -187,3 +187,38 @@ impl<V: Clone> Cache<V> {
         self.entries.is_empty()
     }
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use keystone_storage::PoolOptions;
+    use keystone_storage::schema::changes::Kind;
+
+    use super::*;
+    use crate::Settings;
+
+    #[tokio::test]
+    async fn the_state_counts_what_was_found_what_was_not_and_what_made_room() {
+        let url = "sqlite://".parse().unwrap();
+        let db = keystone_storage::Db::connect(&url, &PoolOptions::default());
+        let changes = Changes::of(&db.await.unwrap(), Settings::default());
+        let cache = Cache::new(&changes, 100_000, 1000);
+        let put = |key: &str| {
+            let on = [(Kind::User, key.to_owned())];
+            cache.put(key, cache.now(), 1, 1000, on);
+        };
+        put("one");
+        assert_eq!((cache.get("one"), cache.get("two")), (Some(1), None));
+        changes.tags().apply(Kind::User, "one");
+        assert_eq!(cache.get("one"), None);
+        let state = cache.state();
+        assert_eq!((state.hits, state.misses, state.outdated), (1, 2, 1));
+        assert_eq!((state.entries, state.bytes, state.evicted), (0, 0, 0));
+        for number in 0..1000 {
+            put(&number.to_string());
+        }
+        let state = cache.state();
+        assert_eq!(state.entries as u64 + state.evicted, 1000);
+        assert!(state.bytes <= state.capacity && state.capacity <= 100_000);
+        assert_eq!(changes.of_kind(Kind::User), 1);
+    }
+}

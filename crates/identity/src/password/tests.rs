@@ -380,6 +380,10 @@ async fn a_full_queue_turns_callers_away_and_recovers() {
     let error = hasher.run(&Claimant::default(), || ()).await.unwrap_err();
     assert!(matches!(error, Error::Busy { .. }));
     assert_eq!(keystone_types::Error::from(error).status(), 503);
+    let state = hasher.state();
+    assert_eq!((state.running, state.threads), (1, 1));
+    assert_eq!((state.waiting, state.capacity), (1, 1));
+    assert_eq!((state.begun, state.rejected), (1, 1));
 
     // A caller cancelled while its hash runs keeps its place; one cancelled while it waits frees it.
     first.abort();

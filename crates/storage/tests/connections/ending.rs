@@ -61,3 +61,30 @@ async fn draining_gives_up_at_its_limit() {
     writing.abort();
     file.end().await;
 }
+
+#[tokio::test]
+async fn the_pool_tells_who_waited_and_who_waited_in_vain() {
+    let file = TestDatabase::in_a_file().await;
+    let options = PoolOptions {
+        size: 1,
+        overflow: 0,
+        timeout: Duration::ZERO,
+        ..PoolOptions::default()
+    };
+    let db = file.open(&options).await;
+    read(&db).await.unwrap();
+    let state = db.pool();
+    assert_eq!((state.size, state.in_use, state.idle), (1, 0, 1));
+    assert_eq!((state.opened, state.waited, state.gave_up), (1, 0, 0));
+    let (begun, end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let writing = write_until(db.clone(), Arc::clone(&begun), Arc::clone(&end));
+    let writing = tokio::spawn(writing);
+    begun.notified().await;
+    assert!(is_unavailable(&read(&db).await));
+    let state = db.pool();
+    assert_eq!((state.in_use, state.idle), (1, 0));
+    assert_eq!((state.opened, state.waited, state.gave_up), (1, 1, 1));
+    end.notify_one();
+    soon(writing).await.unwrap().unwrap();
+    file.end().await;
+}
