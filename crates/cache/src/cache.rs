@@ -190,8 +190,8 @@ impl<V: Clone> Cache<V> {
 
 #[cfg(all(test, feature = "sqlite"))]
 mod tests {
-    use keystone_storage::PoolOptions;
     use keystone_storage::schema::changes::Kind;
+    use keystone_storage::{Db, PoolOptions};
 
     use super::*;
     use crate::Settings;
@@ -199,8 +199,9 @@ mod tests {
     #[tokio::test]
     async fn the_state_counts_what_was_found_what_was_not_and_what_made_room() {
         let url = "sqlite://".parse().unwrap();
-        let db = keystone_storage::Db::connect(&url, &PoolOptions::default());
-        let changes = Changes::of(&db.await.unwrap(), Settings::default());
+        let options = PoolOptions::default();
+        let db = Db::connect(&url, &options).await.unwrap();
+        let changes = Changes::of(&db, Settings::default());
         let cache = Cache::new(&changes, 100_000, 1000);
         let put = |key: &str| {
             let on = [(Kind::User, key.to_owned())];
