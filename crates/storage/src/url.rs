@@ -166,9 +166,10 @@ impl fmt::Display for DatabaseUrl {
 
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name.contains(':') {
-            true => write!(f, "[{}]", self.name)?,
-            false => f.write_str(&self.name)?,
+        if self.name.contains(':') {
+            write!(f, "[{}]", self.name)?;
+        } else {
+            f.write_str(&self.name)?;
         }
         match self.port {
             Some(port) => write!(f, ":{port}"),
