@@ -38,7 +38,7 @@ async fn the_first_server_that_takes_connections_is_used() {
     soon(write(&db)).await.unwrap();
     soon(read(&db)).await.unwrap();
     let nobody = DatabaseUrl::parse(&through(&database, &[away, away])).unwrap();
-    let refused = soon(Db::connect(&nobody, &PoolOptions::default())).await;
+    let refused = Box::pin(soon(Db::connect(&nobody, &PoolOptions::default()))).await;
     let message = refused.unwrap_err().to_string();
     assert!(
         message.contains(&format!("@127.0.0.1:{away},127.0.0.1:{away}/")),
