@@ -1,0 +1,464 @@
+//! The questions that Keystone asks a directory.
+
+use std::collections::HashSet;
+use std::fmt::{self, Formatter};
+
+use ldap3::{DerefAliases, LdapResult, Scope};
+
+use crate::Error;
+use crate::dn::Dn;
+use crate::entry::{Entry, text};
+use crate::filter::{Filter, all, any, equals};
+use crate::kind::{Emulation, Group, Groups, Kind, User, Users};
+use crate::pool::{Failure, Lease, Pool, Search};
+use crate::server::{Login, Servers};
+use crate::settings::{AliasDereferencing, QueryScope, Settings, SettingsError};
+
+/// A rule of Active Directory: a value that is reached through others of the same attribute
+/// (`LDAP_MATCHING_RULE_IN_CHAIN`).
+const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
+
+/// How many users one search is for.
+const AT_A_TIME: usize = 100;
+
+/// The directory of one domain, with connections and certificates of its own.
+pub struct Directory {
+    servers: Servers,
+    /// For searches.
+    service: Pool,
+    /// For users' passwords.
+    binds: Pool,
+    users: Users,
+    groups: Groups,
+    emulation: Option<Emulation>,
+    scope: Scope,
+    aliases: DerefAliases,
+    page_size: u32,
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let tree = &self.users.kind.tree;
+        f.debug_struct("Directory")
+            .field("url", &self.servers.urls())
+            .field("tree", tree)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Directory {
+    /// Checks the settings and reads the certificates. Connections are made when they are needed.
+    ///
+    /// # Errors
+    ///
+    /// An option can't be used, or a certificate can't be read.
+    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let login = match (&settings.user, &settings.password) {
+            (Some(user), Some(password)) if !user.is_empty() && !password.reveal().is_empty() => {
+                Some(Login {
+                    user: user.clone(),
+                    password: password.clone(),
+                })
+            }
+            _ => None,
+        };
+        let pooled = settings.use_pool;
+        let kept = pooled.then_some(settings.pool_connection_lifetime);
+        let service = Pool::new(login, settings.pool_size, kept, settings.timeout(pooled));
+        let pooled = settings.use_pool && settings.use_auth_pool;
+        let kept = pooled.then_some(settings.auth_pool_connection_lifetime);
+        let binds = Pool::new(
+            None,
+            settings.auth_pool_size,
+            kept,
+            settings.timeout(pooled),
+        );
+        Ok(Self {
+            servers: Servers::new(settings)?,
+            service,
+            binds,
+            users: Users::new(settings),
+            groups: Groups::new(settings),
+            emulation: Emulation::new(settings),
+            scope: match settings.query_scope {
+                QueryScope::One => Scope::OneLevel,
+                QueryScope::Sub => Scope::Subtree,
+            },
+            aliases: match settings.alias_dereferencing {
+                AliasDereferencing::Default | AliasDereferencing::Never => DerefAliases::Never,
+                AliasDereferencing::Searching => DerefAliases::Searching,
+                AliasDereferencing::Finding => DerefAliases::Finding,
+                AliasDereferencing::Always => DerefAliases::Always,
+            },
+            page_size: settings.page_size,
+        })
+    }
+
+    /// The users that pass all filters, in the directory's order.
+    ///
+    /// # Errors
+    ///
+    /// The directory gives no answer.
+    pub async fn users(&self, filters: &[Filter]) -> Result<Vec<User>, Error> {
+        self.find_users(&self.users.kind.list(filters)).await
+    }
+
+    /// The user with a local id; the first one where several have it.
+    ///
+    /// # Errors
+    ///
+    /// The directory gives no answer.
+    pub async fn user(&self, local_id: &str) -> Result<Option<User>, Error> {
+        self.first_user(&self.users.kind.with_id(local_id)).await
+    }
+
+    /// The user with a name; the first one where several have it.
+    ///
+    /// # Errors
+    ///
+    /// The directory gives no answer.
+    pub async fn user_by_name(&self, name: &str) -> Result<Option<User>, Error> {
+        self.first_user(&self.users.kind.list(&[Filter::NameIs(name.to_owned())]))
+            .await
+    }
+
+    /// Whether the directory takes a password for a user. An empty one is refused here: for the directory it would be a bind
+    /// without a password, which succeeds (RFC 4513, 5.1.2). Nothing else is checked, `enabled` included.
+    ///
+    /// # Errors
+    ///
+    /// The directory can't be asked, or is set up so that it takes no passwords.
+    pub async fn authenticate(&self, user: &User, password: &str) -> Result<bool, Error> {
+        if password.is_empty() || user.dn.is_empty() {
+            return Ok(false);
+        }
+        let mut again = true;
+        loop {
+            let mut lease = self.binds.lease(&self.servers).await?;
+            match lease.bind(&user.dn, password).await {
+                Ok(answer) => {
+                    let url = lease.url().to_owned();
+                    lease.keep();
+                    return verdict(url, &user.dn, &answer);
+                }
+                Err(failure) => self.failed(&self.binds, lease, &user.dn, failure, &mut again)?,
+            }
+        }
+    }
+
+    /// The groups that pass all filters, in the directory's order.
+    ///
+    /// # Errors
+    ///
+    /// The directory gives no answer.
+    pub async fn groups(&self, filters: &[Filter]) -> Result<Vec<Group>, Error> {
+        self.find_groups(&self.groups.kind.list(filters)).await
+    }
+
+    /// The group with a local id; the first one where several have it.
+    ///
+    /// # Errors
+    ///
+    /// The directory gives no answer.
+    pub async fn group(&self, local_id: &str) -> Result<Option<Group>, Error> {
+        let found = self
+            .find_groups(&self.groups.kind.with_id(local_id))
+            .await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The group with a name; the first one where several have it.
+    ///
+    /// # Errors
+    ///
+    /// The directory gives no answer.
+    pub async fn group_by_name(&self, name: &str) -> Result<Option<Group>, Error> {
+        let found = self.groups(&[Filter::NameIs(name.to_owned())]).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The groups that have a user as a member: directly, or also through others where `group_ad_nesting` is set.
+    ///
+    /// # Errors
+    ///
+    /// The directory gives no answer.
+    pub async fn groups_of_user(&self, user: &User) -> Result<Vec<Group>, Error> {
+        let Groups {
+            kind,
+            member,
+            members_are_ids,
+            nesting,
+            ..
+        } = &self.groups;
+        let filter = if *members_are_ids {
+            equals(member, user.local_id.as_bytes())
+        } else if *nesting {
+            equals(&format!("{member}:{IN_CHAIN}:"), user.dn.as_bytes())
+        } else {
+            equals(member, user.dn.as_bytes())
+        };
+        self.find_groups(&kind.with(&filter)).await
+    }
+
+    /// The members of a group that are users of this directory. Groups among the members, and members that are not there, are
+    /// passed over.
+    ///
+    /// # Errors
+    ///
+    /// The directory gives no answer.
+    pub async fn members(&self, group: &Group) -> Result<Vec<User>, Error> {
+        let users = &self.users.kind;
+        let Groups {
+            kind,
+            member,
+            members_are_ids,
+            nesting,
+            ..
+        } = &self.groups;
+        if *nesting && !members_are_ids {
+            return self
+                .find_users(&users.with(&equals(
+                    &format!("memberOf:{IN_CHAIN}:"),
+                    group.dn.as_bytes(),
+                )))
+                .await;
+        }
+        let values = self.values(&group.dn, &kind.class, member).await?;
+        if *members_are_ids {
+            let ids = values
+                .iter()
+                .filter_map(|value| text(value))
+                .map(|id| users.has_id(&id))
+                .collect();
+            return self.users_with_any(ids).await;
+        }
+        let members: HashSet<_> = dns(&values).filter(|dn| self.may_be_user(dn)).collect();
+        let mut found = self
+            .users_with_any(members.iter().map(naming).collect())
+            .await?;
+        // Another entry may have the same name at another place.
+        found.retain(|user| Dn::parse(&user.dn).is_ok_and(|dn| members.contains(&dn)));
+        Ok(found)
+    }
+
+    /// Asks whether a server can be reached, takes the login, and has the users' tree.
+    ///
+    /// # Errors
+    ///
+    /// The directory gives no answer, or there is no such tree.
+    pub async fn check(&self) -> Result<(), Error> {
+        let attributes = ["1.1".to_owned()];
+        let tree = Search {
+            scope: Scope::Base,
+            ..self.below(&self.users.kind.tree, "(objectClass=*)", &attributes)
+        };
+        self.search(&tree).await.map(drop)
+    }
+
+    async fn first_user(&self, filter: &str) -> Result<Option<User>, Error> {
+        Ok(self.find_users(filter).await?.into_iter().next())
+    }
+
+    async fn find_users(&self, filter: &str) -> Result<Vec<User>, Error> {
+        let found = self.list(&self.users.kind, filter).await?;
+        let mut users: Vec<_> = found
+            .iter()
+            .filter_map(|entry| self.users.read(entry))
+            .collect();
+        if let Some(emulation) = &self.emulation {
+            self.emulate(emulation, &mut users).await?;
+        }
+        Ok(users)
+    }
+
+    /// The users that pass any of some filters, in few searches.
+    async fn users_with_any(&self, filters: Vec<String>) -> Result<Vec<User>, Error> {
+        let mut users = Vec::new();
+        for some in filters.chunks(AT_A_TIME) {
+            let filter = self.users.kind.with(&any(some.iter().map(String::as_str)));
+            let found = self.list(&self.users.kind, &filter).await?;
+            users.extend(found.iter().filter_map(|entry| self.users.read(entry)));
+        }
+        if let Some(emulation) = &self.emulation {
+            self.emulate(emulation, &mut users).await?;
+        }
+        Ok(users)
+    }
+
+    async fn find_groups(&self, filter: &str) -> Result<Vec<Group>, Error> {
+        let found = self.list(&self.groups.kind, filter).await?;
+        Ok(found
+            .iter()
+            .filter_map(|entry| self.groups.read(entry))
+            .collect())
+    }
+
+    /// Sets who is enabled: the members of the group for it, which one search reads for all users.
+    async fn emulate(&self, emulation: &Emulation, users: &mut [User]) -> Result<(), Error> {
+        let Emulation {
+            dn,
+            class,
+            member,
+            members_are_ids,
+        } = emulation;
+        if users.is_empty() {
+            return Ok(());
+        }
+        let values = self.values(dn, class, member).await?;
+        if *members_are_ids {
+            let members: HashSet<_> = values.iter().filter_map(|value| text(value)).collect();
+            users
+                .iter_mut()
+                .for_each(|user| user.enabled = Some(members.contains(&user.local_id)));
+        } else {
+            let members: HashSet<_> = dns(&values).collect();
+            let is_member = |dn: &str| Dn::parse(dn).is_ok_and(|dn| members.contains(&dn));
+            users
+                .iter_mut()
+                .for_each(|user| user.enabled = Some(is_member(&user.dn)));
+        }
+        Ok(())
+    }
+
+    /// Whether an entry is at a place where users are looked for.
+    fn may_be_user(&self, dn: &Dn) -> bool {
+        let tree = &self.users.kind.tree_dn;
+        if self.scope == Scope::OneLevel {
+            dn.is_child_of(tree)
+        } else {
+            dn.is_below(tree)
+        }
+    }
+
+    /// The values of one attribute of one entry; none where there is no such entry.
+    async fn values(&self, dn: &str, class: &str, attribute: &str) -> Result<Vec<Vec<u8>>, Error> {
+        let attributes = [attribute.to_owned()];
+        let entry = Search {
+            scope: Scope::Base,
+            ..self.below(dn, class, &attributes)
+        };
+        let found = self.found(&entry).await?;
+        Ok(found
+            .first()
+            .map(|entry| entry.values(attribute).to_vec())
+            .unwrap_or_default())
+    }
+
+    /// The entries of a kind. A tree that is not there has none.
+    async fn list(&self, kind: &Kind, filter: &str) -> Result<Vec<Entry>, Error> {
+        self.found(&self.below(&kind.tree, filter, &kind.attributes))
+            .await
+    }
+
+    fn below<'a>(&self, base: &'a str, filter: &'a str, attributes: &'a [String]) -> Search<'a> {
+        Search {
+            base,
+            scope: self.scope,
+            filter,
+            attributes,
+            aliases: self.aliases,
+            page_size: self.page_size,
+        }
+    }
+
+    async fn found(&self, search: &Search<'_>) -> Result<Vec<Entry>, Error> {
+        match self.search(search).await {
+            Err(Error::NoTree { .. }) => Ok(Vec::new()),
+            outcome => outcome,
+        }
+    }
+
+    async fn search(&self, search: &Search<'_>) -> Result<Vec<Entry>, Error> {
+        let mut again = true;
+        loop {
+            let mut lease = self.service.lease(&self.servers).await?;
+            match lease.search(search).await {
+                Ok(entries) => {
+                    lease.keep();
+                    return Ok(entries);
+                }
+                Err(failure) => {
+                    self.failed(&self.service, lease, search.base, failure, &mut again)?
+                }
+            }
+        }
+    }
+
+    /// Returns when the operation may be tried again, which is once, and only where a connection broke.
+    fn failed(
+        &self,
+        pool: &Pool,
+        lease: Lease<'_>,
+        base: &str,
+        failure: Failure,
+        again: &mut bool,
+    ) -> Result<(), Error> {
+        let url = lease.url().to_owned();
+        let reason = match failure {
+            Failure::Refused(answer) => {
+                lease.keep();
+                return Err(refused(url, base, &answer));
+            }
+            Failure::Broken(reason) => {
+                pool.forget(&url);
+                if std::mem::replace(again, false) {
+                    tracing::debug!("{url}: {reason}; once more, for {base:?}");
+                    return Ok(());
+                }
+                reason
+            }
+            Failure::Late(limit) => format!("no answer about {base:?} within {limit:?}"),
+        };
+        self.servers.shun(&url);
+        Err(Error::Unavailable { url, reason })
+    }
+}
+
+/// The filter for entries that are named like this one.
+fn naming(dn: &Dn) -> String {
+    let parts: Vec<_> = dn
+        .naming()
+        .map(|(kind, value)| equals(kind, value))
+        .collect();
+    all(parts.iter().map(String::as_str))
+}
+
+/// Those of the values that are distinguished names.
+fn dns(values: &[Vec<u8>]) -> impl Iterator<Item = Dn> {
+    values
+        .iter()
+        .filter_map(|value| Dn::parse(str::from_utf8(value).ok()?).ok())
+}
+
+/// What the answer to a bind means.
+fn verdict(url: String, dn: &str, answer: &LdapResult) -> Result<bool, Error> {
+    match answer.rc {
+        0 => Ok(true),
+        // invalidCredentials; the entry has no password; it is gone; what policies about accounts answer.
+        49 | 48 | 32 | 19 | 50 | 53 => {
+            tracing::debug!("{url} refuses the password of {dn:?}: {answer}");
+            Ok(false)
+        }
+        _ => Err(refused(url, dn, answer)),
+    }
+}
+
+/// What a directory's refusal means.
+fn refused(url: String, base: &str, answer: &LdapResult) -> Error {
+    let base = base.to_owned();
+    match answer.rc {
+        32 => Error::NoTree { url, base },
+        4 => Error::SizeLimit { url, base },
+        10 => Error::Refused {
+            url,
+            base,
+            reason: format!("it is at {}", answer.refs.join(" ")),
+        },
+        _ => Error::Refused {
+            url,
+            base,
+            reason: answer.to_string(),
+        },
+    }
+}
