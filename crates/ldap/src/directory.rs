@@ -306,23 +306,24 @@ impl Directory {
             return Ok(());
         }
         let values = self.values(dn, class, member).await?;
-        if *members_are_ids {
-            let members: HashSet<_> = values.iter().filter_map(|value| text(value)).collect();
-            users
-                .iter_mut()
-                .for_each(|user| user.enabled = Some(members.contains(&user.local_id)));
-        } else {
-            let members: HashSet<_> = dns(&values).collect();
-            let is_member = |dn: &str| Dn::parse(dn).is_ok_and(|dn| members.contains(&dn));
-            users
-                .iter_mut()
-                .for_each(|user| user.enabled = Some(is_member(&user.dn)));
+        let ids: HashSet<_> = values.iter().filter_map(|value| text(value)).collect();
+        let names: HashSet<_> = dns(&values).collect();
+        for user in users {
+            let enabled = if *members_are_ids {
+                ids.contains(&user.local_id)
+            } else {
+                Dn::parse(&user.dn).is_ok_and(|dn| names.contains(&dn))
+            };
+            user.enabled = Some(enabled);
         }
         Ok(())
     }
 
-    /// Whether an entry is at a place where users are looked for.
+    /// Whether an entry is at a place where users are looked for. Aliases lead to any.
     fn may_be_user(&self, dn: &Dn) -> bool {
+        if self.aliases != DerefAliases::Never {
+            return true;
+        }
         let tree = &self.users.kind.tree_dn;
         if self.scope == Scope::OneLevel {
             dn.is_child_of(tree)

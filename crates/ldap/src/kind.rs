@@ -133,17 +133,17 @@ pub(crate) struct Users {
     enabled: Enabled,
 }
 
-/// How a user's entry tells whether it is enabled.
+/// How a user's entry tells whether it is enabled, by an attribute or, without one, by what counts where it is missing.
 enum Enabled {
     /// It does not.
     Untold,
     /// By the text `TRUE`, or by any other where `inverted`.
     Text {
-        attribute: String,
+        attribute: Option<String>,
         missing: bool,
         inverted: bool,
     },
-    /// By a number that has not all bits of the mask. Without an attribute all count as having the default.
+    /// By a number that has not all bits of the mask.
     Mask {
         attribute: Option<String>,
         missing: i64,
@@ -205,14 +205,17 @@ impl Users {
 
 impl Enabled {
     fn new(settings: &Settings, read: bool) -> Self {
-        let attribute = settings.user_enabled_attribute.clone();
+        let attribute = Some(&settings.user_enabled_attribute)
+            .filter(|it| read && !it.is_empty())
+            .cloned();
         let missing = settings.user_enabled_default.trim();
         if settings.user_enabled_emulation {
             Self::Untold
         } else if settings.user_enabled_mask != 0 {
+            let missing = missing.parse().expect("Settings::check has parsed it");
             Self::Mask {
-                attribute: read.then_some(attribute),
-                missing: missing.parse().expect("Settings::check has parsed it"),
+                attribute,
+                missing,
                 mask: settings.user_enabled_mask.into(),
             }
         } else if read {
@@ -230,23 +233,20 @@ impl Enabled {
     fn attribute(&self) -> Option<&String> {
         match self {
             Self::Untold => None,
-            Self::Text { attribute, .. } => Some(attribute),
-            Self::Mask { attribute, .. } => attribute.as_ref(),
+            Self::Text { attribute, .. } | Self::Mask { attribute, .. } => attribute.as_ref(),
         }
     }
 
     fn read(&self, entry: &Entry) -> Option<bool> {
+        let value = self
+            .attribute()
+            .and_then(|attribute| entry.values(attribute).first());
         match self {
             Self::Untold => None,
             Self::Text {
-                attribute,
-                missing,
-                inverted,
+                missing, inverted, ..
             } => {
-                let told = entry
-                    .values(attribute)
-                    .first()
-                    .map(|value| value.eq_ignore_ascii_case(b"true"));
+                let told = value.map(|value| value.eq_ignore_ascii_case(b"true"));
                 Some(told.unwrap_or(*missing) != *inverted)
             }
             Self::Mask {
@@ -254,9 +254,6 @@ impl Enabled {
                 missing,
                 mask,
             } => {
-                let value = attribute
-                    .as_ref()
-                    .and_then(|attribute| entry.values(attribute).first());
                 let number = match value {
                     None => Some(*missing),
                     Some(value) => str::from_utf8(value)

@@ -93,15 +93,14 @@ impl Pool {
                 reason,
             });
         };
-        let connection = match self.kept() {
-            Some(connection) => connection,
-            None => {
-                let (ldap, url) = servers.connect(self.login.as_ref(), self.limit).await?;
-                Connection {
-                    ldap,
-                    url,
-                    born: Instant::now(),
-                }
+        let connection = if let Some(connection) = self.kept() {
+            connection
+        } else {
+            let (ldap, url) = servers.connect(self.login.as_ref(), self.limit).await?;
+            Connection {
+                ldap,
+                url,
+                born: Instant::now(),
             }
         };
         Ok(Lease {

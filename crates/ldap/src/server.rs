@@ -61,10 +61,6 @@ impl Server {
             Some(host) if !address(host) => {
                 return Err("has no IPv6 address between the brackets".into());
             }
-            // Certificates are checked against the text in the URL, brackets included.
-            Some(_) if scheme == "ldaps" => {
-                return Err("needs a name, not an IPv6 address, for its certificate".into());
-            }
             None if !host.chars().all(letter) => return Err("has no name of a host".into()),
             _ => {}
         }
@@ -74,6 +70,11 @@ impl Server {
             place.to_owned()
         };
         Ok(Self { scheme, place })
+    }
+
+    /// Whether certificates can be checked against the host. `ldap3` takes the brackets of an IPv6 address for part of a name.
+    pub(crate) fn may_have_tls(&self) -> bool {
+        !self.place.starts_with('[')
     }
 
     /// Whether the connection has TLS from its start.
@@ -90,7 +91,8 @@ impl Display for Server {
 
 /// All servers of a directory, which have the same entries.
 pub(crate) struct Servers {
-    servers: Vec<(Server, Mutex<Option<Instant>>)>,
+    /// Each with the time at which it failed last.
+    all: Vec<(Server, Mutex<Option<Instant>>)>,
     tls: Option<Arc<ClientConfig>>,
     start_tls: bool,
     rounds: u32,
@@ -111,7 +113,7 @@ impl Servers {
         }
         let needs_tls = settings.use_tls || servers.iter().any(Server::is_tls);
         Ok(Self {
-            servers: servers
+            all: servers
                 .into_iter()
                 .map(|server| (server, Mutex::new(None)))
                 .collect(),
@@ -124,7 +126,7 @@ impl Servers {
 
     /// All URLs, as text for errors.
     pub(crate) fn urls(&self) -> String {
-        self.servers
+        self.all
             .iter()
             .map(|(server, _)| server.to_string())
             .collect::<Vec<_>>()
@@ -139,7 +141,7 @@ impl Servers {
         limit: Duration,
     ) -> Result<(Ldap, String), Error> {
         let end = tokio::time::Instant::now() + limit;
-        let share = limit / u32::try_from(self.servers.len()).unwrap_or(1).max(1);
+        let share = limit / u32::try_from(self.all.len()).unwrap_or(1).max(1);
         let mut reasons = Vec::new();
         for round in 0..self.rounds {
             if round > 0 && timeout_at(end, sleep(self.pause)).await.is_err() {
@@ -155,7 +157,7 @@ impl Servers {
                     Err(_) => format!("no connection within {share:?}"),
                 };
                 *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-                reasons.push(if self.servers.len() > 1 {
+                reasons.push(if self.all.len() > 1 {
                     format!("{server}: {reason}")
                 } else {
                     reason
@@ -173,7 +175,7 @@ impl Servers {
 
     /// Remembers that a server did not answer.
     pub(crate) fn shun(&self, url: &str) {
-        for (server, failed) in &self.servers {
+        for (server, failed) in &self.all {
             if server.to_string() == url {
                 *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             }
@@ -182,7 +184,7 @@ impl Servers {
 
     /// Those that failed a short while ago are the last.
     fn in_order(&self) -> Vec<&(Server, Mutex<Option<Instant>>)> {
-        let mut servers: Vec<_> = self.servers.iter().collect();
+        let mut servers: Vec<_> = self.all.iter().collect();
         servers.sort_by_cached_key(|(_, failed)| {
             let failed = *failed.lock().unwrap_or_else(PoisonError::into_inner);
             failed.is_some_and(|at| at.elapsed() < SHUNNED)
@@ -197,7 +199,11 @@ impl Servers {
         }
         let url = server.to_string();
         let opened = LdapConnAsync::with_settings(settings, &url).await;
-        let (connection, mut ldap) = opened.map_err(|error| Refusal::Other(describe(&error)))?;
+        let (connection, mut ldap) = opened.map_err(|error| match error {
+            // No other operation has been tried by now.
+            LdapError::LdapResult { result } => Refusal::Other(format!("StartTLS: {result}")),
+            error => Refusal::Other(describe(&error)),
+        })?;
         tokio::spawn(async move {
             if let Err(error) = connection.drive().await {
                 tracing::debug!("the connection to {url} ended: {}", describe(&error));

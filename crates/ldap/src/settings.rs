@@ -228,29 +228,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Checks what the types do not say.
+    /// Checks what the types do not say, but for the URLs and the certificates.
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
-        let attributes = [
-            ("user_id_attribute", Some(&self.user_id_attribute)),
-            ("user_name_attribute", Some(&self.user_name_attribute)),
-            ("user_enabled_attribute", Some(&self.user_enabled_attribute)),
-            (
-                "user_description_attribute",
-                self.user_description_attribute.as_ref(),
-            ),
-            ("user_mail_attribute", self.user_mail_attribute.as_ref()),
-            (
-                "user_default_project_id_attribute",
-                self.user_default_project_id_attribute.as_ref(),
-            ),
-            ("group_id_attribute", Some(&self.group_id_attribute)),
-            ("group_name_attribute", Some(&self.group_name_attribute)),
-            ("group_member_attribute", Some(&self.group_member_attribute)),
-            ("group_desc_attribute", self.group_desc_attribute.as_ref()),
-        ];
-        for (option, name) in attributes {
-            let set = name.filter(|name| !name.is_empty());
-            if let Some(name) = set.filter(|name| !filter::is_attribute(name)) {
+        for (option, name) in self.attributes() {
+            if let Some(name) = name.filter(|name| !filter::is_attribute(name)) {
                 return wrong(option, format!("{name:?} is no name of an attribute"));
             }
         }
@@ -294,6 +275,38 @@ impl Settings {
         Ok(())
     }
 
+    /// The options that name attributes, but for those that name none.
+    fn attributes(&self) -> [(&'static str, Option<&str>); 10] {
+        fn optional(name: Option<&String>) -> Option<&str> {
+            name.map(String::as_str).filter(|name| !name.is_empty())
+        }
+        let project = optional(self.user_default_project_id_attribute.as_ref());
+        [
+            ("user_id_attribute", Some(&self.user_id_attribute)),
+            ("user_name_attribute", Some(&self.user_name_attribute)),
+            (
+                "user_enabled_attribute",
+                optional(Some(&self.user_enabled_attribute)),
+            ),
+            (
+                "user_description_attribute",
+                optional(self.user_description_attribute.as_ref()),
+            ),
+            (
+                "user_mail_attribute",
+                optional(self.user_mail_attribute.as_ref()),
+            ),
+            ("user_default_project_id_attribute", project),
+            ("group_id_attribute", Some(&self.group_id_attribute)),
+            ("group_name_attribute", Some(&self.group_name_attribute)),
+            ("group_member_attribute", Some(&self.group_member_attribute)),
+            (
+                "group_desc_attribute",
+                optional(self.group_desc_attribute.as_ref()),
+            ),
+        ]
+    }
+
     /// The servers of `url`.
     pub(crate) fn servers(&self) -> Result<Vec<Server>, SettingsError> {
         let urls = self.url.split([',', ' ']).filter(|url| !url.is_empty());
@@ -307,7 +320,14 @@ impl Settings {
         if self.use_tls && servers.iter().any(Server::is_tls) {
             return wrong(
                 "use_tls",
-                "begins TLS on a connection, but an ldaps: URL has it from the start".into(),
+                "begins TLS on a connection, but one of an ldaps: URL has it from the start".into(),
+            );
+        }
+        let other = |server: &&Server| (self.use_tls || server.is_tls()) && !server.may_have_tls();
+        if let Some(server) = servers.iter().find(other) {
+            return wrong(
+                "url",
+                format!("{server}: TLS needs a name, or an address of IPv4"),
             );
         }
         Ok(servers)

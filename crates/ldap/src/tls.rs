@@ -18,61 +18,51 @@ use crate::settings::{Settings, SettingsError, TlsReqCert};
 /// Reads the certificates.
 pub(crate) fn config(settings: &Settings) -> Result<Arc<ClientConfig>, SettingsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let wrong = |reason: String| SettingsError {
-        option: "tls_cacertfile",
-        reason,
-    };
     let rules = match settings.tls_req_cert {
+        TlsReqCert::Demand => Some(rules(settings, &provider)?),
         TlsReqCert::Allow | TlsReqCert::Never => None,
-        TlsReqCert::Demand => {
-            let trusted = trusted(settings)?;
-            let mut roots = RootCertStore::empty();
-            let (added, _) = roots.add_parsable_certificates(trusted.iter().cloned());
-            if added == 0 {
-                return Err(wrong("there is no certificate to trust".into()));
-            }
-            let chains =
-                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-                    .build()
-                    .map_err(|error| wrong(error.to_string()))?;
-            Some(Rules { chains, trusted })
-        }
     };
-    let verifier = Arc::new(Verifier {
-        rules,
-        provider: provider.clone(),
-    });
-    let config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| wrong(error.to_string()))?
+        .expect("the provider has the cipher suites of both versions")
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
+        .with_custom_certificate_verifier(Arc::new(Verifier { rules, provider }))
         .with_no_client_auth();
     Ok(Arc::new(config))
 }
 
-/// The certificates of the file, of the directory, or else of the system.
-fn trusted(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
+fn rules(settings: &Settings, provider: &Arc<CryptoProvider>) -> Result<Rules, SettingsError> {
+    let (option, trusted) = trusted(settings);
+    let wrong = |reason| SettingsError { option, reason };
+    let trusted = trusted.map_err(wrong)?;
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(trusted.iter().cloned());
+    let chains =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
+    let chains = chains.map_err(|_| wrong("there is no certificate to trust".into()))?;
+    Ok(Rules { chains, trusted })
+}
+
+/// The certificates of the file, of the directory, or else of the system, and the option that says so.
+fn trusted(settings: &Settings) -> (&'static str, Result<Vec<CertificateDer<'static>>, String>) {
     if let Some(file) = &settings.tls_cacertfile {
-        return certificates(file).map_err(|reason| SettingsError {
-            option: "tls_cacertfile",
-            reason,
-        });
+        return ("tls_cacertfile", certificates(file));
     }
-    if let Some(directory) = &settings.tls_cacertdir {
-        let wrong = |reason| SettingsError {
-            option: "tls_cacertdir",
-            reason,
-        };
-        // Others beside them, as keys and READMEs, are no fault.
-        let files = files(directory).map_err(wrong)?;
-        return Ok(files
+    let Some(directory) = &settings.tls_cacertdir else {
+        return (
+            "tls_cacertfile",
+            Ok(rustls_native_certs::load_native_certs().certs),
+        );
+    };
+    // Others beside them, as keys and READMEs, are no fault.
+    let found = files(directory).map(|files| {
+        files
             .iter()
             .filter_map(|file| certificates(file).ok())
             .flatten()
-            .collect());
-    }
-    Ok(rustls_native_certs::load_native_certs().certs)
+            .collect()
+    });
+    ("tls_cacertdir", found)
 }
 
 fn files(directory: &Path) -> Result<Vec<PathBuf>, String> {
