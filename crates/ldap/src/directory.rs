@@ -142,7 +142,9 @@ impl Directory {
                     lease.keep();
                     return verdict(url, &user.dn, &answer);
                 }
-                Err(failure) => self.failed(&self.binds, lease, &user.dn, failure, &mut again)?,
+                Err(failure) => {
+                    self.failed(&self.binds, lease, &user.dn, failure, &mut again)?;
+                }
             }
         }
     }
@@ -380,7 +382,7 @@ impl Directory {
                     return Ok(entries);
                 }
                 Err(failure) => {
-                    self.failed(&self.service, lease, search.base, failure, &mut again)?
+                    self.failed(&self.service, lease, search.base, failure, &mut again)?;
                 }
             }
         }

@@ -40,6 +40,10 @@ fn urls_name_servers() {
             shown(url)
         );
     }
+}
+
+#[test]
+fn urls_that_name_none_are_refused() {
     let wrong = [
         ("", "there is none"),
         (" , ", "there is none"),

@@ -1,5 +1,7 @@
 //! Properties of distinguished names.
 
+use std::fmt::Write;
+
 use proptest::prelude::*;
 
 use super::Dn;
@@ -9,19 +11,19 @@ fn values() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(any::<String>(), 1..4)
 }
 
-/// A value with everything escaped that has to be, by letters or by hexadecimal digits.
+/// A value with everything escaped, by letters where there are some for it, or by hexadecimal digits only.
 fn escaped(value: &str, letters: bool) -> String {
-    let escape = |letter: char| match letter {
-        ' ' | '"' | '#' | '+' | ',' | ';' | '<' | '=' | '>' | '\\' if letters => {
-            format!("\\{letter}")
+    let mut text = String::new();
+    for letter in value.chars() {
+        if letters && " \"#+,;<=>\\".contains(letter) {
+            write!(text, "\\{letter}").unwrap();
+        } else {
+            for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
+                write!(text, "\\{byte:02X}").unwrap();
+            }
         }
-        letter => letter
-            .to_string()
-            .bytes()
-            .map(|byte| format!("\\{byte:02X}"))
-            .collect(),
-    };
-    value.chars().map(escape).collect()
+    }
+    text
 }
 
 fn name(values: &[String], letters: bool) -> String {

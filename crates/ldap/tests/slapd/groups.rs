@@ -56,8 +56,13 @@ async fn groups_are_listed_and_found() {
         .groups(&[Filter::NameStartsWith("d".into())])
         .await
         .unwrap();
-    assert_eq!(found, [devs.clone()]);
+    assert_eq!(found, [devs]);
+}
 
+#[tokio::test]
+async fn groups_are_read_as_the_settings_say() {
+    let slapd = slapd!();
+    let devs = group(&directory(&slapd.settings()), "devs").await;
     // By default the name is another attribute, and one group has it.
     let by_ou = directory(&Settings {
         group_name_attribute: "ou".into(),

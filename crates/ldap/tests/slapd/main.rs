@@ -1,4 +1,4 @@
-//! The crate against a real OpenLDAP server with `fixture.ldif`: Debian's `slapd`, or the program that `KEYSTONE_TEST_SLAPD`
+//! The crate against a real server with `fixture.ldif`: Debian's `slapd`, or the program that `KEYSTONE_TEST_SLAPD`
 //! names. Where there is none, these tests say so and pass.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]

@@ -21,8 +21,8 @@ async fn twelve_thousand_users_come_in_pages() {
     }
     let lines = "limits dn.exact=\"cn=keystone,ou=Services,dc=example,dc=org\" size.soft=500 size.hard=500 size.prtotal=unlimited";
     let slapd = slapd!(Setup {
-        entries,
         lines,
+        entries,
         ..Setup::default()
     });
     let settings = slapd.settings();

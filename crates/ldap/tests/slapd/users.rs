@@ -2,8 +2,8 @@
 
 use keystone_ldap::{AliasDereferencing, Filter, QueryScope, Settings, User};
 
-use crate::server::Setup;
-use crate::{directory, names, slapd, user};
+use crate::server::{Setup, Slapd};
+use crate::{directory, group, names, slapd, user};
 
 const PEOPLE: [&str; 17] = [
     "Upper",
@@ -25,154 +25,170 @@ const PEOPLE: [&str; 17] = [
     "zoë",
 ];
 
-fn disabled(users: &[User]) -> Vec<&str> {
+/// The number of users with a change of the settings, and the names of those who are disabled.
+async fn listed(slapd: &Slapd, change: impl FnOnce(&mut Settings)) -> (usize, Vec<String>) {
+    let mut settings = slapd.settings();
+    change(&mut settings);
+    let users = directory(&settings).users(&[]).await.unwrap();
+    assert!(users.iter().all(|user| user.enabled.is_some()), "{users:?}");
     let disabled: Vec<_> = users
         .iter()
         .filter(|user| user.enabled == Some(false))
         .cloned()
         .collect();
-    users
-        .iter()
-        .map(|user| user.name.as_str())
-        .filter(|name| names(&disabled).contains(name))
-        .collect()
+    (
+        users.len(),
+        names(&disabled).into_iter().map(str::to_owned).collect(),
+    )
+}
+
+fn found(count: usize, disabled: &[&str]) -> (usize, Vec<String>) {
+    (count, disabled.iter().map(ToString::to_string).collect())
 }
 
 #[tokio::test]
-async fn each_variant_lists_the_users_of_the_reference() {
+async fn users_are_those_below_the_tree_that_pass_the_filter() {
     let slapd = slapd!();
-    type Variant = (
-        &'static str,
-        fn(&mut Settings),
-        usize,
-        &'static [&'static str],
-    );
-    let all_but_four = [
-        "Upper",
-        r"back\slash",
-        "dave",
-        "erin",
-        "frank",
-        "gina",
-        "hugo",
-        "multi",
-        "nopass",
-        "paren(theses)*",
-        "plus+sign",
-        "smith, john",
-        "staff",
-    ];
-    let variants: &[Variant] = &[
-        ("plain", |_| {}, 17, &["dave"]),
-        (
-            "sub",
-            |it| it.query_scope = QueryScope::Sub,
-            20,
-            &["dave", "judy"],
-        ),
-        (
-            "text",
-            |it| it.user_enabled_attribute = "accountStatus".into(),
-            17,
-            &["dave", "frank"],
-        ),
-        (
-            "mask",
-            |it| {
-                it.user_enabled_attribute = "useraccountcontrol".into();
-                it.user_enabled_mask = 2;
-                it.user_enabled_default = "512".into();
-            },
-            17,
-            &["dave", "frank"],
-        ),
-        (
-            "mask without the attribute",
-            |it| {
-                it.user_attribute_ignore = vec!["enabled".into()];
-                it.user_enabled_mask = 2;
-                it.user_enabled_default = "512".into();
-            },
-            17,
-            &[],
-        ),
-        (
-            "inverted",
-            |it| {
-                it.user_enabled_attribute = "accountLocked".into();
-                it.user_enabled_invert = true;
-                it.user_enabled_default = "False".into();
-            },
-            17,
-            &["dave", "frank"],
-        ),
-        (
-            "id is mail",
-            |it| it.user_id_attribute = "mail".into(),
-            16,
-            &["dave"],
-        ),
-        (
-            "id is entryUUID",
-            |it| {
-                it.user_id_attribute = "entryUUID".into();
-                it.user_name_attribute = "cn".into();
-            },
-            17,
-            &["Dave Disabled"],
-        ),
-        (
-            "filter",
-            |it| it.user_filter = Some("(sn=A*)".into()),
-            1,
-            &[],
-        ),
-        ("pages", |it| it.page_size = 3, 17, &["dave"]),
-        (
-            "aliases",
-            |it| it.alias_dereferencing = AliasDereferencing::Always,
-            17,
-            &["dave"],
-        ),
-        (
-            "no tree",
-            |it| it.user_tree_dn = Some("ou=Nobody,dc=example,dc=org".into()),
-            0,
-            &[],
-        ),
-        ("default tree", |it| it.user_tree_dn = None, 0, &[]),
-        (
-            "other class",
-            |it| it.user_objectclass = "account".into(),
-            0,
-            &[],
-        ),
-    ];
-    for (variant, change, count, off) in variants {
-        let mut settings = slapd.settings();
-        change(&mut settings);
-        let users = directory(&settings).users(&[]).await.unwrap();
-        assert_eq!(users.len(), *count, "{variant}: {:?}", names(&users));
-        let mut found = disabled(&users);
-        found.sort_unstable();
-        assert_eq!(found, *off, "{variant}");
-        assert!(users.iter().all(|user| user.enabled.is_some()), "{variant}");
-    }
-    let emulation = Settings {
-        user_enabled_emulation: true,
-        user_enabled_emulation_dn: Some("cn=Enabled_Users, ou=Groups,dc=example,dc=org".into()),
-        ..slapd.settings()
+    let sub = listed(&slapd, |it| it.query_scope = QueryScope::Sub).await;
+    assert_eq!(sub, found(20, &["dave", "judy"]));
+    let filtered = listed(&slapd, |it| it.user_filter = Some("(sn=A*)".into())).await;
+    assert_eq!(filtered, found(1, &[]));
+    let pages = listed(&slapd, |it| it.page_size = 3).await;
+    assert_eq!(pages, found(17, &["dave"]));
+    let by_mail = listed(&slapd, |it| it.user_id_attribute = "mail".into()).await;
+    assert_eq!(by_mail, found(16, &["dave"]));
+    let by_uuid = listed(&slapd, |it| {
+        it.user_id_attribute = "entryUUID".into();
+        it.user_name_attribute = "cn".into();
+    });
+    assert_eq!(by_uuid.await, found(17, &["Dave Disabled"]));
+    let nowhere = listed(&slapd, |it| {
+        it.user_tree_dn = Some("ou=Nobody,dc=example,dc=org".into());
+    })
+    .await;
+    assert_eq!(nowhere, found(0, &[]));
+    let default = listed(&slapd, |it| it.user_tree_dn = None).await;
+    assert_eq!(default, found(0, &[]));
+    let class = listed(&slapd, |it| it.user_objectclass = "account".into()).await;
+    assert_eq!(class, found(0, &[]));
+}
+
+#[tokio::test]
+async fn users_are_disabled_by_a_text() {
+    let slapd = slapd!();
+    assert_eq!(listed(&slapd, |_| {}).await, found(17, &["dave"]));
+    // Another text than TRUE disables.
+    let other = listed(&slapd, |it| {
+        it.user_enabled_attribute = "accountStatus".into();
+    })
+    .await;
+    assert_eq!(other, found(17, &["dave", "frank"]));
+    let inverted = |default: &'static str| {
+        move |it: &mut Settings| {
+            it.user_enabled_attribute = "accountLocked".into();
+            it.user_enabled_invert = true;
+            it.user_enabled_default = default.into();
+        }
     };
-    let emulation = directory(&emulation);
-    let users = emulation.users(&[]).await.unwrap();
-    let mut found = disabled(&users);
-    found.sort_unstable();
     assert_eq!(
-        (names(&users), found),
-        (PEOPLE.to_vec(), all_but_four.to_vec())
+        listed(&slapd, inverted("False")).await,
+        found(17, &["dave", "frank"])
     );
-    assert_eq!(user(&emulation, "alice").await.enabled, Some(true));
-    assert_eq!(user(&emulation, "dave").await.enabled, Some(false));
+    // Gina has no such attribute.
+    assert_eq!(
+        listed(&slapd, inverted("True")).await,
+        found(17, &["dave", "frank", "gina"])
+    );
+    let missing = listed(&slapd, |it| it.user_enabled_default = "no".into()).await;
+    assert_eq!(missing, found(17, &["dave", "gina"]));
+    let none = listed(&slapd, |it| it.user_enabled_attribute = String::new()).await;
+    assert_eq!(none, found(17, &[]));
+}
+
+#[tokio::test]
+async fn users_are_disabled_by_all_bits_of_a_mask() {
+    let slapd = slapd!();
+    let masked = |mask: u32, default: &'static str| {
+        move |it: &mut Settings| {
+            // Servers and operators write names of attributes as they like.
+            it.user_enabled_attribute = "useraccountcontrol".into();
+            it.user_enabled_mask = mask;
+            it.user_enabled_default = default.into();
+            // No part of it.
+            it.user_enabled_invert = true;
+        }
+    };
+    assert_eq!(
+        listed(&slapd, masked(2, "512")).await,
+        found(17, &["dave", "frank"])
+    );
+    assert_eq!(
+        listed(&slapd, masked(2, "514")).await,
+        found(17, &["dave", "frank", "gina"])
+    );
+    assert_eq!(
+        listed(&slapd, masked(65538, "512")).await,
+        found(17, &["frank"])
+    );
+    let unread = listed(&slapd, |it| {
+        masked(2, "512")(it);
+        it.user_attribute_ignore = vec!["enabled".into()];
+    });
+    assert_eq!(unread.await, found(17, &[]));
+}
+
+#[tokio::test]
+async fn users_are_enabled_by_a_group() {
+    let slapd = slapd!();
+    let emulation = |it: &mut Settings| {
+        it.user_enabled_emulation = true;
+        it.user_enabled_emulation_dn = Some("cn=Enabled_Users, ou=Groups,dc=example,dc=org".into());
+    };
+    let enabled = ["alice", "bob", "carol", "zoë"];
+    let others: Vec<_> = PEOPLE
+        .into_iter()
+        .filter(|name| !enabled.contains(name))
+        .collect();
+    assert_eq!(listed(&slapd, emulation).await, found(17, &others));
+    let mut settings = slapd.settings();
+    emulation(&mut settings);
+    let directory = directory(&settings);
+    assert_eq!(user(&directory, "alice").await.enabled, Some(true));
+    assert_eq!(user(&directory, "dave").await.enabled, Some(false));
+}
+
+#[tokio::test]
+async fn aliases_are_followed_as_the_settings_say() {
+    let entries = "dn: uid=link,ou=People,dc=example,dc=org\nobjectClass: alias\nobjectClass: extensibleObject\nuid: link\n\
+                   aliasedObjectName: uid=ivan,ou=Contractors,ou=People,dc=example,dc=org\n";
+    let slapd = slapd!(Setup {
+        entries: entries.into(),
+        ..Setup::default()
+    });
+    for (aliases, followed) in [
+        (AliasDereferencing::Default, false),
+        (AliasDereferencing::Never, false),
+        (AliasDereferencing::Finding, false),
+        (AliasDereferencing::Searching, true),
+        (AliasDereferencing::Always, true),
+    ] {
+        let directory = directory(&Settings {
+            alias_dereferencing: aliases,
+            ..slapd.settings()
+        });
+        let ivan = directory.user("ivan").await.unwrap();
+        assert_eq!(ivan.is_some(), followed, "{aliases:?}");
+        // A member is named by its own place.
+        let members = directory
+            .members(&group(&directory, "contractors").await)
+            .await
+            .unwrap();
+        assert_eq!(
+            names(&members),
+            if followed { vec!["ivan"] } else { vec![] },
+            "{aliases:?}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -329,11 +345,15 @@ async fn names_are_looked_for_by_the_directory() {
 async fn users_are_found_by_id_and_by_name() {
     let slapd = slapd!();
     let settings = slapd.settings();
-    let by_uid = directory(&settings);
+    let with_names = directory(&settings);
     for name in PEOPLE {
-        let found = by_uid.user(name).await.unwrap().map(|user| user.local_id);
+        let found = with_names
+            .user(name)
+            .await
+            .unwrap()
+            .map(|user| user.local_id);
         assert_eq!(found.as_deref(), Some(name));
-        let found = by_uid
+        let found = with_names
             .user_by_name(name)
             .await
             .unwrap()
@@ -341,8 +361,12 @@ async fn users_are_found_by_id_and_by_name() {
         assert_eq!(found.as_deref(), Some(name));
     }
     for nobody in ["nobody", "", "*", "al*", "ivan", "cn=alice"] {
-        assert_eq!(by_uid.user(nobody).await.unwrap(), None, "{nobody}");
-        assert_eq!(by_uid.user_by_name(nobody).await.unwrap(), None, "{nobody}");
+        assert_eq!(with_names.user(nobody).await.unwrap(), None, "{nobody}");
+        assert_eq!(
+            with_names.user_by_name(nobody).await.unwrap(),
+            None,
+            "{nobody}"
+        );
     }
     // Those who do not pass the filter are nobody.
     let filtered = directory(&Settings {
@@ -351,13 +375,16 @@ async fn users_are_found_by_id_and_by_name() {
     });
     assert_eq!(filtered.user("alice").await.unwrap(), None);
     assert!(filtered.user("bob").await.unwrap().is_some());
-    let by_uuid = directory(&Settings {
+    let with_uuids = directory(&Settings {
         user_id_attribute: "entryUUID".into(),
         ..settings
     });
-    let alice = by_uuid.user_by_name("alice").await.unwrap().unwrap();
+    let alice = with_uuids.user_by_name("alice").await.unwrap().unwrap();
     assert_eq!(
-        (alice.local_id.len(), user(&by_uuid, &alice.local_id).await),
+        (
+            alice.local_id.len(),
+            user(&with_uuids, &alice.local_id).await
+        ),
         (36, alice)
     );
 }
