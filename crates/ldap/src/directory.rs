@@ -334,18 +334,29 @@ impl Directory {
         }
     }
 
-    /// The values of one attribute of one entry; none where there is no such entry.
+    /// The values of one attribute of one entry; none where there is no such entry. Active Directory sends many in ranges.
     async fn values(&self, dn: &str, class: &str, attribute: &str) -> Result<Vec<Vec<u8>>, Error> {
-        let attributes = [attribute.to_owned()];
-        let entry = Search {
-            scope: Scope::Base,
-            ..self.below(dn, class, &attributes)
-        };
-        let found = self.found(&entry).await?;
-        Ok(found
-            .first()
-            .map(|entry| entry.values(attribute).to_vec())
-            .unwrap_or_default())
+        let mut values = Vec::new();
+        let mut attributes = [attribute.to_owned()];
+        loop {
+            let entry = Search {
+                scope: Scope::Base,
+                ..self.below(dn, class, &attributes)
+            };
+            let found = self.found(&entry).await?;
+            let Some(entry) = found.first() else {
+                return Ok(values);
+            };
+            let (some, next) = entry.range(attribute);
+            values.extend_from_slice(some);
+            match next {
+                // Anything else would be asked for without an end.
+                Some(next) if next == values.len() => {
+                    attributes = [format!("{attribute};range={next}-*")];
+                }
+                _ => return Ok(values),
+            }
+        }
     }
 
     /// The entries of a kind. A tree that is not there has none.

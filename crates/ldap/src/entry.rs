@@ -38,6 +38,22 @@ impl Entry {
             .map_or(&[], Vec::as_slice)
     }
 
+    /// The values of an attribute that may be sent in ranges, as `member;range=0-1499`, and where the next range begins.
+    pub(crate) fn range(&self, name: &str) -> (&[Vec<u8>], Option<usize>) {
+        let prefix = format!("{};range=", name.to_ascii_lowercase());
+        let mut ranges = self
+            .attributes
+            .iter()
+            .filter_map(|(name, values)| Some((name.strip_prefix(&prefix)?, values)));
+        let Some((range, values)) = ranges.next() else {
+            return (self.values(name), None);
+        };
+        let last = range
+            .split_once('-')
+            .and_then(|(_, last)| last.parse::<usize>().ok());
+        (values, last.map(|last| last + 1))
+    }
+
     /// The first value of an attribute, as a text.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         text(self.values(name).first()?)

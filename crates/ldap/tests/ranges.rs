@@ -1,0 +1,136 @@
+//! A group with more members than Active Directory sends at a time, of a server that answers as it does: no free one has its
+//! limit.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use keystone_ldap::{Directory, Group, Settings};
+use ldap3::asn1::{StructureTag, parse_tag};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+const MEMBERS: [&str; 5] = [
+    "cn=a,dc=x",
+    "cn=b,dc=x",
+    "cn=c,dc=x",
+    "cn=d,dc=x",
+    "cn=e,dc=x",
+];
+
+/// The range of members that answers a request for an attribute.
+type Ranges = fn(&str) -> Option<(&'static str, &'static [&'static str])>;
+
+fn in_twos(asked: &str) -> Option<(&'static str, &'static [&'static str])> {
+    match asked {
+        "member" => Some(("member;range=0-1", &MEMBERS[..2])),
+        "member;range=2-*" => Some(("Member;Range=2-3", &MEMBERS[2..4])),
+        "member;range=4-*" => Some(("member;range=4-*", &MEMBERS[4..])),
+        _ => None,
+    }
+}
+
+/// A server that sends the same range again and again.
+fn stuck(asked: &str) -> Option<(&'static str, &'static [&'static str])> {
+    asked
+        .starts_with("member")
+        .then_some(("member;range=0-1", &MEMBERS[..2]))
+}
+
+#[tokio::test]
+async fn members_in_ranges_are_all_read() {
+    assert_eq!(members(in_twos).await, ["a", "b", "c", "d", "e"]);
+}
+
+#[tokio::test]
+async fn ranges_without_progress_end() {
+    assert_eq!(members(stuck).await, ["a", "b"]);
+}
+
+async fn members(ranges: Ranges) -> Vec<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ldap://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(serve(client, ranges));
+        }
+    });
+    let settings = Settings {
+        url,
+        user_tree_dn: Some("dc=x".into()),
+        user_name_attribute: "cn".into(),
+        ..Settings::default()
+    };
+    let group = Group {
+        dn: "cn=group,dc=x".into(),
+        local_id: "group".into(),
+        name: "group".into(),
+        description: None,
+    };
+    let found = Directory::new(&settings)
+        .unwrap()
+        .members(&group)
+        .await
+        .unwrap();
+    found.into_iter().map(|user| user.name).collect()
+}
+
+async fn serve(mut client: TcpStream, ranges: Ranges) -> Option<()> {
+    let mut received = Vec::new();
+    loop {
+        client
+            .read_buf(&mut received)
+            .await
+            .ok()
+            .filter(|read| *read > 0)?;
+        while let Ok((rest, message)) = parse_tag(&received) {
+            let rest = rest.to_vec();
+            received = rest;
+            let mut parts = message.expect_constructed()?.into_iter();
+            let id = parts.next()?.expect_primitive()?;
+            let answer = |content: Vec<u8>| tlv(0x30, &[tlv(2, &id), content].concat());
+            let attributes = parts
+                .next()?
+                .expect_constructed()?
+                .pop()?
+                .expect_constructed()?;
+            for entry in entries(attributes, ranges)? {
+                client.write_all(&answer(entry)).await.ok()?;
+            }
+            let success = [tlv(10, &[0]), tlv(4, b""), tlv(4, b"")].concat();
+            client.write_all(&answer(tlv(0x65, &success))).await.ok()?;
+        }
+    }
+}
+
+/// The group, if its members are asked for, or else a user for each member.
+fn entries(attributes: Vec<StructureTag>, ranges: Ranges) -> Option<Vec<Vec<u8>>> {
+    let asked = String::from_utf8(attributes.into_iter().next()?.expect_primitive()?).ok()?;
+    if let Some((name, values)) = ranges(&asked) {
+        return Some(vec![entry("cn=group,dc=x", name, values)]);
+    }
+    Some(
+        MEMBERS
+            .iter()
+            .map(|dn| entry(dn, "cn", &[&dn[3..4]]))
+            .collect(),
+    )
+}
+
+fn entry(dn: &str, attribute: &str, values: &[&str]) -> Vec<u8> {
+    let values: Vec<_> = values
+        .iter()
+        .flat_map(|value| tlv(4, value.as_bytes()))
+        .collect();
+    let attribute = tlv(
+        0x30,
+        &[tlv(4, attribute.as_bytes()), tlv(0x31, &values)].concat(),
+    );
+    tlv(
+        0x64,
+        &[tlv(4, dn.as_bytes()), tlv(0x30, &attribute)].concat(),
+    )
+}
+
+/// A tag with its content, which is short.
+fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    [&[tag, u8::try_from(content.len()).unwrap()], content].concat()
+}
