@@ -350,7 +350,7 @@ impl Directory {
             let (some, next) = entry.range(attribute);
             values.extend_from_slice(some);
             match next {
-                // Anything else would be asked for without an end.
+                // Any other might be asked for without an end.
                 Some(next) if next == values.len() => {
                     attributes = [format!("{attribute};range={next}-*")];
                 }
