@@ -6,6 +6,7 @@ mod bad_input;
 mod cascade;
 mod certificates;
 mod credentials;
+mod directories;
 mod domain_config;
 mod ec2;
 mod extremes;

@@ -159,7 +159,7 @@ pub(crate) fn clipped(text: &str, most: usize) -> Cow<'_, str> {
 /// about the answer.
 pub(crate) fn log(error: &Error) {
     match error {
-        Error::Internal(_) => {
+        Error::Failed { .. } | Error::Internal(_) => {
             tracing::error!(cause = %clipped(&chain(error), MAX_LOGGED_CAUSE), "a request failed");
         }
         Error::Unavailable { .. } => {

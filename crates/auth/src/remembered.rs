@@ -140,6 +140,9 @@ impl Auth {
         roles: &[RoleRef],
     ) {
         let basis = Basis::of_roles(user_id, scope, facts);
+        if basis.until.is_some_and(|end| end <= self.clock.precise()) {
+            return;
+        }
         let known = KnownRoles {
             roles: roles.to_vec(),
             until: basis.until,

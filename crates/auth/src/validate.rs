@@ -164,7 +164,9 @@ impl Auth {
         let facts = self.identity.facts(asked).await?;
         let (token, basis) = self.judge(id, token, record, &facts)?;
         let token = Arc::new(token);
-        if let Ok(keys) = keys {
+        // What a directory says is asked for each time.
+        let lasts = basis.until.is_none_or(|end| end > self.clock.precise());
+        if let Some(keys) = keys.ok().filter(|_| lasts) {
             let bytes = id.len() + TOKEN_BYTES + token.roles.len() * ROLE_BYTES;
             let known = KnownToken {
                 token: Arc::clone(&token),

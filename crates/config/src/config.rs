@@ -284,6 +284,12 @@ impl Config {
         value.map_or(serde_json::Value::Null, Value::json)
     }
 
+    /// The same for one that is known.
+    pub(crate) fn known_json(&self, group: &str, name: &str) -> serde_json::Value {
+        let value = self.entries[position(group, name)].value.as_ref();
+        value.map_or(serde_json::Value::Null, Value::json)
+    }
+
     fn value(&self, group: &str, name: &str, kinds: &[Kind]) -> Option<&Value> {
         let index = position(group, name);
         let kind = table().definitions[index].kind;

@@ -120,6 +120,60 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
             "scrypt_parallelism",
         ],
     ),
+    ("identity_mapping", &["backward_compatible_ids"]),
+    (
+        "ldap",
+        &[
+            "alias_dereferencing",
+            "auth_pool_connection_lifetime",
+            "auth_pool_size",
+            "connection_timeout",
+            "group_ad_nesting",
+            "group_attribute_ignore",
+            "group_desc_attribute",
+            "group_filter",
+            "group_id_attribute",
+            "group_member_attribute",
+            "group_members_are_ids",
+            "group_name_attribute",
+            "group_objectclass",
+            "group_tree_dn",
+            "page_size",
+            "password",
+            "pool_connection_lifetime",
+            "pool_connection_timeout",
+            "pool_retry_delay",
+            "pool_retry_max",
+            "pool_size",
+            "query_scope",
+            "randomize_urls",
+            "suffix",
+            "tls_cacertdir",
+            "tls_cacertfile",
+            "tls_req_cert",
+            "url",
+            "use_auth_pool",
+            "use_pool",
+            "use_tls",
+            "user",
+            "user_attribute_ignore",
+            "user_default_project_id_attribute",
+            "user_description_attribute",
+            "user_enabled_attribute",
+            "user_enabled_default",
+            "user_enabled_emulation",
+            "user_enabled_emulation_dn",
+            "user_enabled_emulation_use_group_config",
+            "user_enabled_invert",
+            "user_enabled_mask",
+            "user_filter",
+            "user_id_attribute",
+            "user_mail_attribute",
+            "user_name_attribute",
+            "user_objectclass",
+            "user_tree_dn",
+        ],
+    ),
     (
         "oauth1",
         &["access_token_duration", "request_token_duration"],
@@ -241,6 +295,17 @@ fn is_read(group: &str, name: &str) -> bool {
 impl Config {
     /// A warning for each option that has no effect here and is set to another value than its default.
     pub fn ignored_options(&self) -> Vec<Diagnostic> {
+        self.ignored(is_read)
+    }
+
+    /// The same for the file of a domain, of which the driver and the directory are read.
+    pub(crate) fn ignored_in_domain(&self) -> Vec<Diagnostic> {
+        self.ignored(|group, name| {
+            (group == "ldap" && is_read(group, name)) || (group, name) == ("identity", "driver")
+        })
+    }
+
+    fn ignored(&self, is_read: impl Fn(&str, &str) -> bool) -> Vec<Diagnostic> {
         let options = table().definitions.iter();
         let idle = options.filter(|option| !is_read(&option.group, &option.name));
         let set = idle.filter(|option| {
@@ -281,7 +346,7 @@ mod tests {
         let sources = Sources::new().text(
             "keystone.conf",
             "[healthcheck]\nbackends = disable_by_file,disable_by_files_ports\n\
-             [identity]\npassword_hash_algorithm = bcrypt\ndomain_specific_drivers_enabled = true\n",
+             [identity]\npassword_hash_algorithm = bcrypt\ndriver = ldap\n",
         );
         let (read, _) = Config::load(&sources).unwrap();
         let mut asked = config::asked(|| {

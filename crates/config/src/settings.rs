@@ -1,6 +1,5 @@
 //! Converts options to the `Settings` of the server's crates.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration as StdDuration;
 
@@ -14,6 +13,7 @@ use keystone::{Keys, Provider, Settings};
 
 use crate::{Config, Diagnostic, Problems, Sources};
 
+mod backends;
 mod federation;
 mod health;
 mod identity;
@@ -80,34 +80,10 @@ impl Reader<'_> {
     /// Refuses drivers with another store than the database, whose data the server would not see.
     fn drivers(&mut self) {
         let config = self.config;
-        if !is_sql(config.string("identity", "driver")) {
-            let text = "the only driver of this release is sql";
-            self.problem("identity", "driver", text);
-        }
         if !is_sql(config.string("catalog", "driver")) {
             let text = "the only driver of this release is sql";
             self.problem("catalog", "driver", text);
         }
-        if config.bool("identity", "domain_specific_drivers_enabled") && self.has_domain_drivers() {
-            let text = "this release has no drivers for single domains: users who are not in the \
-                        database can't log in";
-            self.warning("identity", "domain_specific_drivers_enabled", text);
-        }
-    }
-
-    /// Whether a domain may have its own driver, configured in the database or in a file of its name.
-    fn has_domain_drivers(&self) -> bool {
-        let in_database = "domain_configurations_from_database";
-        if self.config.bool("identity", in_database) {
-            return true;
-        }
-        let dir = self.config.string("identity", "domain_config_dir");
-        let files = fs::read_dir(dir).into_iter().flatten().flatten();
-        let mut names = files.map(|file| file.file_name());
-        names.any(|name| {
-            let name = name.to_string_lossy();
-            name.starts_with("keystone.") && name.ends_with(".conf")
-        })
     }
 
     fn cache(&mut self) -> keystone::cache::Settings {

@@ -74,7 +74,7 @@ impl From<Project> for Domain {
 
 /// The resources of a domain, in the order of their deletion. Keystone leaves the roles of a deleted domain behind, where
 /// nothing can use them.
-const OWNED: [(&str, Kind); 4] = [
+const OWNED: [(&str, Kind); 6] = [
     (
         "SELECT id FROM project WHERE domain_id = ? ORDER BY id",
         |cascade| cascade.projects,
@@ -90,6 +90,15 @@ const OWNED: [(&str, Kind); 4] = [
     (
         "SELECT id FROM role WHERE domain_id = ? ORDER BY id",
         |cascade| cascade.roles,
+    ),
+    // Those of a directory, which need not be asked: they may have grants and credentials without ever having logged in.
+    (
+        "SELECT public_id FROM id_mapping WHERE domain_id = ? AND entity_type = 'group' ORDER BY public_id",
+        |cascade| cascade.groups,
+    ),
+    (
+        "SELECT public_id FROM id_mapping WHERE domain_id = ? AND entity_type = 'user' ORDER BY public_id",
+        |cascade| cascade.users,
     ),
 ];
 

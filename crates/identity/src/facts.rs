@@ -12,6 +12,7 @@ use std::sync::Arc;
 use chrono::{NaiveDateTime, NaiveTime};
 use keystone_types::{Error, Result};
 
+use crate::directory::users::Member;
 use crate::domain::Domain;
 use crate::options::Options;
 use crate::project::reference::{DomainRef, ProjectRef};
@@ -169,6 +170,8 @@ pub struct Facts {
     graph: RoleGraph,
     whole_roles: Vec<Role>,
     events: Vec<Event>,
+    /// The users who are in directories; `None` for one who is gone.
+    elsewhere: HashMap<Key, Option<Subject>>,
 }
 
 impl Facts {
@@ -184,12 +187,16 @@ impl Facts {
             graph: RoleGraph::default(),
             whole_roles: Vec::new(),
             events: Vec::new(),
+            elsewhere: HashMap::new(),
         }
     }
 
     /// One user with its domain.
     pub fn subject(&self, id: &str) -> Result<Subject> {
         let known = key(id);
+        if let Some(found) = self.elsewhere.get(&known) {
+            return found.clone().ok_or_else(|| missing(id));
+        }
         let mut row = self.users.get(&known).cloned().ok_or_else(|| missing(id))?;
         if let Some(options) = self.options.get(&known) {
             row.options = Options::stored(Some(options.join(",")), "user", &row.id)?;
@@ -199,9 +206,11 @@ impl Facts {
 
     /// The users with these ids, each with its domain; those that do not exist are left out.
     pub fn subjects<'i>(&self, ids: impl IntoIterator<Item = &'i str>) -> Result<Vec<Subject>> {
-        let there = ids
-            .into_iter()
-            .filter(|id| self.users.contains_key(&key(id)));
+        let is_there = |id: &&str| match self.elsewhere.get(&key(id)) {
+            Some(found) => found.is_some(),
+            None => self.users.contains_key(&key(id)),
+        };
+        let there = ids.into_iter().filter(is_there);
         there.map(|id| self.subject(id)).collect()
     }
 
@@ -231,8 +240,12 @@ impl Facts {
         self.memberships(user_id).map(|it| it.group_id.as_str())
     }
 
-    /// When time alone changes something about a user: a membership ends, or the user was inactive for too long.
+    /// When time alone changes something about a user: a membership ends, or the user was inactive for too long. At once for
+    /// one of a directory, since nothing tells of its changes.
     pub fn until(&self, user_id: &str) -> Option<NaiveDateTime> {
+        if self.elsewhere.contains_key(&key(user_id)) {
+            return Some(self.now);
+        }
         let ends = self.memberships(user_id).filter_map(|it| it.end);
         let ends = ends.filter(|end| *end > self.now);
         let counts_days = self
@@ -243,6 +256,21 @@ impl Facts {
         let tomorrow = self.now.date().succ_opt().filter(|_| counts_days);
         ends.chain(tomorrow.map(|day| day.and_time(NaiveTime::MIN)))
             .min()
+    }
+
+    /// Adds what directories said about users, before or while the database was read.
+    fn add_elsewhere(&mut self, found: BTreeMap<String, Option<Member>>) {
+        for (id, member) in found {
+            // What the database has of them is from their first login.
+            self.memberships.remove(&key(&id));
+            let subject = member.map(|member| {
+                for group in &member.groups {
+                    self.add_membership(&id, group, None);
+                }
+                member.subject
+            });
+            self.elsewhere.insert(key(&id), subject);
+        }
     }
 
     /// The revocation events.

@@ -8,9 +8,13 @@ use keystone_types::{
     Error, Extra, Listing, Page, Resource, Result, check_length, check_name, new_id, overlay,
     render_zoneless_time, same_id,
 };
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::directory::groups::Common;
+use crate::directory::id_mapping::Entity;
+use crate::directory::{Home, Place, read_only};
 use crate::identity::Identity;
 use crate::project::empty_text;
 use crate::revocation::{RevocationEvent, revoke};
@@ -18,7 +22,7 @@ use crate::settings::Settings;
 use crate::{shared_lock, user};
 
 /// A group, as stored and as served.
-#[derive(Clone, Debug, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Deserialize, sqlx::FromRow)]
 pub struct Group {
     /// Attributes without a column.
     #[serde(flatten)]
@@ -34,6 +38,26 @@ pub struct Group {
     /// A description for people.
     #[serde(default = "empty_text")]
     pub description: Option<String>,
+    /// Whether it is served without a description: a directory may have none.
+    #[serde(skip)]
+    #[sqlx(skip)]
+    pub(crate) without_description: bool,
+}
+
+impl Serialize for Group {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut attributes = serializer.serialize_map(None)?;
+        for (name, value) in &self.extra.0 {
+            attributes.serialize_entry(name, value)?;
+        }
+        attributes.serialize_entry("id", &self.id)?;
+        attributes.serialize_entry("name", &self.name)?;
+        attributes.serialize_entry("domain_id", &self.domain_id)?;
+        if !self.without_description {
+            attributes.serialize_entry("description", &self.description)?;
+        }
+        attributes.end()
+    }
 }
 
 impl Group {
@@ -45,6 +69,7 @@ impl Group {
             name: name.into(),
             domain_id: domain_id.into(),
             description: empty_text(),
+            without_description: false,
         }
     }
 }
@@ -94,6 +119,11 @@ const COLUMNS: [Column; 2] = [
 impl Identity {
     /// The groups that a listing asks for.
     pub async fn groups(&self, listing: &Listing) -> Result<Page<Group>> {
+        match self.place_of_listing(listing).await? {
+            Place::Database => {}
+            Place::Directory(of) => return self.directory_groups(&of, listing).await,
+            Place::Nowhere => return Ok(Page::empty()),
+        }
         let marked = sql("SELECT id FROM `group` WHERE id = ?");
         self.check_marker(listing, marked).await?;
         let query = select(GROUPS)
@@ -104,14 +134,20 @@ impl Identity {
 
     /// One group.
     pub async fn group(&self, id: &str) -> Result<Group> {
+        match self.home(Entity::Group, id).await? {
+            Home::Database => {}
+            Home::Directory(entry) => return entry.group().await,
+            Home::Nowhere => return Err(Error::not_found::<Group>(id)),
+        }
         by_id(id).fetch_resource(&self.db, id).await
     }
 
     /// The ids of those groups that exist.
     pub async fn existing_groups(&self, ids: &BTreeSet<String>) -> Result<Vec<String>> {
         let query = select("SELECT g.id FROM `group` g").within("g.id", ids);
-        let rows: Vec<(String,)> = query.then(" ORDER BY g.id").fetch_all(&self.db).await?;
-        Ok(rows.into_iter().map(|(id,)| id).collect())
+        let mut existing = query.then(" ORDER BY g.id").fetch_texts(&self.db).await?;
+        existing.extend(self.existing_directory_groups(ids).await?);
+        Ok(existing)
     }
 
     /// The ids of those groups of a domain that exist, by name.
@@ -120,6 +156,10 @@ impl Identity {
         domain_id: &str,
         names: &BTreeSet<String>,
     ) -> Result<Vec<String>> {
+        let elsewhere = self.existing_directory_groups_by_name(domain_id, names);
+        if let Some(existing) = elsewhere.await? {
+            return Ok(existing);
+        }
         let query = select("SELECT g.id FROM `group` g")
             .filter("g.domain_id = ?", Some(domain_id))
             .within("g.name", names);
@@ -131,6 +171,7 @@ impl Identity {
     pub async fn create_group(&self, mut group: Group) -> Result<Group> {
         check_name(&group.name, 255)?;
         group.name = group.name.trim().to_owned();
+        self.check_writable(&group.domain_id).await?;
         transaction!(self.db, |tx| {
             shared_lock::domain(tx, &group.domain_id).await?;
             check_length("name", &group.name, 64)?;
@@ -153,6 +194,7 @@ impl Identity {
 
     /// Changes a group.
     pub async fn update_group(&self, id: &str, patch: Map<String, Value>) -> Result<Group> {
+        self.check_group_writable(id, Some(&patch)).await?;
         transaction!(self.db, |tx| {
             let current = locked(tx, id).await?;
             if patch
@@ -181,6 +223,7 @@ impl Identity {
 
     /// Deletes a group; if it has roles, the tokens of its members are revoked.
     pub async fn delete_group(&self, id: &str) -> Result<()> {
+        self.check_group_writable(id, None).await?;
         transaction!(self.db, |tx| {
             let group = locked(tx, id).await?;
             self.remove_groups(tx, &[group.id]).await
@@ -188,8 +231,29 @@ impl Identity {
         .await
     }
 
+    /// 403 for a group of a directory.
+    async fn check_group_writable(
+        &self,
+        id: &str,
+        patch: Option<&Map<String, Value>>,
+    ) -> Result<()> {
+        let group = match self.home(Entity::Group, id).await? {
+            Home::Database => return Ok(()),
+            Home::Directory(entry) => entry.group().await?,
+            Home::Nowhere => return Err(Error::not_found::<Group>(id)),
+        };
+        let domain = patch.and_then(|patch| patch.get("domain_id"));
+        if domain.is_some_and(|domain| *domain != group.domain_id) {
+            return Err(Error::Validation("Cannot change Domain ID".to_owned()));
+        }
+        Err(read_only())
+    }
+
     /// Adds a user to a group; a membership that exists stays.
     pub async fn add_user_to_group(&self, user_id: &str, group_id: &str) -> Result<()> {
+        if let Common::Directory { .. } = self.common_home(user_id, group_id).await? {
+            return Err(read_only());
+        }
         transaction!(self.db, |tx| {
             let group = shared_lock::group(tx, group_id).await?;
             let user = shared_lock::user(tx, user_id).await?;
@@ -208,6 +272,9 @@ impl Identity {
 
     /// Removes a user from a group, which revokes the user's tokens.
     pub async fn remove_user_from_group(&self, user_id: &str, group_id: &str) -> Result<()> {
+        if let Common::Directory { .. } = self.common_home(user_id, group_id).await? {
+            return Err(read_only());
+        }
         transaction!(self.db, |tx| {
             let removed =
                 sql("DELETE FROM user_group_membership WHERE user_id = ? AND group_id = ?")
@@ -228,6 +295,9 @@ impl Identity {
 
     /// 404 unless a user is in a group.
     pub async fn check_user_in_group(&self, user_id: &str, group_id: &str) -> Result<()> {
+        if let Common::Directory { user, group } = self.common_home(user_id, group_id).await? {
+            return self.check_directory_member(user, &group).await;
+        }
         let group = self.group(group_id).await?;
         user::row(&self.db, user_id).await?;
         let member =
@@ -250,8 +320,14 @@ impl Identity {
         user_id: &str,
         listing: &Listing,
     ) -> Result<Page<Membership>> {
-        if !listing.resumed {
-            user::row(&self.db, user_id).await?;
+        match self.home(Entity::User, user_id).await? {
+            Home::Directory(entry) => {
+                let user = entry.user().await?;
+                return self.directory_groups_of_user(&user, listing).await;
+            }
+            Home::Database if listing.resumed => {}
+            Home::Database => drop(user::row(&self.db, user_id).await?),
+            Home::Nowhere => return Err(user::missing(user_id)),
         }
         let expiring = self.expiring_groups(user_id).await?;
         let mine = "g.id IN (SELECT m.group_id FROM user_group_membership m WHERE m.user_id = ?)";
@@ -354,7 +430,7 @@ pub(crate) fn comma_joined<'i>(ids: impl Iterator<Item = &'i str>) -> String {
     })
 }
 
-fn not_a_member(user_id: &str, group_id: &str) -> Error {
+pub(crate) fn not_a_member(user_id: &str, group_id: &str) -> Error {
     Error::Missing(format!("User '{user_id}' not found in group '{group_id}'"))
 }
 

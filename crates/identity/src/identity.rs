@@ -5,6 +5,7 @@ use std::sync::Arc;
 use keystone_storage::{Bulk, Cascade, Db, Query};
 use keystone_types::{Clock, Error, Listing, Result};
 
+use crate::directory::Directories;
 use crate::facts::Queue;
 use crate::password::{Algorithm, Hasher};
 use crate::settings::Settings;
@@ -19,6 +20,7 @@ pub struct Identity {
     pub(crate) bulk: Bulk,
     pub(crate) cascades: Arc<[Cascade]>,
     pub(crate) facts: Queue,
+    pub(crate) directories: Arc<Directories>,
 }
 
 impl Identity {
@@ -36,6 +38,7 @@ impl Identity {
         Ok(Self {
             db,
             clock,
+            directories: Arc::new(Directories::new(&settings.backends)?),
             settings: settings.into(),
             hasher,
             bulk: Bulk::default(),

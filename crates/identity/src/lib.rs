@@ -2,6 +2,7 @@
 
 mod cascade;
 mod credential;
+mod directory;
 mod domain;
 mod domain_config;
 mod facts;
@@ -21,6 +22,7 @@ mod user;
 mod user_limit;
 
 pub use credential::{Credential, SealedBlob, SealedCredential};
+pub use directory::{Backend, BackendError, Backends, DomainBackends};
 pub use domain::Domain;
 pub use domain_config::rules::{Config, ConfigOptions, ConfigPart};
 pub use facts::{Asked, Event, Facts, Holder};

@@ -2,10 +2,11 @@
 
 use chrono::Duration;
 
+use crate::directory::Backends;
 use crate::domain_config::rules::ConfigOptions;
 use crate::password::{Algorithm, Options, Regex};
 
-/// Options of `[identity]`, `[resource]`, `[security_compliance]`, `[token]` and `[revoke]` that
+/// Options of `[identity]`, `[identity_mapping]`, `[ldap]`, `[resource]`, `[security_compliance]`, `[token]` and `[revoke]` that
 /// govern users, projects and roles.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -38,6 +39,8 @@ pub struct Settings {
     pub compliance: Compliance,
     /// The options that a domain may override, with their defaults.
     pub config_options: ConfigOptions,
+    /// Where users and groups are.
+    pub backends: Backends,
 }
 
 /// Whether names may have reserved characters of URLs.
@@ -113,6 +116,7 @@ impl Default for Settings {
             enforcement_model: EnforcementModel::default(),
             compliance: Compliance::default(),
             config_options: ConfigOptions::default(),
+            backends: Backends::default(),
         }
     }
 }

@@ -15,6 +15,9 @@ use keystone_types::{
 };
 use serde::Serialize;
 
+use crate::directory::id_mapping::Entity;
+use crate::directory::users::subjects_in;
+use crate::directory::{Home, Place};
 use crate::identity::Identity;
 use crate::options::Options;
 use crate::project::ROOT;
@@ -35,7 +38,11 @@ pub struct User {
     /// The owning domain.
     pub domain_id: String,
     /// Whether the user can log in; false too for one who was inactive for too long.
+    #[serde(skip)]
     pub enabled: bool,
+    /// The same as it is served: a directory may not tell.
+    #[serde(rename = "enabled", skip_serializing_if = "Option::is_none")]
+    pub(crate) shown_enabled: Option<bool>,
     /// The scope of a token that is asked for without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_project_id: Option<String>,
@@ -203,6 +210,7 @@ impl UserRow {
             name: self.name,
             domain_id: self.domain_id,
             enabled,
+            shown_enabled: Some(enabled),
             default_project_id: self.default_project_id,
             options: self.options,
             federated: Vec::new(),
@@ -237,6 +245,14 @@ impl UserRow {
 impl Identity {
     /// The users that a listing asks for; `password_expires_at=lt:TIME` is one of its filters.
     pub async fn users(&self, listing: &Listing) -> Result<Page<User>> {
+        // Keystone asks the database alone about accounts at identity providers.
+        if federated_users(listing).is_none() {
+            match self.place_of_listing(listing).await? {
+                Place::Database => {}
+                Place::Directory(of) => return self.directory_users(&of, listing).await,
+                Place::Nowhere => return Ok(Page::empty()),
+            }
+        }
         let marked = sql("SELECT id FROM user WHERE id = ?");
         self.check_marker(listing, marked).await?;
         self.list_users(users(), listing).await
@@ -244,8 +260,10 @@ impl Identity {
 
     /// The members of a group, without expiring memberships.
     pub async fn users_in_group(&self, group_id: &str, listing: &Listing) -> Result<Page<User>> {
-        if !listing.resumed {
-            self.group(group_id).await?;
+        match self.home(Entity::Group, group_id).await? {
+            Home::Directory(group) => return self.directory_users_in_group(group, listing).await,
+            Home::Database if listing.resumed => {}
+            Home::Database | Home::Nowhere => drop(self.group(group_id).await?),
         }
         let members =
             "u.id IN (SELECT m.user_id FROM user_group_membership m WHERE m.group_id = ?)";
@@ -277,32 +295,45 @@ impl Identity {
 
     /// One user.
     pub async fn user(&self, id: &str) -> Result<User> {
-        let row = row(&self.db, id).await?;
+        let user = self.subject(id).await?.user;
         Ok(User {
-            federated: into_accounts(federated_rows(&self.db, id).await?),
-            ..row.into_user(&self.settings, self.clock.now().date())
+            federated: into_accounts(federated_rows(&self.db, &user.id).await?),
+            ..user
         })
     }
 
     /// One user with its domain.
     pub async fn subject(&self, id: &str) -> Result<Subject> {
+        match self.home(Entity::User, id).await? {
+            Home::Database => {}
+            Home::Directory(entry) => return Ok(entry.user().await?.subject),
+            Home::Nowhere => return Err(missing(id)),
+        }
         let row = row(&self.db, id).await?;
         Ok(row.into_subject(&self.settings, self.clock.now().date()))
     }
 
     /// The users with these ids, each with its domain; those that do not exist are left out.
     pub async fn subjects(&self, ids: &[&str]) -> Result<Vec<Subject>> {
-        let query = users_with_domain().among("u.id IN (?)", ids.iter().copied());
+        let homes = self.homes(Entity::User, ids).await?;
+        let is_here = |(_, home): &(&&str, &Home)| matches!(home, Home::Database);
+        let here = ids.iter().zip(&homes).filter(is_here).map(|(id, _)| *id);
+        let query = users_with_domain().among("u.id IN (?)", here);
         let rows: Vec<UserRow> = query.then(" ORDER BY u.id").fetch_all(&self.db).await?;
         let today = self.clock.now().date();
         let rows = rows.into_iter();
-        Ok(rows
+        let mut found: Vec<Subject> = rows
             .map(|row| row.into_subject(&self.settings, today))
-            .collect())
+            .collect();
+        found.extend(subjects_in(homes).await?);
+        Ok(found)
     }
 
-    /// One local user with its domain, by name.
+    /// One user with its domain, by name: a local one, or one of a directory.
     pub async fn subject_by_name(&self, name: &str, domain: DomainChoice<'_>) -> Result<Subject> {
+        if let Some(found) = self.directory_user_by_name(name, domain).await? {
+            return Ok(found.subject);
+        }
         let query = named(users_with_domain(), name, domain);
         let row: UserRow = query.then("").fetch_or(&self.db, || missing(name)).await?;
         Ok(row.into_subject(&self.settings, self.clock.now().date()))

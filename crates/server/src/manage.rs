@@ -42,6 +42,8 @@ pub(crate) enum Command {
     MappingEngine(WithCommon<mapping::EngineArguments>),
     #[command(flatten)]
     Keys(keys::Command),
+    /// Give ids to the users of a domain's directory.
+    MappingPopulate(WithCommon<id_mapping::PopulateArguments>),
     /// Forget which ids here stand for which of other servers.
     MappingPurge(WithCommon<id_mapping::PurgeArguments>),
     /// Evaluate, list or check policy rules.
@@ -100,6 +102,9 @@ pub(crate) async fn run(command: Command, before: CommonArguments) -> Result<Exi
         }
         Command::DomainConfigUpload(WithCommon { own, common }) => {
             domain_config::upload(own, &load(common)?).await
+        }
+        Command::MappingPopulate(WithCommon { own, common }) => {
+            id_mapping::populate(own, &load(common)?).await
         }
         Command::MappingPurge(WithCommon { own, common }) => {
             id_mapping::purge(own, &load(common)?).await

@@ -115,6 +115,15 @@ pub enum Error {
     #[error("{0}")]
     SwitchedOff(String),
 
+    /// 500 with a text of its own.
+    #[error("{message}")]
+    Failed {
+        /// The text for the client.
+        message: &'static str,
+        /// What failed, for the log.
+        source: Cause,
+    },
+
     /// 500; the text is the same for all.
     #[error("An unexpected error prevented the server from fulfilling your request.")]
     Internal(#[source] Cause),
@@ -193,6 +202,17 @@ impl Error {
         Self::Internal(source.into().into())
     }
 
+    /// 500 with a text for the client, and the cause.
+    pub fn failed(
+        message: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Failed {
+            message,
+            source: source.into().into(),
+        }
+    }
+
     /// 503 with its cause.
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unavailable {
@@ -220,7 +240,7 @@ impl Error {
             Self::Conflict { .. } => 409,
             Self::Gone(_) => 410,
             Self::TooLarge => 413,
-            Self::Internal(_) => 500,
+            Self::Failed { .. } | Self::Internal(_) => 500,
             Self::Unavailable { .. } | Self::SwitchedOff(_) => 503,
         }
     }

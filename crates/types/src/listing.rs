@@ -98,6 +98,14 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// Nothing.
+    pub fn empty() -> Self {
+        Self {
+            items: Vec::new(),
+            more: false,
+        }
+    }
+
     /// Cuts rows that were read with one to spare.
     pub fn cut(mut items: Vec<T>, listing: &Listing) -> Self {
         let limit = listing.limit.map_or(usize::MAX, |limit| limit as usize);

@@ -36,6 +36,7 @@ impl Reader<'_> {
             },
             compliance: self.compliance(),
             config_options: self.config_options(),
+            backends: self.backends(),
         }
     }
 

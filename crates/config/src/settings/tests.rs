@@ -117,8 +117,8 @@ fn options_reach_the_settings_of_their_crates() {
 #[test]
 fn impossible_values_are_problems_with_their_lines() {
     assert_eq!(
-        problems("[identity]\ndriver = ldap\n[token]\nprovider = uuid\n"),
-        "keystone.conf:2: [identity] driver: the only driver of this release is sql\n\
+        problems("[identity]\ndriver = hybrid\n[token]\nprovider = uuid\n"),
+        "keystone.conf:2: [identity] driver: \"hybrid\" is no driver of this server, which has sql and ldap\n\
          keystone.conf:4: [token] provider: expected fernet or jws"
     );
     assert_eq!(

@@ -1,13 +1,15 @@
 //! The queue of callers that wait for facts.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use keystone_types::{Error, Result};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
 use super::{Asked, Facts};
+use crate::directory::users::Member;
 use crate::identity::Identity;
 
 /// How many statements run at a time. With more of them, each would answer fewer callers.
@@ -32,7 +34,29 @@ struct Waiting {
 #[derive(Debug)]
 struct Caller {
     asked: Asked,
+    elsewhere: Elsewhere,
     answer: oneshot::Sender<Result<Arc<Facts>>>,
+}
+
+/// What directories said about users, and since when.
+#[derive(Clone, Debug, Default)]
+struct Elsewhere(BTreeMap<String, (Instant, Option<Member>)>);
+
+impl Elsewhere {
+    /// Of two answers about one user the one to the later question counts for all.
+    fn add(&mut self, other: Self) {
+        for (id, (since, member)) in other.0 {
+            let known = self.0.get(&id);
+            if known.is_none_or(|(earlier, _)| *earlier < since) {
+                self.0.insert(id, (since, member));
+            }
+        }
+    }
+
+    fn members(self) -> BTreeMap<String, Option<Member>> {
+        let answers = self.0.into_iter();
+        answers.map(|(id, (_, member))| (id, member)).collect()
+    }
 }
 
 impl Queue {
@@ -110,13 +134,33 @@ impl Drop for Lane {
 
 impl Identity {
     /// The facts that are asked about, read after this call.
-    pub async fn facts(&self, asked: Asked) -> Result<Arc<Facts>> {
+    pub async fn facts(&self, mut asked: Asked) -> Result<Arc<Facts>> {
+        let elsewhere = self.ask_directories(&mut asked).await?;
         let (answer, answered) = oneshot::channel();
-        if let Some(lane) = self.facts.add(Caller { asked, answer }) {
+        let caller = Caller {
+            asked,
+            elsewhere,
+            answer,
+        };
+        if let Some(lane) = self.facts.add(caller) {
             tokio::spawn(lane.run(self.clone()));
         }
         let gone = |_| Err(Error::internal("the task that reads facts has ended"));
         answered.await.unwrap_or_else(gone)
+    }
+
+    /// Asks directories about the users among the actors, and the database about their groups.
+    async fn ask_directories(&self, asked: &mut Asked) -> Result<Elsewhere> {
+        let since = Instant::now();
+        let ids: Vec<&str> = asked.actors.iter().map(String::as_str).collect();
+        let found = self.directory_members(&ids).await?;
+        for member in found.iter().filter_map(|(_, member)| member.as_ref()) {
+            asked.actors.extend(member.groups.iter().cloned());
+        }
+        let answers = found.into_iter();
+        Ok(Elsewhere(
+            answers.map(|(id, member)| (id, (since, member))).collect(),
+        ))
     }
 
     /// Answers all of them by one statement; fails if the database can't be asked.
@@ -125,23 +169,30 @@ impl Identity {
         if callers.is_empty() {
             return Ok(());
         }
-        let mut all = Asked::default();
+        let (mut all, mut elsewhere) = (Asked::default(), Elsewhere::default());
         for caller in &callers {
             all.add(caller.asked.clone());
+            elsewhere.add(caller.elsewhere.clone());
         }
-        let facts = self.read_facts(&all).await.map(Arc::new);
+        let facts = self.facts_with(&all, elsewhere).await;
         let several = callers.len() > 1;
         let failure = facts.as_ref().err().cloned();
         let is_away = failure.as_ref().is_some_and(|error| error.status() == 503);
         for caller in callers {
             let facts = if failure.is_some() && !is_away && several {
                 // A row that can't be read fails those who need it, and nobody else.
-                self.read_facts(&caller.asked).await.map(Arc::new)
+                self.facts_with(&caller.asked, caller.elsewhere).await
             } else {
                 facts.clone()
             };
             caller.answer.send(facts).ok();
         }
         failure.filter(|_| is_away).map_or(Ok(()), Err)
+    }
+
+    async fn facts_with(&self, asked: &Asked, elsewhere: Elsewhere) -> Result<Arc<Facts>> {
+        let mut facts = self.read_facts(asked).await?;
+        facts.add_elsewhere(elsewhere.members());
+        Ok(Arc::new(facts))
     }
 }

@@ -231,7 +231,12 @@ impl Facts {
     }
 
     /// Adds a membership, of which there may be several in a group: of them the last one to end counts.
-    fn add_membership(&mut self, user_id: &str, group_id: &str, end: Option<NaiveDateTime>) {
+    pub(super) fn add_membership(
+        &mut self,
+        user_id: &str,
+        group_id: &str,
+        end: Option<NaiveDateTime>,
+    ) {
         let of_user = self.memberships.entry(key(user_id)).or_default();
         let membership = of_user.entry(key(group_id)).or_insert_with(|| Membership {
             group_id: group_id.to_owned(),

@@ -11,7 +11,6 @@ use crate::facts::Holder;
 use crate::group::comma_joined;
 use crate::identity::Identity;
 use crate::project::{PROJECTS, Project, ROOT, projects_in};
-use crate::user;
 
 /// A `WITH` up to the assignments of a user or of groups, which it calls `assigned`.
 const USEFUL_ROLES: &str = include_str!("effective_roles/useful_roles.sql");
@@ -27,6 +26,8 @@ pub(crate) struct Actors {
     user: String,
     /// The ids of the groups of unexpired federated memberships, [`comma_joined`].
     expiring: String,
+    /// The ids of the groups of a directory.
+    of_directory: Vec<String>,
 }
 
 /// The memberships of a user, with one condition for each assignment type: the primary key begins with the type.
@@ -60,6 +61,10 @@ impl Actors {
                 [&self.user, &self.expiring],
             );
         }
+        if !self.of_directory.is_empty() {
+            let groups = narrow(found.union_all(more)).within("a.actor_id", &self.of_directory);
+            found = groups.and("a.type IN ('GroupProject', 'GroupDomain')");
+        }
         found
     }
 }
@@ -80,7 +85,7 @@ impl Identity {
         );
         let projects = self.page_of(reached, listing).await?;
         if let (true, Holder::User(id)) = (projects.items.is_empty(), holder) {
-            user::row(&self.db, id).await?;
+            self.subject(id).await?;
         }
         Ok(projects)
     }
@@ -123,18 +128,29 @@ impl Identity {
     /// The actors whose assignments count for a user.
     pub(crate) async fn actors(&self, user_id: &str) -> Result<Actors> {
         let expiring = self.expiring_groups(user_id).await?;
+        let member = self.directory_members(&[user_id]).await?.pop();
+        let member = member.and_then(|(_, member)| member);
         Ok(Actors {
             user: user_id.to_owned(),
             expiring: comma_joined(expiring.iter().map(|(id, _)| id.as_str())),
+            of_directory: member.map(|member| member.groups).unwrap_or_default(),
         })
     }
 }
 
 /// Adds the assignments to a user and the groups of the user.
 fn to_user(select: Select, actors: &Actors) -> Select {
-    let Actors { user, expiring } = actors;
+    let Actors {
+        user,
+        expiring,
+        of_directory,
+    } = actors;
     let select = select.text(ASSIGNED_TO_USER);
-    select.bind(user).bind(user).bind(user).bind(expiring)
+    let select = select.bind(user).bind(user).bind(user).bind(expiring);
+    if of_directory.is_empty() {
+        return select;
+    }
+    to_groups(select.union_all(ASSIGNED_TO_GROUPS), of_directory)
 }
 
 /// Narrows to the assignments to groups.

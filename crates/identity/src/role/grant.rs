@@ -5,9 +5,11 @@
 use keystone_storage::{Db, Exec, Query, Tx, sql, transaction};
 use keystone_types::{Error, Result};
 
+use crate::directory::Home;
+use crate::directory::id_mapping::Entity;
 use crate::identity::Identity;
 use crate::role::{self, Role};
-use crate::{domain, project, shared_lock, user};
+use crate::{domain, project, shared_lock};
 
 /// Who has the role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -75,7 +77,7 @@ impl GrantTarget {
 impl Grant {
     /// The grant with its ids as they are stored, and shared locks on what they name. As in Keystone, an inherited grant may
     /// be for a user or group that does not exist.
-    async fn locked(&self, tx: &mut Tx) -> Result<Self> {
+    async fn locked(&self, tx: &mut Tx, of_directory: bool) -> Result<Self> {
         let target = match &self.target {
             GrantTarget::Domain(id, inheritance) => {
                 shared_lock::domain(tx, id).await?;
@@ -92,6 +94,7 @@ impl Grant {
             found => found,
         };
         let actor = match &self.actor {
+            actor if of_directory => actor.clone(),
             Actor::User(id) => Actor::User(unless_missing(shared_lock::user(tx, id).await, id)?),
             Actor::Group(id) => Actor::Group(unless_missing(shared_lock::group(tx, id).await, id)?),
         };
@@ -138,6 +141,20 @@ impl Identity {
     ///
     /// The rows that it refers to are locked: `assignment` has no foreign keys to users, groups, projects and domains.
     pub async fn create_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
+        if let Some(id) = self.directory_actor(&grant.actor).await? {
+            self.check_named(grant, Some(role_id), true).await?;
+            let grant = Grant {
+                actor: match grant.actor {
+                    Actor::User(_) => Actor::User(id),
+                    Actor::Group(_) => Actor::Group(id),
+                },
+                target: grant.target.clone(),
+            };
+            return transaction!(self.db, |tx| {
+                store_grant(tx, &grant, role_id, true).await
+            })
+            .await;
+        }
         let stored = transaction!(self.db, |tx| add_grant(tx, grant, role_id).await).await;
         if stored.as_ref().is_err_and(Error::is_not_found) {
             // Rows are locked in another order than that in which Keystone looks for them.
@@ -199,9 +216,13 @@ impl Identity {
 
 /// Grants a role; a grant that exists stays.
 pub(crate) async fn add_grant(tx: &mut Tx, grant: &Grant, role_id: &str) -> Result<()> {
+    store_grant(tx, grant, role_id, false).await
+}
+
+async fn store_grant(tx: &mut Tx, grant: &Grant, role_id: &str, of_directory: bool) -> Result<()> {
     let role = shared_lock::role(tx, role_id).await?;
     let role = role::one(&mut *tx, &role).await?;
-    let grant = grant.locked(tx).await?;
+    let grant = grant.locked(tx, of_directory).await?;
     check_target(&mut *tx, &grant.target, Some(&role)).await?;
     if grant.target == GrantTarget::System && role.domain_id.is_some() {
         return Err(Error::Validation(format!(
@@ -223,6 +244,18 @@ pub(crate) async fn add_grant(tx: &mut Tx, grant: &Grant, role_id: &str) -> Resu
 }
 
 impl Identity {
+    /// The id of a user or group that is in a directory, where no row can be locked.
+    async fn directory_actor(&self, actor: &Actor) -> Result<Option<String>> {
+        let entity = match actor {
+            Actor::User(_) => Entity::User,
+            Actor::Group(_) => Entity::Group,
+        };
+        Ok(match self.home(entity, actor.id()).await? {
+            Home::Directory(entry) => Some(entry.id),
+            Home::Database | Home::Nowhere => None,
+        })
+    }
+
     /// 404 for what a grant names and is missing, in the order in which Keystone looks for it before it asks the policy
     /// (`keystone/api/domains.py`, `projects.py`, `system.py`). An inherited grant may be for a user or group that does not
     /// exist (`os_inherit.py`).
@@ -242,7 +275,7 @@ impl Identity {
         }
         if with_actor && !inherited {
             match &grant.actor {
-                Actor::User(id) => user::row(&self.db, id).await.map(drop)?,
+                Actor::User(id) => self.subject(id).await.map(drop)?,
                 Actor::Group(id) => self.group(id).await.map(drop)?,
             }
         }

@@ -5,6 +5,8 @@ use keystone_types::{Error, Extra, Result, Secret, check_length, check_name, new
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::directory::id_mapping::Entity;
+use crate::directory::{Home, read_only};
 use crate::identity::Identity;
 use crate::options::{Options, Table, store_options, take_changes};
 use crate::revocation::{RevocationEvent, revoke};
@@ -14,7 +16,7 @@ use crate::user::federated::{
     remove_federated, store_federated,
 };
 use crate::user::stored_password::{Expiry, SetBy};
-use crate::user::{User, UserRow, locked, row};
+use crate::user::{User, UserRow, locked, missing, row};
 use crate::{project, shared_lock};
 
 /// Attributes that the server derives, and ignores in requests.
@@ -125,6 +127,7 @@ impl Identity {
         check_length("id", id, 64)?;
         check_name(&user.name, 255)?;
         self.check_strength(&user.password)?;
+        self.check_writable(&user.domain_id).await?;
         user.name = user.name.trim().to_owned();
         for derived in DERIVED {
             user.extra.0.shift_remove(derived);
@@ -198,6 +201,7 @@ impl Identity {
 
     /// Changes a user; a new password or disabling ends the user's tokens.
     pub async fn update_user(&self, id: &str, patch: Map<String, Value>) -> Result<User> {
+        self.check_user_writable(id, Some(&patch)).await?;
         let mut hash = None;
         if patch.contains_key("password") {
             // To refuse early what the transaction would refuse after the password was hashed.
@@ -246,6 +250,13 @@ impl Identity {
 
     /// Ends every token of a user.
     pub async fn revoke_tokens(&self, id: &str) -> Result<()> {
+        if let Home::Directory(entry) = self.home(Entity::User, id).await? {
+            let id = entry.user().await?.subject.user.id;
+            let now = self.clock.now();
+            return transaction!(self.db, |tx| revoke(tx, RevocationEvent::user(&id), now)
+                .await)
+            .await;
+        }
         transaction!(self.db, |tx| {
             let event = RevocationEvent::user(&shared_lock::user(tx, id).await?);
             revoke(tx, event, self.clock.now()).await
@@ -255,11 +266,33 @@ impl Identity {
 
     /// Deletes a user and all that refers to it.
     pub async fn delete_user(&self, id: &str) -> Result<()> {
+        self.check_user_writable(id, None).await?;
         transaction!(self.db, |tx| {
             let id = locked(tx, id).await?.id;
             self.remove_users(tx, &[id]).await
         })
         .await
+    }
+
+    /// 403 for a user of a directory, in whose place in Keystone's order of checks.
+    async fn check_user_writable(
+        &self,
+        id: &str,
+        patch: Option<&Map<String, Value>>,
+    ) -> Result<()> {
+        let user = match self.home(Entity::User, id).await? {
+            Home::Database => return Ok(()),
+            Home::Directory(entry) => entry.user().await?.subject.user,
+            Home::Nowhere => return Err(missing(id)),
+        };
+        let given = |name| patch.and_then(|patch| patch.get(name));
+        if given("domain_id").is_some_and(|domain| *domain != user.domain_id) {
+            return Err(Error::Validation("Cannot change Domain ID".to_owned()));
+        }
+        if given("id").is_some_and(|given| *given != user.id) {
+            return Err(Error::Validation("Cannot change user ID".to_owned()));
+        }
+        Err(read_only())
     }
 
     /// Stores the changes; returns the accounts at identity providers.

@@ -10,6 +10,9 @@ use chrono::NaiveDateTime;
 use keystone_storage::{Exec, Select, sql, transaction};
 use keystone_types::{Error, Result, Secret};
 
+use crate::directory::id_mapping::Entity;
+use crate::directory::users::DirectoryUser;
+use crate::directory::{Home, read_only};
 use crate::identity::Identity;
 use crate::options::Options;
 use crate::password::{self, Claimant};
@@ -39,8 +42,24 @@ struct UserWithAccount {
 pub struct Candidate {
     /// The user, with its domain.
     pub subject: Subject,
-    /// The local account, if there is one.
-    account: Option<LocalAccount>,
+    account: Account,
+}
+
+/// Where the password is.
+#[derive(Clone)]
+enum Account {
+    /// In the local account, if there is one.
+    Local(Option<LocalAccount>),
+    Directory(Box<DirectoryUser>),
+}
+
+impl From<DirectoryUser> for Candidate {
+    fn from(user: DirectoryUser) -> Self {
+        Self {
+            subject: user.subject.clone(),
+            account: Account::Directory(Box::new(user)),
+        }
+    }
 }
 
 impl fmt::Debug for Candidate {
@@ -63,6 +82,11 @@ struct Verified {
 impl Identity {
     /// One user, for [`Self::authenticate`].
     pub async fn candidate(&self, id: &str) -> Result<Candidate> {
+        match self.home(Entity::User, id).await? {
+            Home::Database => {}
+            Home::Directory(entry) => return Ok(entry.user().await?.into()),
+            Home::Nowhere => return Err(missing(id)),
+        }
         let users = users_with_account().filter("u.id = ?", Some(id));
         self.only_candidate(users, id).await
     }
@@ -73,6 +97,9 @@ impl Identity {
         name: &str,
         domain: DomainChoice<'_>,
     ) -> Result<Candidate> {
+        if let Some(found) = self.directory_user_by_name(name, domain).await? {
+            return Ok(found.into());
+        }
         let users = named(users_with_account(), name, domain);
         self.only_candidate(users, name).await
     }
@@ -81,7 +108,7 @@ impl Identity {
         let found = users.then("").fetch_or(&self.db, || missing(name));
         let UserWithAccount { row, account } = found.await?;
         Ok(Candidate {
-            account: row.local_id.map(|_| account),
+            account: Account::Local(row.local_id.map(|_| account)),
             subject: row.into_subject(&self.settings, self.clock.now().date()),
         })
     }
@@ -94,7 +121,16 @@ impl Identity {
         password: Secret,
         claimant: &Claimant,
     ) -> Result<User> {
-        let verified = self.verify(candidate, password, claimant).await?;
+        let account = match candidate.account {
+            Account::Local(account) => account,
+            Account::Directory(user) => {
+                return self
+                    .authenticate_in_directory(*user, password, claimant)
+                    .await;
+            }
+        };
+        let user = candidate.subject.user;
+        let verified = self.verify(user, account, password, claimant).await?;
         let Verified { user, expired, .. } = verified;
         if !expired {
             return Ok(user);
@@ -115,12 +151,12 @@ impl Identity {
 
     async fn verify(
         &self,
-        candidate: Candidate,
+        user: User,
+        account: Option<LocalAccount>,
         password: Secret,
         claimant: &Claimant,
     ) -> Result<Verified> {
-        let user = candidate.subject.user;
-        let Some(account) = candidate.account else {
+        let Some(account) = account else {
             self.hasher.verify_dummy(password, claimant).await?;
             return Err(Error::unauthorized(format!(
                 "user {} has no local password",
@@ -277,11 +313,20 @@ impl Identity {
             }
             found => found?,
         };
+        let local = match candidate.account {
+            Account::Local(account) => account,
+            Account::Directory(user) => {
+                self.authenticate_in_directory(*user, original, &claimant)
+                    .await?;
+                return Err(read_only());
+            }
+        };
+        let user = candidate.subject.user;
         let Verified {
             user,
             hash: verified,
             ..
-        } = self.verify(candidate, original, &claimant).await?;
+        } = self.verify(user, local, original, &claimant).await?;
         self.check_strength(&NewPassword::Set(new.clone()))?;
         check_changeable(&user)?;
         self.check_age(&user.id).await?;

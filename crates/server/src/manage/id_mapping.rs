@@ -1,12 +1,13 @@
-//! `mapping_purge`: forgets which ids here stand for which of other servers.
+//! `mapping_purge` and `mapping_populate`: which ids here stand for which of other servers.
 
 use clap::{Args, ValueEnum};
 use keystone::identity::{Identity, MappedIds};
 use keystone::storage::schema;
-use keystone::types::Clock;
+use keystone::types::{Clock, Error, Listing};
 
 use crate::configuration::Configuration;
 use crate::error::{CommandError, Result};
+use crate::terminal::print;
 use crate::{readiness, serve};
 
 #[derive(Clone, Debug, Args)]
@@ -73,5 +74,35 @@ pub(super) async fn purge(arguments: PurgeArguments, configuration: &Configurati
     };
     let mappings = identity.purge_mapped_ids(&which).await?;
     tracing::info!(mappings, "removed");
+    Ok(())
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PopulateArguments {
+    /// The domain whose users are in a directory.
+    #[arg(long)]
+    domain_name: String,
+}
+
+/// A list of the users of a domain's directory gives an id to each of them who has none.
+pub(super) async fn populate(
+    arguments: PopulateArguments,
+    configuration: &Configuration,
+) -> Result<()> {
+    let settings = &configuration.settings;
+    let db = serve::connect(&settings.database).await?;
+    readiness::check_schema(&schema::state(&db).await?)?;
+    let identity = Identity::new(db, Clock::system(), settings.identity.clone(), [])?;
+    let domain = match identity.domain_by_name(&arguments.domain_name).await {
+        // As in `keystone.cmd.cli`, which takes it for success.
+        Err(Error::NotFound { .. }) => {
+            print(&format!("Invalid domain name: {}", arguments.domain_name));
+            return Ok(());
+        }
+        found => found?,
+    };
+    let all = Listing::default().with("domain_id", domain.id);
+    let users = identity.users(&all).await?.items.len();
+    tracing::info!(users, "have ids");
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::sandbox::{Run, Sandbox};
 #[test]
 fn every_problem_is_listed_with_its_place() {
     let sandbox = Sandbox::new();
-    let conf = sandbox.configure("[token]\nexpiration = soon\n[identity]\ndriver = ldap\n");
+    let conf = sandbox.configure("[token]\nexpiration = soon\n[identity]\ndriver = hybrid\n");
     for program in [
         env!("CARGO_BIN_EXE_keystone"),
         env!("CARGO_BIN_EXE_keystone-manage"),
@@ -20,13 +20,13 @@ fn every_problem_is_listed_with_its_place() {
         let expected = format!("{conf}:10: [token] expiration: expected a whole number");
         assert!(run.says(&expected).stderr.lines().count() < 5);
     }
-    let conf = sandbox.configure("[identity]\ndriver = ldap\n[token]\nprovider = uuid\n");
+    let conf = sandbox.configure("[identity]\ndriver = hybrid\n[token]\nprovider = uuid\n");
     sandbox
         .manage(&["db_version"])
         .exits_with(1)
         .says("the configuration has 2 problems:")
         .says(&format!(
-            "{conf}:10: [identity] driver: the only driver of this release is sql"
+            "{conf}:10: [identity] driver: \"hybrid\" is no driver of this server, which has sql and ldap"
         ))
         .says(&format!(
             "{conf}:12: [token] provider: expected fernet or jws"

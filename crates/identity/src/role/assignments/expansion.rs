@@ -1,17 +1,18 @@
 //! Effective assignments: each grant is expanded to users, projects and roles.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use keystone_storage::{Select, select};
 use keystone_types::{Error, Result};
 
 use super::inheritance::{self, AncestorRow, Descendants, TargetFilter};
 use super::{ASSIGNMENTS, Assignment, AssignmentQuery, AssignmentScope, IN_ORDER, Position, Row};
+use crate::directory::Home;
+use crate::directory::id_mapping::Entity;
 use crate::identity::Identity;
 use crate::project::Project;
 use crate::role::grant::{Actor, GrantTarget, Inheritance};
 use crate::role::implied::RoleGraph;
-use crate::user;
 
 /// Grants, with all that is needed to expand them.
 #[derive(Clone, Debug)]
@@ -58,7 +59,7 @@ impl Identity {
             query.inherited
         };
         let user = match &query.actor {
-            Some(actor) => Some(user::row(&self.db, actor.id()).await?.id),
+            Some(actor) => Some(self.subject(actor.id()).await?.user.id),
             None => None,
         };
         let (targets, mut ancestors) = self.targets(query.scope.as_ref(), inherited).await?;
@@ -78,7 +79,11 @@ impl Identity {
         let ancestors = ancestors.unwrap_or_default();
         let to_groups = |(kind, ..): &Row| kind.starts_with("Group");
         let members = if user.is_none() && rows.iter().any(to_groups) {
-            self.members(targets, narrow).await?
+            let groups = rows.iter().filter(|row| to_groups(row));
+            let groups = groups.map(|(_, actor, ..)| actor.as_str()).collect();
+            let mut members = self.members(targets, narrow).await?;
+            members.extend(self.members_in_directories(groups).await?);
+            members
         } else {
             Vec::new()
         };
@@ -140,6 +145,24 @@ impl Identity {
             .within_query("m.group_id", narrow(groups));
         let query = query.then(" ORDER BY m.group_id, m.user_id");
         Ok(query.fetch_all(&self.db).await?)
+    }
+}
+
+impl Identity {
+    /// The members of those groups that are in directories.
+    async fn members_in_directories(
+        &self,
+        groups: BTreeSet<&str>,
+    ) -> Result<Vec<(String, String)>> {
+        let ids: Vec<&str> = groups.into_iter().collect();
+        let mut members = Vec::new();
+        for home in self.homes(Entity::Group, &ids).await? {
+            if let Home::Directory(group) = home {
+                let users = self.directory_member_ids(&group).await?;
+                members.extend(users.into_iter().map(|user| (group.id.clone(), user)));
+            }
+        }
+        Ok(members)
     }
 }
 

@@ -3,12 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use keystone_storage::{Select, select};
-use keystone_types::Result;
+use keystone_types::{Error, Result};
 
 use super::{Assignments, Position};
+use crate::directory::Home;
+use crate::directory::id_mapping::Entity;
+use crate::directory::users::subjects_in;
 use crate::identity::Identity;
 use crate::project::ROOT;
+use crate::project::reference::DomainRef;
 use crate::role::grant::{Actor, GrantTarget};
+use crate::user::Subject;
 
 /// Names by id; a deleted resource has none.
 #[derive(Clone, Debug, Default)]
@@ -147,7 +152,43 @@ impl Identity {
         let select = within_or_all(select.union_all(projects), "p.id", &mentioned.projects);
         let select = within_or_all(select.union_all(ROLES), "r.id", &mentioned.roles);
         let rows: Vec<Row> = select.then("").fetch_all(&self.db).await?;
-        self.bulk.run(rows.len(), move || names(rows)).await
+        let mut names = self.bulk.run(rows.len(), move || names(rows)).await?;
+        self.name_in_directories(mentioned, &mut names).await?;
+        Ok(names)
+    }
+
+    /// Adds the names of users and groups that are in directories. Those who have logged in have a row, whose name may be an
+    /// earlier one.
+    async fn name_in_directories(&self, mentioned: MentionedIds, names: &mut Names) -> Result<()> {
+        let ids: Vec<&str> = mentioned.users.iter().map(String::as_str).collect();
+        for subject in subjects_in(self.homes(Entity::User, &ids).await?).await? {
+            let Subject { user, domain } = subject;
+            let name = user.name().to_owned();
+            names.users.insert(user.id, named(name, domain));
+        }
+        let ids: Vec<&str> = mentioned.groups.iter().map(String::as_str).collect();
+        for home in self.homes(Entity::Group, &ids).await? {
+            let Home::Directory(entry) = home else {
+                continue;
+            };
+            let domain = entry.of.domain.clone();
+            match entry.group().await {
+                Err(Error::NotFound { .. }) => {}
+                found => {
+                    let group = found?;
+                    names.groups.insert(group.id, named(group.name, domain));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn named(name: String, domain: DomainRef) -> Named {
+    Named {
+        name,
+        domain_id: Some(domain.id),
+        domain_name: Some(domain.name),
     }
 }
 

@@ -1,0 +1,420 @@
+//! Users and groups that are in a directory and not in the database: `[identity] driver = ldap`, and the backends of single
+//! domains.
+//!
+//! One place decides where somebody is: [`Identity::home`] by id, [`Identity::place`] by domain. A domain's backend is looked up
+//! each time, so that a change of its configuration in the database counts at once. What a directory answers is never
+//! remembered, because nothing tells of its changes.
+
+pub(crate) mod groups;
+pub(crate) mod id_mapping;
+mod options;
+pub(crate) mod users;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use keystone_ldap::Directory;
+use keystone_storage::{select, sql};
+use keystone_types::{Error, Listing, Result, json};
+use serde_json::Value;
+
+use crate::identity::Identity;
+use crate::project::ROOT;
+use crate::project::reference::{DomainChoice, DomainRef};
+
+use id_mapping::{Entity, row_of};
+
+pub use options::{Backend, BackendError};
+
+/// Which domains have users and groups elsewhere.
+#[derive(Clone, Debug, Default)]
+pub struct Backends {
+    /// The backend of all domains that have none of their own.
+    pub default: Backend,
+    /// `[identity_mapping] backward_compatible_ids`: the ids of a default directory are those of the API.
+    pub backward_compatible_ids: bool,
+    /// `[identity] domain_specific_drivers_enabled`
+    pub domains: DomainBackends,
+}
+
+/// Where backends of single domains are configured.
+#[derive(Clone, Debug, Default)]
+pub enum DomainBackends {
+    /// Nowhere.
+    #[default]
+    None,
+    /// In files, by the name of the domain.
+    Files(Vec<(String, Backend)>),
+    /// In the database.
+    Database,
+}
+
+/// The backends, with their connections.
+#[derive(Debug)]
+pub(crate) struct Directories {
+    default: Option<Arc<Directory>>,
+    compatible_ids: bool,
+    domains: Domains,
+}
+
+#[derive(Debug)]
+enum Domains {
+    None,
+    Files(HashMap<String, Option<Arc<Directory>>>),
+    Database(Mutex<HashMap<String, Configured>>),
+}
+
+/// A domain's configuration in the database as it was read last, and what was made of it.
+#[derive(Clone)]
+struct Configured {
+    rows: Vec<ConfigRow>,
+    directory: Option<Arc<Directory>>,
+}
+
+impl fmt::Debug for Configured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The rows have passwords.
+        let mut shown = f.debug_struct("Configured");
+        shown
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Group, option, value, and whether it is sensitive.
+type ConfigRow = (String, String, String, bool);
+
+/// The directory of a domain.
+#[derive(Clone, Debug)]
+pub(crate) struct DomainDirectory {
+    pub(crate) domain: DomainRef,
+    directory: Arc<Directory>,
+    /// Whether its ids have rows in `id_mapping`; otherwise they are those of the API.
+    mapped: bool,
+}
+
+/// Where the users and groups of a domain are.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    Database,
+    Directory(DomainDirectory),
+    /// Nowhere: the default directory is for the default domain alone.
+    Nowhere,
+}
+
+/// Where a user or a group is.
+#[derive(Clone, Debug)]
+pub(crate) enum Home {
+    Database,
+    Directory(Entry),
+    Nowhere,
+}
+
+/// A user or a group of a directory, which may be gone.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) of: DomainDirectory,
+    pub(crate) local_id: String,
+    /// The id of the API.
+    pub(crate) id: String,
+}
+
+/// 403: nothing in a directory is changed from here.
+pub(crate) fn read_only() -> Error {
+    Error::Forbidden {
+        detail: "LDAP does not support write operations".to_owned(),
+    }
+}
+
+impl Directories {
+    pub(crate) fn new(backends: &Backends) -> Result<Self> {
+        let files = |named: &[(String, Backend)]| {
+            let opened = named.iter();
+            let opened = opened.map(|(name, backend)| Ok((folded(name), open(name, backend)?)));
+            opened.collect::<Result<_>>()
+        };
+        Ok(Self {
+            default: open("default", &backends.default)?,
+            compatible_ids: backends.backward_compatible_ids,
+            domains: match &backends.domains {
+                DomainBackends::None => Domains::None,
+                DomainBackends::Files(named) => Domains::Files(files(named)?),
+                DomainBackends::Database => Domains::Database(Mutex::default()),
+            },
+        })
+    }
+
+    /// Whether everything is in the database.
+    pub(crate) fn none(&self) -> bool {
+        self.default.is_none() && matches!(self.domains, Domains::None)
+    }
+
+    /// Whether rows of `id_mapping` tell where somebody is.
+    fn maps(&self) -> bool {
+        !matches!(self.domains, Domains::None) || !self.compatible_ids
+    }
+}
+
+/// Names of domains are compared without case, as the database does.
+fn folded(name: &str) -> String {
+    name.trim_end().to_lowercase()
+}
+
+fn open(what: &str, backend: &Backend) -> Result<Option<Arc<Directory>>> {
+    let Some(settings) = &backend.directory else {
+        return Ok(None);
+    };
+    let directory = Directory::new(settings);
+    let directory =
+        directory.map_err(|error| Error::internal(format!("the directory of {what}: {error}")))?;
+    Ok(Some(Arc::new(directory)))
+}
+
+impl DomainDirectory {
+    /// The answer to a client for what a directory says, with the domain in the log.
+    fn failed(&self, error: keystone_ldap::Error) -> Error {
+        let message = match error {
+            keystone_ldap::Error::InvalidCredentials { .. } => {
+                "Unable to authenticate against Identity backend - Invalid username or password"
+            }
+            keystone_ldap::Error::SizeLimit { .. } => {
+                "Number of User/Group entities returned by LDAP exceeded size limit. Contact your LDAP administrator."
+            }
+            _ => "An unexpected error prevented the server from fulfilling your request.",
+        };
+        let DomainRef { id, name, .. } = &self.domain;
+        Error::failed(message, format!("domain {id} ({name}): {error}"))
+    }
+}
+
+impl Identity {
+    /// Where the users and groups of a domain are. A domain that does not exist has them in the database, which finds none.
+    pub(crate) async fn place(&self, domain: DomainChoice<'_>) -> Result<Place> {
+        if self.directories.none() {
+            return Ok(Place::Database);
+        }
+        let query = select("SELECT id, name, enabled FROM project")
+            .and("is_domain = 1")
+            .filter("domain_id = ?", Some(ROOT));
+        let query = match domain {
+            DomainChoice::Id(id) => query.filter("id = ?", Some(id)),
+            DomainChoice::Name(name) => query.filter("name = ?", Some(name)),
+        };
+        let found: Option<(String, String, Option<bool>)> =
+            query.then("").fetch_optional(&self.db).await?;
+        let Some((id, name, enabled)) = found else {
+            return Ok(Place::Database);
+        };
+        let enabled = enabled == Some(true);
+        self.place_of(DomainRef { id, name, enabled }).await
+    }
+
+    async fn place_of(&self, domain: DomainRef) -> Result<Place> {
+        let of_domain = match &self.directories.domains {
+            Domains::None => None,
+            Domains::Files(files) => files.get(&folded(&domain.name)).cloned(),
+            Domains::Database(known) => self.configured(known, &domain.id).await?,
+        };
+        let default = &self.directories.default;
+        let (directory, mapped) = match (of_domain, default) {
+            (Some(None), _) | (None, None) => return Ok(Place::Database),
+            (Some(Some(directory)), _) => (directory, true),
+            (None, Some(default)) if domain.id == self.settings.default_domain_id => {
+                (Arc::clone(default), !self.directories.compatible_ids)
+            }
+            (None, Some(_)) => return Ok(Place::Nowhere),
+        };
+        Ok(Place::Directory(DomainDirectory {
+            domain,
+            directory,
+            mapped,
+        }))
+    }
+
+    /// What the database configures for a domain; none where there is nothing.
+    async fn configured(
+        &self,
+        known: &Mutex<HashMap<String, Configured>>,
+        domain_id: &str,
+    ) -> Result<Option<Option<Arc<Directory>>>> {
+        let rows: Vec<ConfigRow> = sql("\
+            SELECT `group`, `option`, value, FALSE AS hidden FROM whitelisted_config WHERE domain_id = ? \
+            UNION ALL \
+            SELECT `group`, `option`, value, TRUE FROM sensitive_config WHERE domain_id = ? \
+            ORDER BY `group`, `option`, hidden")
+        .bind(domain_id)
+        .bind(domain_id)
+        .fetch_all(&self.db)
+        .await?;
+        let locked = || known.lock().unwrap_or_else(PoisonError::into_inner);
+        if rows.is_empty() {
+            locked().remove(domain_id);
+            return Ok(None);
+        }
+        let current = locked().get(domain_id).cloned();
+        if let Some(current) = current.filter(|current| current.rows == rows) {
+            return Ok(Some(current.directory));
+        }
+        let backend = backend_of(&rows).map_err(|reason| {
+            Error::internal(format!(
+                "the configuration of domain {domain_id} in the database: {reason}"
+            ))
+        })?;
+        let directory = open(domain_id, &backend)?;
+        tracing::info!(
+            domain.id = domain_id,
+            directory = directory.is_some(),
+            "the configuration of a domain in the database was read"
+        );
+        let configured = Configured {
+            rows,
+            directory: directory.clone(),
+        };
+        locked().insert(domain_id.to_owned(), configured);
+        Ok(Some(directory))
+    }
+
+    /// Where a user or a group is.
+    pub(crate) async fn home(&self, entity: Entity, id: &str) -> Result<Home> {
+        let mut homes = self.homes(entity, &[id]).await?;
+        Ok(homes.pop().unwrap_or(Home::Database))
+    }
+
+    /// The same of several, in their order.
+    pub(crate) async fn homes(&self, entity: Entity, ids: &[&str]) -> Result<Vec<Home>> {
+        if self.directories.none() {
+            return Ok(vec![Home::Database; ids.len()]);
+        }
+        let rows = if self.directories.maps() {
+            self.mapped(ids).await?
+        } else {
+            Vec::new()
+        };
+        let mut places: HashMap<String, Place> = HashMap::new();
+        let mut homes = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(row) = row_of(&rows, id) else {
+                homes.push(self.default_home(id).await?);
+                continue;
+            };
+            let Some(name) = row.domain_name.clone() else {
+                homes.push(Home::Nowhere);
+                continue;
+            };
+            let place = match places.get(&row.domain_id) {
+                Some(place) => place.clone(),
+                None => {
+                    let domain = DomainRef {
+                        id: row.domain_id.clone(),
+                        name,
+                        enabled: row.domain_enabled == Some(true),
+                    };
+                    let place = self.place_of(domain).await?;
+                    places.insert(row.domain_id.clone(), place.clone());
+                    place
+                }
+            };
+            homes.push(match place {
+                Place::Directory(of) if row.entity_type == entity.name() => {
+                    Home::Directory(Entry {
+                        of,
+                        local_id: row.local_id.clone(),
+                        id: row.public_id.clone(),
+                    })
+                }
+                // A backend of a single domain that is the database has rows, too.
+                Place::Database if row.local_id == row.public_id => Home::Database,
+                Place::Directory(_) | Place::Database | Place::Nowhere => Home::Nowhere,
+            });
+        }
+        Ok(homes)
+    }
+
+    /// Where somebody is who has no row.
+    async fn default_home(&self, id: &str) -> Result<Home> {
+        if self.directories.default.is_none() {
+            return Ok(Home::Database);
+        }
+        if !self.directories.compatible_ids {
+            return Ok(Home::Nowhere);
+        }
+        let default = DomainChoice::Id(&self.settings.default_domain_id);
+        Ok(match self.place(default).await? {
+            Place::Directory(of) if !of.mapped => Home::Directory(Entry {
+                of,
+                local_id: id.to_owned(),
+                id: id.to_owned(),
+            }),
+            _ => Home::Nowhere,
+        })
+    }
+
+    /// Where the users and groups of a listing are: those of a domain, or those of the default backend.
+    pub(crate) async fn place_of_listing(&self, listing: &Listing) -> Result<Place> {
+        if self.directories.none() {
+            return Ok(Place::Database);
+        }
+        let domains = listing.filters.iter();
+        let mut domains = domains.filter(|filter| filter.name == "domain_id");
+        match (domains.next(), domains.next()) {
+            (None, _) if self.directories.default.is_none() => Ok(Place::Database),
+            (None, _) => {
+                let default = DomainChoice::Id(&self.settings.default_domain_id);
+                self.place(default).await
+            }
+            (Some(one), Some(other)) if one.value != other.value => Ok(Place::Nowhere),
+            (Some(domain), _) => self.place(DomainChoice::Id(&domain.value)).await,
+        }
+    }
+
+    /// 403 for a new user or group of a domain whose are in a directory.
+    pub(crate) async fn check_writable(&self, domain_id: &str) -> Result<()> {
+        match self.place(DomainChoice::Id(domain_id)).await? {
+            Place::Database => Ok(()),
+            Place::Directory(_) => Err(read_only()),
+            Place::Nowhere => Err(Error::not_found::<crate::domain::Domain>(domain_id)),
+        }
+    }
+
+    /// The ids of the API for entries of a directory, in their order; `None` for one that can have none.
+    async fn ids_of(
+        &self,
+        of: &DomainDirectory,
+        entity: Entity,
+        local_ids: &[&str],
+    ) -> Result<Vec<Option<String>>> {
+        if !of.mapped {
+            return Ok(local_ids.iter().map(|id| Some((*id).to_owned())).collect());
+        }
+        self.public_ids(&of.domain.id, entity, local_ids).await
+    }
+}
+
+/// The backend that rows configure. `%(password)s` in a text stands for the sensitive option of that name in its group.
+fn backend_of(rows: &[ConfigRow]) -> Result<Backend, String> {
+    let mut options: HashMap<(&str, &str), Value> = HashMap::new();
+    for (group, option, text, _) in rows {
+        let value = json::read(text).map_err(|_| format!("[{group}] {option} is no JSON"))?;
+        let value = match value {
+            Value::String(text) => Value::String(resolved(text, group, rows)),
+            other => other,
+        };
+        options.insert((group, option), value);
+    }
+    let value = |group: &str, option: &str| options.get(&(group, option)).cloned();
+    let backend = Backend::read(|group, option| value(group, option).unwrap_or_default());
+    backend.map_err(|error| error.to_string())
+}
+
+fn resolved(text: String, group: &str, rows: &[ConfigRow]) -> String {
+    let sensitive = rows
+        .iter()
+        .filter(|(of, _, _, sensitive)| *sensitive && of == group);
+    sensitive.fold(text, |text, (_, option, value, _)| {
+        match json::read(value) {
+            Ok(Value::String(value)) => text.replace(&format!("%({option})s"), &value),
+            _ => text,
+        }
+    })
+}

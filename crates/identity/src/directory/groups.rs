@@ -1,0 +1,214 @@
+//! Groups of directories.
+
+use std::collections::BTreeSet;
+
+use keystone_ldap::{Filter as Test, Group as Found};
+use keystone_types::{Error, Extra, Listing, Page, Result};
+
+use super::id_mapping::Entity;
+use super::users::{DirectoryUser, fits, page, tests};
+use super::{DomainDirectory, Entry, Home, Place};
+use crate::group::{Group, Membership, not_a_member};
+use crate::identity::Identity;
+use crate::project::reference::DomainChoice;
+use crate::user::User;
+
+impl DomainDirectory {
+    fn group(&self, id: String, found: &Found) -> Group {
+        Group {
+            extra: Extra::default(),
+            id,
+            name: found.name.clone(),
+            domain_id: self.domain.id.clone(),
+            description: found.description.clone(),
+            without_description: found.description.is_none(),
+        }
+    }
+}
+
+impl Entry {
+    async fn found_group(&self) -> Result<Found> {
+        let found = self.of.directory.group(&self.local_id).await;
+        let found = found.map_err(|error| self.of.failed(error))?;
+        found.ok_or_else(|| Error::not_found::<Group>(&self.local_id))
+    }
+
+    /// What the directory knows of a group.
+    pub(crate) async fn group(self) -> Result<Group> {
+        let found = self.found_group().await?;
+        Ok(self.of.group(self.id, &found))
+    }
+
+    async fn members(&self) -> Result<Vec<keystone_ldap::User>> {
+        let group = self.found_group().await?;
+        let members = self.of.directory.members(&group).await;
+        members.map_err(|error| self.of.failed(error))
+    }
+}
+
+impl Identity {
+    /// The groups of a directory that a listing asks for.
+    pub(crate) async fn directory_groups(
+        &self,
+        of: &DomainDirectory,
+        listing: &Listing,
+    ) -> Result<Page<Group>> {
+        let found = of.directory.groups(&tests(listing)).await;
+        let found = found.map_err(|error| of.failed(error))?;
+        let groups = self.groups_with_ids(of, &found).await?;
+        page(groups, listing, |group, filter| {
+            filter.name != "name" || fits(&group.name, filter)
+        })
+    }
+
+    pub(super) async fn groups_with_ids(
+        &self,
+        of: &DomainDirectory,
+        found: &[Found],
+    ) -> Result<Vec<Group>> {
+        let local_ids: Vec<&str> = found.iter().map(|group| group.local_id.as_str()).collect();
+        let ids = self.ids_of(of, Entity::Group, &local_ids).await?;
+        let groups = ids.into_iter().zip(found);
+        Ok(groups
+            .filter_map(|(id, found)| Some(of.group(id?, found)))
+            .collect())
+    }
+
+    /// The members of a group of a directory.
+    pub(crate) async fn directory_users_in_group(
+        &self,
+        group: Entry,
+        listing: &Listing,
+    ) -> Result<Page<User>> {
+        let names = tests(listing);
+        let mut found = group.members().await?;
+        // The directory was asked for members, and not for names.
+        found.retain(|user| names.iter().all(|test| is_named(&user.name, test)));
+        self.page_of_users(&group.of, found, listing).await
+    }
+
+    /// The ids of the members of a group of a directory; none of one that is gone.
+    pub(crate) async fn directory_member_ids(&self, group: &Entry) -> Result<Vec<String>> {
+        let found = match group.members().await {
+            Err(Error::NotFound { .. }) => return Ok(Vec::new()),
+            found => found?,
+        };
+        let local_ids: Vec<&str> = found.iter().map(|user| user.local_id.as_str()).collect();
+        let ids = self.ids_of(&group.of, Entity::User, &local_ids).await?;
+        Ok(ids.into_iter().flatten().collect())
+    }
+
+    /// The groups of a user of a directory.
+    pub(crate) async fn directory_groups_of_user(
+        &self,
+        user: &DirectoryUser,
+        listing: &Listing,
+    ) -> Result<Page<Membership>> {
+        let names = tests(listing);
+        let groups = self.groups_of_directory_user(user).await?.into_iter();
+        let groups = groups.filter(|group| names.iter().all(|test| is_named(&group.name, test)));
+        let memberships = groups.map(|group| Membership {
+            group,
+            membership_expires_at: None,
+        });
+        page(memberships.collect(), listing, |member, filter| {
+            filter.name != "name" || fits(&member.group.name, filter)
+        })
+    }
+
+    /// Where a user and a group are, if both are in one backend: 403 otherwise, once both exist.
+    pub(crate) async fn common_home(&self, user_id: &str, group_id: &str) -> Result<Common> {
+        let group = self.home(Entity::Group, group_id).await?;
+        let user = self.home(Entity::User, user_id).await?;
+        let local = |home: &Home, id: &str| match home {
+            Home::Directory(entry) => entry.local_id.clone(),
+            Home::Database | Home::Nowhere => id.to_owned(),
+        };
+        match (user, group) {
+            (Home::Database, Home::Database) => Ok(Common::Database),
+            (Home::Directory(user), Home::Directory(group))
+                if std::sync::Arc::ptr_eq(&user.of.directory, &group.of.directory) =>
+            {
+                Ok(Common::Directory { user, group })
+            }
+            (user, group) => {
+                let (user_local, group_local) = (local(&user, user_id), local(&group, group_id));
+                self.user(user_id).await?;
+                self.group(group_id).await?;
+                Err(Error::Refused(format!(
+                    "Group membership across backend boundaries is not allowed. Group in question is {group_local}, user is \
+                     {user_local}."
+                )))
+            }
+        }
+    }
+
+    /// 404 unless a user of a directory is in a group there.
+    pub(crate) async fn check_directory_member(&self, user: Entry, group: &Entry) -> Result<()> {
+        let local_id = user.local_id.clone();
+        let user = user.user().await?;
+        let members = group.members().await?;
+        if members.iter().any(|member| user.is(member)) {
+            return Ok(());
+        }
+        Err(not_a_member(&local_id, &group.local_id))
+    }
+
+    /// The ids of those groups of directories that exist.
+    pub(crate) async fn existing_directory_groups(
+        &self,
+        ids: &BTreeSet<String>,
+    ) -> Result<Vec<String>> {
+        if self.directories.none() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut existing = Vec::new();
+        for home in self.homes(Entity::Group, &ids).await? {
+            if let Home::Directory(entry) = home {
+                match entry.group().await {
+                    Err(Error::NotFound { .. }) => {}
+                    group => existing.push(group?.id),
+                }
+            }
+        }
+        Ok(existing)
+    }
+
+    /// The ids of those groups of a domain that exist, by name; `None` where they are in the database.
+    pub(crate) async fn existing_directory_groups_by_name(
+        &self,
+        domain_id: &str,
+        names: &BTreeSet<String>,
+    ) -> Result<Option<Vec<String>>> {
+        let of = match self.place(DomainChoice::Id(domain_id)).await? {
+            Place::Database => return Ok(None),
+            Place::Nowhere => return Ok(Some(Vec::new())),
+            Place::Directory(of) => of,
+        };
+        let mut found = Vec::new();
+        for name in names {
+            let group = of.directory.group_by_name(name).await;
+            found.extend(group.map_err(|error| of.failed(error))?);
+        }
+        let groups = self.groups_with_ids(&of, &found).await?;
+        Ok(Some(groups.into_iter().map(|group| group.id).collect()))
+    }
+}
+
+/// Where a user and a group are.
+pub(crate) enum Common {
+    Database,
+    Directory { user: Entry, group: Entry },
+}
+
+/// Whether a name passes a test, as most directories compare names: without case.
+fn is_named(name: &str, test: &Test) -> bool {
+    let name = name.to_lowercase();
+    match test {
+        Test::NameIs(value) => name == value.to_lowercase(),
+        Test::NameContains(value) => name.contains(&value.to_lowercase()),
+        Test::NameStartsWith(value) => name.starts_with(&value.to_lowercase()),
+        Test::NameEndsWith(value) => name.ends_with(&value.to_lowercase()),
+    }
+}
