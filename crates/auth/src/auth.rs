@@ -6,7 +6,7 @@ use std::time::Duration;
 use keystone_cache::{CacheState, Changes};
 use keystone_catalog::Catalog;
 use keystone_federation::Federation;
-use keystone_identity::Identity;
+use keystone_identity::{Identity, SingleFlight};
 use keystone_storage::Db;
 use keystone_token::{Fernet, Jws, KeyRing, Receipts, Return, Seal, StateCookies, Tokens};
 use keystone_types::{Clock, Result};
@@ -15,7 +15,6 @@ use crate::credential::Credentials;
 use crate::outcomes::{Outcome, Outcomes};
 use crate::remembered::{KnownCatalog, Remembered};
 use crate::settings::Settings;
-use crate::single_flight::SingleFlight;
 use crate::verified_secrets::VerifiedSecrets;
 
 /// Issues, validates and revokes tokens; clones share all.
@@ -92,7 +91,7 @@ impl Auth {
             settings: settings.into(),
             tokens,
             receipts: receipts.into(),
-            catalog_lookups: SingleFlight::new(),
+            catalog_lookups: SingleFlight::default(),
             remembered: Remembered::new(&changes),
             changes,
             verified_secrets: VerifiedSecrets::new()?.into(),

@@ -27,7 +27,6 @@ mod revocation;
 mod scope;
 mod settings;
 mod shared;
-mod single_flight;
 mod token;
 mod tokenless;
 mod trust;

@@ -311,15 +311,14 @@ impl Auth {
         }
         let look_up = || self.look_up_catalog(shared, project_id);
         let key = project_id.unwrap_or(shared);
-        let known = self.catalog_lookups.run(key, look_up).await;
-        known.map_err(TokenError::into_error)
+        self.catalog_lookups.run(key, look_up).await
     }
 
     async fn look_up_catalog(
         &self,
         shared: &str,
         project_id: Option<&str>,
-    ) -> Result<Arc<KnownCatalog>, TokenError> {
+    ) -> Result<Arc<KnownCatalog>> {
         let as_of = self.remembered.catalogs.now();
         let sources = self.catalog.sources().await?;
         let narrowed = project_id.filter(|_| sources.are_narrowed());

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use keystone_ldap::Directory;
+use keystone_ldap::{Directory, User as Found};
 use keystone_storage::{select, sql};
 use keystone_types::{Error, Listing, Result, json};
 use serde_json::Value;
@@ -22,6 +22,7 @@ use serde_json::Value;
 use crate::identity::Identity;
 use crate::project::ROOT;
 use crate::project::reference::{DomainChoice, DomainRef};
+use crate::single_flight::SingleFlight;
 
 use id_mapping::{Entity, row_of};
 
@@ -56,6 +57,8 @@ pub(crate) struct Directories {
     default: Option<Arc<Directory>>,
     compatible_ids: bool,
     domains: Domains,
+    /// By directory and id: users, with the ids of their groups.
+    members: SingleFlight<Option<(Found, Vec<String>)>>,
 }
 
 #[derive(Debug)]
@@ -142,6 +145,7 @@ impl Directories {
                 DomainBackends::Files(named) => Domains::Files(files(named)?),
                 DomainBackends::Database => Domains::Database(Mutex::default()),
             },
+            members: SingleFlight::default(),
         })
     }
 

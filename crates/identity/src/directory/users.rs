@@ -1,5 +1,7 @@
 //! Users of directories.
 
+use std::sync::Arc;
+
 use keystone_ldap::{Filter as Test, User as Found};
 use keystone_storage::{sql, transaction};
 use keystone_types::{
@@ -166,20 +168,31 @@ impl Identity {
                 }
                 Home::Directory(entry) => entry,
             };
-            let member = match entry.user().await {
-                Err(Error::NotFound { .. }) => None,
-                Err(error) => return Err(error),
-                Ok(user) => {
-                    let groups = self.groups_of_directory_user(&user).await?;
-                    Some(Member {
-                        subject: user.subject,
-                        groups: groups.into_iter().map(|group| group.id).collect(),
-                    })
-                }
-            };
+            let found = self.found_member(&entry).await?;
+            let member = found.map(|(found, groups)| Member {
+                subject: entry.of.subject(entry.id, found).subject,
+                groups,
+            });
             members.push(((*id).to_owned(), member));
         }
         Ok(members)
+    }
+
+    /// A user and the ids of the groups, as the directory has them now. Those who ask about one user at the same time share an
+    /// answer to a question that was put after all of theirs.
+    async fn found_member(&self, entry: &Entry) -> Result<Option<(Found, Vec<String>)>> {
+        // The address tells directories of one domain apart, whose configuration was changed.
+        let key = format!("{:p} {}", Arc::as_ptr(&entry.of.directory), entry.id);
+        let look_up = || async {
+            let user = match entry.clone().user().await {
+                Err(Error::NotFound { .. }) => return Ok(None),
+                user => user?,
+            };
+            let groups = self.groups_of_directory_user(&user).await?.into_iter();
+            let groups = groups.map(|group| group.id).collect();
+            Ok(Some((user.found, groups)))
+        };
+        self.directories.members.run(&key, look_up).await
     }
 
     /// Verifies a password by a bind. What fails looks like a wrong password and takes as long as one of a user who does not

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::error::TokenError;
+use keystone_types::Result;
 
 /// Lookups by key; clones share them. A caller arriving during a lookup joins the next one, which begins when the running
 /// one ends and serves all who joined: no answer is older than its question.
@@ -13,7 +13,7 @@ use crate::error::TokenError;
 /// A lookup that fails because of this server, such as one without a database, fails for everybody waiting at its end:
 /// a lookup of their own would only take as long again.
 #[derive(Debug)]
-pub(crate) struct SingleFlight<T>(Arc<Mutex<HashMap<String, Entry<T>>>>);
+pub struct SingleFlight<T>(Arc<Mutex<HashMap<String, Entry<T>>>>);
 
 #[derive(Debug)]
 struct Entry<T> {
@@ -31,7 +31,7 @@ struct Flight<T> {
 #[derive(Debug)]
 struct Latest<T> {
     serves: u64,
-    outcome: Result<T, TokenError>,
+    outcome: Result<T>,
 }
 
 impl<T> Clone for SingleFlight<T> {
@@ -40,19 +40,17 @@ impl<T> Clone for SingleFlight<T> {
     }
 }
 
-impl<T: Clone> SingleFlight<T> {
-    pub(crate) fn new() -> Self {
+impl<T> Default for SingleFlight<T> {
+    fn default() -> Self {
         Self(Arc::new(Mutex::new(HashMap::new())))
     }
+}
 
+impl<T: Clone> SingleFlight<T> {
     /// The outcome of `look_up`: this caller's, or one that began after this call.
-    pub(crate) async fn run<F>(
-        &self,
-        key: &str,
-        look_up: impl FnOnce() -> F,
-    ) -> Result<T, TokenError>
+    pub async fn run<F>(&self, key: &str, look_up: impl FnOnce() -> F) -> Result<T>
     where
-        F: Future<Output = Result<T, TokenError>>,
+        F: Future<Output = Result<T>>,
     {
         let caller = self.join(key);
         let flight = &caller.flight;
@@ -64,7 +62,7 @@ impl<T: Clone> SingleFlight<T> {
         let before = flight.arrivals.load(Ordering::SeqCst);
         let outcome = look_up().await;
         let serves = match &outcome {
-            Err(error) if error.is_ours() => flight.arrivals.load(Ordering::SeqCst),
+            Err(error) if error.status() >= 500 => flight.arrivals.load(Ordering::SeqCst),
             _ => before,
         };
         *latest = Some(Latest {
@@ -129,7 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_callers_share_a_lookup_that_began_after_them() {
-        let lookups = SingleFlight::<usize>::new();
+        let lookups = SingleFlight::<usize>::default();
         let (count, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let ask = || {
             let (lookups, count, go) = (lookups.clone(), Arc::clone(&count), Arc::clone(&go));
@@ -162,7 +160,7 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_callers_share_a_failure_of_this_server() {
-        let lookups = SingleFlight::<usize>::new();
+        let lookups = SingleFlight::<usize>::default();
         let (count, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let ask = |fails: bool| {
             let (lookups, count, go) = (lookups.clone(), Arc::clone(&count), Arc::clone(&go));
@@ -171,7 +169,7 @@ mod tests {
                     let n = count.fetch_add(1, Ordering::SeqCst);
                     go.notified().await;
                     if fails {
-                        return Err(Error::busy(1, "the database").into());
+                        return Err(Error::busy(1, "the database"));
                     }
                     Ok(n)
                 };
@@ -198,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn callers_who_leave_together_leave_no_entry() {
-        let lookups = SingleFlight::<usize>::new();
+        let lookups = SingleFlight::<usize>::default();
         for _ in 0..2_000 {
             let callers = [lookups.join("key"), lookups.join("key")];
             std::thread::scope(|scope| {
