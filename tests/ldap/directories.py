@@ -35,6 +35,16 @@ ODD = ("smith, john", "paren(theses)*", "back\\slash", "plus+sign", "zoë")
 REFUSED = "You are not authorized to perform the requested action."
 FAILED = "An unexpected error prevented the server from fulfilling your request."
 MANY = 12_000
+PAGE_THROUGH = f"""
+import sys, openstack
+url, domain_id = sys.argv[1:]
+cloud = openstack.connect(
+    auth_url=url + "/v3", username="admin", password="{clouds.ADMIN_PASSWORD}", user_domain_id="default",
+    project_name="admin", project_domain_id="default", interface="public",
+)
+users = list(cloud.identity.users(domain_id=domain_id, limit=1000))
+print(len(users), len({{user.id for user in users}}))
+"""
 
 
 class Sqlite:
@@ -212,6 +222,10 @@ def paging(run, cloud, ids):
             following = body["links"]["next"]
             path = following and following.removeprefix(cloud.url)
         equal((len(names), len(set(names)), pages), (MANY, MANY, 12), "the users, and the pages")
+    with run.check("so does openstacksdk"):
+        command = [keystones.VENVS / "clients/bin/python", "-c", PAGE_THROUGH, cloud.url, ids["many"]]
+        done = processes.run(command)
+        equal((done.stdout.strip(), done.returncode), (f"{MANY} {MANY}", 0), f"what it prints ({done.stderr[-500:]})")
     with run.check("all of them in one list"):
         equal(len(listed(cloud, "users", f"domain_id={ids['many']}")), MANY, "the users")
     with run.check("a marker that is nobody is not found"):

@@ -8,6 +8,7 @@ use keystone::token::{self, JwsKeys};
 
 use crate::{Config, Diagnostic, Problems, Sources};
 
+mod backends;
 mod federation;
 
 fn sources(text: &str) -> Sources {
@@ -118,8 +119,8 @@ fn options_reach_the_settings_of_their_crates() {
 fn impossible_values_are_problems_with_their_lines() {
     assert_eq!(
         problems("[identity]\ndriver = hybrid\n[token]\nprovider = uuid\n"),
-        "keystone.conf:2: [identity] driver: \"hybrid\" is no driver of this server, which has sql and ldap\n\
-         keystone.conf:4: [token] provider: expected fernet or jws"
+        "keystone.conf:4: [token] provider: expected fernet or jws\n\
+         keystone.conf:2: [identity] driver: \"hybrid\" is no driver of this server, which has sql and ldap"
     );
     assert_eq!(
         problems("[token]\nexpiration = 9223372036854775807\n"),

@@ -136,17 +136,14 @@ impl Identity {
     ) -> Result<Page<User>> {
         let local_ids: Vec<&str> = found.iter().map(|user| user.local_id.as_str()).collect();
         let ids = self.ids_of(of, Entity::User, &local_ids).await?;
-        let users = ids.into_iter().zip(&found);
-        let users = users.filter_map(|(id, found)| Some(of.user(id?, found)));
-        page(users.collect(), listing, |user, filter| {
-            match filter.name.as_str() {
-                "name" => fits(user.name(), filter),
-                "enabled" => user.enabled == filter_is_true(&filter.value),
-                // What only the database knows of users.
-                "password_expires_at" | "idp_id" | "protocol_id" | "unique_id" => false,
-                _ => true,
-            }
-        })
+        let count = found.len();
+        let (of, listing) = (of.clone(), listing.clone());
+        let work = move || {
+            let users = ids.into_iter().zip(&found);
+            let users = users.filter_map(|(id, found)| Some(of.user(id?, found)));
+            page(users.collect(), &listing, passes)
+        };
+        self.bulk.run(count, work).await?
     }
 
     /// What directories know of those of these ids that are users there, with their groups; `None` for one who is gone.
@@ -284,6 +281,17 @@ impl Identity {
         let found = user.of.directory.groups_of_user(&user.found).await;
         let found = found.map_err(|error| user.of.failed(error))?;
         self.groups_with_ids(&user.of, &found).await
+    }
+}
+
+/// Whether a user passes a filter that the directory has not applied.
+fn passes(user: &User, filter: &Filter) -> bool {
+    match filter.name.as_str() {
+        "name" => fits(user.name(), filter),
+        "enabled" => user.enabled == filter_is_true(&filter.value),
+        // What only the database knows of users.
+        "password_expires_at" | "idp_id" | "protocol_id" | "unique_id" => false,
+        _ => true,
     }
 }
 
