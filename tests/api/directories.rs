@@ -205,6 +205,19 @@ async fn a_domain_in_a_directory_is_used_like_any_other() {
         .await
         .refused(403);
 
+    // A user whose mapping is purged is nobody until the directory tells of the user again.
+    sql("DELETE FROM id_mapping WHERE public_id = ?")
+        .bind(&alice)
+        .execute(cloud.keystone.db())
+        .await
+        .unwrap();
+    admin.validate(&token).await.refused(404);
+    admin
+        .get(&format!("/v3/users?domain_id={id}&name=alice"))
+        .await
+        .ok();
+    admin.validate(&token).await.ok();
+
     // A directory that is gone keeps no domain.
     drop(slapd);
     admin.validate(&token).await.refused(500);

@@ -3,6 +3,7 @@
 import configparser
 import hashlib
 import http.client
+import signal
 import threading
 
 from harness import checks, clouds, directory, keystones, processes, wire
@@ -461,6 +462,23 @@ def populate(run, cloud, ids):
         equal(done.stdout, "", "what it prints")
 
 
+def reload(run, cloud, slapd):
+    run.section("A file more")
+    if not keystones.is_native():
+        return
+    with run.check("it counts from SIGHUP on, and a wrong one changes nothing"):
+        domains, users = cloud.directory / "domains", f"domain_id={cloud.create('domain', 'domains', name='later')['id']}"
+        write_domain(domains, "later", slapd.options())
+        equal(listed(cloud, "users", users), [], "the users before")
+        cloud.keystone.daemon.send(signal.SIGHUP)
+        processes.wait_for("users of the new file", lambda: len(listed(cloud, "users", users)) == 17)
+        write_domain(domains, "later", slapd.options(user_filter="nothing"))
+        cloud.keystone.daemon.send(signal.SIGHUP)
+        text = "[ldap] user_filter"
+        processes.wait_for("line about the wrong file", lambda: text in cloud.keystone.daemon.log.read_text())
+        equal(len(listed(cloud, "users", users)), 17, "the users")
+
+
 def files(run, slapd, mariadb, name):
     run.section(f"Backends in files, {name}")
     cloud, ids = with_files(slapd, mariadb, name)
@@ -471,6 +489,7 @@ def files(run, slapd, mariadb, name):
     scope = roles(run, cloud, slapd, domain_id, users, groups)
     refusals(run, cloud, domain_id, users, groups)
     paging(run, cloud, ids)
+    reload(run, cloud, slapd)
     failures(run, cloud, slapd, ids, users, scope)
     ending(run, cloud, slapd, domain_id, scope)
     cloud.keystone.stop()

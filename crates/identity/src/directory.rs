@@ -320,15 +320,15 @@ impl Identity {
                 }
             };
             homes.push(match place {
-                Place::Directory(of) if row.entity_type == entity.name() => {
-                    Home::Directory(Entry {
-                        of,
-                        local_id: row.local_id.clone(),
-                        id: row.public_id.clone(),
-                    })
-                }
+                Place::Directory(of) if row.is(entity) => Home::Directory(Entry {
+                    of,
+                    local_id: row.local_id.clone(),
+                    id: row.public_id.clone(),
+                }),
                 // A backend of a single domain that is the database has rows, too.
-                Place::Database if row.local_id == row.public_id => Home::Database,
+                Place::Database if row.is_purged() || row.local_id == row.public_id => {
+                    Home::Database
+                }
                 Place::Directory(_) | Place::Database | Place::Nowhere => Home::Nowhere,
             });
         }

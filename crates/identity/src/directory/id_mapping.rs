@@ -26,13 +26,14 @@ impl Entity {
     }
 }
 
-/// A row, with the name of its domain if that still exists and whether it is enabled.
+/// A row, with the name of its domain if that still exists and whether it is enabled. Without a local id it is the row that a
+/// user's first login made, which tells the domain of one whose mapping was purged.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(super) struct Mapped {
     pub(super) public_id: String,
     pub(super) domain_id: String,
     pub(super) local_id: String,
-    pub(super) entity_type: String,
+    entity_type: String,
     pub(super) domain_name: Option<String>,
     pub(super) domain_enabled: Option<bool>,
 }
@@ -47,18 +48,21 @@ const FEW: usize = 200;
 const BATCH: usize = 64;
 
 impl Identity {
-    /// The rows of public ids, in no order; there is none for what is not mapped.
+    /// The rows of public ids; there is none for what only the database knows.
     pub(super) async fn mapped(&self, public_ids: &[&str]) -> Result<Vec<Mapped>> {
         let rows = select(
             "SELECT m.public_id, m.domain_id, m.local_id, m.entity_type, d.name AS domain_name, \
                     d.enabled AS domain_enabled \
                FROM id_mapping m LEFT JOIN project d ON d.id = m.domain_id",
         );
-        let rows = rows.within("m.public_id", public_ids.iter().copied());
-        Ok(rows
-            .then(" ORDER BY m.public_id")
-            .fetch_all(&self.db)
-            .await?)
+        let rows = rows
+            .within("m.public_id", public_ids.iter().copied())
+            .union_all(
+                "SELECT n.user_id, n.domain_id, '', 'user', d.name, d.enabled \
+                   FROM nonlocal_user n LEFT JOIN project d ON d.id = n.domain_id",
+            )
+            .within("n.user_id", public_ids.iter().copied());
+        Ok(rows.then(" ORDER BY public_id").fetch_all(&self.db).await?)
     }
 
     /// The public ids of local ids of a domain, in their order; what has none yet gets a row. `None` for one that the table can't
@@ -182,5 +186,21 @@ impl Known {
 
 /// The row of a public id, which a request may spell as the database compares it.
 pub(super) fn row_of<'r>(rows: &'r [Mapped], public_id: &str) -> Option<&'r Mapped> {
-    rows.iter().find(|row| same_id(&row.public_id, public_id))
+    let mut found = rows.iter().filter(|row| same_id(&row.public_id, public_id));
+    let first = found.next()?;
+    Some(found.fold(
+        first,
+        |one, other| if one.is_purged() { other } else { one },
+    ))
+}
+
+impl Mapped {
+    /// Whether the mapping is gone.
+    pub(super) fn is_purged(&self) -> bool {
+        self.local_id.is_empty()
+    }
+
+    pub(super) fn is(&self, entity: Entity) -> bool {
+        self.entity_type == entity.name() && !self.is_purged()
+    }
 }
