@@ -177,7 +177,7 @@ fn open(what: &str, backend: &Backend) -> Result<Option<Arc<Directory>>> {
 
 impl DomainDirectory {
     /// The answer to a client for what a directory says, with the domain in the log.
-    fn failed(&self, error: keystone_ldap::Error) -> Error {
+    fn failed(&self, error: &keystone_ldap::Error) -> Error {
         let message = match error {
             keystone_ldap::Error::InvalidCredentials { .. } => {
                 "Unable to authenticate against Identity backend - Invalid username or password"
@@ -306,18 +306,17 @@ impl Identity {
                 homes.push(Home::Nowhere);
                 continue;
             };
-            let place = match places.get(&row.domain_id) {
-                Some(place) => place.clone(),
-                None => {
-                    let domain = DomainRef {
-                        id: row.domain_id.clone(),
-                        name,
-                        enabled: row.domain_enabled == Some(true),
-                    };
-                    let place = self.place_of(domain).await?;
-                    places.insert(row.domain_id.clone(), place.clone());
-                    place
-                }
+            let place = if let Some(place) = places.get(&row.domain_id) {
+                place.clone()
+            } else {
+                let domain = DomainRef {
+                    id: row.domain_id.clone(),
+                    name,
+                    enabled: row.domain_enabled == Some(true),
+                };
+                let place = self.place_of(domain).await?;
+                places.insert(row.domain_id.clone(), place.clone());
+                place
             };
             homes.push(match place {
                 Place::Directory(of) if row.is(entity) => Home::Directory(Entry {

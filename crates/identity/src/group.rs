@@ -296,7 +296,7 @@ impl Identity {
     /// 404 unless a user is in a group.
     pub async fn check_user_in_group(&self, user_id: &str, group_id: &str) -> Result<()> {
         if let Common::Directory { user, group } = self.common_home(user_id, group_id).await? {
-            return self.check_directory_member(user, &group).await;
+            return self.check_directory_member(*user, &group).await;
         }
         let group = self.group(group_id).await?;
         user::row(&self.db, user_id).await?;

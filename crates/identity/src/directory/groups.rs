@@ -29,7 +29,7 @@ impl DomainDirectory {
 impl Entry {
     async fn found_group(&self) -> Result<Found> {
         let found = self.of.directory.group(&self.local_id).await;
-        let found = found.map_err(|error| self.of.failed(error))?;
+        let found = found.map_err(|error| self.of.failed(&error))?;
         found.ok_or_else(|| Error::not_found::<Group>(&self.local_id))
     }
 
@@ -42,7 +42,7 @@ impl Entry {
     async fn members(&self) -> Result<Vec<keystone_ldap::User>> {
         let group = self.found_group().await?;
         let members = self.of.directory.members(&group).await;
-        members.map_err(|error| self.of.failed(error))
+        members.map_err(|error| self.of.failed(&error))
     }
 }
 
@@ -54,7 +54,7 @@ impl Identity {
         listing: &Listing,
     ) -> Result<Page<Group>> {
         let found = of.directory.groups(&tests(listing)).await;
-        let found = found.map_err(|error| of.failed(error))?;
+        let found = found.map_err(|error| of.failed(&error))?;
         let groups = self.groups_with_ids(of, &found).await?;
         page(groups, listing, |group, filter| {
             filter.name != "name" || fits(&group.name, filter)
@@ -129,6 +129,7 @@ impl Identity {
             (Home::Directory(user), Home::Directory(group))
                 if std::sync::Arc::ptr_eq(&user.of.directory, &group.of.directory) =>
             {
+                let (user, group) = (Box::new(user), Box::new(group));
                 Ok(Common::Directory { user, group })
             }
             (user, group) => {
@@ -189,7 +190,7 @@ impl Identity {
         let mut found = Vec::new();
         for name in names {
             let group = of.directory.group_by_name(name).await;
-            found.extend(group.map_err(|error| of.failed(error))?);
+            found.extend(group.map_err(|error| of.failed(&error))?);
         }
         let groups = self.groups_with_ids(&of, &found).await?;
         Ok(Some(groups.into_iter().map(|group| group.id).collect()))
@@ -199,7 +200,7 @@ impl Identity {
 /// Where a user and a group are.
 pub(crate) enum Common {
     Database,
-    Directory { user: Entry, group: Entry },
+    Directory { user: Box<Entry>, group: Box<Entry> },
 }
 
 /// Whether a name passes a test, as most directories compare names: without case.

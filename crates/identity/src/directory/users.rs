@@ -76,7 +76,7 @@ impl Entry {
     /// What the directory knows of a user.
     pub(crate) async fn user(self) -> Result<DirectoryUser> {
         let found = self.of.directory.user(&self.local_id).await;
-        let found = found.map_err(|error| self.of.failed(error))?;
+        let found = found.map_err(|error| self.of.failed(&error))?;
         let found = found.ok_or_else(|| missing(&self.local_id))?;
         Ok(self.of.subject(self.id, found))
     }
@@ -109,7 +109,7 @@ impl Identity {
             Place::Directory(of) => of,
         };
         let found = of.directory.user_by_name(name).await;
-        let found = found.map_err(|error| of.failed(error))?;
+        let found = found.map_err(|error| of.failed(&error))?;
         let found = found.ok_or_else(|| missing(name))?;
         let ids = self.ids_of(&of, Entity::User, &[&found.local_id]).await?;
         let id = ids.into_iter().flatten().next();
@@ -124,7 +124,7 @@ impl Identity {
         listing: &Listing,
     ) -> Result<Page<User>> {
         let found = of.directory.users(&tests(listing)).await;
-        let found = found.map_err(|error| of.failed(error))?;
+        let found = found.map_err(|error| of.failed(&error))?;
         self.page_of_users(of, found, listing).await
     }
 
@@ -208,7 +208,7 @@ impl Identity {
             Ok(true) => Some(format!("user {id} is disabled in the directory")),
             Ok(false) => Some(format!("the directory refuses the password of user {id}")),
             Err(error) => {
-                let cause = of.failed(error);
+                let cause = of.failed(&error);
                 tracing::error!(
                     domain.id = of.domain.id,
                     user.id = id,
@@ -279,7 +279,7 @@ impl Identity {
         user: &DirectoryUser,
     ) -> Result<Vec<Group>> {
         let found = user.of.directory.groups_of_user(&user.found).await;
-        let found = found.map_err(|error| user.of.failed(error))?;
+        let found = found.map_err(|error| user.of.failed(&error))?;
         self.groups_with_ids(&user.of, &found).await
     }
 }
