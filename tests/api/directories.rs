@@ -1,6 +1,8 @@
-//! Users and groups of a directory, beside those of the database: OpenLDAP's `slapd` from Debian, or the program that
+//! Users and groups of a directory, beside those of the database: the `slapd` from Debian, or the program that
 //! `KEYSTONE_TEST_SLAPD` names. Where there is none, these tests say so and pass. `tests/ldap/run` asks for more, and holds it
 //! against Python Keystone.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -195,9 +197,9 @@ async fn a_domain_in_a_directory_is_used_like_any_other() {
     let of_alice = admin.get(&path).await.ok();
     assert_eq!(of_alice["role_assignments"].as_array().unwrap().len(), 2);
 
-    let patch = json!({ "user": { "email": "x" } });
+    let change = json!({ "user": { "email": "x" } });
     admin
-        .patch(&format!("/v3/users/{alice}"), &patch)
+        .patch(&format!("/v3/users/{alice}"), &change)
         .await
         .refused(403);
     admin
