@@ -12,7 +12,7 @@ use std::time::Duration;
 use keystone::Settings;
 use keystone::identity::{Backend, DomainBackends, public_id};
 use keystone::storage::sql;
-use keystone_testkit::{Cloud, Session};
+use keystone_testkit::{Answer, Cloud, Session};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -146,27 +146,26 @@ fn names<'b>(body: &'b Value, of: &str) -> Vec<&'b str> {
     names
 }
 
+/// A login of alice, whose name the directory finds in any letters.
+async fn log_in(by: &Session, scope: &Value) -> Answer {
+    let named = json!({ "name": "ALICE", "domain": { "name": "corp" } });
+    by.log_in(&named, "alice-secret", scope).await
+}
+
 #[tokio::test]
-async fn a_domain_in_a_directory_is_used_like_any_other() {
+async fn users_and_groups_of_a_directory_are_served_and_not_changed() {
     let Some(slapd) = Slapd::start().await else {
         return;
     };
     let cloud = Cloud::with(settings(DomainBackends::Database)).await;
     let admin = cloud.admin().await;
     let id = domain(&admin, &slapd).await;
-    let [alice, bob, devs] = [("user", "alice"), ("user", "bob"), ("group", "devs")]
+    let [alice, devs] = [("user", "alice"), ("group", "devs")]
         .map(|(kind, name)| public_id(&id, kind, name.as_bytes()));
-
-    let project = cloud.project("through-groups").await;
-    let scope = json!({ "project": { "id": project } });
-    let named = json!({ "name": "ALICE", "domain": { "name": "corp" } });
-    let log_in = async |scope: &Value| admin.log_in(&named, "alice-secret", scope).await;
     // The first who is seen at all.
-    let token = log_in(&Value::Null).await.created();
+    let token = log_in(&admin, &Value::Null).await.created();
     assert_eq!(token["token"]["user"]["id"], alice);
     assert_eq!(token["token"]["user"]["name"], "alice");
-    log_in(&scope).await.refused(401);
-
     let users = admin.get(&format!("/v3/users?domain_id={id}")).await.ok();
     assert_eq!(names(&users, "users").len(), 17);
     let groups = admin.get(&format!("/v3/groups?domain_id={id}")).await.ok();
@@ -175,37 +174,43 @@ async fn a_domain_in_a_directory_is_used_like_any_other() {
     assert_eq!(names(&mine, "groups"), ["devs", "enabled_users"]);
     let members = admin.get(&format!("/v3/groups/{devs}/users")).await.ok();
     assert_eq!(names(&members, "users"), ["alice", "bob", "zoë"]);
+    let (user, group) = (format!("/v3/users/{alice}"), format!("/v3/groups/{devs}"));
+    let change = json!({ "user": { "email": "x" } });
+    admin.patch(&user, &change).await.refused(403);
+    admin.delete(&group).await.refused(403);
+}
 
+#[tokio::test]
+async fn roles_through_a_group_of_a_directory_last_as_long_as_the_directory_says() {
+    let Some(slapd) = Slapd::start().await else {
+        return;
+    };
+    let cloud = Cloud::with(settings(DomainBackends::Database)).await;
+    let admin = cloud.admin().await;
+    let id = domain(&admin, &slapd).await;
+    let [alice, bob, devs] = [("user", "alice"), ("user", "bob"), ("group", "devs")]
+        .map(|(kind, name)| public_id(&id, kind, name.as_bytes()));
+    let project = cloud.project("through-groups").await;
+    let scope = json!({ "project": { "id": project } });
+    log_in(&admin, &scope).await.refused(401);
+    admin.get(&format!("/v3/groups?domain_id={id}")).await.ok();
     let member = cloud.role("member").await;
     let grant = format!("/v3/projects/{project}/groups/{devs}/roles/{member}");
     admin.put(&grant).await.no_content();
-    let answer = log_in(&scope).await;
+    let answer = log_in(&admin, &scope).await;
     let token = answer.header("x-subject-token").unwrap().to_owned();
-    assert_eq!(
-        names(&answer.created()["token"], "roles"),
-        ["member", "reader"]
-    );
+    let roles = answer.created();
+    assert_eq!(names(&roles["token"], "roles"), ["member", "reader"]);
     admin.validate(&token).await.ok();
+
+    let of_project = format!("effective&include_names&scope.project.id={project}");
+    let found = assignments(&admin, &of_project).await;
+    assert_eq!(found.len(), 6, "three members, two roles");
+    assert_eq!(found[0]["user"]["domain"]["name"], "corp");
+    let of_alice = assignments(&admin, &format!("effective&user.id={alice}")).await;
+    assert_eq!(of_alice.len(), 2);
     let projects = admin.get(&format!("/v3/users/{bob}/projects")).await.ok();
     assert_eq!(names(&projects, "projects"), ["through-groups"]);
-    let path = format!("/v3/role_assignments?effective&include_names&scope.project.id={project}");
-    let effective = admin.get(&path).await.ok();
-    let effective = effective["role_assignments"].as_array().unwrap();
-    assert_eq!(effective.len(), 6, "three members, two roles");
-    assert_eq!(effective[0]["user"]["domain"]["name"], "corp");
-    let path = format!("/v3/role_assignments?effective&user.id={alice}");
-    let of_alice = admin.get(&path).await.ok();
-    assert_eq!(of_alice["role_assignments"].as_array().unwrap().len(), 2);
-
-    let change = json!({ "user": { "email": "x" } });
-    admin
-        .patch(&format!("/v3/users/{alice}"), &change)
-        .await
-        .refused(403);
-    admin
-        .delete(&format!("/v3/groups/{devs}"))
-        .await
-        .refused(403);
 
     // A user whose mapping is purged is nobody until the directory tells of the user again.
     sql("DELETE FROM id_mapping WHERE public_id = ?")
@@ -214,21 +219,26 @@ async fn a_domain_in_a_directory_is_used_like_any_other() {
         .await
         .unwrap();
     admin.validate(&token).await.refused(404);
-    admin
-        .get(&format!("/v3/users?domain_id={id}&name=alice"))
-        .await
-        .ok();
+    let again = format!("/v3/users?domain_id={id}&name=alice");
+    admin.get(&again).await.ok();
     admin.validate(&token).await.ok();
-
-    // A directory that is gone keeps no domain.
     drop(slapd);
     admin.validate(&token).await.refused(500);
+    ends_with_all_that_is_its_own(&cloud, &admin, &id).await;
+}
+
+async fn assignments(admin: &Session, query: &str) -> Vec<Value> {
+    let path = format!("/v3/role_assignments?{query}");
+    let body = admin.get(&path).await.ok();
+    body["role_assignments"].as_array().unwrap().clone()
+}
+
+/// Deletes a domain whose directory is down.
+async fn ends_with_all_that_is_its_own(cloud: &Cloud, admin: &Session, id: &str) {
+    let path = format!("/v3/domains/{id}");
     let off = json!({ "domain": { "enabled": false } });
-    admin.patch(&format!("/v3/domains/{id}"), &off).await.ok();
-    admin
-        .delete(&format!("/v3/domains/{id}"))
-        .await
-        .no_content();
+    admin.patch(&path, &off).await.ok();
+    admin.delete(&path).await.no_content();
     for text in [
         "SELECT user_id FROM nonlocal_user",
         "SELECT public_id FROM id_mapping",
