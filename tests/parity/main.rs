@@ -1,6 +1,7 @@
 //! Replays recorded requests and compares the answers with those of Python Keystone: `record` made the recordings from
 //! `scenarios/`.
 
+mod announced;
 mod hide;
 mod questions;
 mod recording;
@@ -36,6 +37,32 @@ recordings! { questions::replay, "questions", every_question_is_asked:
     targets_of_roles
     targets_of_secrets
     targets_of_services
+}
+
+// What is announced, in both formats.
+recordings! { announced::replay, "announced", every_announcement_is_made:
+    announced_by_default_basic
+    announced_by_default_cadf
+    announced_cast_basic
+    announced_cast_cadf
+    announced_catalog_basic
+    announced_catalog_cadf
+    announced_expiry_basic
+    announced_expiry_cadf
+    announced_federation_basic
+    announced_federation_cadf
+    announced_grants_basic
+    announced_grants_cadf
+    announced_logins_basic
+    announced_logins_cadf
+    announced_oauth1_basic
+    announced_oauth1_cadf
+    announced_people_basic
+    announced_people_cadf
+    announced_places_basic
+    announced_places_cadf
+    announced_secrets_basic
+    announced_secrets_cadf
 }
 
 // One a line and in order, so that several can be added at once.

@@ -35,14 +35,17 @@ SECRET = re.compile(r"[0-9A-Za-z_-]{86}")
 WORD = re.compile(r"[0-9A-Za-z]+")
 ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?")
+UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}")
 AUDITS = ("audit_chain_id", "audit_id", "audit_ids")
 
 
 class Recorder:
-    def __init__(self, stage, oracle=None):
+    def __init__(self, stage, oracle=None, heard=None):
         self.stage, self.url = stage, stage.reference.url
         self.ids, self.names, self.tokens = {}, {}, {}
         self.oracle, self.credentials = oracle, []
+        self.heard = heard
 
     def record(self, step):
         """The step with its answer; where Keystone drops the connection, with word of that."""
@@ -71,6 +74,8 @@ class Recorder:
         except ValueError:
             body = answer.text or None
         self.learn(step, answer, body)
+        if self.heard:
+            return {**step, "status": answer.status, "announced": self.announced()}
         if "login" in step:
             if self.oracle:
                 self.oracle.take()
@@ -93,6 +98,11 @@ class Recorder:
                 self.credentials.append(credentials)
             asked.append([kind, rule, self.hide(target), self.credentials.index(credentials)])
         return asked
+
+    def announced(self):
+        """What was announced since the last time, in order."""
+        lines = (line for line in self.heard.readlines() if " oslo.messaging.notification." in line)
+        return [uncounted(self.hide(json.loads(line[line.index("{") :]))) for line in lines]
 
     def learn(self, step, answer, body):
         if "receipt" in step:
@@ -130,6 +140,17 @@ class Recorder:
             value = hide_ids(value, self.names)
             return TIME.sub(lambda found: re.sub(r"[0-9]", "9", found[0]), value)
         return value
+
+
+def uncounted(value):
+    """A message without what is new each time."""
+    if isinstance(value, dict):
+        return {key: uncounted(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [uncounted(inner) for inner in value]
+    if isinstance(value, str):
+        return STAMP.sub(lambda found: re.sub(r"[0-9]", "9", found[0]), UUID.sub("{uuid}", value))
+    return value
 
 
 def hide_ids(text, names):
@@ -252,15 +273,20 @@ class Stage:
             values = ", ".join("'" + value.replace("\\", "\\\\").replace("'", "''") + "'" for value in row.values())
             self.sql(f"REPLACE INTO {table} ({', '.join(row)}) VALUES ({values});".encode())
 
-    def record(self, steps, options, oracle=None):
+    def record(self, steps, options, kind):
         self.sql(self.fresh)
+        oracle = questions.Oracle() if kind == "questions" else None
+        log = self.directory / "announced.log"
+        if kind == "announced":
+            log.write_text("")
+            options = {**options, "DEFAULT": {**options["DEFAULT"], "log_file": log}}
         if oracle:
             rules = self.directory / "questions.json"
             oracle.write_rules(rules)
             options = {**options, "oslo_policy": {"policy_file": rules, **options.get("oslo_policy", {})}}
         self.configure(options)
         self.reference.serve()
-        recorder = Recorder(self, oracle)
+        recorder = Recorder(self, oracle, log.open() if kind == "announced" else None)
         recorded = [recorder.record(step) for step in steps]
         self.reference.stop()
         return recorded, recorder.credentials
@@ -279,18 +305,19 @@ def main(names):
     stage = Stage()
     # The cast first, as the others are compared with it.
     for name in sorted(names or scenarios.ALL, key=lambda name: (name != CAST, name)):
-        make, options, asks = scenarios.ALL[name]
-        steps, credentials = stage.record(make(), options, questions.Oracle() if asks else None)
+        make, options, kind, on_stage = scenarios.ALL[name]
+        asks = kind == "questions"
+        steps, credentials = stage.record(make(), options, kind)
         texts = [f'"config": {json.dumps(options, ensure_ascii=False)}']
-        if not asks and name != CAST and begins_with_cast(steps):
+        announces = kind == "announced" and on_stage
+        if announces or (kind == "recorded" and name != CAST and begins_with_cast(steps)):
             texts.append(f'"after": "{CAST}"')
             steps = steps[len(scenarios.ALL[CAST][0]()) :]
         parts = {"credentials": credentials, "steps": steps} if asks else {"steps": steps}
         for key, rows in parts.items():
             lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
             texts.append(f'"{key}": [\n{lines}\n]')
-        directory = HERE / ("questions" if asks else "recorded")
-        (directory / f"{name}.json").write_text("{" + ", ".join(texts) + "}\n")
+        (HERE / kind / f"{name}.json").write_text("{" + ", ".join(texts) + "}\n")
         print(f"{name}: {len(steps)} steps", flush=True)
 
 

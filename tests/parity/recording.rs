@@ -65,6 +65,8 @@ pub(crate) struct Step {
     pub(crate) answer: Value,
     #[serde(default)]
     pub(crate) answered: Map<String, Value>,
+    /// What was announced, in a recording of that.
+    pub(crate) announced: Option<Vec<Value>>,
     /// What the policy was asked, in a recording of that.
     #[serde(default)]
     pub(crate) asked: Vec<Asked>,
@@ -87,7 +89,7 @@ impl Recording {
         let mut recording: Self =
             serde_json::from_str(&text).expect("a recording is options and steps");
         if let Some(first) = &recording.after {
-            let first = Self::read(kind, first).steps;
+            let first = Self::read("recorded", first).steps;
             recording.steps.splice(..0, first);
         }
         recording

@@ -1,11 +1,13 @@
 //! One run through a recording.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::http::Request;
 use chrono::Duration;
+use keystone::notify::Notifier;
 use keystone::{Provider, Settings};
 use keystone_testkit::{Answer, Cloud, Ids, fill, fill_text, passcode, sign_tokens, trusted_proxy};
 use regex::Regex;
@@ -101,7 +103,18 @@ impl Replay {
         step.wait.is_some() || step.mapping.is_some()
     }
 
+    /// Who is told of what requests do.
+    pub(crate) fn notifier(&self) -> Notifier {
+        let notifier = self.cloud.keystone.notifier();
+        notifier.expect("the settings name a sink")
+    }
+
     pub(crate) async fn ask(&mut self, step: &Step) -> Answer {
+        self.ask_from(step, None).await
+    }
+
+    /// The same on a connection from this address, unless it is the web server's in front.
+    pub(crate) async fn ask_from(&mut self, step: &Step, address: Option<IpAddr>) -> Answer {
         self.learn_passcodes(step);
         let now = self.cloud.now().and_utc().timestamp();
         self.ids.insert("now".to_owned(), now.to_string());
@@ -122,6 +135,10 @@ impl Replay {
             .body(Body::from(body))
             .expect("a recorded request is well-formed");
         let nobody = self.cloud.nobody();
+        let nobody = match address.filter(|_| step.environ.is_empty()) {
+            Some(address) => nobody.from(address),
+            None => nobody,
+        };
         let token = step.who.as_ref().and_then(|who| self.tokens.get(who));
         let session = token.map_or(nobody.clone(), |token| nobody.with_token(token));
         if step.environ.is_empty() {

@@ -1,5 +1,6 @@
 //! The context of a handler: the caller, the request, and the services behind the policy.
 
+mod announcement;
 mod collection;
 mod question;
 mod target;
@@ -23,7 +24,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{ApiError, json_line};
 use crate::forwarded::Forwarded;
-use crate::middleware::{BaseUrl, Caller, Connection, header_text, latin1};
+use crate::middleware::{BaseUrl, Caller, Connection, RequestId, header_text, latin1};
 use crate::{App, Live, Settings, body, query, schema};
 
 pub(crate) use collection::{JsonList, PIECE, Pieces, in_pieces};
@@ -42,6 +43,8 @@ pub(crate) struct Context {
     pass: Option<Pass>,
     base: BaseUrl,
     connection: Option<Connection>,
+    /// Only where somebody is told of what requests do.
+    request_id: Option<RequestId>,
     environment: Environment,
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
@@ -84,6 +87,7 @@ impl FromRequestParts<Live> for Context {
             pass,
             base: extension(parts, "the base URL")?,
             connection: parts.extensions.get().copied(),
+            request_id: parts.extensions.get().cloned(),
             environment: extension(parts, "the environment")?,
             method: parts.method.clone(),
             headers: parts.headers.clone(),
@@ -412,6 +416,7 @@ impl Context {
             },
             environment: &self.environment,
             pass,
+            announcer: self.announcer(),
             ..Login::default()
         }
     }

@@ -31,6 +31,7 @@ use keystone_auth::Auth;
 use keystone_catalog::Catalog;
 use keystone_federation::Federation;
 use keystone_identity::Identity;
+use keystone_notify::Notifier;
 use keystone_policy::Enforcer;
 use tower::ServiceBuilder;
 
@@ -66,6 +67,8 @@ pub struct App {
     pub oidc: BTreeMap<String, Oidc>,
     /// This cloud as the service provider of others, by SAML.
     pub saml: Option<Arc<ServiceProvider>>,
+    /// Tells others what was changed, and who has logged in; none where nobody wants to know.
+    pub notifier: Option<Notifier>,
     /// The operator's settings for HTTP.
     pub settings: Arc<Settings>,
 }

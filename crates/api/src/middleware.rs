@@ -137,6 +137,10 @@ pub fn with_environment(router: &Router, environment: Environment) -> Router {
     router.clone().layer(Extension(environment))
 }
 
+/// The id of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
 /// Of an answer that is the same for every token: it has no `Vary`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NoVary;
@@ -159,6 +163,9 @@ pub(crate) async fn handle(State(live): State<Live>, mut request: Request, next:
     take_environment(&app, &mut request);
     take_callback(&app, &mut request);
     request.extensions_mut().insert(Arc::clone(&app));
+    if app.notifier.is_some() {
+        request.extensions_mut().insert(RequestId(id.clone()));
+    }
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let asked = CorsRequest::of(&method, request.headers());

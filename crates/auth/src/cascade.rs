@@ -43,5 +43,15 @@ pub const CASCADE: Cascade = Cascade {
                  AND a.target_id = application_credential.project_id AND a.role_id IN (?))",
         ),
     ],
+    named_with_users: &[
+        (
+            "application_credential",
+            "SELECT id FROM application_credential WHERE user_id IN (?) ORDER BY id",
+        ),
+        (
+            "access_rule",
+            "SELECT external_id FROM access_rule WHERE user_id IN (?) ORDER BY external_id",
+        ),
+    ],
     ..Cascade::NONE
 };

@@ -2,6 +2,7 @@
 //! like a wrong password.
 
 use keystone_identity::{Candidate, DomainRef, RoleRef, Subject};
+use keystone_notify::Announcer;
 use keystone_types::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -115,8 +116,12 @@ impl Auth {
         ids.collect()
     }
 
-    /// Finds an enabled user of an enabled domain.
-    pub(crate) async fn find_user(&self, choice: &UserChoice) -> Result<Subject> {
+    /// Finds an enabled user of an enabled domain; announces that there is none.
+    pub(crate) async fn find_user(
+        &self,
+        choice: &UserChoice,
+        announcer: Option<&Announcer>,
+    ) -> Result<Subject> {
         let found = match choice {
             UserChoice::Id(id) => self.identity.subject(id).await,
             // The subject comes with its domain.
@@ -124,13 +129,20 @@ impl Auth {
                 self.identity.subject_by_name(name, domain.borrowed()).await
             }
         };
+        if matches!(found, Err(Error::NotFound { .. })) {
+            self.announce_unknown(announcer, choice).await?;
+        }
         let subject = masked(found)?;
         enabled(&subject)?;
         Ok(subject)
     }
 
     /// The same, for a password to be verified.
-    pub(crate) async fn find_candidate(&self, choice: &UserChoice) -> Result<Candidate> {
+    pub(crate) async fn find_candidate(
+        &self,
+        choice: &UserChoice,
+        announcer: Option<&Announcer>,
+    ) -> Result<Candidate> {
         let found = match choice {
             UserChoice::Id(id) => self.identity.candidate(id).await,
             UserChoice::Name(name, domain) => {
@@ -138,6 +150,9 @@ impl Auth {
                 found.await
             }
         };
+        if matches!(found, Err(Error::NotFound { .. })) {
+            self.announce_unknown(announcer, choice).await?;
+        }
         let candidate = masked(found)?;
         enabled(&candidate.subject)?;
         Ok(candidate)

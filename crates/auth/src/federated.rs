@@ -12,6 +12,7 @@ use keystone_token::Federation;
 use keystone_types::{Error, Result};
 use serde_json::{Value, json};
 
+use crate::announcement::{announce_federated, announce_shadow};
 use crate::auth::Auth;
 use crate::choice::{UserChoice, enabled};
 use crate::delegation::Backing;
@@ -114,8 +115,26 @@ impl Auth {
         login: &Login<'_>,
     ) -> Result<Verified> {
         let provider = self.federation.enabled_provider(identity_provider).await?;
+        let vouched = self.vouched(method, &provider, protocol, login).await;
+        let found = vouched.as_ref().map(|verified| match &verified.backing {
+            Backing::Federated(federation) => Some((&*verified.subject.user.id, federation)),
+            _ => None,
+        });
+        let announcer = login.announcer.as_ref();
+        announce_federated(announcer, &provider.id, None, found.map_err(drop));
+        vouched
+    }
+
+    /// The same at an enabled provider.
+    async fn vouched(
+        &self,
+        method: &str,
+        provider: &IdentityProvider,
+        protocol: &str,
+        login: &Login<'_>,
+    ) -> Result<Verified> {
         let protocol = self.federation.protocol(&provider.id, protocol).await?;
-        self.check_remote_id(&provider, &protocol, login)?;
+        self.check_remote_id(provider, &protocol, login)?;
         let mapping = self.federation.mapping(&protocol.mapping_id).await?;
         let assertion = match login.assertion {
             Some(verified) => verified.assertion.clone(),
@@ -126,7 +145,7 @@ impl Auth {
         let mapped = mapped.map_err(|error| refused(&mapping, &error))?;
         match mapped.user.kind {
             UserType::Local => {
-                let subject = self.mapped_local(&mapped.user).await?;
+                let subject = self.mapped_local(&mapped.user, login).await?;
                 Ok(Verified::by(method, subject))
             }
             UserType::Ephemeral => {
@@ -135,13 +154,14 @@ impl Auth {
                     None => login.environment.get("REMOTE_USER"),
                 };
                 let shadow = self
-                    .shadow_login(&provider, &protocol, &mapping, mapped, remote_user)
+                    .shadow_login(provider, &protocol, &mapping, mapped, remote_user)
                     .await?;
-                let subject = self.identity.shadow_user(&shadow, admit).await?;
+                let (subject, changes) = self.identity.shadow_user(&shadow, admit).await?;
+                announce_shadow(login.announcer.as_ref(), &subject.user.id, &changes);
                 Ok(Verified {
                     backing: Backing::Federated(Federation {
                         group_ids: shadow.groups,
-                        identity_provider_id: provider.id,
+                        identity_provider_id: provider.id.clone(),
                         protocol_id: protocol.id,
                     }),
                     ..Verified::by(method, subject)
@@ -223,11 +243,12 @@ impl Auth {
     }
 
     /// The enabled user of the database that a mapping names.
-    async fn mapped_local(&self, user: &MappedUser) -> Result<Subject> {
+    async fn mapped_local(&self, user: &MappedUser, login: &Login<'_>) -> Result<Subject> {
         let Value::Object(user) = serde_json::to_value(user).map_err(Error::internal)? else {
             return Err(Error::internal("a mapped user is no object"));
         };
-        self.find_user(&UserChoice::parse(&user)?).await
+        let choice = UserChoice::parse(&user)?;
+        self.find_user(&choice, login.announcer.as_ref()).await
     }
 
     /// What a login is to make of the user that a mapping names, with its ids looked up.

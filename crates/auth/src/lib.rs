@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod announcement;
 mod application_credential;
 mod assertion;
 mod auth;
@@ -33,6 +34,7 @@ mod trust;
 mod validate;
 mod verified_secrets;
 
+pub use announcement::announce_password;
 pub use application_credential::access_rule::AccessRule;
 pub use application_credential::{
     ApplicationCredential, DetailedApplicationCredential, NewApplicationCredential,

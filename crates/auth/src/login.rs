@@ -2,6 +2,7 @@
 
 use keystone_cache::Pass;
 use keystone_identity::password::Claimant;
+use keystone_notify::Announcer;
 use keystone_types::{Error, Result};
 use serde_json::Value;
 
@@ -38,6 +39,8 @@ pub struct Login<'a> {
     pub assertion: Option<&'a ProviderAssertion>,
     /// Leave to answer from memory, where there is one.
     pub pass: Option<Pass>,
+    /// Who announces the login; none where nobody is told.
+    pub announcer: Option<Announcer>,
 }
 
 impl Default for Login<'_> {
@@ -50,6 +53,7 @@ impl Default for Login<'_> {
             is_at_provider: false,
             assertion: None,
             pass: None,
+            announcer: None,
         }
     }
 }

@@ -158,9 +158,9 @@ impl Method {
             Self::External => auth.external(login.environment).await,
             Self::Kerberos => auth.kerberos(login.environment).await,
             Self::Mapped(identity) => identity.verify(auth, requested, scope, login).await,
-            Self::Password(password) => password.verify(auth, &login.client).await,
-            Self::Token(token) => token.verify(auth, requested, scope, login.pass).await,
-            Self::OneTimePassword(code) => code.verify(auth).await,
+            Self::Password(password) => password.verify(auth, login).await,
+            Self::Token(token) => token.verify(auth, requested, scope, login).await,
+            Self::OneTimePassword(code) => code.verify(auth, login).await,
             Self::OAuth1 => oauth1::verify(auth, &login.signed).await,
         }
     }

@@ -30,6 +30,10 @@ pub struct Endpoint {
     /// Whether tokens carry it.
     #[serde(default = "enabled", deserialize_with = "or_enabled")]
     pub enabled: bool,
+    /// Whether the call that this comes from has created the region.
+    #[serde(skip)]
+    #[sqlx(skip)]
+    pub region_is_new: bool,
     /// Attributes that no column holds.
     #[serde(flatten)]
     #[sqlx(try_from = "Option<String>")]
@@ -51,6 +55,7 @@ impl Endpoint {
             service_id: service_id.into(),
             url: url.into(),
             enabled: true,
+            region_is_new: false,
             extra: Extra::default(),
         }
     }
@@ -135,7 +140,11 @@ impl Catalog {
             let mut endpoint = endpoint.clone();
             endpoint.region_id = match (&endpoint.region_id, &named) {
                 (Some(id), _) => Some(region_of(id, tx).await?),
-                (None, Some(named)) => Some(region::ensure(named, tx).await?),
+                (None, Some(named)) => {
+                    let (id, is_new) = region::ensure(named, tx).await?;
+                    endpoint.region_is_new = is_new;
+                    Some(id)
+                }
                 (None, None) => None,
             };
             endpoint.service_id = service_of(&endpoint.service_id, tx).await?;
@@ -181,9 +190,10 @@ impl Catalog {
         let named = patch.shift_remove("region");
         let updated = transaction!(self.db, |tx| {
             let mut patch = patch.clone();
-            resolve_references(&mut patch, named.as_ref(), tx).await?;
+            let is_new = resolve_references(&mut patch, named.as_ref(), tx).await?;
             let stored: Endpoint = one(id).locking().fetch_resource(&mut *tx, id).await?;
             let mut endpoint = overlay(&stored, patch)?;
+            endpoint.region_is_new = is_new;
             take_legacy_region(&mut endpoint.extra);
             update("endpoint")
                 .set("interface", &stored.interface, &endpoint.interface)
@@ -251,16 +261,18 @@ pub(crate) async fn lock(id: &str, tx: &mut Tx) -> Result<String> {
     locked.ok_or_else(|| Error::not_found::<Endpoint>(id))
 }
 
-/// Replaces the ids in a patch by those that the rows have.
+/// Replaces the ids in a patch by those that the rows have; tells whether the region was created for it.
 async fn resolve_references(
     patch: &mut Map<String, Value>,
     named: Option<&Value>,
     tx: &mut Tx,
-) -> Result<()> {
+) -> Result<bool> {
+    let mut is_new = false;
     match (patch.get_mut("region_id"), named) {
         (Some(Value::String(id)), _) => *id = region_of(id, tx).await?,
         (None | Some(Value::Null), Some(Value::String(named))) => {
-            let id = region::ensure(named, tx).await?;
+            let id;
+            (id, is_new) = region::ensure(named, tx).await?;
             patch.insert("region_id".to_owned(), Value::String(id));
         }
         _ => {}
@@ -268,7 +280,7 @@ async fn resolve_references(
     if let Some(Value::String(id)) = patch.get_mut("service_id") {
         *id = service_of(id, tx).await?;
     }
-    Ok(())
+    Ok(is_new)
 }
 
 async fn region_of(id: &str, tx: &mut Tx) -> Result<String> {

@@ -187,15 +187,15 @@ async fn insert(region: &Region, tx: &mut Tx) -> keystone_storage::Result<u64> {
         .await
 }
 
-/// The id of a region, which is created if it does not exist.
-pub(crate) async fn ensure(id: &str, tx: &mut Tx) -> Result<String> {
+/// The id of a region, which is created if it does not exist, and whether it was.
+pub(crate) async fn ensure(id: &str, tx: &mut Tx) -> Result<(String, bool)> {
     check_length("id", id, 255)?;
     if let Some(id) = lock_id(REGION, id, tx).await? {
-        return Ok(id);
+        return Ok((id, false));
     }
     // Another writer may create it meanwhile: then the transaction runs again and finds it.
     insert(&Region::new(id), tx).await?;
-    Ok(id.to_owned())
+    Ok((id.to_owned(), true))
 }
 
 /// Locks a region until the transaction ends; returns its id.

@@ -11,7 +11,9 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
         "DEFAULT",
         &[
             "admin_token",
+            "control_exchange",
             "debug",
+            "default_publisher_id",
             "insecure_debug",
             "list_limit",
             "log_config_append",
@@ -19,8 +21,11 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
             "log_file",
             "max_db_limit",
             "max_project_tree_depth",
+            "notification_format",
+            "notification_opt_out",
             "public_endpoint",
             "strict_password_check",
+            "transport_url",
             "use_journal",
             "use_json",
             "use_stderr",
@@ -29,6 +34,7 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
     ),
     ("application_credential", &["user_limit"]),
     ("assignment", &["prohibited_implied_role"]),
+    ("audit", &["namespace"]),
     (
         "auth",
         &[
@@ -174,6 +180,7 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
             "user_tree_dn",
         ],
     ),
+    ("notifications", &["json_lines", "webhook"]),
     (
         "oauth1",
         &["access_token_duration", "request_token_duration"],
@@ -189,6 +196,32 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
             "jws_algorithm",
             "jws_private_key_repository",
             "jws_public_key_repository",
+        ],
+    ),
+    (
+        "oslo_messaging_notifications",
+        &["driver", "retry", "topics", "transport_url"],
+    ),
+    (
+        "oslo_messaging_rabbit",
+        &[
+            "amqp_auto_delete",
+            "amqp_durable_queues",
+            "heartbeat_timeout_threshold",
+            "kombu_compression",
+            "rabbit_ha_queues",
+            "rabbit_interval_max",
+            "rabbit_login_method",
+            "rabbit_quorum_delivery_limit",
+            "rabbit_quorum_max_memory_bytes",
+            "rabbit_quorum_max_memory_length",
+            "rabbit_quorum_queue",
+            "rabbit_retry_backoff",
+            "rabbit_retry_interval",
+            "ssl",
+            "ssl_ca_file",
+            "ssl_cert_file",
+            "ssl_key_file",
         ],
     ),
     (
@@ -346,7 +379,8 @@ mod tests {
         let sources = Sources::new().text(
             "keystone.conf",
             "[healthcheck]\nbackends = disable_by_file,disable_by_files_ports\n\
-             [identity]\npassword_hash_algorithm = bcrypt\ndriver = ldap\n",
+             [identity]\npassword_hash_algorithm = bcrypt\ndriver = ldap\n\
+             [oslo_messaging_notifications]\ndriver = messagingv2\n[oslo_messaging_rabbit]\nrabbit_quorum_queue = true\n",
         );
         let (read, _) = Config::load(&sources).unwrap();
         let mut asked = config::asked(|| {
@@ -376,7 +410,7 @@ mod tests {
 
     #[test]
     fn each_set_option_without_effect_is_a_warning() {
-        let text = "[DEFAULT]\ndebug = true\ntransport_url = rabbit://x\n\
+        let text = "[DEFAULT]\ndebug = true\nrpc_response_timeout = 5\n\
                     [cache]\nenabled = true\nbackend = dogpile.cache.memcached\n\
                     [token]\nexpiration = 7200\ncaching = false\n";
         let (config, warnings) = Config::load(&Sources::new().text("keystone.conf", text)).unwrap();
@@ -387,7 +421,7 @@ mod tests {
             .map(ToString::to_string)
             .collect();
         let expected = [
-            "keystone.conf:3: [DEFAULT] transport_url",
+            "keystone.conf:3: [DEFAULT] rpc_response_timeout",
             "keystone.conf:6: [cache] backend",
             "keystone.conf:9: [token] caching",
         ];

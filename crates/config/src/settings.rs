@@ -18,6 +18,7 @@ mod federation;
 mod health;
 mod identity;
 mod methods;
+mod notifications;
 mod oidc;
 mod proxy;
 mod saml;
@@ -50,6 +51,7 @@ impl Config {
             auth: reader.auth(),
             api: reader.api(),
             policy: reader.policy(sources),
+            notifications: reader.notifications(),
             oidc: reader.oidc(),
         };
         if reader.problems.is_empty() {

@@ -79,7 +79,7 @@ impl Client {
         http.set_nodelay(true);
         http.set_connect_timeout(Some(limits.connect));
         let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls::config(trust)?)
+            .with_tls_config(tls::tls_config(trust)?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);

@@ -4,4 +4,4 @@ mod client;
 mod tls;
 
 pub use client::{Answer, Client, Failure, Limits};
-pub use tls::{Trust, Unusable};
+pub use tls::{Trust, Unusable, tls_config};

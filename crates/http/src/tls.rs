@@ -29,7 +29,12 @@ pub struct Unusable {
     pub reason: String,
 }
 
-pub(crate) fn config(trust: &Trust) -> Result<ClientConfig, Unusable> {
+/// What a client of TLS goes by, also one that speaks no HTTP.
+///
+/// # Errors
+///
+/// A certificate or key can't be used, or the system has none to trust.
+pub fn tls_config(trust: &Trust) -> Result<ClientConfig, Unusable> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()

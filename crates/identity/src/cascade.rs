@@ -3,7 +3,7 @@
 //! The statements of other crates run first, in the same transaction. Each deletion takes many ids at once, so that
 //! deleting a domain costs the same number of statements whatever it owns.
 
-use keystone_storage::{Cascade, Cleanup, Tx};
+use keystone_storage::{Cascade, Cleanup, Gone, Tx};
 use keystone_types::Result;
 
 use crate::identity::Identity;
@@ -82,6 +82,7 @@ const OWN: Cascade = Cascade {
         Cleanup::new("DELETE FROM role_option WHERE role_id IN (?)"),
         Cleanup::new("DELETE FROM role WHERE id IN (?)"),
     ],
+    named_with_users: &[],
 };
 
 /// Picks the statements for one kind of resource.
@@ -101,6 +102,17 @@ impl Identity {
     /// Deletes users and everything that refers to them.
     pub(crate) async fn remove_users(&self, tx: &mut Tx, ids: &[String]) -> Result<()> {
         self.remove(tx, ids, |cascade| cascade.users).await
+    }
+
+    /// What goes with users, where somebody is told.
+    pub(crate) async fn gone_with_users(&self, tx: &mut Tx, ids: &[String]) -> Result<Vec<Gone>> {
+        let mut gone = Vec::new();
+        if self.settings.announces {
+            for cascade in &*self.cascades {
+                gone.extend(cascade.gone_with_users(tx, ids).await?);
+            }
+        }
+        Ok(gone)
     }
 
     /// Deletes roles with every grant of them.

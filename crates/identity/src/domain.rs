@@ -1,6 +1,6 @@
 //! Domains: the owners of users, groups and projects. Each is a project that acts as a domain.
 
-use keystone_storage::{Tx, select, sql, transaction};
+use keystone_storage::{Gone, Tx, select, sql, transaction};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -174,8 +174,8 @@ impl Identity {
         .await
     }
 
-    /// Deletes a disabled domain and all that it owns.
-    pub async fn delete_domain(&self, id: &str) -> Result<()> {
+    /// Deletes a disabled domain and all that it owns; tells what of that is announced too.
+    pub async fn delete_domain(&self, id: &str) -> Result<Vec<Gone>> {
         transaction!(self.db, |tx| {
             let project = as_domain(locked(tx, id).await, id)?;
             project.check_delete()?;
@@ -185,10 +185,41 @@ impl Identity {
                 ));
             }
             check_mutable(tx, &project.id).await?;
+            let gone = self.gone_with_domain(tx, &project.id).await?;
             self.remove_owned(tx, &project.id).await?;
-            self.remove_projects(tx, &[project.id]).await
+            self.remove_projects(tx, &[project.id]).await?;
+            Ok(gone)
         })
         .await
+    }
+
+    /// What goes with a domain, where somebody is told: its projects, each before the one that it is in, groups and users.
+    async fn gone_with_domain(&self, tx: &mut Tx, id: &str) -> Result<Vec<Gone>> {
+        if !self.settings.announces {
+            return Ok(Vec::new());
+        }
+        let mut projects: Vec<(String, Option<String>)> =
+            sql("SELECT id, parent_id FROM project WHERE domain_id = ? ORDER BY id")
+                .bind(id)
+                .fetch_all(&mut *tx)
+                .await?;
+        let mut above = vec![id.to_owned()];
+        let mut done = 0;
+        while let Some(parent) = above.get(done).cloned() {
+            let is_in = |row: &mut (String, Option<String>)| row.1.as_ref() == Some(&parent);
+            above.extend(projects.extract_if(.., is_in).map(|(id, _)| id));
+            done += 1;
+        }
+        let projects = above.into_iter().skip(1).rev();
+        let mut gone: Vec<Gone> = projects.map(|id| ("project", id)).collect();
+        let groups = sql("SELECT id FROM `group` WHERE domain_id = ? ORDER BY id").bind(id);
+        let groups = groups.fetch_texts(&mut *tx).await?;
+        gone.extend(groups.into_iter().map(|id| ("group", id)));
+        let users = sql("SELECT id FROM user WHERE domain_id = ? ORDER BY id").bind(id);
+        let users = users.fetch_texts(&mut *tx).await?;
+        gone.extend(self.gone_with_users(tx, &users).await?);
+        gone.extend(users.into_iter().map(|id| ("user", id)));
+        Ok(gone)
     }
 
     /// Deletes what a domain owns.

@@ -5,7 +5,7 @@ pub(crate) mod reference;
 pub(crate) mod tags;
 
 use keystone_storage::{
-    Column, Exec, OrConflict, Query, Select, Tx, select, sql, transaction, update,
+    Column, Exec, Gone, OrConflict, Query, Select, Tx, select, sql, transaction, update,
 };
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, check_name, new_id, overlay};
 use serde::{Deserialize, Serialize};
@@ -256,9 +256,9 @@ impl Identity {
         tx: &mut Tx,
         name: &str,
         domain_id: &str,
-    ) -> Result<Project> {
+    ) -> Result<(Project, bool)> {
         if let Some(project) = by_name(name, domain_id).fetch_optional(&mut *tx).await? {
-            return Ok(project);
+            return Ok((project, false));
         }
         // Whoever creates a project holds the domain, so that nobody creates this one meanwhile.
         match locked(tx, domain_id).await {
@@ -267,10 +267,10 @@ impl Identity {
             Err(error) => return Err(error),
         }
         if let Some(project) = by_name(name, domain_id).fetch_optional(&mut *tx).await? {
-            return Ok(project);
+            return Ok((project, false));
         }
         let project = self.checked(Project::new(name, domain_id))?;
-        self.insert_project(tx, &project).await
+        Ok((self.insert_project(tx, &project).await?, true))
     }
 
     /// Changes a project or a domain.
@@ -318,8 +318,9 @@ impl Identity {
         one(tx, &current.id).await
     }
 
-    /// Deletes a project without children, and everything that refers to it.
-    pub async fn delete_project(&self, id: &str) -> Result<()> {
+    /// Deletes a project without children, and everything that refers to it; a domain as [`Identity::delete_domain`] does,
+    /// whose answer it then has.
+    pub async fn delete_project(&self, id: &str) -> Result<Option<Vec<Gone>>> {
         let deleted = transaction!(self.db, |tx| {
             let project = locked(tx, id).await?;
             if project.is_domain {
@@ -332,9 +333,9 @@ impl Identity {
         })
         .await?;
         if deleted {
-            return Ok(());
+            return Ok(None);
         }
-        self.delete_domain(id).await
+        self.delete_domain(id).await.map(Some)
     }
 }
 

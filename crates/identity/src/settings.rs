@@ -37,6 +37,8 @@ pub struct Settings {
     pub enforcement_model: EnforcementModel,
     /// `[security_compliance]`
     pub compliance: Compliance,
+    /// Whether deletions tell what else they have deleted: somebody is told of it.
+    pub announces: bool,
     /// The options that a domain may override, with their defaults.
     pub config_options: ConfigOptions,
     /// Where users and groups are.
@@ -115,6 +117,7 @@ impl Default for Settings {
             credential_user_limit: None,
             enforcement_model: EnforcementModel::default(),
             compliance: Compliance::default(),
+            announces: false,
             config_options: ConfigOptions::default(),
             backends: Backends::default(),
         }

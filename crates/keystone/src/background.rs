@@ -71,7 +71,7 @@ impl Keystone {
     }
 
     /// Ends all work in the background and waits for it: housekeeping, the reader of the change log, hashes and checks on
-    /// threads of their own, and statements that run, for 30 s at most. Then it closes the database, also one that was given
+    /// threads of their own, and statements that run, for 30 s at most; notifications have 5 s to be sent. Then it closes the database, also one that was given
     /// to the builder.
     ///
     /// Stop serving the router first: what is asked from then on is answered with 503. Each call returns once all is done.
@@ -84,6 +84,9 @@ impl Keystone {
                 task.await.ok();
             }
             let app = self.live.app();
+            if let Some(notifier) = &app.notifier {
+                notifier.close().await;
+            }
             app.identity.close().await;
             app.remote_checks.close().await;
             self.changes.close().await;

@@ -236,10 +236,10 @@ impl Keystone {
             info!(user.id = user.id, "enabled the user");
         }
         let candidate = identity.candidate(&user.id).await?;
-        match identity
+        let accepted = identity
             .authenticate(candidate, password.clone(), &Claimant::default())
-            .await
-        {
+            .await;
+        match accepted.map_err(Error::from) {
             Err(error) if error.status() == 401 => {
                 let password = Value::from(password.reveal());
                 let patch = Map::from_iter([("password".to_owned(), password)]);

@@ -2,16 +2,19 @@
 
 use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use keystone_api::Live;
 use keystone_auth::{Keys as Rings, TokenKeys};
 use keystone_cache::Changes;
+use keystone_catalog::Catalog;
+use keystone_notify::Notifier;
 use keystone_policy::{Enforcer, LoadError, Registry};
 use keystone_storage::schema::{Phase, SchemaState, changes, state, sync};
 use keystone_storage::{DatabaseUrl, Db};
 use keystone_token::{Jws, KeyRepository, KeyRing, KeySet, Owner};
-use keystone_types::Clock;
+use keystone_types::{Clock, Listing};
 
 use crate::{Bootstrap, Keys, Keystone, Provider, Settings, check, services};
 
@@ -202,7 +205,7 @@ impl Builder {
 
     async fn assemble(self) -> Result<Keystone, BuildError> {
         let Self {
-            settings,
+            mut settings,
             db,
             clock,
             keys,
@@ -234,7 +237,9 @@ impl Builder {
         let keys = rings(&settings, keys, credential_keys);
         let created_here = db.created_here().await?;
         let changes = Changes::of(&db, settings.cache);
-        let app = services(
+        let notifier = notifier(&settings, &db, &clock)?;
+        settings.identity.announces = notifier.is_some();
+        let mut app = services(
             &db,
             &changes,
             &clock,
@@ -243,6 +248,7 @@ impl Builder {
             settings,
             |policy| Enforcer::with_defaults(Registry::keystone(), policy),
         )?;
+        app.notifier = notifier;
         check(&app).await?;
         Ok(Keystone {
             db,
@@ -254,6 +260,21 @@ impl Builder {
             background: Arc::default(),
         })
     }
+}
+
+/// Starts to tell those who want to know. As the observer of an event, Keystone names the first service of its type.
+fn notifier(settings: &Settings, db: &Db, clock: &Clock) -> Result<Option<Notifier>, BuildError> {
+    let catalog = Catalog::new(db.clone(), settings.catalog.clone());
+    let observer = move || -> Pin<Box<dyn Future<Output = _> + Send>> {
+        let catalog = catalog.clone();
+        Box::pin(async move {
+            let wanted = Listing::default().with("type", "identity");
+            let services = catalog.services(&wanted).await?.items;
+            Ok(services.into_iter().next().map(|service| service.id))
+        })
+    };
+    let started = Notifier::start(&settings.notifications, clock.clone(), Box::new(observer));
+    Ok(started?)
 }
 
 /// Makes the triggers of the change log where they are not as they should be. Not being allowed to is no failure: all works

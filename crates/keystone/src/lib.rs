@@ -20,6 +20,7 @@ use keystone_catalog::Catalog;
 use keystone_federation::Federation;
 use keystone_identity::Identity;
 use keystone_identity::password::Algorithm;
+use keystone_notify::Notifier;
 use keystone_policy::{Enforcer, LoadError};
 use keystone_saml::sp::Peer;
 use keystone_saml::{ServiceProviderSettings, SigningKey};
@@ -38,6 +39,7 @@ pub use keystone_cache as cache;
 pub use keystone_catalog as catalog;
 pub use keystone_federation as federation;
 pub use keystone_identity as identity;
+pub use keystone_notify as notify;
 pub use keystone_oidc as oidc;
 pub use keystone_policy as policy;
 pub use keystone_saml as saml;
@@ -115,10 +117,17 @@ impl Keystone {
         Arc::clone(&self.live.app().policy)
     }
 
+    /// Who is told of what requests do; none where nobody is.
+    pub fn notifier(&self) -> Option<Notifier> {
+        self.live.app().notifier.clone()
+    }
+
     /// Takes over settings while requests go on; those under way keep what they began with.
-    /// The database and the key repositories stay.
+    /// The database and the key repositories stay, and so does what is announced, and to whom.
     pub async fn reload(&self, settings: Settings) -> Result<(), BuildError> {
         let before = self.live.app();
+        let mut settings = settings;
+        settings.identity.announces = before.notifier.is_some();
         let mut app = services(
             &self.db,
             &self.changes,
@@ -129,6 +138,7 @@ impl Keystone {
             |policy| before.policy.reconfigured(policy),
         )?;
         check(&app).await?;
+        app.notifier = before.notifier.clone();
         app.remote_checks = before.remote_checks.clone();
         for (id, oidc) in &mut app.oidc {
             if let Some(before) = before.oidc.get(id) {
@@ -269,6 +279,7 @@ fn services(
         remote_checks: RemoteChecks::default(),
         oidc: oidc.collect::<Result<_, BuildError>>()?,
         saml: saml.transpose()?.map(Arc::new),
+        notifier: None,
         settings: Arc::new(api),
     })
 }

@@ -25,6 +25,8 @@ pub struct Settings {
     pub api: keystone_api::Settings,
     /// Rules.
     pub policy: keystone_policy::Settings,
+    /// What is announced, and to whom.
+    pub notifications: keystone_notify::Settings,
     /// Identity providers that this server knows by OpenID Connect itself, by their ids.
     pub oidc: BTreeMap<String, OidcProvider>,
 }

@@ -22,7 +22,12 @@ pub struct Cascade {
     pub users: &'static [Cleanup],
     /// When roles are deleted.
     pub roles: &'static [Cleanup],
+    /// What goes with users and is announced, where somebody is told: the kind, and a query for the ids.
+    pub named_with_users: &'static [(&'static str, &'static str)],
 }
+
+/// Something that was deleted with something else: the kind, and the id.
+pub type Gone = (&'static str, String);
 
 /// A statement that names the ids of the deleted resources once, as `IN (?)`.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +43,20 @@ impl Cascade {
         groups: &[],
         users: &[],
         roles: &[],
+        named_with_users: &[],
     };
+
+    /// What of this crate goes with these users.
+    pub async fn gone_with_users(&self, tx: &mut Tx, ids: &[String]) -> Result<Vec<Gone>> {
+        let mut gone = Vec::new();
+        for (kind, query) in self.named_with_users {
+            for batch in ids.chunks(BATCH) {
+                let found = sql(query).bind_all(batch).fetch_texts(&mut *tx).await?;
+                gone.extend(found.into_iter().map(|id| (*kind, id)));
+            }
+        }
+        Ok(gone)
+    }
 }
 
 impl Cleanup {

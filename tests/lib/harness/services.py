@@ -3,6 +3,7 @@
 import getpass
 import os
 import shutil
+import signal
 
 from . import processes, wire
 from .processes import LOOPBACK
@@ -252,8 +253,9 @@ class RabbitMq:
     # Debian's wrapper in the path changes to the user `rabbitmq`.
     SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
-    def __init__(self, directory):
-        directory = directory / "rabbitmq"
+    def __init__(self, directory, certificates=None):
+        """`certificates` are the paths of `ca`, `broker` and `broker-key`, for a port that speaks TLS."""
+        self.directory = directory = directory / "rabbitmq"
         directory.mkdir()
         self.port = processes.free_port()
         # The user `guest` is limited to loopback.
@@ -262,6 +264,14 @@ class RabbitMq:
         command = ["epmd", "-address", LOOPBACK, "-port", mapper]
         self.mapper = processes.Daemon("epmd", command, directory / "epmd.log")
         processes.wait_for("epmd", lambda: processes.listening(mapper), daemon=self.mapper)
+        options = directory / "none.conf"
+        if certificates:
+            self.tls_port = processes.free_port()
+            options = directory / "options.conf"
+            names = {"cacertfile": "ca", "certfile": "broker", "keyfile": "broker-key"}
+            lines = [f"listeners.ssl.default = {LOOPBACK}:{self.tls_port}", "ssl_options.verify = verify_none"]
+            lines += [f"ssl_options.{option} = {certificates[name]}" for option, name in names.items()]
+            options.write_text("\n".join(lines) + "\n")
         environment = {
             "HOME": directory,
             "ERL_EPMD_PORT": mapper,
@@ -273,11 +283,18 @@ class RabbitMq:
             "RABBITMQ_MNESIA_BASE": directory / "data",
             "RABBITMQ_LOG_BASE": directory,
             "RABBITMQ_CONF_ENV_FILE": directory / "none.conf",
-            "RABBITMQ_CONFIG_FILE": directory / "none",
+            "RABBITMQ_CONFIG_FILE": options.with_suffix(""),
             "RABBITMQ_ENABLED_PLUGINS_FILE": directory / "plugins",
             "RABBITMQ_PID_FILE": directory / "pid",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1",
         }
-        environment = {name: str(value) for name, value in environment.items()}
-        self.daemon = processes.Daemon("rabbitmq", [self.SERVER], directory / "log", env=environment, cwd=directory)
+        self.environment = {name: str(value) for name, value in environment.items()}
+        self.start()
+
+    def start(self):
+        command, log = [self.SERVER], self.directory / "log"
+        self.daemon = processes.Daemon("rabbitmq", command, log, env=self.environment, cwd=self.directory)
         processes.wait_for("RabbitMQ", lambda: processes.listening(self.port), daemon=self.daemon, timeout=180)
+
+    def kill(self):
+        self.daemon.stop(signal.SIGKILL)

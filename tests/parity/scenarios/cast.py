@@ -14,21 +14,22 @@ JSON = {"Content-Type": "application/json"}
 CALLERS = ("admin", "member", "domain admin", "domain manager", "domain reader", "system reader", "unscoped", None)
 NAMES = ({}, {"name": ""}, {"name": None}, {"name": 5}, {"name": "   "}, {"name": "x" * 256}, {"name": "ümläut"})
 
-# Name to (its steps, its options of keystone.conf, whether it records questions).
+# Name to (its steps, its options of keystone.conf, the directory of its recording, whether it follows the cast).
 ALL = {}
 
 
-def scenario(make=None, *, config=None, on_stage=True, questions=False):
+def scenario(make=None, *, config=None, on_stage=True, questions=False, announces=False):
     """A scenario under the function's name: its steps follow the cast's. `config` is {group: {option: value}}.
 
-    With `questions`, what the policy was asked is recorded in place of the answers.
+    With `questions`, what the policy was asked is recorded in place of the answers; with `announces`, what was announced.
     """
+    kind = "questions" if questions else "announced" if announces else "recorded"
 
     def register(make):
         if make.__name__ in ALL:
             raise ValueError(f"two scenarios are called {make.__name__}")
         texts = {group: {name: text(value) for name, value in options.items()} for group, options in (config or {}).items()}
-        ALL[make.__name__] = (lambda: (cast() if on_stage else []) + make(), texts, questions)
+        ALL[make.__name__] = (lambda: (cast() if on_stage else []) + make(), texts, kind, on_stage)
         return make
 
     return register(make) if make else register

@@ -1,6 +1,7 @@
 //! `/v3/users/{user_id}/access_rules`: what application credentials may do.
 
 use axum::response::Response;
+use keystone_notify::Operation;
 use keystone_types::Result;
 
 use super::application_credentials::check_delegation;
@@ -41,6 +42,7 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
     check_delegation(&cx)?;
     let (user_id, id) = (cx.path("user_id"), cx.path("access_rule_id"));
     app.auth.delete_access_rule(user_id, id).await?;
+    cx.announce(Operation::Deleted, "access_rule", id);
     Ok(no_content())
 }
 

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use keystone_auth::{ApplicationCredential, AuthToken, Delegation};
+use keystone_notify::Operation;
 use keystone_types::{Error, Result};
 use serde_json::json;
 
@@ -46,6 +47,11 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
         .auth
         .create_application_credential(new, user_id, project_id, &token.roles);
     let (created, secret) = created.await?;
+    cx.announce(
+        Operation::Created,
+        "application_credential",
+        &created.credential.id,
+    );
     let mut member = cx.linked(&created)?;
     member["secret"] = secret.reveal().into();
     let body = json!({ "application_credential": member });
@@ -66,7 +72,9 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow_on(rule, target(&found)?).await?;
     check_delegation(&cx)?;
     check_unrestricted(&cx)?;
-    app.auth.delete_application_credential(&found?).await?;
+    let found = found?;
+    app.auth.delete_application_credential(&found).await?;
+    cx.announce(Operation::Deleted, "application_credential", &found.id);
     Ok(no_content())
 }
 

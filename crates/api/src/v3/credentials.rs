@@ -3,6 +3,7 @@
 use axum::response::Response;
 use keystone_auth::{Delegation, Scope};
 use keystone_identity::{Credential, SealedCredential};
+use keystone_notify::Operation;
 use keystone_types::{Error, Listing, Page, Result};
 use serde_json::Value;
 
@@ -56,11 +57,10 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let credential: Credential = resource(attributes)?;
     let delegation = access(&cx).await?.check(&credential)?;
     let credentials = app.auth.credentials();
-    cx.created(
-        &credentials
-            .create(credential, blob.to_owned(), delegation)
-            .await?,
-    )
+    let created = credentials.create(credential, blob.to_owned(), delegation);
+    let created = created.await?;
+    cx.announce(Operation::Created, "credential", &created.credential.id);
+    cx.created(&created)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
@@ -88,6 +88,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let (app, credential) = allowed(&cx, "identity:delete_credential").await?;
     app.identity.delete_credential(&credential.id).await?;
+    cx.announce(Operation::Deleted, "credential", &credential.id);
     Ok(no_content())
 }
 

@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use keystone_identity::{Identity, Project};
+use keystone_notify::Operation;
 use keystone_types::{Error, Listing, Result, new_id};
 use serde_json::{Value, json};
 
@@ -55,7 +56,9 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     };
     domain.insert("id".to_owned(), id.into());
     let project: Project = parse_member(domain)?;
-    cx.created(&app.identity.create_domain(project).await?)
+    let created = app.identity.create_domain(project).await?;
+    cx.announce_project(Operation::Created, &created.id, true);
+    cx.created(&created)
 }
 
 async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
@@ -64,14 +67,18 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow_found("identity:update_domain", found).await?;
     let mut patch = body.member("domain")?;
     patch.shift_remove("id");
-    cx.member(&app.identity.update_domain(id, patch).await?)
+    let updated = app.identity.update_domain(id, patch).await?;
+    cx.announce_project(Operation::Updated, id, true);
+    cx.member(&updated)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let id = cx.path("domain_id");
     let found = cx.unchecked().domain(id);
     let app = cx.allow_found("identity:delete_domain", found).await?;
-    app.identity.delete_domain(id).await?;
+    let gone = app.identity.delete_domain(id).await?;
+    cx.announce_gone(&gone);
+    cx.announce_project(Operation::Deleted, id, true);
     Ok(no_content())
 }
 

@@ -3,6 +3,7 @@
 use axum::response::Response;
 use keystone_auth::ec2_credential_id;
 use keystone_identity::Credential;
+use keystone_notify::Operation;
 use keystone_types::Result;
 
 use crate::App;
@@ -40,7 +41,9 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let project_id = keystone_python::str(&project_id);
     let credentials = app.auth.credentials();
     let keys = credentials.create_ec2_keys(user_id, &project_id, cx.delegation()?);
-    cx.created(&keys.await?)
+    let created = keys.await?;
+    cx.announce_by_nobody(Operation::Created, "credential", &created.credential_id());
+    cx.created(&created)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
@@ -56,6 +59,8 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
     credentials
         .delete_ec2_key(user_id, access, cx.delegation()?)
         .await?;
+    let id = ec2_credential_id(access);
+    cx.announce_by_nobody(Operation::Deleted, "credential", &id);
     Ok(no_content())
 }
 

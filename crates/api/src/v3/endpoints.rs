@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use keystone_catalog::Endpoint;
+use keystone_notify::Operation;
 use keystone_types::Result;
 
 use crate::body::{Body, resource};
@@ -30,7 +31,9 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:create_endpoint").await?;
     let endpoint: Endpoint = resource(body.required("endpoint")?)?;
-    cx.created(&app.catalog.create_endpoint(endpoint).await?)
+    let created = app.catalog.create_endpoint(endpoint).await?;
+    announce(&cx, Operation::Created, &created);
+    cx.created(&created)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
@@ -42,11 +45,25 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:update_endpoint").await?;
     let id = cx.path("endpoint_id");
     let patch = body.patch("endpoint", id)?;
-    cx.member(&app.catalog.update_endpoint(id, patch).await?)
+    let updated = app.catalog.update_endpoint(id, patch).await?;
+    announce(&cx, Operation::Updated, &updated);
+    cx.member(&updated)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:delete_endpoint").await?;
-    app.catalog.delete_endpoint(cx.path("endpoint_id")).await?;
+    let id = cx.path("endpoint_id");
+    app.catalog.delete_endpoint(id).await?;
+    cx.announce(Operation::Deleted, "endpoint", id);
     Ok(no_content())
+}
+
+/// Announces an endpoint, behind the region that was created for it.
+fn announce(cx: &Context, operation: Operation, endpoint: &Endpoint) {
+    if endpoint.region_is_new
+        && let Some(region) = &endpoint.region_id
+    {
+        cx.announce(Operation::Created, "region", region);
+    }
+    cx.announce(operation, "endpoint", &endpoint.id);
 }

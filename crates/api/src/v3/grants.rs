@@ -4,6 +4,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use keystone_identity::{Actor, Grant, GrantTarget, Inheritance};
+use keystone_notify::Operation;
 use keystone_types::{Error, Result};
 
 use crate::App;
@@ -98,18 +99,20 @@ async fn check(cx: Context) -> Result<Response, ApiError> {
 async fn create(cx: Context) -> Result<StatusCode, ApiError> {
     let grant = grant(&cx);
     let app = allow(&cx, &grant, &CREATE).await?;
-    app.identity
-        .create_grant(&grant, cx.path("role_id"))
-        .await?;
+    let role_id = cx.path("role_id");
+    let granted = app.identity.create_grant(&grant, role_id).await;
+    cx.announce_grant(Operation::Created, &grant, role_id, &granted);
+    granted?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn delete(cx: Context) -> Result<StatusCode, ApiError> {
     let grant = grant(&cx);
     let app = allow(&cx, &grant, &REVOKE).await?;
-    app.identity
-        .delete_grant(&grant, cx.path("role_id"))
-        .await?;
+    let role_id = cx.path("role_id");
+    let revoked = app.identity.delete_grant(&grant, role_id).await;
+    cx.announce_grant(Operation::Deleted, &grant, role_id, &revoked);
+    revoked?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use keystone_identity::{Group, Identity};
+use keystone_notify::{Membership, Operation};
 use keystone_types::{Listing, Result};
 use serde_json::json;
 
@@ -44,7 +45,9 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow_on("identity:create_group", target).await?;
     cx.add_default_domain(&mut group)?;
     let group: Group = resource(group)?;
-    cx.created(&app.identity.create_group(group).await?)
+    let created = app.identity.create_group(group).await?;
+    cx.announce(Operation::Created, "group", &created.id);
+    cx.created(&created)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
@@ -58,7 +61,9 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow_on("identity:update_group", target).await?;
     let id = cx.path("group_id");
     let patch = body.patch("group", id)?;
-    cx.member(&app.identity.update_group(id, patch).await?)
+    let updated = app.identity.update_group(id, patch).await?;
+    cx.announce(Operation::Updated, "group", id);
+    cx.member(&updated)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
@@ -66,6 +71,7 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
     let found = cx.unchecked().group(id);
     let app = cx.allow_found("identity:delete_group", found).await?;
     app.identity.delete_group(id).await?;
+    cx.announce(Operation::Deleted, "group", id);
     Ok(no_content())
 }
 
@@ -91,12 +97,14 @@ async fn check_user(cx: Context) -> Result<Response, ApiError> {
 async fn add_user(cx: Context) -> Result<Response, ApiError> {
     let (app, user, group) = membership(&cx, "identity:add_user_to_group").await?;
     app.identity.add_user_to_group(user, group).await?;
+    cx.announce_member(group, user, Membership::Added);
     Ok(no_content())
 }
 
 async fn remove_user(cx: Context) -> Result<Response, ApiError> {
     let (app, user, group) = membership(&cx, "identity:remove_user_from_group").await?;
     app.identity.remove_user_from_group(user, group).await?;
+    cx.announce_member(group, user, Membership::Removed);
     Ok(no_content())
 }
 

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use keystone_federation::{IdentityProvider, NewIdentityProvider, NewProtocol, Protocol};
+use keystone_notify::Operation;
 use keystone_types::{Resource, Result};
 use serde_json::{Value, json};
 
@@ -55,7 +56,12 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:create_identity_provider").await?;
     let new: NewIdentityProvider = parse_member(body.member(IdentityProvider::MEMBER)?)?;
     let id = cx.path("idp_id");
-    cx.created(&app.federation.create_identity_provider(id, new).await?)
+    let names_domain = new.domain_id.as_ref().is_some_and(|id| !id.is_empty());
+    let created = app.federation.create_identity_provider(id, new).await?;
+    if !names_domain {
+        cx.announce_by_nobody(Operation::Created, "domain", &created.domain_id);
+    }
+    cx.created(&created)
 }
 
 async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {

@@ -5,6 +5,7 @@ use axum::response::Response;
 use keystone_auth::RoleChoice;
 use keystone_auth::oauth1::{AccessToken, Consumer, Issued};
 use keystone_identity::Role;
+use keystone_notify::Operation;
 use keystone_types::{Error, Resource, Result};
 use serde_json::{Map, Value, json};
 
@@ -17,6 +18,11 @@ use crate::listing::ListLimit;
 use crate::middleware::latin1;
 use crate::routes::{Routes, get, mismatch};
 use crate::schema;
+
+/// As events name a consumer.
+const CONSUMER: &str = "OS-OAUTH1:consumer";
+/// As events name an access token.
+const ACCESS_TOKEN: &str = "OS-OAUTH1:access_token";
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
@@ -89,6 +95,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     consumer.shift_remove("secret");
     let consumer: Consumer = resource(consumer)?;
     let created = app.auth.create_consumer(consumer).await?;
+    cx.announce(Operation::Created, CONSUMER, &created.consumer.id);
     let mut member = cx.linked(&created.consumer)?;
     member["secret"] = created.secret.reveal().into();
     Ok(json_line(
@@ -107,12 +114,16 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let route = "PATCH /v3/OS-OAUTH1/consumers/{consumer_id}";
     let id = cx.path("consumer_id");
     let patch = without_id(checked(body, route, "consumer_update")?, id)?;
-    cx.member(&app.auth.update_consumer(id, patch).await?)
+    let updated = app.auth.update_consumer(id, patch).await?;
+    cx.announce(Operation::Updated, CONSUMER, id);
+    cx.member(&updated)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:delete_consumer").await?;
-    app.auth.delete_consumer(cx.path("consumer_id")).await?;
+    let id = cx.path("consumer_id");
+    app.auth.delete_consumer(id).await?;
+    cx.announce(Operation::Deleted, CONSUMER, id);
     Ok(no_content())
 }
 
@@ -128,7 +139,9 @@ async fn create_request_token(cx: Context) -> Result<Response, ApiError> {
     let signed = cx.signed(cx.request_url());
     let auth = &cx.without_policy().auth;
     let issued = auth.create_request_token(&signed, project_id.as_deref());
-    Ok(form(&issued.await?))
+    let issued = issued.await?;
+    cx.announce(Operation::Created, "OS-OAUTH1:request_token", &issued.id);
+    Ok(form(&issued))
 }
 
 async fn create_access_token(cx: Context) -> Result<Response, ApiError> {
@@ -138,6 +151,7 @@ async fn create_access_token(cx: Context) -> Result<Response, ApiError> {
         .auth
         .create_access_token(&signed)
         .await?;
+    cx.announce(Operation::Created, ACCESS_TOKEN, &issued.id);
     Ok(form(&issued))
 }
 
@@ -186,6 +200,7 @@ async fn delete_access_token(cx: Context) -> Result<Response, ApiError> {
     let app = allowed(&cx, "identity:ec2_delete_credential").await?;
     let (user_id, id) = (cx.path("user_id"), cx.path("access_token_id"));
     app.auth.delete_access_token(user_id, id).await?;
+    cx.announce(Operation::Deleted, ACCESS_TOKEN, id);
     Ok(no_content())
 }
 

@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use keystone_catalog::Policy;
+use keystone_notify::Operation;
 use keystone_types::{Error, Result};
 use serde_json::{Map, Value, json};
 
@@ -48,7 +49,9 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:create_policy").await?;
     let policy = checked(body, "POST /v3/policies", "policy_create")?;
     let policy: Policy = resource(policy)?;
-    cx.created(&app.catalog.create_policy(policy).await?)
+    let created = app.catalog.create_policy(policy).await?;
+    cx.announce(Operation::Created, "policy", &created.id);
+    cx.created(&created)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
@@ -60,12 +63,15 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:update_policy").await?;
     let patch = checked(body, "PATCH /v3/policies/{policy_id}", "policy_update")?;
     let id = cx.path("policy_id");
-    cx.member(&app.catalog.update_policy(id, patch).await?)
+    let updated = app.catalog.update_policy(id, patch).await?;
+    cx.announce(Operation::Updated, "policy", id);
+    cx.member(&updated)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:delete_policy").await?;
     app.catalog.delete_policy(cx.path("policy_id")).await?;
+    cx.announce(Operation::Deleted, "policy", cx.path("policy_id"));
     Ok(no_content())
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use axum::http::StatusCode;
 use axum::response::Response;
 use keystone_identity::{Identity, Limit, Project, Relatives};
+use keystone_notify::Operation;
 use keystone_types::{Error, Listing, Result, to_python_json};
 use serde_json::{Value, json};
 
@@ -58,7 +59,9 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
         cx.add_default_domain(&mut project)?;
     }
     let project: Project = resource(project)?;
-    cx.created(&app.identity.create_project(project).await?)
+    let created = app.identity.create_project(project).await?;
+    cx.announce_project(Operation::Created, &created.id, created.is_domain);
+    cx.created(&created)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
@@ -111,6 +114,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let id = cx.path("project_id");
     let patch = body.patch("project", id)?;
     let project = app.identity.update_project(id, patch).await?;
+    cx.announce_project(Operation::Updated, id, project.is_domain);
     let mut member = cx.linked(&project)?;
     // Keystone repeats what no column holds.
     member["extra"] = json!(project.extra);
@@ -119,7 +123,10 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let app = allow(&cx, "identity:delete_project").await?;
-    app.identity.delete_project(cx.path("project_id")).await?;
+    let id = cx.path("project_id");
+    let gone = app.identity.delete_project(id).await?;
+    cx.announce_gone(gone.as_deref().unwrap_or_default());
+    cx.announce_project(Operation::Deleted, id, gone.is_some());
     Ok(no_content())
 }
 

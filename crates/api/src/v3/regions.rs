@@ -2,8 +2,10 @@
 
 use axum::response::Response;
 use keystone_catalog::Region;
+use keystone_notify::Operation;
 use keystone_types::{Error, Result};
 
+use crate::App;
 use crate::body::{Body, parse_member};
 use crate::context::{Context, no_content};
 use crate::error::ApiError;
@@ -29,7 +31,7 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:create_region").await?;
     let region: Region = parse_member(body.member("region")?)?;
-    cx.created(&app.catalog.create_region(region).await?)
+    created(&cx, app, region).await
 }
 
 /// Creates a region under the id in the path.
@@ -45,8 +47,14 @@ async fn put(cx: Context, body: Body) -> Result<Response, ApiError> {
             ))
             .into())
         }
-        _ => cx.created(&app.catalog.create_region(parse_member(region)?).await?),
+        _ => created(&cx, app, parse_member(region)?).await,
     }
+}
+
+async fn created(cx: &Context, app: &App, region: Region) -> Result<Response, ApiError> {
+    let created = app.catalog.create_region(region).await?;
+    cx.announce(Operation::Created, "region", &created.id);
+    cx.created(&created)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
@@ -58,11 +66,15 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:update_region").await?;
     let id = cx.path("region_id");
     let patch = body.patch("region", id)?;
-    cx.member(&app.catalog.update_region(id, patch).await?)
+    let updated = app.catalog.update_region(id, patch).await?;
+    cx.announce(Operation::Updated, "region", id);
+    cx.member(&updated)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:delete_region").await?;
-    app.catalog.delete_region(cx.path("region_id")).await?;
+    let id = cx.path("region_id");
+    app.catalog.delete_region(id).await?;
+    cx.announce(Operation::Deleted, "region", id);
     Ok(no_content())
 }

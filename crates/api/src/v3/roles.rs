@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use keystone_identity::Role;
+use keystone_notify::Operation;
 use keystone_types::Result;
 
 use crate::App;
@@ -43,7 +44,9 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     } else {
         cx.allow("identity:create_role").await?
     };
-    cx.created(&app.identity.create_role(role).await?)
+    let created = app.identity.create_role(role).await?;
+    cx.announce(Operation::Created, "role", &created.id);
+    cx.created(&created)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
@@ -56,13 +59,16 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let rules = ["identity:update_role", "identity:update_domain_role"];
     let (app, role) = allowed(&cx, rules).await?;
     let patch = body.patch("role", &role.id)?;
-    cx.member(&app.identity.update_role(&role.id, patch).await?)
+    let updated = app.identity.update_role(&role.id, patch).await?;
+    cx.announce(Operation::Updated, "role", &role.id);
+    cx.member(&updated)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let rules = ["identity:delete_role", "identity:delete_domain_role"];
     let (app, role) = allowed(&cx, rules).await?;
     app.identity.delete_role(&role.id).await?;
+    cx.announce(Operation::Deleted, "role", &role.id);
     Ok(no_content())
 }
 

@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use keystone_catalog::Service;
+use keystone_notify::Operation;
 use keystone_types::Result;
 
 use crate::body::{Body, resource};
@@ -29,7 +30,9 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:create_service").await?;
     let service: Service = resource(body.required("service")?)?;
-    cx.created(&app.catalog.create_service(service).await?)
+    let created = app.catalog.create_service(service).await?;
+    cx.announce(Operation::Created, "service", &created.id);
+    cx.created(&created)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
@@ -41,11 +44,14 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
     let app = cx.allow("identity:update_service").await?;
     let id = cx.path("service_id");
     let patch = body.patch("service", id)?;
-    cx.member(&app.catalog.update_service(id, patch).await?)
+    let updated = app.catalog.update_service(id, patch).await?;
+    cx.announce(Operation::Updated, "service", id);
+    cx.member(&updated)
 }
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow("identity:delete_service").await?;
     app.catalog.delete_service(cx.path("service_id")).await?;
+    cx.announce(Operation::Deleted, "service", cx.path("service_id"));
     Ok(no_content())
 }

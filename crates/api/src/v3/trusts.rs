@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use keystone_auth::{Delegation, NewTrust, Trust};
+use keystone_notify::Operation;
 use keystone_types::{Error, Result};
 use serde_json::{Value, json};
 
@@ -12,6 +13,9 @@ use crate::context::{Context, PolicyTarget, no_content};
 use crate::error::{ApiError, json_line};
 use crate::listing::ListLimit;
 use crate::routes::{Routes, get};
+
+/// As events name a trust.
+const TRUST: &str = "OS-TRUST:trust";
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
@@ -68,6 +72,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let delegation = delegation.unwrap_or(Delegation::None);
     let caller_id = cx.caller().user_id();
     let trust = app.auth.create_trust(new, caller_id, delegation).await?;
+    cx.announce(Operation::Created, TRUST, &trust.id);
     answer(&cx, app, StatusCode::CREATED, &trust).await
 }
 
@@ -83,7 +88,12 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
     if cx.allows_all(RULE) && !is_trustor && !cx.is_admin_token() {
         return Err(Error::forbidden_action("Only admin or trustor can delete a trust").into());
     }
-    app.auth.delete_trust(&trust.id).await?;
+    let ended = app.auth.delete_trust(&trust.id).await?;
+    // The last one that passes it on first.
+    for id in ended.iter().skip(1).rev() {
+        cx.announce_by_nobody(Operation::Deleted, TRUST, id);
+    }
+    cx.announce(Operation::Deleted, TRUST, &trust.id);
     Ok(no_content())
 }
 

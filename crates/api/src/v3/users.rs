@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use keystone_identity::{Holder, Identity, NewUser, User};
+use keystone_auth::announce_password;
+use keystone_identity::{Holder, Identity, NewUser, User, VerifiedUser};
+use keystone_notify::{Event, Operation};
 use keystone_types::{Error, Listing, Result, Secret};
 use serde_json::{Value, json};
 
@@ -50,7 +52,9 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
         user.shift_remove("options");
     }
     let user: NewUser = parse_member(user)?;
-    cx.created(&app.identity.create_user(user).await?)
+    let created = app.identity.create_user(user).await?;
+    cx.announce(Operation::Created, "user", &created.id);
+    cx.created(&created)
 }
 
 async fn show(cx: Context) -> Result<Response, ApiError> {
@@ -76,6 +80,7 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
         patch.insert("id".to_owned(), Value::Null);
     }
     let user = app.identity.update_user(id, patch).await?;
+    cx.announce(Operation::Updated, "user", id);
     let mut member = cx.linked(&user)?;
     // Keystone repeats what no column holds.
     let mut extra = user.extra;
@@ -86,7 +91,10 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
 
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let app = allow(&cx, "identity:delete_user").await?;
-    app.identity.delete_user(cx.path("user_id")).await?;
+    let id = cx.path("user_id");
+    let gone = app.identity.delete_user(id).await?;
+    cx.announce_gone(&gone);
+    cx.announce(Operation::Deleted, "user", id);
     Ok(no_content())
 }
 
@@ -134,14 +142,32 @@ async fn change_password(cx: Context, body: Body) -> Result<Response, ApiError> 
     let text =
         |name: &str| Secret::from(user.get(name).and_then(Value::as_str).unwrap_or_default());
     let identity = &cx.without_policy().identity;
-    identity
-        .change_password(
-            cx.path("user_id"),
-            text("original_password"),
-            text("password"),
-            cx.claimant(),
-        )
-        .await?;
+    let id = cx.path("user_id");
+    let claimant = cx.claimant().marked(id);
+    let verified = identity.verify_original(id, text("original_password"), &claimant);
+    let verified = verified.await;
+    let announcer = cx.announcer();
+    if let Some(announcer) = &announcer {
+        let found = cx.unchecked().user(id).await.ok();
+        let name = found.and_then(|user| user.name);
+        let accepted = verified.as_ref().map(VerifiedUser::check_expiry);
+        let accepted = accepted.unwrap_or_else(|rejected| Err(rejected.clone()));
+        announce_password(announcer, id, name.as_deref(), accepted.as_ref().copied());
+    }
+    let changed = identity.change_password(verified?, text("password"), &claimant);
+    let changed = changed.await;
+    if let Some(announcer) = &announcer {
+        let event = Event::resource(Operation::Updated, "user", id);
+        match &changed {
+            Ok(()) => announcer.send(event),
+            // What the rules of passwords refuse is announced with the reason (`keystone/identity/core.py`).
+            Err(error @ Error::Validation(text)) => {
+                announcer.send(event.because(text, error.status()));
+            }
+            Err(_) => {}
+        }
+    }
+    changed?;
     Ok(no_content())
 }
 

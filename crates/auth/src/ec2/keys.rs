@@ -25,6 +25,13 @@ pub struct Ec2Keys {
     place: String,
 }
 
+impl Ec2Keys {
+    /// The id of the credential in which they are.
+    pub fn credential_id(&self) -> String {
+        ec2_credential_id(&self.access)
+    }
+}
+
 impl Resource for Ec2Keys {
     const MEMBER: &'static str = Credential::MEMBER;
     const COLLECTION: &'static str = Credential::COLLECTION;

@@ -96,7 +96,7 @@ impl PresentedCredential {
         };
         // Whose it is: the request can't name somebody else.
         let owner = UserChoice::Id(credential.user_id.clone());
-        let subject = auth.find_user(&owner).await?;
+        let subject = auth.find_user(&owner, None).await?;
         let secret = match self.secret {
             PresentedSecret::Text(secret) => secret,
             PresentedSecret::Missing => return Err(refused("no secret was presented")),

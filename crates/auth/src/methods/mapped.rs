@@ -58,7 +58,7 @@ impl MappedIdentity {
             }
             Source::Token(held) => held,
         };
-        let verified = held.verify(auth, requested, scope, login.pass).await?;
+        let verified = held.verify(auth, requested, scope, login).await?;
         if !matches!(verified.backing, Backing::Federated(_)) {
             // Keystone looks for the provider of a token that has none.
             return Err(Error::NotFound {

@@ -1,12 +1,13 @@
 //! `password`: a user with a password.
 
-use keystone_identity::password::Claimant;
 use keystone_types::{Error, Result, Secret};
 use serde_json::Value;
 
 use super::Verified;
+use crate::announcement::announce_password;
 use crate::auth::Auth;
 use crate::choice::{UserChoice, text};
+use crate::login::Login;
 
 pub(super) const NAME: &str = "password";
 
@@ -28,10 +29,11 @@ impl Password {
         })
     }
 
-    pub(super) async fn verify(self, auth: &Auth, client: &Claimant) -> Result<Verified> {
-        let claimant = client.clone().marked(&self.user);
+    pub(super) async fn verify(self, auth: &Auth, login: &Login<'_>) -> Result<Verified> {
+        let claimant = login.client.clone().marked(&self.user);
+        let announcer = login.announcer.as_ref();
         let identity = &auth.identity;
-        let candidate = match auth.find_candidate(&self.user).await {
+        let candidate = match auth.find_candidate(&self.user, announcer).await {
             Err(error @ Error::Unauthorized { .. }) => {
                 // As long as a wrong password takes.
                 identity
@@ -42,9 +44,15 @@ impl Password {
             other => other?,
         };
         let subject = candidate.subject.clone();
-        identity
+        let accepted = identity
             .authenticate(candidate, self.password, &claimant)
-            .await?;
+            .await;
+        if let Some(announcer) = announcer {
+            let user = &subject.user;
+            let outcome = accepted.as_ref().map(drop);
+            announce_password(announcer, &user.id, user.name.as_deref(), outcome);
+        }
+        accepted?;
         Ok(Verified::by(NAME, subject))
     }
 }

@@ -1,13 +1,14 @@
 //! `token`: a token that the user holds, exchanged for one of another scope.
 
-use keystone_cache::Pass;
 use keystone_types::{Error, Result, Secret};
 use serde_json::Value;
 
 use super::Verified;
+use crate::announcement::announce_federated;
 use crate::auth::Auth;
 use crate::delegation::{self, Backing};
 use crate::error::TokenError;
+use crate::login::Login;
 use crate::scope::{RequestedScope, Scope};
 
 pub(super) const NAME: &str = "token";
@@ -35,14 +36,24 @@ impl HeldToken {
         auth: &Auth,
         requested: &RequestedScope,
         scope: &Scope,
-        pass: Option<Pass>,
+        login: &Login<'_>,
     ) -> Result<Verified> {
-        let held = auth.validate_for(pass, self.id(), scope).await;
+        let held = auth.validate_for(login.pass, self.id(), scope).await;
         let (held, roles) = held.map_err(TokenError::into_error)?;
         held.check_reader(None)?;
         let exchange = delegation::exchange(&held.token, requested, &auth.settings)?;
         if let Backing::Federated(federation) = &exchange.backing {
-            auth.check_exchange(federation).await?;
+            let checked = auth.check_exchange(federation).await;
+            let vouched = checked
+                .as_ref()
+                .map(|()| Some((&*held.subject.user.id, federation)));
+            announce_federated(
+                login.announcer.as_ref(),
+                &federation.identity_provider_id,
+                held.token.audit_ids.first().map(String::as_str),
+                vouched.map_err(drop),
+            );
+            checked?;
         }
         let mut verified = Verified::by(NAME, held.subject.clone());
         verified.methods.extend(held.token.methods.iter().cloned());

@@ -11,6 +11,7 @@ use subtle::{Choice, ConstantTimeEq};
 use super::Verified;
 use crate::auth::Auth;
 use crate::choice::{UserChoice, text};
+use crate::login::Login;
 use crate::mac;
 
 pub(super) const NAME: &str = "totp";
@@ -46,8 +47,8 @@ impl OneTimePassword {
         })
     }
 
-    pub(super) async fn verify(self, auth: &Auth) -> Result<Verified> {
-        let subject = auth.find_user(&self.user).await?;
+    pub(super) async fn verify(self, auth: &Auth, login: &Login<'_>) -> Result<Verified> {
+        let subject = auth.find_user(&self.user, login.announcer.as_ref()).await?;
         let id = &subject.user.id;
         let secrets = auth.credentials().secrets(id, NAME).await?;
         let (now, earlier) = (auth.clock.now(), auth.settings.totp_previous_windows);

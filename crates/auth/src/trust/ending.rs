@@ -24,8 +24,8 @@ pub struct TrustFilter {
 }
 
 impl Auth {
-    /// Deletes a trust and those that pass it on, and ends their tokens.
-    pub async fn delete_trust(&self, id: &str) -> Result<()> {
+    /// Deletes a trust and those that pass it on, and ends their tokens; tells the ids of all, the trust's own first.
+    pub async fn delete_trust(&self, id: &str) -> Result<Vec<String>> {
         let now = self.clock.now();
         transaction!(self.db, |tx| {
             let ids = self.with_later(tx, id).await?;
@@ -39,7 +39,7 @@ impl Auth {
                 .bind_all(&ids)
                 .execute(tx)
                 .await?;
-            Ok(())
+            Ok(ids)
         })
         .await
     }

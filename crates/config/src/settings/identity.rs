@@ -37,6 +37,8 @@ impl Reader<'_> {
             compliance: self.compliance(),
             config_options: self.config_options(),
             backends: self.backends(),
+            // Whoever tells others knows whether there are any.
+            announces: false,
         }
     }
 

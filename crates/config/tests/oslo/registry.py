@@ -20,6 +20,7 @@ NAMESPACES = [
 def options():
     """Yields (group, option) once for each option."""
     import keystone.conf
+    import pycadf.identifier
 
     keystone.conf.configure()
     keystone.conf.set_config_defaults()
@@ -34,3 +35,6 @@ def options():
                     if (group, option.dest) not in seen:
                         seen.add((group, option.dest))
                         yield group, option
+    # It declares its option to nobody.
+    for option in pycadf.identifier.opts:
+        yield "audit", option

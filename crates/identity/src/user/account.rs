@@ -1,6 +1,6 @@
 //! Creating, changing and deleting users.
 
-use keystone_storage::{Exec, OrConflict, Tx, sql, transaction, update};
+use keystone_storage::{Exec, Gone, OrConflict, Tx, sql, transaction, update};
 use keystone_types::{Error, Extra, Result, Secret, check_length, check_name, new_id};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -264,18 +264,20 @@ impl Identity {
         .await
     }
 
-    /// Deletes a user and all that refers to it.
-    pub async fn delete_user(&self, id: &str) -> Result<()> {
+    /// Deletes a user and all that refers to it; tells what of that is announced too.
+    pub async fn delete_user(&self, id: &str) -> Result<Vec<Gone>> {
         self.check_user_writable(id, None).await?;
         transaction!(self.db, |tx| {
-            let id = locked(tx, id).await?.id;
-            self.remove_users(tx, &[id]).await
+            let ids = [locked(tx, id).await?.id];
+            let gone = self.gone_with_users(tx, &ids).await?;
+            self.remove_users(tx, &ids).await?;
+            Ok(gone)
         })
         .await
     }
 
     /// 403 for a user of a directory, in whose place in Keystone's order of checks.
-    async fn check_user_writable(
+    pub(crate) async fn check_user_writable(
         &self,
         id: &str,
         patch: Option<&Map<String, Value>>,

@@ -10,9 +10,9 @@ use chrono::NaiveDateTime;
 use keystone_storage::{Exec, Select, sql, transaction};
 use keystone_types::{Error, Result, Secret};
 
+use crate::directory::Home;
 use crate::directory::id_mapping::Entity;
 use crate::directory::users::DirectoryUser;
-use crate::directory::{Home, read_only};
 use crate::identity::Identity;
 use crate::options::Options;
 use crate::password::{self, Claimant};
@@ -71,12 +71,63 @@ impl fmt::Debug for Candidate {
     }
 }
 
+/// Why a password was not accepted. All but an expired one look the same to the client.
+#[derive(Clone, Debug)]
+pub enum Rejected {
+    /// Too many wrong ones came before.
+    Locked {
+        /// The user.
+        user_id: String,
+    },
+    /// It was right, and has expired.
+    Expired {
+        /// The user.
+        user_id: String,
+    },
+    /// It is wrong, the user is disabled, or this server failed.
+    Other(Error),
+}
+
+impl From<Error> for Rejected {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Rejected> for Error {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::Locked { user_id } => lockout(&user_id),
+            Rejected::Expired { user_id } => Self::Authentication {
+                message: format!(
+                    "The password is expired and needs to be changed for user: {user_id}."
+                ),
+                identity: None,
+            },
+            Rejected::Other(error) => error,
+        }
+    }
+}
+
 /// A user whose password was right.
-struct Verified {
+#[derive(Debug)]
+pub struct VerifiedUser {
     user: User,
     expired: bool,
     /// The hash that the password was verified against.
     hash: Option<String>,
+}
+
+impl VerifiedUser {
+    /// Fails where the password has expired: then it can only be changed.
+    pub fn check_expiry(&self) -> Result<(), Rejected> {
+        if self.expired {
+            return Err(Rejected::Expired {
+                user_id: self.user.id.clone(),
+            });
+        }
+        Ok(())
+    }
 }
 
 impl Identity {
@@ -120,28 +171,10 @@ impl Identity {
         candidate: Candidate,
         password: Secret,
         claimant: &Claimant,
-    ) -> Result<User> {
-        let account = match candidate.account {
-            Account::Local(account) => account,
-            Account::Directory(user) => {
-                return self
-                    .authenticate_in_directory(*user, password, claimant)
-                    .await;
-            }
-        };
-        let user = candidate.subject.user;
-        let verified = self.verify(user, account, password, claimant).await?;
-        let Verified { user, expired, .. } = verified;
-        if !expired {
-            return Ok(user);
-        }
-        Err(Error::Authentication {
-            message: format!(
-                "The password is expired and needs to be changed for user: {}.",
-                user.id
-            ),
-            identity: None,
-        })
+    ) -> Result<User, Rejected> {
+        let verified = self.verify(candidate, password, claimant).await?;
+        verified.check_expiry()?;
+        Ok(verified.user)
     }
 
     /// Takes as long as a wrong password, for a user who does not exist.
@@ -151,21 +184,34 @@ impl Identity {
 
     async fn verify(
         &self,
-        user: User,
-        account: Option<LocalAccount>,
+        candidate: Candidate,
         password: Secret,
         claimant: &Claimant,
-    ) -> Result<Verified> {
+    ) -> Result<VerifiedUser, Rejected> {
+        let user = candidate.subject.user;
+        let dummy = |password| async {
+            let verified = self.hasher.verify_dummy(password, claimant).await;
+            verified.map_err(Error::from)
+        };
+        let account = match candidate.account {
+            Account::Local(account) => account,
+            Account::Directory(user) => {
+                let bound = self.authenticate_in_directory(*user, password, claimant);
+                return Ok(VerifiedUser {
+                    user: bound.await?,
+                    expired: false,
+                    hash: None,
+                });
+            }
+        };
         let Some(account) = account else {
-            self.hasher.verify_dummy(password, claimant).await?;
-            return Err(Error::unauthorized(format!(
-                "user {} has no local password",
-                user.id
-            )));
+            dummy(password).await?;
+            let text = format!("user {} has no local password", user.id);
+            return Err(Error::unauthorized(text).into());
         };
         if self.is_locked(&user.options, &account) {
-            self.hasher.verify_dummy(password, claimant).await?;
-            return Err(lockout(&user.id));
+            dummy(password).await?;
+            return Err(Rejected::Locked { user_id: user.id });
         }
         let hash = account.password_hash;
         let matches = self
@@ -175,32 +221,34 @@ impl Identity {
             self.admit(&user.id, hash).await
         } else {
             let recorded = self.record_failure(&user.id, hash.as_deref()).await;
-            recorded.and(Err(wrong(&user.id)))
+            Err(recorded.err().unwrap_or_else(|| wrong(&user.id)).into())
         };
         // A user who was deleted meanwhile looks like a wrong password.
-        verified.map_err(|error| match error {
-            Error::NotFound { .. } => wrong(&user.id),
+        verified.map_err(|rejected| match rejected {
+            Rejected::Other(Error::NotFound { .. }) => wrong(&user.id).into(),
             other => other,
         })
     }
 
     /// Checks the current state of a user whose password was right.
-    async fn admit(&self, user_id: &str, hash: Option<String>) -> Result<Verified> {
+    async fn admit(&self, user_id: &str, hash: Option<String>) -> Result<VerifiedUser, Rejected> {
         let users = users_with_account().filter("u.id = ?", Some(user_id));
         let found = users.then("").fetch_or(&self.db, || missing(user_id));
         let UserWithAccount { row, account } = found.await?;
         // Another password was set meanwhile, or there is none any more.
         if row.local_id.is_none() || account.password_hash != hash {
-            return Err(wrong(user_id));
+            return Err(wrong(user_id).into());
         }
         if self.is_locked(&row.options, &account) {
-            return Err(lockout(user_id));
+            return Err(Rejected::Locked {
+                user_id: user_id.to_owned(),
+            });
         }
         let today = self.clock.now().date();
         let (expires_at, last_active) = (row.expires_at(), row.last_active_at);
         let user = row.into_user(&self.settings, today);
         if !user.enabled {
-            return Err(disabled(user_id));
+            return Err(disabled(user_id).into());
         }
         let exempt = user.options.is_on("ignore_password_expiry");
         let expired = !exempt && expires_at.is_some_and(|end| self.clock.precise() >= end);
@@ -212,9 +260,10 @@ impl Identity {
                 .bind(today)
                 .bind(user_id)
                 .execute(&self.db)
-                .await?;
+                .await
+                .map_err(Error::from)?;
         }
-        Ok(Verified {
+        Ok(VerifiedUser {
             user,
             expired,
             hash,
@@ -297,40 +346,41 @@ impl Identity {
         .await
     }
 
-    /// A user's own change of password; an expired one may be changed too.
-    pub async fn change_password(
+    /// Verifies the password of a user who wants to change it, for [`Self::change_password`]; an expired one may be changed too.
+    /// The claimant has to be marked with the user.
+    pub async fn verify_original(
         &self,
         user_id: &str,
         original: Secret,
-        new: Secret,
-        claimant: Claimant,
-    ) -> Result<()> {
-        let claimant = claimant.marked(user_id);
+        claimant: &Claimant,
+    ) -> Result<VerifiedUser, Rejected> {
         let candidate = match self.candidate(user_id).await {
             Err(Error::NotFound { .. }) => {
-                self.authenticate_nobody(original, &claimant).await?;
-                return Err(Error::unauthorized(format!("there is no user {user_id}")));
+                self.authenticate_nobody(original, claimant).await?;
+                return Err(Error::unauthorized(format!("there is no user {user_id}")).into());
             }
             found => found?,
         };
-        let local = match candidate.account {
-            Account::Local(account) => account,
-            Account::Directory(user) => {
-                self.authenticate_in_directory(*user, original, &claimant)
-                    .await?;
-                return Err(read_only());
-            }
-        };
-        let user = candidate.subject.user;
-        let Verified {
+        self.verify(candidate, original, claimant).await
+    }
+
+    /// A user's own change of password.
+    pub async fn change_password(
+        &self,
+        verified: VerifiedUser,
+        new: Secret,
+        claimant: &Claimant,
+    ) -> Result<()> {
+        let VerifiedUser {
             user,
             hash: verified,
             ..
-        } = self.verify(user, local, original, &claimant).await?;
+        } = verified;
+        self.check_user_writable(&user.id, None).await?;
         self.check_strength(&NewPassword::Set(new.clone()))?;
         check_changeable(&user)?;
         self.check_age(&user.id).await?;
-        self.check_history(&user.id, &new, &claimant).await?;
+        self.check_history(&user.id, &new, claimant).await?;
         let hash = self.hasher.hash(new).await?;
         transaction!(self.db, |tx| {
             let row = locked(tx, &user.id).await?;

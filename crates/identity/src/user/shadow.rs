@@ -10,6 +10,7 @@ use keystone_storage::{Tx, sql, transaction, update};
 use keystone_types::{Error, Extra, Result, check_length, same_id};
 
 use crate::identity::Identity;
+use crate::project::Project;
 use crate::public_id::public_id;
 use crate::revocation::{RevocationEvent, revoke_issued};
 use crate::role::grant::{Actor, Grant, GrantTarget, Inheritance, add_grant};
@@ -50,6 +51,19 @@ pub struct ShadowProject {
     pub roles: Vec<String>,
 }
 
+/// What a login has changed beside the user's memberships.
+#[derive(Clone, Debug, Default)]
+pub struct ShadowChanges {
+    /// Whether an attribute of a known user is another.
+    pub updated: bool,
+    /// The projects that were created, by id.
+    pub projects: Vec<String>,
+    /// The roles that were granted: the ids of project and role.
+    pub granted: Vec<(String, String)>,
+    /// The roles that were revoked, likewise.
+    pub revoked: Vec<(String, String)>,
+}
+
 /// A row of `federated_user`: its id, that of the user, the one at the provider, and the name.
 type Account = (i64, String, String, Option<String>);
 
@@ -60,7 +74,7 @@ impl Identity {
         &self,
         login: &ShadowLogin,
         admit: fn(&Subject) -> Result<()>,
-    ) -> Result<Subject> {
+    ) -> Result<(Subject, ShadowChanges)> {
         check_length("unique_id", &login.unique_id, 255)?;
         check_length("display_name", &login.name, 255)?;
         transaction!(self.db, |tx| {
@@ -69,8 +83,13 @@ impl Identity {
                 hold_for_first_login(tx, login).await?;
                 known = account(tx, login).await?;
             }
+            let mut done = ShadowChanges::default();
             let id = match &known {
-                Some(account) => self.refresh_shadow(tx, account, login).await?,
+                Some(account) => {
+                    let refreshed = self.refresh_shadow(tx, account, login).await?;
+                    done.updated = refreshed.1;
+                    refreshed.0
+                }
                 None => self.create_shadow(tx, login).await?,
             };
             // As in Keystone, a user who was inactive for too long is active by now.
@@ -86,19 +105,19 @@ impl Identity {
                 let until = now - Duration::seconds(1);
                 revoke_issued(tx, RevocationEvent::user(&id), until, now).await?;
             }
-            self.store_projects(tx, &id, login).await?;
-            Ok(subject)
+            self.store_projects(tx, &id, login, &mut done).await?;
+            Ok((subject, done))
         })
         .await
     }
 
-    /// Stores what is new of a known user; returns the user's id.
+    /// Stores what is new of a known user; returns the user's id, and whether an attribute has changed.
     async fn refresh_shadow(
         &self,
         tx: &mut Tx,
         (account, user_id, _, name): &Account,
         login: &ShadowLogin,
-    ) -> Result<String> {
+    ) -> Result<(String, bool)> {
         let current: UserRow = locked(tx, user_id).await?;
         let mut extra = current.extra.clone();
         if let Some(email) = &login.email {
@@ -114,7 +133,7 @@ impl Identity {
             .set("display_name", name.as_deref(), Some(login.name.as_str()))
             .apply("id = ?", *account, tx)
             .await?;
-        Ok(current.id)
+        Ok((current.id, extra != current.extra))
     }
 
     /// Stores a new user; returns the user's id, which follows from the one at the provider.
@@ -222,7 +241,13 @@ impl Identity {
     }
 
     /// Grants the roles of a login on its projects, which are created where there are none.
-    async fn store_projects(&self, tx: &mut Tx, user_id: &str, login: &ShadowLogin) -> Result<()> {
+    async fn store_projects(
+        &self,
+        tx: &mut Tx,
+        user_id: &str,
+        login: &ShadowLogin,
+        changes: &mut ShadowChanges,
+    ) -> Result<()> {
         if login.projects.is_empty() && !login.only_these_projects {
             return Ok(());
         }
@@ -236,7 +261,8 @@ impl Identity {
         let mut wanted = BTreeSet::new();
         for (project, roles) in login.projects.iter().zip(roles) {
             let (name, domain_id) = (&project.name, &project.domain_id);
-            let id = self.ensure_project(tx, name, domain_id).await?.id;
+            let (Project { id, .. }, is_new) = self.ensure_project(tx, name, domain_id).await?;
+            changes.projects.extend(is_new.then(|| id.clone()));
             wanted.extend(roles.into_iter().map(|role| (id.clone(), role)));
         }
         for (project, role) in &wanted {
@@ -248,6 +274,7 @@ impl Identity {
                 target: GrantTarget::Project(project.clone(), Inheritance::Direct),
             };
             add_grant(tx, &grant, role).await?;
+            changes.granted.push((project.clone(), role.clone()));
         }
         let ended = granted
             .iter()
@@ -260,6 +287,7 @@ impl Identity {
             .bind(role)
             .execute(&mut *tx)
             .await?;
+            changes.revoked.push((project.clone(), role.clone()));
         }
         Ok(())
     }

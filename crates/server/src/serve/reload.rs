@@ -9,14 +9,23 @@ use crate::error::{CommandError, Result};
 use crate::serve::systemd;
 use crate::serve::tls::Tls;
 
-/// Groups and options of sockets, pools and files, which take effect only in a new process.
-const NEEDS_RESTART: [(&str, &str); 13] = [
+/// Groups and options of sockets, pools, files and notifications, which take effect only in a new process.
+const NEEDS_RESTART: [(&str, &str); 22] = [
     ("database", ""),
     ("fernet_tokens", "key_repository"),
     ("fernet_receipts", "key_repository"),
     ("credential", "key_repository"),
     ("token", "provider"),
     ("jwt_tokens", ""),
+    ("DEFAULT", "control_exchange"),
+    ("DEFAULT", "default_publisher_id"),
+    ("DEFAULT", "notification_format"),
+    ("DEFAULT", "notification_opt_out"),
+    ("DEFAULT", "transport_url"),
+    ("audit", ""),
+    ("oslo_messaging_notifications", ""),
+    ("oslo_messaging_rabbit", ""),
+    ("notifications", ""),
     ("DEFAULT", "log_dir"),
     ("DEFAULT", "log_file"),
     ("DEFAULT", "use_json"),

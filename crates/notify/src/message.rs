@@ -1,0 +1,145 @@
+//! An event as consumers get it: the payload in oslo.messaging's envelope.
+
+use keystone_types::{Clock, to_python_json};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::event::{Event, Subject, uuid5};
+use crate::settings::{Format, Settings};
+
+/// How events become messages.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    format: Format,
+    opt_out: Vec<String>,
+    pub(crate) publisher: String,
+    namespace: Uuid,
+    clock: Clock,
+}
+
+/// A message that waits to be sent.
+#[derive(Debug)]
+pub(crate) struct Message {
+    envelope: Value,
+    /// From which the ids of what is sent are made, so that they are the same when it is sent again.
+    id: u128,
+    /// The payload names the service that observed the event, as soon as that is known.
+    is_cadf: bool,
+}
+
+/// The domain above all domains, which nobody sees (`keystone.domain.root`).
+const ROOT: &str = "<<keystone.domain.root>>";
+
+impl Writer {
+    pub(crate) fn new(settings: &Settings, clock: Clock) -> Self {
+        let digest = Sha256::digest(settings.namespace.as_bytes());
+        let mut namespace = [0; 16];
+        namespace.copy_from_slice(&digest[..16]);
+        let host = settings.publisher_id.clone().unwrap_or_else(host_name);
+        Self {
+            format: settings.format,
+            opt_out: settings.opt_out.clone(),
+            publisher: format!("identity.{host}"),
+            namespace: Uuid::from_bytes(namespace),
+            clock,
+        }
+    }
+
+    /// The message of an event, unless the operator does not want it.
+    pub(crate) fn message(&self, event: &Event) -> Option<Message> {
+        let name = event.name();
+        let asked = match event.subject {
+            Subject::Authentication => format!("{name}.{}", event.outcome.name()),
+            Subject::Resource { .. } | Subject::Assignment(..) => name.clone(),
+        };
+        if self.opt_out.contains(&asked) {
+            return None;
+        }
+        // Without the reason it would look as if something had changed.
+        if self.format == Format::Basic && event.is_refused() {
+            return None;
+        }
+        let now = self.clock.precise();
+        let basic = match self.format {
+            Format::Basic => event.basic(),
+            Format::Cadf => None,
+        };
+        let is_cadf = basic.is_none();
+        if is_cadf && matches!(&event.subject, Subject::Resource { id, .. } if id == ROOT) {
+            return None;
+        }
+        let payload = basic.unwrap_or_else(|| {
+            let time = now.format("%Y-%m-%dT%H:%M:%S%.6f+0000").to_string();
+            event.cadf(&time, || self.new_id())
+        });
+        let envelope = json!({
+            "message_id": Uuid::new_v4().hyphenated().to_string(),
+            "publisher_id": self.publisher,
+            "event_type": name,
+            "priority": "INFO",
+            "payload": payload,
+            "timestamp": now.format("%Y-%m-%d %H:%M:%S%.6f").to_string(),
+        });
+        Some(Message {
+            envelope,
+            id: Uuid::new_v4().as_u128(),
+            is_cadf,
+        })
+    }
+
+    /// A new id of CADF: one of the namespace, so that those of several clouds can be told apart by their makers.
+    fn new_id(&self) -> String {
+        let name = Uuid::new_v4().hyphenated().to_string();
+        uuid5(self.namespace, &name).hyphenated().to_string()
+    }
+}
+
+impl Message {
+    /// `identity.user.created`
+    pub(crate) fn event_type(&self) -> &str {
+        self.envelope["event_type"].as_str().unwrap_or_default()
+    }
+
+    /// Whether it has a place for the id of the service that observed the event.
+    pub(crate) fn names_observer(&self) -> bool {
+        self.is_cadf
+    }
+
+    /// The message as JSON in ASCII, as Python writes it. The observer is the id of this service in the catalog; without one
+    /// it has an id of its own.
+    pub(crate) fn text(&self, observer: Option<&str>) -> String {
+        to_python_json(&self.observed(observer))
+    }
+
+    /// The same with an id, by which consumers know what they have got already.
+    pub(crate) fn text_with_id(&self, observer: Option<&str>, id: &str) -> String {
+        let mut envelope = self.observed(observer);
+        envelope["_unique_id"] = id.into();
+        to_python_json(&envelope)
+    }
+
+    /// An id of the message for one of its ways.
+    pub(crate) fn unique_id(&self, way: u128) -> String {
+        format!("{:032x}", self.id ^ way)
+    }
+
+    fn observed(&self, observer: Option<&str>) -> Value {
+        let mut envelope = self.envelope.clone();
+        if let Some(id) = observer.filter(|_| self.is_cadf) {
+            envelope["payload"]["observer"]["id"] = id.into();
+        }
+        envelope
+    }
+}
+
+/// The name of this machine.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let name = name.unwrap_or_default().trim().to_owned();
+    if name.is_empty() {
+        "localhost".to_owned()
+    } else {
+        name
+    }
+}

@@ -1,0 +1,217 @@
+//! From events to the queues of sinks, and the task behind each.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use keystone_types::{Clock, Result};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use crate::event::{Event, Initiator};
+use crate::message::Writer;
+use crate::queue::{Counts, Queue};
+use crate::settings::Settings;
+use crate::sink::Sink;
+
+/// How long the id of the observer is taken from memory.
+const OBSERVER_AGE: Duration = Duration::from_mins(1);
+
+/// How long the end waits for what has not been sent.
+const LAST_MESSAGES: Duration = Duration::from_secs(5);
+
+/// Tells the id of this service in the catalog: of the first one of the type `identity`.
+pub type Observer =
+    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Option<String>>> + Send>> + Send + Sync>;
+
+/// Announces events to sinks; clones share all.
+#[derive(Clone, Debug)]
+pub struct Notifier(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    writer: Writer,
+    queues: Vec<Arc<Queue>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Announces what one request does.
+#[derive(Clone, Debug)]
+pub struct Announcer {
+    /// Where to.
+    pub notifier: Notifier,
+    /// Who asks.
+    pub initiator: Initiator,
+}
+
+impl Notifier {
+    /// Starts a task for each sink; without sinks there is no notifier. It must be called on a tokio runtime.
+    ///
+    /// The tasks end with [`Notifier::close`], or once no clone is left and all that waited is sent.
+    ///
+    /// # Errors
+    ///
+    /// A sink can't be used as it is configured.
+    pub fn start(settings: &Settings, clock: Clock, observer: Observer) -> Result<Option<Self>> {
+        if settings.sinks.is_empty() {
+            return Ok(None);
+        }
+        let known = Arc::new(Known::new(observer));
+        let writer = Writer::new(settings, clock);
+        let sinks = settings.sinks.iter();
+        let sinks = sinks.map(|sink| Sink::new(sink, &writer.publisher));
+        let sinks = sinks.collect::<Result<Vec<_>>>()?;
+        let (queues, tasks) = sinks
+            .into_iter()
+            .map(|sink| {
+                let queue = Arc::new(Queue::new(sink.name()));
+                let task = tokio::spawn(deliver(Arc::clone(&queue), sink, Arc::clone(&known)));
+                (queue, task)
+            })
+            .unzip();
+        Ok(Some(Self(Arc::new(Inner {
+            writer,
+            queues,
+            tasks: Mutex::new(tasks),
+        }))))
+    }
+
+    /// Announces an event. It never waits: what a sink is too slow for is dropped and counted.
+    pub fn send(&self, event: &Event) {
+        let Some(message) = self.0.writer.message(event) else {
+            return;
+        };
+        let message = Arc::new(message);
+        for queue in &self.0.queues {
+            queue.add(Arc::clone(&message));
+        }
+    }
+
+    /// What became of the messages, by sink.
+    pub fn counts(&self) -> Vec<Counts> {
+        self.0.queues.iter().map(|queue| queue.counts()).collect()
+    }
+
+    /// Returns once all that was announced so far is sent or given up.
+    pub async fn flush(&self) {
+        for queue in &self.0.queues {
+            queue.emptied().await;
+        }
+    }
+
+    /// Ends the tasks, which have five seconds for what has not been sent. Events that come later are dropped.
+    pub async fn close(&self) {
+        self.0.close();
+        let tasks = {
+            let mut tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *tasks)
+        };
+        let end = Instant::now() + LAST_MESSAGES;
+        for (mut task, queue) in tasks.into_iter().zip(&self.0.queues) {
+            let left = end.saturating_duration_since(Instant::now());
+            if timeout(left, &mut task).await.is_err() {
+                task.abort();
+            }
+            let lost = queue.give_up();
+            if lost > 0 {
+                tracing::warn!(
+                    sink = queue.sink,
+                    lost,
+                    "notifications were not sent before the end"
+                );
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        for queue in &self.queues {
+            queue.close();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Announcer {
+    /// Announces an event of this request.
+    pub fn send(&self, event: Event) {
+        self.notifier.send(&event.by(self.initiator.clone()));
+    }
+}
+
+/// Sends what waits, in order, until nothing will come any more.
+async fn deliver(queue: Arc<Queue>, mut sink: Sink, known: Arc<Known>) {
+    loop {
+        let messages = tokio::select! {
+            messages = queue.next() => messages,
+            () = sink.listen() => {
+                sink.beat().await;
+                continue;
+            }
+        };
+        let Some(messages) = messages else {
+            return sink.close().await;
+        };
+        let observer = if messages.iter().any(|message| message.names_observer()) {
+            known.observer().await
+        } else {
+            None
+        };
+        let mut rest = &messages[..];
+        let mut attempts = 0;
+        while !rest.is_empty() {
+            let (done, failure) = sink.send(rest, observer.as_deref()).await;
+            queue.sent(done);
+            rest = &rest[done..];
+            if done > 0 {
+                attempts = 0;
+            }
+            let Some(failure) = failure else { continue };
+            queue.failed(failure.text);
+            attempts += 1;
+            if failure.is_final || sink.retries().is_some_and(|retries| attempts > retries) {
+                queue.lost();
+                rest = &rest[1..];
+                attempts = 0;
+            } else {
+                tokio::time::sleep(sink.pause(attempts)).await;
+            }
+        }
+    }
+}
+
+/// The id of the observer, asked for once a minute at most.
+struct Known {
+    ask: Observer,
+    last: tokio::sync::Mutex<Option<(Instant, Option<String>)>>,
+}
+
+impl Known {
+    fn new(ask: Observer) -> Self {
+        Self {
+            ask,
+            last: tokio::sync::Mutex::default(),
+        }
+    }
+
+    async fn observer(&self) -> Option<String> {
+        let mut last = self.last.lock().await;
+        let now = Instant::now();
+        let before = match &*last {
+            Some((asked, id)) if now < *asked + OBSERVER_AGE => return id.clone(),
+            other => other.as_ref().and_then(|(_, id)| id.clone()),
+        };
+        let id = (self.ask)().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "notifications name an observer that may be an old one");
+            before
+        });
+        *last = Some((now, id.clone()));
+        id
+    }
+}

@@ -1,0 +1,218 @@
+//! What waits for a sink: bounded, and never waited for by those who add to it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::message::Message;
+
+/// How many messages wait for a sink at most: some 20 MB.
+const CAPACITY: usize = 10_000;
+
+/// How many messages a sink gets at once.
+const BATCH: usize = 100;
+
+/// How often a sink that fails is logged.
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
+
+/// The messages for one sink.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    /// The name of the sink, for the log and for metrics.
+    pub(crate) sink: String,
+    state: Mutex<State>,
+    /// There is something to send, or nothing will come any more.
+    ready: Notify,
+    /// Nothing waits and nothing is on its way.
+    idle: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Arc<Message>>,
+    on_the_way: usize,
+    closed: bool,
+    sent: u64,
+    dropped: u64,
+    /// Those that are not logged yet.
+    unreported: u64,
+    last_error: Option<String>,
+    reported: Option<Instant>,
+}
+
+/// What became of the messages for one sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// The sink: `log`, `json_lines`, `webhook`.
+    pub sink: String,
+    /// How many have not been sent yet.
+    pub waiting: usize,
+    /// How many were sent.
+    pub sent: u64,
+    /// How many were lost: the oldest of a full queue, what a sink refuses, what is left at the end.
+    pub dropped: u64,
+    /// Why the last attempt failed; none once one has succeeded.
+    pub last_error: Option<String>,
+}
+
+impl Queue {
+    pub(crate) fn new(sink: impl Into<String>) -> Self {
+        Self {
+            sink: sink.into(),
+            state: Mutex::default(),
+            ready: Notify::new(),
+            idle: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a message; where the queue is full, the oldest goes.
+    pub(crate) fn add(&self, message: Arc<Message>) {
+        let mut state = self.state();
+        if state.closed {
+            state.dropped += 1;
+            return;
+        }
+        if state.waiting.len() + state.on_the_way >= CAPACITY {
+            let oldest = state.waiting.pop_front();
+            state.lose(u64::from(oldest.is_some()));
+            self.report(&mut state);
+        }
+        state.waiting.push_back(message);
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    /// The oldest messages, once there are any; none after the last one.
+    pub(crate) async fn next(&self) -> Option<Vec<Arc<Message>>> {
+        loop {
+            let ready = self.ready.notified();
+            {
+                let mut state = self.state();
+                let count = state.waiting.len().min(BATCH);
+                if count > 0 {
+                    state.on_the_way = count;
+                    return Some(state.waiting.drain(..count).collect());
+                }
+                if state.closed {
+                    return None;
+                }
+            }
+            ready.await;
+        }
+    }
+
+    /// Notes that messages on their way were sent.
+    pub(crate) fn sent(&self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let mut state = self.state();
+        state.sent += u64::try_from(count).unwrap_or_default();
+        if state.last_error.take().is_some() {
+            tracing::info!(sink = self.sink, "notifications are sent again");
+        }
+        self.arrived(state, count);
+    }
+
+    /// Notes that a message on its way is lost.
+    pub(crate) fn lost(&self) {
+        let mut state = self.state();
+        state.lose(1);
+        self.report(&mut state);
+        self.arrived(state, 1);
+    }
+
+    fn arrived(&self, mut state: MutexGuard<'_, State>, count: usize) {
+        state.on_the_way = state.on_the_way.saturating_sub(count);
+        let idle = state.is_idle();
+        drop(state);
+        if idle {
+            self.idle.notify_waiters();
+        }
+    }
+
+    /// Notes why nothing could be sent.
+    pub(crate) fn failed(&self, error: String) {
+        let mut state = self.state();
+        let is_new = state.last_error.is_none();
+        state.last_error = Some(error);
+        if is_new {
+            state.reported = None;
+        }
+        self.report(&mut state);
+    }
+
+    /// Logs a failing sink, once a minute at most.
+    fn report(&self, state: &mut State) {
+        let now = Instant::now();
+        if state.reported.is_some_and(|last| now < last + LOG_INTERVAL) {
+            return;
+        }
+        state.reported = Some(now);
+        let dropped = std::mem::take(&mut state.unreported);
+        tracing::warn!(
+            sink = self.sink,
+            waiting = state.waiting.len() + state.on_the_way,
+            dropped,
+            dropped_in_all = state.dropped,
+            error = state.last_error.as_deref().unwrap_or("the queue is full"),
+            "notifications can't be sent; requests go on, and the oldest notifications are dropped where too many wait"
+        );
+    }
+
+    /// Lets no more messages in.
+    pub(crate) fn close(&self) {
+        self.state().closed = true;
+        self.ready.notify_one();
+    }
+
+    /// Returns once nothing waits and nothing is on its way.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let idle = self.idle.notified();
+            if self.state().is_idle() {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    /// Gives up what is left, and tells how much that was.
+    pub(crate) fn give_up(&self) -> usize {
+        let mut state = self.state();
+        let left = state.waiting.len() + state.on_the_way;
+        state.waiting.clear();
+        state.on_the_way = 0;
+        state.dropped += u64::try_from(left).unwrap_or_default();
+        left
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let state = self.state();
+        Counts {
+            sink: self.sink.clone(),
+            waiting: state.waiting.len() + state.on_the_way,
+            sent: state.sent,
+            dropped: state.dropped,
+            last_error: state.last_error.clone(),
+        }
+    }
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.on_the_way == 0
+    }
+
+    fn lose(&mut self, count: u64) {
+        self.dropped += count;
+        self.unreported += count;
+    }
+}

@@ -1,0 +1,238 @@
+//! Where messages go.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Request, StatusCode, Uri};
+use keystone_http::{Client, Limits, Trust};
+use keystone_types::{Error, Result};
+
+use crate::message::Message;
+use crate::rabbit::Rabbit;
+use crate::settings::SinkSettings;
+
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// A sink with its connection or its file.
+#[derive(Debug)]
+pub(crate) enum Sink {
+    Log,
+    JsonLines(JsonLines),
+    Webhook { client: Box<Client>, url: Uri },
+    Rabbit(Box<Rabbit>),
+}
+
+/// Why the first message that is not done was not sent.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) text: String,
+    /// Another attempt would not help.
+    pub(crate) is_final: bool,
+}
+
+impl Sink {
+    /// `publisher` is how the other side shows a connection.
+    pub(crate) fn new(settings: &SinkSettings, publisher: &str) -> Result<Self> {
+        Ok(match settings {
+            SinkSettings::Log => Self::Log,
+            SinkSettings::JsonLines(path) => Self::JsonLines(JsonLines {
+                path: path.clone(),
+                file: None,
+                broken: false,
+            }),
+            SinkSettings::Rabbit(settings) => {
+                Self::Rabbit(Box::new(Rabbit::new(settings, publisher)?))
+            }
+            SinkSettings::Webhook(url) => {
+                let trust = Trust {
+                    plain: url.scheme_str() == Some("http"),
+                    ..Trust::default()
+                };
+                let client = Client::new(&trust, Limits::default()).map_err(Error::internal)?;
+                Self::Webhook {
+                    client: client.into(),
+                    url: url.clone(),
+                }
+            }
+        })
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::JsonLines(_) => "json_lines",
+            Self::Webhook { .. } => "webhook",
+            Self::Rabbit(_) => "rabbit",
+        }
+    }
+
+    /// Sends messages in order; tells how many of them are done, and why not all.
+    pub(crate) async fn send(
+        &mut self,
+        messages: &[Arc<Message>],
+        observer: Option<&str>,
+    ) -> (usize, Option<Failure>) {
+        match self {
+            Self::Log => {
+                for message in messages {
+                    // One target: those of `tracing` are literals.
+                    tracing::info!(
+                        target: "oslo.messaging.notification",
+                        event_type = message.event_type(),
+                        "{}",
+                        message.text(observer)
+                    );
+                }
+                (messages.len(), None)
+            }
+            Self::JsonLines(lines) => match lines.append(messages, observer).await {
+                Ok(()) => (messages.len(), None),
+                Err(error) => {
+                    let path = lines.path.display();
+                    let text = format!("{path} can't be written: {error}");
+                    (0, Some(Failure::passing(text)))
+                }
+            },
+            Self::Rabbit(rabbit) => rabbit.send(messages, observer).await,
+            Self::Webhook { client, url } => {
+                for (done, message) in messages.iter().enumerate() {
+                    let sent = post(client, url, message.text(observer)).await;
+                    if let Err(failure) = sent {
+                        return (done, Some(failure));
+                    }
+                }
+                (messages.len(), None)
+            }
+        }
+    }
+
+    /// Keeps a connection alive while there is nothing to send, until it is time for [`Sink::beat`]. It can be cancelled.
+    pub(crate) async fn listen(&mut self) {
+        match self {
+            Self::Rabbit(rabbit) => rabbit.listen().await,
+            Self::Log | Self::JsonLines(_) | Self::Webhook { .. } => std::future::pending().await,
+        }
+    }
+
+    /// Says to the other side that this one is there.
+    pub(crate) async fn beat(&mut self) {
+        if let Self::Rabbit(rabbit) = self {
+            rabbit.beat().await;
+        }
+    }
+
+    /// Takes leave of the other side.
+    pub(crate) async fn close(&mut self) {
+        if let Self::Rabbit(rabbit) = self {
+            rabbit.close().await;
+        }
+    }
+
+    /// How often a message is tried again; `None` for as long as it has a place in the queue.
+    pub(crate) fn retries(&self) -> Option<u32> {
+        match self {
+            Self::Rabbit(rabbit) => rabbit.retries(),
+            Self::Log | Self::JsonLines(_) | Self::Webhook { .. } => None,
+        }
+    }
+
+    /// How long to wait after so many failures of one message.
+    pub(crate) fn pause(&self, failures: u32) -> Duration {
+        if let Self::Rabbit(rabbit) = self {
+            return rabbit.pause(failures);
+        }
+        let doubled = 1 << failures.saturating_sub(1).min(5);
+        Duration::from_secs(doubled).min(LONGEST_PAUSE)
+    }
+}
+
+impl Failure {
+    /// One after which another attempt may help.
+    pub(crate) fn passing(text: String) -> Self {
+        Self {
+            text,
+            is_final: false,
+        }
+    }
+}
+
+/// A file to which lines are added. It is opened anew where its name stands for another file than before, or for none.
+#[derive(Debug)]
+pub(crate) struct JsonLines {
+    path: PathBuf,
+    file: Option<File>,
+    /// The last line may be half a line.
+    broken: bool,
+}
+
+impl JsonLines {
+    async fn append(
+        &mut self,
+        messages: &[Arc<Message>],
+        observer: Option<&str>,
+    ) -> io::Result<()> {
+        let mut text = String::new();
+        if self.broken {
+            text.push('\n');
+        }
+        for message in messages {
+            text.push_str(&message.text(observer));
+            text.push('\n');
+        }
+        let (path, file) = (self.path.clone(), self.file.take());
+        let written = tokio::task::spawn_blocking(move || {
+            let mut file = match file.filter(|file| is_at(&path, file)) {
+                Some(file) => file,
+                // It names users and their addresses, which only the operator's group may read.
+                None => OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .mode(0o640)
+                    .open(&path)?,
+            };
+            file.write_all(text.as_bytes())?;
+            Ok(file)
+        });
+        let written = written.await.map_err(io::Error::other);
+        let written = written.and_then(|written| written);
+        self.broken = written.is_err();
+        self.file = Some(written?);
+        Ok(())
+    }
+}
+
+/// Whether the path stands for this file.
+fn is_at(path: &std::path::Path, file: &File) -> bool {
+    let identity = |found: std::fs::Metadata| (found.dev(), found.ino());
+    let (there, here) = (std::fs::metadata(path), file.metadata());
+    match (there, here) {
+        (Ok(there), Ok(here)) => identity(there) == identity(here),
+        _ => false,
+    }
+}
+
+/// Sends one message. A server that refuses it would refuse it again.
+async fn post(client: &Client, url: &Uri, body: String) -> Result<(), Failure> {
+    let request = Request::post(url)
+        .header(CONTENT_TYPE, "application/json")
+        .body(Bytes::from(body));
+    let request = request.map_err(|error| Failure::passing(error.to_string()))?;
+    let host = url.host().unwrap_or_default();
+    let answer = client.send(request).await;
+    let answer = answer.map_err(|error| Failure::passing(format!("{host}: {error}")))?;
+    if answer.status.is_success() {
+        return Ok(());
+    }
+    let later = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    Err(Failure {
+        text: format!("{host} answered {}", answer.status),
+        is_final: answer.status.is_client_error() && !later.contains(&answer.status),
+    })
+}

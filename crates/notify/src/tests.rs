@@ -1,0 +1,174 @@
+//! Sinks that are slow, away or full, in virtual time.
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use keystone_types::Clock;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::message::Writer;
+use crate::queue::Queue;
+use crate::{Counts, Event, Initiator, Notifier, Operation, Settings, SinkSettings};
+
+fn start(sink: SinkSettings) -> Notifier {
+    let settings = Settings {
+        sinks: vec![sink],
+        ..Settings::default()
+    };
+    let observer = Box::new(|| Box::pin(async { Ok(Some("keystone".to_owned())) }) as _);
+    let started = Notifier::start(&settings, Clock::system(), observer);
+    started.unwrap().unwrap()
+}
+
+fn created(id: &str) -> Event {
+    Event::resource(Operation::Created, "user", id).by(Initiator::default())
+}
+
+fn ids(lines: &str) -> Vec<String> {
+    let messages = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let ids = messages.map(|message: Value| {
+        let id = message["payload"]["resource_info"].as_str();
+        id.unwrap().to_owned()
+    });
+    ids.collect()
+}
+
+#[tokio::test]
+async fn a_full_queue_drops_the_oldest_and_counts_it() {
+    let writer = Writer::new(&Settings::default(), Clock::system());
+    let queue = Queue::new("test");
+    for id in 0..10_003 {
+        let message = writer.message(&created(&id.to_string()));
+        queue.add(Arc::new(message.unwrap()));
+    }
+    let counts = queue.counts();
+    assert_eq!((counts.waiting, counts.dropped), (10_000, 3));
+    let batch = queue.next().await.unwrap();
+    assert!(batch[0].text(None).contains("\"resource_info\": \"3\""));
+}
+
+#[tokio::test]
+async fn a_file_that_is_moved_is_made_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit");
+    let notifier = start(SinkSettings::JsonLines(path.clone()));
+    notifier.send(&created("1"));
+    notifier.flush().await;
+    let moved = directory.path().join("audit.1");
+    fs::rename(&path, &moved).unwrap();
+    notifier.send(&created("2"));
+    notifier.send(&created("3"));
+    notifier.flush().await;
+    assert_eq!(ids(&fs::read_to_string(moved).unwrap()), ["1"]);
+    let text = fs::read_to_string(path).unwrap();
+    assert_eq!(ids(&text), ["2", "3"]);
+    assert!(text.contains("\"observer\": {\"id\": \"keystone\""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_written_is_written_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let below = directory.path().join("missing");
+    let path = below.join("audit");
+    let notifier = start(SinkSettings::JsonLines(path.clone()));
+    notifier.send(&created("1"));
+    while notifier.counts()[0].last_error.is_none() {
+        tokio::task::yield_now().await;
+    }
+    fs::create_dir(&below).unwrap();
+    notifier.send(&created("2"));
+    notifier.flush().await;
+    // A line that may have been cut is ended first.
+    let text = fs::read_to_string(path).unwrap();
+    assert_eq!(ids(text.trim_start()), ["1", "2"]);
+    let counts = Counts {
+        sink: "json_lines".to_owned(),
+        waiting: 0,
+        sent: 2,
+        dropped: 0,
+        last_error: None,
+    };
+    assert_eq!(notifier.counts(), [counts]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_waits_for_five_seconds_and_counts_what_is_lost() {
+    let path = "/proc/there/is/no/such/directory".into();
+    let notifier = start(SinkSettings::JsonLines(path));
+    notifier.send(&created("1"));
+    notifier.send(&created("2"));
+    let begun = tokio::time::Instant::now();
+    notifier.close().await;
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    notifier.send(&created("3"));
+    let counts = &notifier.counts()[0];
+    assert_eq!((counts.waiting, counts.sent, counts.dropped), (0, 0, 3));
+}
+
+#[tokio::test]
+async fn what_nobody_wants_is_not_sent() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit");
+    let settings = Settings {
+        opt_out: vec!["identity.user.created".to_owned()],
+        sinks: vec![SinkSettings::JsonLines(path.clone())],
+        ..Settings::default()
+    };
+    let observer = Box::new(|| Box::pin(async { Ok(None) }) as _);
+    let notifier = Notifier::start(&settings, Clock::system(), observer);
+    let notifier = notifier.unwrap().unwrap();
+    notifier.send(&created("1"));
+    notifier.send(&Event::resource(Operation::Deleted, "user", "2"));
+    notifier.close().await;
+    assert_eq!(ids(&fs::read_to_string(path).unwrap()), ["2"]);
+}
+
+/// A server that answers with these statuses, the last one from then on, and keeps what it got.
+async fn server(statuses: &'static [u16]) -> (http::Uri, Arc<Mutex<Vec<String>>>) {
+    type Got = Arc<Mutex<Vec<String>>>;
+    let got = Got::default();
+    let answer = async move |State(got): State<Got>, body: String| {
+        let mut got = got.lock().unwrap();
+        let status = statuses.get(got.len()).or(statuses.last());
+        got.push(body);
+        StatusCode::from_u16(*status.unwrap()).unwrap()
+    };
+    let router = Router::new()
+        .route("/hook", post(answer))
+        .with_state(Arc::clone(&got));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (format!("http://{address}/hook").parse().unwrap(), got)
+}
+
+#[tokio::test]
+async fn a_webhook_gets_each_message_and_again_what_it_was_too_busy_for() {
+    let (url, got) = server(&[200, 503, 200]).await;
+    let notifier = start(SinkSettings::Webhook(url));
+    notifier.send(&created("1"));
+    notifier.send(&created("2"));
+    notifier.flush().await;
+    let got = got.lock().unwrap().join("\n");
+    assert_eq!(ids(&got), ["1", "2", "2"]);
+    assert_eq!(notifier.counts()[0].dropped, 0);
+}
+
+#[tokio::test]
+async fn what_a_webhook_refuses_is_lost_and_counted() {
+    let (url, got) = server(&[400, 200]).await;
+    let notifier = start(SinkSettings::Webhook(url));
+    notifier.send(&created("1"));
+    notifier.send(&created("2"));
+    notifier.flush().await;
+    assert_eq!(ids(&got.lock().unwrap().join("\n")), ["1", "2"]);
+    let counts = &notifier.counts()[0];
+    assert_eq!((counts.sent, counts.dropped), (1, 1));
+}
