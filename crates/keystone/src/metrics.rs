@@ -97,6 +97,7 @@ impl Keystone {
         self.write_caches(to);
         self.write_changes(to);
         self.write_keys(to);
+        self.write_notifications(to);
         let kept = self.background.revocations.load(Relaxed);
         to.gauge(
             "keystone_revocation_events",
@@ -124,6 +125,41 @@ impl Keystone {
         for (method, outcome, count) in self.auth().outcomes() {
             let labels = [("method", method), ("outcome", outcome.name())];
             to.sample("keystone_logins_total", &labels, count);
+        }
+    }
+
+    /// Nothing where nobody is told of what requests do.
+    fn write_notifications(&self, to: &mut Exposition) {
+        let Some(notifier) = self.notifier() else {
+            return;
+        };
+        let counts = notifier.counts();
+        to.family(
+            "keystone_notifications_waiting",
+            "gauge",
+            "Notifications that have not been sent yet.",
+        );
+        for it in &counts {
+            let labels = [("sink", &*it.sink)];
+            to.sample("keystone_notifications_waiting", &labels, it.waiting);
+        }
+        to.family(
+            "keystone_notifications_sent",
+            "counter",
+            "Notifications that were sent.",
+        );
+        for it in &counts {
+            let labels = [("sink", &*it.sink)];
+            to.sample("keystone_notifications_sent_total", &labels, it.sent);
+        }
+        to.family(
+            "keystone_notifications_dropped",
+            "counter",
+            "Notifications that were lost: the oldest of a full queue, and what was refused or not tried again.",
+        );
+        for it in &counts {
+            let labels = [("sink", &*it.sink)];
+            to.sample("keystone_notifications_dropped_total", &labels, it.dropped);
         }
     }
 

@@ -63,8 +63,11 @@ impl Notifier {
         let sinks = sinks.collect::<Result<Vec<_>>>()?;
         let (queues, tasks) = sinks
             .into_iter()
-            .map(|sink| {
-                let queue = Arc::new(Queue::new(sink.name()));
+            .zip(1..)
+            .map(|(sink, number)| {
+                // One driver may be configured several times.
+                let name = format!("{number}:{}", sink.name());
+                let queue = Arc::new(Queue::new(name));
                 let task = tokio::spawn(deliver(Arc::clone(&queue), sink, Arc::clone(&known)));
                 (queue, task)
             })

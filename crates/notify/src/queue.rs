@@ -46,7 +46,7 @@ struct State {
 /// What became of the messages for one sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
-    /// The sink: `log`, `json_lines`, `webhook`.
+    /// The sink, by its number and kind: `1:rabbit`, `2:json_lines`.
     pub sink: String,
     /// How many have not been sent yet.
     pub waiting: usize,

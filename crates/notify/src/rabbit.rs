@@ -1,4 +1,4 @@
-//! `RabbitMQ`, as oslo.messaging's notifier speaks to it: what it declares, and the envelopes of its drivers.
+//! RabbitMQ, as oslo.messaging's notifier speaks to it: what it declares, and the envelopes of its drivers.
 
 use std::sync::Arc;
 use std::time::Duration;

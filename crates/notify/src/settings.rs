@@ -57,6 +57,6 @@ pub enum SinkSettings {
     JsonLines(PathBuf),
     /// A server that gets each message by `POST`.
     Webhook(Uri),
-    /// `RabbitMQ`: `driver = messaging` or `messagingv2`.
+    /// RabbitMQ: `driver = messaging` or `messagingv2`.
     Rabbit(Box<RabbitSettings>),
 }

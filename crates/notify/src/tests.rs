@@ -89,7 +89,7 @@ async fn what_could_not_be_written_is_written_later() {
     let text = fs::read_to_string(path).unwrap();
     assert_eq!(ids(text.trim_start()), ["1", "2"]);
     let counts = Counts {
-        sink: "json_lines".to_owned(),
+        sink: "1:json_lines".to_owned(),
         waiting: 0,
         sent: 2,
         dropped: 0,

@@ -62,7 +62,7 @@ impl Reader<'_> {
         sinks
     }
 
-    /// `RabbitMQ`, where the options name a broker of that kind.
+    /// RabbitMQ, where the options name a broker of that kind.
     fn rabbit(&mut self, envelope: Envelope) -> Option<SinkSettings> {
         let config = self.config;
         let own = text(config.optional_string(MESSAGING, "transport_url"));
