@@ -57,6 +57,8 @@ recordings! { announced::replay, "announced", every_announcement_is_made:
     announced_logins_cadf
     announced_oauth1_basic
     announced_oauth1_cadf
+    announced_passcodes_basic
+    announced_passcodes_cadf
     announced_people_basic
     announced_people_cadf
     announced_places_basic
