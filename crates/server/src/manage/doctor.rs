@@ -14,7 +14,7 @@ use clap::Args;
 use keystone::Provider;
 use keystone::policy::{Loaded, Overrides, Registry, Rules};
 use keystone::token::KeyRepository;
-use keystone_config::{Config, file_options};
+use keystone_config::Config;
 use nix::unistd::{AccessFlags, access};
 
 use super::key_sets::all_differences;
@@ -102,7 +102,7 @@ impl Doctor {
         }
     }
 
-    /// The files of domains with drivers of their own.
+    /// The files of domains with drivers of their own. One that can't be read is a problem of the configuration.
     fn domain_files(&mut self, config: &Config) {
         if !config.bool("identity", "domain_specific_drivers_enabled")
             || config.bool("identity", "domain_configurations_from_database")
@@ -128,24 +128,14 @@ impl Doctor {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             name.starts_with("keystone.") && name.ends_with(".conf")
         };
-        let (files, others): (Vec<_>, Vec<_>) = paths.into_iter().partition(is_named);
-        if !others.is_empty() {
+        paths.retain(|path| !is_named(path));
+        if !paths.is_empty() {
             let advice = format!(
                 "Not named keystone.DOMAIN.conf, and so not read:\n{}\nRename those that are meant to be read, and move the \
                  others elsewhere.",
-                listed(&others)
+                listed(&paths)
             );
             self.warn(title, &advice);
-        }
-        self.look("LDAP file based domain specific configs formatted correctly");
-        let wrong = files.iter().filter_map(|path| file_options(path).err());
-        let wrong: Vec<String> = wrong.map(|problems| problems.to_string()).collect();
-        if !wrong.is_empty() {
-            let advice = format!("{}\nCorrect the files.", wrong.join("\n"));
-            self.warn(
-                "LDAP domain specific configuration files are not formatted correctly.",
-                &advice,
-            );
         }
     }
 

@@ -81,13 +81,12 @@ fn options_that_contradict_each_other_are_symptoms() {
     fs::create_dir(&dir).unwrap();
     fs::write(dir.join("keystone.a.conf"), "[ldap]\nurl = x\n").unwrap();
     examine(&sandbox, &of_options);
-    fs::write(dir.join("keystone.a.conf"), "[ldap\nurl = x\n").unwrap();
     fs::write(dir.join("other"), "").unwrap();
-    let formatted = "LDAP domain specific configuration files are not formatted correctly.";
-    examine(
-        &sandbox,
-        &[&of_options[..], &[directory, formatted]].concat(),
-    );
+    examine(&sandbox, &[&of_options[..], &[directory]].concat());
+    fs::write(dir.join("keystone.a.conf"), "[ldap\nurl = x\n").unwrap();
+    let run = sandbox.manage(&["doctor"]).exits_with(1);
+    assert_eq!(titles(&run), ["The configuration can't be used."]);
+    assert!(run.stdout.contains("keystone.a.conf:1"), "{run:#?}");
 }
 
 #[test]
