@@ -5,6 +5,7 @@ mod auth;
 mod bad_input;
 mod cascade;
 mod certificates;
+mod commands;
 mod credentials;
 mod directories;
 mod domain_config;
