@@ -25,8 +25,7 @@ TOKEN = re.compile(
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\", '"': '"', "'": "'"}
 # `testkit` is for tests. `storage` makes the schema before a test can listen, and its own tests run all of its statements
 # on both databases.
-# Those of `server` run in processes of its commands, whose tests run them.
-ELSEWHERE = ("server", "storage", "testkit")
+ELSEWHERE = ("storage", "testkit")
 
 
 def normal(text):

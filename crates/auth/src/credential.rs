@@ -134,7 +134,7 @@ impl Credentials {
     /// Whether every credential is under the primary key: a rotation then makes none unreadable.
     pub async fn are_migrated(&self) -> Result<bool> {
         let primary = self.cipher.primary_key_hash().map_err(Error::internal)?;
-        let others = self.identity.credentials_under_other_keys(&primary);
+        let others = self.identity.credentials_under_other_keys([primary]);
         Ok(others.await? == 0)
     }
 

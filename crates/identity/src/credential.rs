@@ -184,16 +184,17 @@ impl Identity {
         query.execute_or(&self.db, || missing(id)).await
     }
 
-    /// The number of credentials that are sealed with another key than the one with this hash.
-    pub async fn credentials_under_other_keys(&self, key_hash: &str) -> Result<i64> {
-        let (others,): (i64,) = sql("SELECT COUNT(*) FROM credential WHERE key_hash <> ?")
-            .bind(key_hash)
-            .fetch_one(&self.db)
-            .await?;
+    /// The number of credentials that are sealed with another key than those with these hashes.
+    pub async fn credentials_under_other_keys(
+        &self,
+        key_hashes: impl IntoIterator<Item = String>,
+    ) -> Result<i64> {
+        let others = sql("SELECT COUNT(*) FROM credential WHERE key_hash NOT IN (?)");
+        let (others,): (i64,) = others.bind_all(key_hashes).fetch_one(&self.db).await?;
         Ok(others)
     }
 
-    /// The ids and ciphertexts of those credentials.
+    /// The ids and ciphertexts of the credentials that are sealed with another key than the one with this hash.
     pub async fn blobs_under_other_keys(&self, key_hash: &str) -> Result<Vec<(String, String)>> {
         let query = "SELECT id, encrypted_blob FROM credential WHERE key_hash <> ? ORDER BY id";
         Ok(sql(query).bind(key_hash).fetch_all(&self.db).await?)

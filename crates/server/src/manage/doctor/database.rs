@@ -1,11 +1,10 @@
 //! What `doctor` looks for in the database.
 
-use std::collections::HashSet;
-
 use chrono::{NaiveDateTime, TimeDelta};
+use keystone::identity::Identity;
+use keystone::storage::Db;
 use keystone::storage::schema::{self, SchemaState, changes};
-use keystone::storage::{Db, Result, sql};
-use keystone::types::Clock;
+use keystone::types::{Clock, Error, Result};
 
 use super::Doctor;
 use crate::configuration::Configuration;
@@ -57,8 +56,10 @@ impl Doctor {
             );
             self.warn("The change log is not complete.", &advice);
         }
-        self.bootstrap(db, configuration).await?;
-        self.credential_keys(db, configuration).await?;
+        let settings = configuration.settings.identity.clone();
+        let identity = Identity::new(db.clone(), Clock::system(), settings, [])?;
+        self.bootstrap(&identity).await?;
+        self.credential_keys(&identity, configuration).await?;
         self.orphans(db, configuration).await
     }
 
@@ -85,34 +86,34 @@ impl Doctor {
         Ok(())
     }
 
-    async fn bootstrap(&mut self, db: &Db, configuration: &Configuration) -> Result<()> {
+    async fn bootstrap(&mut self, identity: &Identity) -> Result<()> {
         self.look("a missing default domain");
-        let id = &configuration.settings.identity.default_domain_id;
-        let domain = sql("SELECT id FROM project WHERE id = ? AND is_domain = 1");
-        if !domain.bind(id).exists(db).await? {
-            let advice = format!(
-                "`[identity] default_domain_id` is {id:?}, and there is no such domain.\nRun `keystone-manage bootstrap`."
-            );
-            self.warn("There is no default domain.", &advice);
+        let id = &identity.settings().default_domain_id;
+        match identity.domain(id).await {
+            Ok(_) => Ok(()),
+            Err(Error::NotFound { .. }) => {
+                let advice = format!(
+                    "`[identity] default_domain_id` is {id:?}, and there is no such domain.\nRun `keystone-manage bootstrap`."
+                );
+                self.warn("There is no default domain.", &advice);
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 
     /// Credentials that are encrypted with keys which this node has not, because they were rotated on another one.
-    async fn credential_keys(&mut self, db: &Db, configuration: &Configuration) -> Result<()> {
+    async fn credential_keys(
+        &mut self,
+        identity: &Identity,
+        configuration: &Configuration,
+    ) -> Result<()> {
         self.look("credentials without keys");
         let Ok(keys) = configuration.settings.keys.credentials.load() else {
             return Ok(());
         };
-        let mine: HashSet<String> = keys.key_hashes().collect();
-        let used =
-            sql("SELECT key_hash, COUNT(*) FROM credential GROUP BY key_hash ORDER BY key_hash");
-        let used: Vec<(String, i64)> = used.fetch_all(db).await?;
-        let lost: i64 = used
-            .iter()
-            .filter(|(hash, _)| !mine.contains(hash))
-            .map(|(_, rows)| rows)
-            .sum();
+        let lost = identity.credentials_under_other_keys(keys.key_hashes());
+        let lost = lost.await?;
         if lost > 0 {
             let path = configuration.settings.keys.credentials.path().display();
             let advice = format!(
