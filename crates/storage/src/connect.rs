@@ -7,7 +7,9 @@
 //!
 //! A URL may name several nodes of a cluster. Every connection begins with the one that the last connection reached, and goes
 //! through the list from there until one takes it: a cluster is written at one node, as certification likes it best, and
-//! a node that is dead, or no longer in the cluster's majority, is left by the first connection that notices.
+//! a node that is dead, or no longer in the cluster's majority, is left by the first connection that notices. So is one that
+//! only swallows what is sent to it, even if nobody waits until the time limit has passed. A node that has no connections
+//! left is not left: the pool waits for one of its own.
 //!
 //! `SQLite`: write-ahead log, every commit on disk, and foreign keys enforced.
 //! Keystone does not enforce them on `SQLite`; here both databases do, so that
@@ -27,6 +29,8 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 use std::time::Duration;
+#[cfg(feature = "mysql")]
+use std::time::Instant;
 
 use sqlx::ConnectOptions as _;
 #[cfg(feature = "sqlite")]
@@ -51,7 +55,7 @@ use crate::{
     pool::BoxFuture,
 };
 #[cfg(feature = "mysql")]
-use crate::{driver::MySqlConnection, pool::with_timeout, url::Server};
+use crate::{driver::MySqlConnection, error::is_full, pool::with_timeout, url::Server};
 
 /// How connections are kept, as `[database]` sets it.
 #[derive(Clone, Debug)]
@@ -281,14 +285,21 @@ impl Hosts {
         let mut next = first;
         loop {
             let (host, options) = &self.options[next];
-            match with_timeout(Some(self.limit), self.connect_to(options)).await {
+            let attempt = Attempt {
+                hosts: self,
+                host: next,
+                begun: Instant::now(),
+            };
+            let connected = with_timeout(Some(self.limit), self.connect_to(options)).await;
+            std::mem::forget(attempt);
+            match connected {
                 Ok(connected) => {
                     if self.last.swap(next, Ordering::Relaxed) != next {
                         warn!("the database is used at {host} from now on");
                     }
                     return Ok(connected);
                 }
-                Err(error) if count > 1 => {
+                Err(error) if count > 1 && !is_full(&error) => {
                     warn!("the database at {host} takes no connection: {error}");
                     next = (next + 1) % count;
                     if next == first {
@@ -317,6 +328,34 @@ impl Hosts {
             }
         }
         Ok((connection, cluster))
+    }
+}
+
+/// An attempt to connect. Callers may give up before it ends, such as probes, which have a time limit of their own: if they
+/// have waited for long, the next connection begins behind this host, where it would begin with it for ever.
+#[cfg(feature = "mysql")]
+struct Attempt<'h> {
+    hosts: &'h Hosts,
+    host: usize,
+    begun: Instant,
+}
+
+/// For how long a host that works never keeps a caller waiting.
+#[cfg(feature = "mysql")]
+const LONG: Duration = Duration::from_secs(1);
+
+#[cfg(feature = "mysql")]
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let count = self.hosts.options.len();
+        if count > 1 && self.begun.elapsed() >= LONG {
+            let next = (self.host + 1) % count;
+            warn!(
+                "the database at {} does not answer: {} is tried first from now on",
+                self.hosts.options[self.host].0, self.hosts.options[next].0
+            );
+            self.hosts.last.store(next, Ordering::Relaxed);
+        }
     }
 }
 

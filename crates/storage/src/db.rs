@@ -71,7 +71,7 @@ pub(crate) enum Session {
 
 /// How often a transaction is run at most, and the first pause between two runs; each further pause is up to twice as
 /// long.
-pub(crate) const RUNS: u32 = 12;
+pub(crate) const RUNS: u32 = 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 

@@ -325,6 +325,14 @@ fn server(parts: &Parts<'_>, parameters: BTreeMap<String, String>) -> Result<Ser
     }
     let database = given(parts.database)?;
     let hosts: Vec<_> = parts.address.split(',').map(host).collect::<Result<_>>()?;
+    if hosts.len() > 1
+        && parts
+            .address
+            .split(',')
+            .any(|host| host.is_empty() || host.starts_with(':'))
+    {
+        return Err(refused("a host in its list has no name"));
+    }
     if hosts.len() > 1 && parameters.contains_key("unix_socket") {
         return Err(refused("it names several hosts and a socket"));
     }

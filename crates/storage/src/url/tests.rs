@@ -108,6 +108,8 @@ fn errors_name_the_problem_and_hide_the_password() {
         ("mysql://u:hunter2@h:/d", "port is not a number"),
         ("mysql://u:hunter2@[::1/d", "lacks its `]`"),
         ("mysql://u:hunter2@h,i:x/d", "port is not a number"),
+        ("mysql://u:hunter2@h,i,/d", "in its list has no name"),
+        ("mysql://u:hunter2@h,:3307/d", "in its list has no name"),
         (
             "mysql://u:hunter2@h,i/d?unix_socket=/s",
             "several hosts and a socket",

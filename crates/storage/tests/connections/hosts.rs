@@ -1,7 +1,10 @@
 //! A URL that names several servers, of which some are away.
 
+use std::time::Duration;
+
 use keystone_storage::{DatabaseUrl, Db, PoolOptions, sql, transaction};
 use keystone_types::Result;
+use tokio::time::timeout;
 
 use crate::{
     read,
@@ -108,5 +111,20 @@ async fn a_transaction_whose_connection_is_lost_begins_again() {
     .await;
     assert_eq!(refused.unwrap_err().status(), 503);
     assert_eq!(runs, 0);
+    database.end().await;
+}
+
+#[tokio::test]
+async fn a_silent_server_is_left_even_if_nobody_waits_until_its_time_is_over() {
+    let Some(database) = TestDatabase::on_server("silent_host").await else {
+        return;
+    };
+    let one = Relay::to(database.port()).await;
+    let url = through(&database, &[one.port, database.port()]) + "?connect_timeout=60";
+    let db = open(&url, &PoolOptions::default()).await;
+    one.freeze(true);
+    let impatient = timeout(Duration::from_millis(1100), db.causal()).await;
+    assert!(impatient.is_err(), "it answered");
+    soon(db.causal()).await.unwrap();
     database.end().await;
 }

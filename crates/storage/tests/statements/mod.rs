@@ -5,8 +5,8 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::{NaiveDate, NaiveDateTime};
-use keystone_storage::{Db, Dialect, Error, OrConflict, select, sql, transaction};
-use keystone_types::{Error as KeystoneError, Extra, json};
+use keystone_storage::{Db, Dialect, Error, OrConflict, schema, select, sql, transaction};
+use keystone_types::{Clock, Error as KeystoneError, Extra, json};
 
 #[derive(Debug, PartialEq, sqlx::FromRow)]
 struct User {
@@ -53,6 +53,8 @@ pub(crate) async fn all(db: &Db) {
     portable_text(db).await;
     observed(db).await;
     letter_case(db).await;
+    clock(db).await;
+    orphans(db).await;
 }
 
 fn user(id: &str) -> User {
@@ -336,4 +338,68 @@ async fn letter_case(db: &Db) {
         i64::from(db.dialect() == Dialect::MySql)
     );
     assert!(insert(db, &user("U1")).await.unwrap_err().is_duplicate());
+}
+
+async fn clock(db: &Db) {
+    let theirs = schema::server_time(db).await.unwrap();
+    assert_eq!(theirs.is_some(), db.dialect() == Dialect::MySql);
+    if let Some(theirs) = theirs {
+        let ours = Clock::system().precise();
+        assert!((ours - theirs).num_minutes() == 0, "{theirs} is not {ours}");
+    }
+}
+
+/// Each reference is counted, and the statements that are shown find the same rows and delete them.
+async fn orphans(db: &Db) {
+    let before = schema::orphans(db, true, |_| {}).await.unwrap();
+    sql("INSERT INTO role (id, name, domain_id) VALUES ('held', 'held', '<<null>>')")
+        .execute(db)
+        .await
+        .unwrap();
+    sql("INSERT INTO assignment (type, actor_id, target_id, role_id, inherited) \
+         VALUES ('UserProject', 'gone', 'gone', 'held', ?), ('GroupDomain', 'gone', 'gone', 'held', ?)")
+    .bind(false)
+    .bind(false)
+    .execute(db)
+    .await
+    .unwrap();
+    let tables = Mutex::new(Vec::new());
+    let note = |table: &str| tables.lock().unwrap().push(table.to_owned());
+    let found = schema::orphans(db, true, note).await.unwrap();
+    let mut of_assignments = Vec::new();
+    for it in &found {
+        let earlier = before.iter().find(|other| other.statement == it.statement);
+        assert!(
+            it.statement.starts_with("SELECT * FROM "),
+            "{}",
+            it.statement
+        );
+        let counted = it.statement.replacen("SELECT *", "SELECT COUNT(*)", 1);
+        let (rows,): (i64,) = sql(counted.leak()).fetch_one(db).await.unwrap();
+        assert_eq!(rows, it.rows, "{}", it.statement);
+        if it.rows > earlier.map_or(0, |it| it.rows) {
+            of_assignments.push((it.table, it.column, it.rows));
+        }
+    }
+    assert_eq!(
+        of_assignments,
+        [
+            ("assignment", "actor_id", 1),
+            ("assignment", "actor_id", 1),
+            ("assignment", "target_id", 2),
+        ]
+    );
+    assert!(
+        tables
+            .into_inner()
+            .unwrap()
+            .contains(&"sensitive_config".to_owned())
+    );
+    let without_actors = schema::orphans(db, false, |_| {}).await.unwrap();
+    assert!(without_actors.iter().all(|it| it.column != "actor_id"));
+    let targets = found.iter().find(|it| it.column == "target_id");
+    let delete = targets.unwrap().statement.replacen("SELECT *", "DELETE", 1);
+    assert_eq!(sql(delete.leak()).execute(db).await.unwrap(), 2);
+    let after = schema::orphans(db, true, |_| {}).await.unwrap();
+    assert!(after.iter().all(|it| it.table != "assignment"));
 }
