@@ -96,12 +96,18 @@ impl Sandbox {
         Run::of(&mut self.manage_command(arguments))
     }
 
+    /// `keystone serve` at an address, not yet started.
+    pub(crate) fn serve_command(&self, listen: &str) -> Command {
+        let mut command = self.command(env!("CARGO_BIN_EXE_keystone"));
+        command
+            .args(["serve", "--listen", listen, "--config-file"])
+            .arg(self.path("keystone.conf"));
+        command
+    }
+
     /// `keystone serve` on a port that the system chooses, once it listens or has ended.
     pub(crate) fn serve(&self) -> Server {
-        let config = self.path("keystone.conf");
-        let mut command = self.command(env!("CARGO_BIN_EXE_keystone"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--config-file"]);
-        Server::start(command.arg(config))
+        Server::start(&mut self.serve_command("127.0.0.1:0"))
     }
 }
 

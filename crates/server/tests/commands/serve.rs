@@ -11,15 +11,9 @@ use serde_json::json;
 use crate::sandbox::{Run, Sandbox, Server};
 
 fn refused(sandbox: &Sandbox, listen: &str) -> Run {
-    let mut command = sandbox.command(env!("CARGO_BIN_EXE_keystone"));
-    command.args([
-        "serve",
-        "--listen",
-        listen,
-        "--config-file",
-        "keystone.conf",
-    ]);
-    Run::of(&mut command).exits_with(1).prints("")
+    Run::of(&mut sandbox.serve_command(listen))
+        .exits_with(1)
+        .prints("")
 }
 
 #[test]
@@ -132,14 +126,7 @@ fn systemd_is_notified_when_the_server_is_ready() {
     let sandbox = Sandbox::ready();
     let socket = sandbox.path("notify");
     let waiting = UnixDatagram::bind(&socket).unwrap();
-    let mut command = sandbox.command(env!("CARGO_BIN_EXE_keystone"));
-    command.args([
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--config-file",
-        "keystone.conf",
-    ]);
+    let mut command = sandbox.serve_command("127.0.0.1:0");
     let _server = Server::start(command.env("NOTIFY_SOCKET", socket));
     let mut state = [0; 32];
     let length = waiting.recv(&mut state).unwrap();

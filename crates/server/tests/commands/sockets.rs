@@ -4,7 +4,6 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-use std::process::Command;
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::Signal;
@@ -20,18 +19,6 @@ fn answer(mut stream: impl Read + Write) -> String {
     answer
 }
 
-fn serve(sandbox: &Sandbox, listen: &str) -> Command {
-    let mut command = sandbox.command(env!("CARGO_BIN_EXE_keystone"));
-    command.args([
-        "serve",
-        "--listen",
-        listen,
-        "--config-file",
-        "keystone.conf",
-    ]);
-    command
-}
-
 #[test]
 fn a_file_is_listened_on_and_removed_at_the_end() {
     let sandbox = Sandbox::ready();
@@ -39,13 +26,13 @@ fn a_file_is_listened_on_and_removed_at_the_end() {
     let listen = format!("unix:{}", path.display());
     // As a server leaves it that was killed.
     drop(UnixListener::bind(&path).unwrap());
-    let server = Server::start(&mut serve(&sandbox, &listen));
+    let server = Server::start(&mut sandbox.serve_command(&listen));
     assert_eq!(server.address, listen);
     assert_eq!(mode(&path), 0o660);
     let text = answer(UnixStream::connect(&path).unwrap());
     assert!(text.starts_with("HTTP/1.1 200"), "{text}");
     assert!(text.contains("\"http://id.example/v3/\""), "{text}");
-    Run::of(&mut serve(&sandbox, &listen))
+    Run::of(&mut sandbox.serve_command(&listen))
         .exits_with(1)
         .says("the address is in use; stop the other server or choose another with --listen");
     assert_eq!(server.stop(Signal::SIGTERM), 0);
@@ -56,7 +43,7 @@ fn a_file_is_listened_on_and_removed_at_the_end() {
 fn a_file_that_is_no_socket_is_not_replaced() {
     let sandbox = Sandbox::ready();
     let path = sandbox.write("api.sock", "precious");
-    Run::of(&mut serve(&sandbox, &format!("unix:{path}"))).exits_with(1);
+    Run::of(&mut sandbox.serve_command(&format!("unix:{path}"))).exits_with(1);
     assert_eq!(std::fs::read_to_string(path).unwrap(), "precious");
 }
 

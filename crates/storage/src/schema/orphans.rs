@@ -40,6 +40,9 @@ macro_rules! reference {
             show: concat!("SELECT *", reference!(@ $table, $column, $of, $narrowed)),
         }
     };
+    (actor $table:literal, $column:literal, $of:literal) => {
+        reference!(actor $table, $column, $of, "1 = 1")
+    };
     (actor $table:literal, $column:literal, $of:literal, $narrowed:literal) => {
         Reference {
             to_actor: true,
@@ -69,11 +72,11 @@ const REFERENCES: &[Reference] = &[
     reference!("trust", "project_id", "project", "deleted_at IS NULL"),
     reference!("trust_role", "trust_id", "trust"),
     reference!("trust_role", "role_id", "role"),
-    reference!(actor "application_credential", "user_id", "user", "1 = 1"),
+    reference!(actor "application_credential", "user_id", "user"),
     reference!("application_credential", "project_id", "project"),
     reference!("application_credential_role", "role_id", "role"),
-    reference!(actor "credential", "user_id", "user", "1 = 1"),
-    reference!(actor "access_token", "authorizing_user_id", "user", "1 = 1"),
+    reference!(actor "credential", "user_id", "user"),
+    reference!(actor "access_token", "authorizing_user_id", "user"),
     reference!("access_token", "project_id", "project"),
     reference!("user", "domain_id", "project"),
     reference!("group", "domain_id", "project"),

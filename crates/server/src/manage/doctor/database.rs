@@ -143,7 +143,7 @@ impl Doctor {
         });
         let mut advice: String = lines.collect();
         advice += "They name something that is gone, and take effect again if something with the same id is created. The statements \
-                   show them; after a backup, delete them with DELETE in place of SELECT.";
+                   show them; after a backup, delete them with `DELETE` in place of `SELECT *`.";
         self.warn("There are orphaned rows.", &advice);
         Ok(())
     }
