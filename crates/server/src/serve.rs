@@ -76,6 +76,8 @@ async fn serve(arguments: Arguments, configuration: Configuration) -> Result<()>
     listeners.serve(&keystone, tls, &traffic).await?;
     for task in [reloading, operations, watchdog] {
         task.abort();
+        // Whatever it holds, such as the file of a socket, is gone then.
+        task.await.ok();
     }
     tracing::info!("stopped");
     Ok(())

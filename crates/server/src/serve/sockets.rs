@@ -38,8 +38,9 @@ pub(crate) struct Listeners(pub(crate) Vec<Listener>);
 /// A bound socket.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    socket: Socket,
+    // Dropped first: a file whose socket is closed is taken for one that was left behind, and may be another server's by then.
     origin: Origin,
+    socket: Socket,
 }
 
 #[derive(Debug)]
@@ -53,10 +54,20 @@ enum Socket {
 enum Origin {
     /// This process's.
     Bound,
-    /// The same, and so is the file, which is removed at the end.
-    File(PathBuf),
+    /// The same, and so is the file.
+    File { _file: SocketFile },
     /// systemd's, which keeps it, and the connections that wait, for the next process.
     Inherited,
+}
+
+/// The file of a socket, which is removed when it is dropped: nobody finds it any more.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// A connection. A client that takes nothing of an answer for [`WRITE_TIMEOUT`] loses it, and no longer holds the answer's memory.
@@ -163,21 +174,26 @@ impl Listeners {
     }
 }
 
-/// Binds a file. One that a server has left behind, which ended abruptly, is replaced.
+/// Binds a file. One that a server has left behind, which ended abruptly, is replaced: nobody listens there, which is not so of one
+/// that takes no connection for another reason.
 async fn bind_file(option: &str, path: &Path) -> Result<Listener> {
     let refused = |error: &io::Error| refused(option, &path.display().to_string(), error);
     let is_socket = path
         .symlink_metadata()
         .is_ok_and(|found| found.file_type().is_socket());
-    if is_socket && UnixStream::connect(path).await.is_err() {
+    if is_socket
+        && let Err(error) = UnixStream::connect(path).await
+        && error.kind() == io::ErrorKind::ConnectionRefused
+    {
         std::fs::remove_file(path).map_err(|error| refused(&error))?;
     }
     let bound = UnixListener::bind(path).map_err(|error| refused(&error))?;
+    let file = SocketFile(path.to_owned());
     let mode = std::fs::Permissions::from_mode(SOCKET_MODE);
     std::fs::set_permissions(path, mode).map_err(|error| refused(&error))?;
     Ok(Listener {
+        origin: Origin::File { _file: file },
         socket: Socket::Unix(bound),
-        origin: Origin::File(path.to_owned()),
     })
 }
 
@@ -224,12 +240,11 @@ impl Listener {
     /// The connections that wait to be accepted, where the next process would not find them. The socket is closed behind them.
     pub(crate) fn rest(self) -> Vec<(Stream, Option<Ends>)> {
         let mut rest = Vec::new();
-        match self.origin {
-            Origin::Bound => {}
-            // Nobody finds it any more.
-            Origin::File(path) => _ = std::fs::remove_file(path),
-            Origin::Inherited => return rest,
+        if let Origin::Inherited = self.origin {
+            return rest;
         }
+        // From now on nobody finds the file.
+        drop(self.origin);
         match self.socket {
             Socket::Tcp(listener) => {
                 let Ok(listener) = listener.into_std() else {
@@ -361,8 +376,25 @@ impl AsyncWrite for Stream {
 #[cfg(test)]
 mod tests {
     use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixDatagram;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_file_is_replaced_only_where_nobody_listens() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("api.sock");
+        // A program has it that takes no connections of this kind.
+        let other = UnixDatagram::bind(&path).unwrap();
+        let refused = bind_file("--listen", &path).await.unwrap_err();
+        assert!(refused.text.contains("is in use"), "{refused}");
+        drop(other);
+        let bound = bind_file("--listen", &path).await.unwrap();
+        let asked = UnixStream::connect(&path).await.unwrap();
+        bound.next().await;
+        drop((asked, bound));
+        assert!(!path.exists());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_loses_its_connection() {

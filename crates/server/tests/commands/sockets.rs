@@ -8,7 +8,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::Signal;
 
-use crate::sandbox::{Run, Sandbox, Server, mode};
+use crate::sandbox::{Run, Sandbox, Server, mode, names};
 
 const ASK: &[u8] = b"GET /v3 HTTP/1.1\r\nHost: id.example\r\nConnection: close\r\n\r\n";
 
@@ -37,6 +37,28 @@ fn a_file_is_listened_on_and_removed_at_the_end() {
         .says("the address is in use; stop the other server or choose another with --listen");
     assert_eq!(server.stop(Signal::SIGTERM), 0);
     assert!(!path.exists());
+}
+
+#[test]
+fn every_way_out_removes_the_files() {
+    let sandbox = Sandbox::ready();
+    let metrics = format!("unix:{}", sandbox.path("operations").display());
+    let server = || {
+        let mut command = sandbox.serve_command("unix:api.sock");
+        command.args(["--metrics-listen", &metrics]);
+        command
+    };
+    let running = Server::start(&mut server());
+    assert!(sandbox.path("operations").exists());
+    assert_eq!(running.stop(Signal::SIGTERM), 0);
+    let left = || names(&sandbox.path(""));
+    let files = ["api.sock", "operations"];
+    let are_gone = || files.iter().all(|it| !left().contains(&(*it).to_owned()));
+    assert!(are_gone(), "{:?}", left());
+    // Both are bound before the database is asked.
+    sandbox.configure("[database]\nconnection = mysql+pymysql://k:k@127.0.0.1:1/keystone\n");
+    Run::of(&mut server()).exits_with(1);
+    assert!(are_gone(), "{:?}", left());
 }
 
 #[test]
