@@ -130,30 +130,15 @@ impl Traffic {
 
 impl Listeners {
     /// Runs the housekeeping and answers requests until the process is told to stop. Then it finishes requests in progress,
-    /// and shuts the library down.
+    /// and shuts the library down. A second signal ends it at once, whatever it waits for.
     pub(crate) async fn serve(
         self,
         keystone: &Keystone,
         tls: Option<Tls>,
         traffic: &Traffic,
     ) -> Result<()> {
-        keystone.start_housekeeping();
-        if self.answer(keystone, tls, traffic).await? {
-            keystone.shutdown().await;
-        } else {
-            keystone.db().close().await;
-        }
-        Ok(())
-    }
-
-    /// Answers requests until the process is told to stop; returns whether those in progress were finished.
-    async fn answer(
-        self,
-        keystone: &Keystone,
-        tls: Option<Tls>,
-        traffic: &Traffic,
-    ) -> Result<bool> {
         let mut signals = Signals::new()?;
+        keystone.start_housekeeping();
         // Every listener and every connection holds a receiver: it signals the stop, and dropping it signals its end.
         let (stop, stopped) = watch::channel(false);
         for listener in self.0 {
@@ -171,16 +156,26 @@ impl Listeners {
         tracing::info!("stopping after {name}");
         traffic.0.stopping.store(true, Relaxed);
         systemd::notify("STOPPING=1");
-        stop.send_replace(true);
         tokio::select! {
-            () = stop.closed() => return Ok(true),
-            () = sleep(SHUTDOWN_TIMEOUT) => {
-                tracing::warn!("requests were cut off that took longer than {SHUTDOWN_TIMEOUT:?}");
-            }
-            name = signals.next() => tracing::warn!("{name} again: requests were cut off"),
+            () = end(keystone, stop) => {}
+            name = signals.next() => tracing::warn!("{name} again: the server ends with what it was doing"),
         }
-        Ok(false)
+        Ok(())
     }
+}
+
+/// Waits for requests in progress, and shuts the library down.
+async fn end(keystone: &Keystone, stop: watch::Sender<bool>) {
+    stop.send_replace(true);
+    if timeout(SHUTDOWN_TIMEOUT, stop.closed()).await.is_ok() {
+        return keystone.shutdown().await;
+    }
+    tracing::warn!("requests were cut off that took longer than {SHUTDOWN_TIMEOUT:?}");
+    // What was done is told. A statement of a request that was cut off is not waited for.
+    if let Some(notifier) = keystone.notifier() {
+        notifier.close().await;
+    }
+    keystone.db().close().await;
 }
 
 /// HTTP/1.1 with its limits of time.

@@ -162,6 +162,26 @@ fn a_request_in_progress_is_finished_before_the_server_stops() {
     server.logs("stopped");
 }
 
+/// A broker that takes connections and says nothing.
+#[test]
+fn a_second_signal_ends_a_server_that_waits_for_its_broker() {
+    let sandbox = Sandbox::ready();
+    let broker = TcpListener::bind("127.0.0.1:0").unwrap();
+    sandbox.configure(&format!(
+        "[oslo_messaging_notifications]\ndriver = messagingv2\ntransport_url = rabbit://k:k@{}/\n",
+        broker.local_addr().unwrap()
+    ));
+    let server = sandbox.serve();
+    assert_eq!(server.log_in("s3cret").0, 201);
+    let (_connection, _) = broker.accept().unwrap();
+    server.signal(Signal::SIGTERM);
+    server.logs("stopping after SIGTERM");
+    assert!(server.is_quiet(), "the notification still waits");
+    server.signal(Signal::SIGTERM);
+    server.logs("SIGTERM again");
+    server.logs("stopped");
+}
+
 #[test]
 fn requests_that_have_arrived_are_answered_before_the_server_stops() {
     let sandbox = Sandbox::ready();
