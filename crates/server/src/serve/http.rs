@@ -1,12 +1,14 @@
 //! Connections: HTTP/1.1 and, over TLS, HTTP/2; limits of time and number, and a graceful shutdown.
 
+use std::convert::Infallible;
 use std::future::pending;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::body::Body;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{CONNECTION, COOKIE, HOST, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
@@ -37,6 +39,9 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// The most requests at a time on a connection of HTTP/2, and the most bytes of a request's headers.
 const MOST_STREAMS: u32 = 100;
 const MOST_HEADERS: u32 = 64 << 10;
+
+/// How much of an answer a client of HTTP/2 has to take in [`HEADER_TIMEOUT`], in bytes: a frame of the usual size.
+const PART: usize = 16 << 10;
 
 /// How long requests in progress may take after the server is told to stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -272,17 +277,24 @@ async fn serve_http2(
     stopped: watch::Receiver<bool>,
 ) -> std::result::Result<(), BoxError> {
     let service = TowerToHyperService::new(router);
-    // A request holds it until it is answered, or given up by its client. It counts those that have begun.
-    let begun = Arc::new(AtomicU64::new(0));
-    let idle = none_for_a_while(Arc::downgrade(&begun));
+    // A request holds it until its answer begins, or its client gives it up. It counts those that have begun, and the parts of
+    // answers that clients take: a client that leaves no window for an answer can keep it, and the connection, no longer.
+    let progress = Arc::new(AtomicU64::new(0));
+    let weak = Arc::downgrade(&progress);
+    let idle = || none_for_a_while(weak.clone());
     let service = service_fn(move |request| {
-        begun.fetch_add(1, Relaxed);
-        let running = Arc::clone(&begun);
+        progress.fetch_add(1, Relaxed);
+        let running = Arc::clone(&progress);
         let answer = service.call(as_http1(request));
         async move {
-            let answer = answer.await;
-            drop(running);
-            answer
+            let answer = answer.await?;
+            let progress = Arc::downgrade(&running);
+            let rest = Bytes::new();
+            Ok::<_, Infallible>(answer.map(|body| InParts {
+                body,
+                rest,
+                progress,
+            }))
         }
     });
     let mut protocol = http2::Builder::new(TokioExecutor::new());
@@ -293,7 +305,7 @@ async fn serve_http2(
         .keep_alive_interval(HEADER_TIMEOUT)
         .keep_alive_timeout(PING_TIMEOUT);
     let connection = protocol.serve_connection(TokioIo::new(stream), service);
-    Ok(serve_connection(connection, stopped, idle).await?)
+    serve_connection(connection, stopped, idle).await
 }
 
 /// A request as the API knows it from HTTP/1.1: with the path alone, the host among the headers, and one header of cookies,
@@ -321,15 +333,63 @@ fn as_http1<B>(mut request: Request<B>) -> Request<B> {
     request
 }
 
-/// Returns once no request has run or come for as long as a connection may be idle.
-async fn none_for_a_while(begun: Weak<AtomicU64>) {
-    let count = || begun.upgrade().map(|begun| begun.load(Relaxed));
+/// The body of an answer in parts that are counted. One is asked for when the client has taken those before it.
+struct InParts<B> {
+    body: B,
+    /// Of the body's frame that was read last.
+    rest: Bytes,
+    progress: Weak<AtomicU64>,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for InParts<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.get_mut();
+        if this.rest.is_empty() {
+            match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => this.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                end => return Poll::Ready(end),
+            }
+        }
+        if let Some(progress) = this.progress.upgrade() {
+            progress.fetch_add(1, Relaxed);
+        }
+        let part = this.rest.split_to(PART.min(this.rest.len()));
+        Poll::Ready(Some(Ok(Frame::data(part))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = self.body.size_hint();
+        let rest = self.rest.len() as u64;
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint.set_lower(hint.lower() + rest);
+        hint
+    }
+}
+
+/// Returns once no request has run or come, and no answer was taken, for as long as a connection may be idle.
+async fn none_for_a_while(progress: Weak<AtomicU64>) {
+    let count = || progress.upgrade().map(|progress| progress.load(Relaxed));
     let mut before = count();
     loop {
         sleep(HEADER_TIMEOUT).await;
         let now = count();
         // The connection's own is left.
-        if now == before && begun.strong_count() <= 1 {
+        if now == before && progress.strong_count() <= 1 {
             return;
         }
         before = now;
@@ -344,7 +404,7 @@ async fn serve_stream(
     let service = TowerToHyperService::new(router);
     let service = close_after_response(service, stopped.clone());
     let connection = protocol().serve_connection(TokioIo::new(stream), service);
-    Ok(serve_connection(connection, stopped, pending()).await?)
+    serve_connection(connection, stopped, pending).await
 }
 
 /// Wraps a service so that responses say `Connection: close` once the server is told to stop.
@@ -372,19 +432,27 @@ where
     })
 }
 
-/// Serves a connection; once it is idle or the server is told to stop, only the requests that have arrived by then.
-async fn serve_connection<C: GracefulConnection>(
+/// Serves a connection; once it is idle or the server is told to stop, only the requests that have arrived by then, and until it
+/// is idle again.
+async fn serve_connection<C, I>(
     connection: C,
     mut stopped: watch::Receiver<bool>,
-    idle: impl Future<Output = ()>,
-) -> C::Output {
+    idle: impl Fn() -> I,
+) -> std::result::Result<(), BoxError>
+where
+    C: GracefulConnection<Error: Into<BoxError>>,
+    I: Future<Output = ()>,
+{
     let mut connection = pin!(connection);
     tokio::select! {
-        done = connection.as_mut() => return done,
+        done = connection.as_mut() => return done.map_err(Into::into),
         () = drained(&mut stopped) => connection.as_mut().graceful_shutdown(),
-        () = idle => connection.as_mut().graceful_shutdown(),
+        () = idle() => connection.as_mut().graceful_shutdown(),
     }
-    connection.await
+    tokio::select! {
+        done = connection => done.map_err(Into::into),
+        () = idle() => Err("its client took nothing of its answers".into()),
+    }
 }
 
 /// Returns once the server is told to stop and what clients had sent by then has had time to arrive.
@@ -423,6 +491,11 @@ impl Signals {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt;
+    use hyper::body::Incoming;
+    use hyper::client::conn::http2;
+    use tokio::task::JoinHandle;
+
     use super::*;
 
     #[test]
@@ -440,11 +513,59 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_idle_once_no_request_runs_or_comes() {
-        let begun = Arc::new(AtomicU64::new(1));
-        let running = Arc::clone(&begun);
-        let mut idle = pin!(none_for_a_while(Arc::downgrade(&begun)));
+        let progress = Arc::new(AtomicU64::new(1));
+        let running = Arc::clone(&progress);
+        let mut idle = pin!(none_for_a_while(Arc::downgrade(&progress)));
         assert!(timeout(HEADER_TIMEOUT * 10, idle.as_mut()).await.is_err());
         drop(running);
         assert!(timeout(HEADER_TIMEOUT * 2, idle).await.is_ok());
+    }
+
+    /// A client of HTTP/2 that lets a server send so many bytes of an answer of twenty parts, once it has the answer's head.
+    struct Client {
+        answer: Response<Incoming>,
+        /// Dropping it would stop the server, and end the connection.
+        _kept: (watch::Sender<bool>, http2::SendRequest<String>),
+        served: JoinHandle<std::result::Result<(), BoxError>>,
+    }
+
+    async fn asking(window: u32) -> Client {
+        let (client, server) = tokio::io::duplex(1 << 16);
+        let (stop, stopped) = watch::channel(false);
+        let router = Router::new().fallback(|| async { "x".repeat(20 * PART) });
+        let served = tokio::spawn(serve_http2(server, router, stopped));
+        let mut protocol = http2::Builder::new(TokioExecutor::new());
+        protocol
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(window);
+        let (mut sender, connection) = protocol.handshake(TokioIo::new(client)).await.unwrap();
+        tokio::spawn(connection);
+        let request = Request::get("https://id.example/v3/users").body(String::new());
+        let answer = sender.send_request(request.unwrap()).await.unwrap();
+        Client {
+            answer,
+            _kept: (stop, sender),
+            served,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_of_http2_that_takes_nothing_of_an_answer_loses_its_connection() {
+        let client = asking(0).await;
+        let ended = timeout(HEADER_TIMEOUT * 5, client.served).await.unwrap();
+        let error = ended.unwrap().unwrap_err().to_string();
+        assert_eq!(error, "its client took nothing of its answers");
+        drop(client.answer);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_client_of_http2_gets_all_of_a_long_answer() {
+        let mut client = asking(16 << 10).await;
+        let mut length = 0;
+        while let Some(frame) = client.answer.body_mut().frame().await {
+            length += frame.unwrap().data_ref().unwrap().len();
+            sleep(HEADER_TIMEOUT * 5 / 6).await;
+        }
+        assert_eq!(length, 20 * PART);
     }
 }

@@ -168,7 +168,7 @@ fn a_second_signal_ends_a_server_that_waits_for_its_broker() {
     let sandbox = Sandbox::ready();
     let broker = TcpListener::bind("127.0.0.1:0").unwrap();
     sandbox.configure(&format!(
-        "[oslo_messaging_notifications]\ndriver = messagingv2\ntransport_url = rabbit://k:k@{}/\n",
+        "[DEFAULT]\nnotification_opt_out = identity.nothing.at_all\n[oslo_messaging_notifications]\ndriver = messagingv2\ntransport_url = rabbit://k:k@{}/\n",
         broker.local_addr().unwrap()
     ));
     let server = sandbox.serve();
