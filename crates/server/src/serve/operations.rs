@@ -16,10 +16,14 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use keystone::Keystone;
 use keystone::api::Exposition;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::serve::http::{Listeners, Traffic, protocol};
 use ready::Readiness;
+
+/// The most connections at a time: those of the API, which have a limit of their own, must keep file descriptors.
+const MOST_CONNECTIONS: usize = 50;
 
 /// What is told.
 #[derive(Debug)]
@@ -43,14 +47,16 @@ impl Operations {
     /// Answers until the future is dropped: while requests are drained, too.
     pub(crate) async fn serve(self, listeners: Listeners) {
         let operations = Arc::new(self);
+        let free = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let mut loops = JoinSet::new();
         for listener in listeners.0 {
-            let operations = Arc::clone(&operations);
+            let (operations, free) = (Arc::clone(&operations), Arc::clone(&free));
             tracing::info!(address = %listener.name(), "answering /metrics and /ready");
             loops.spawn(async move {
                 let mut connections = JoinSet::new();
                 loop {
                     let (stream, _) = listener.next().await;
+                    let permit = Arc::clone(&free).acquire_owned().await;
                     while connections.try_join_next().is_some() {}
                     let operations = Arc::clone(&operations);
                     connections.spawn(async move {
@@ -59,6 +65,7 @@ impl Operations {
                         if let Err(error) = served.await {
                             tracing::debug!("a connection for metrics ended: {error}");
                         }
+                        drop(permit);
                     });
                 }
             });

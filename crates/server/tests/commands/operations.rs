@@ -220,6 +220,33 @@ fn a_server_that_stops_is_not_ready_while_it_finishes_requests() {
 }
 
 #[test]
+fn more_connections_to_metrics_than_fifty_wait() {
+    let sandbox = Sandbox::ready();
+    let _server = serve(&sandbox, &[]);
+    let connect = || UnixStream::connect(sandbox.path("operations")).unwrap();
+    // Each is answered once, and kept.
+    let mut kept: Vec<_> = (0..50).map(|_| connect()).collect();
+    for stream in &mut kept {
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: k\r\n\r\n")
+            .unwrap();
+        stream.read_exact(&mut [0; 12]).unwrap();
+    }
+    let mut more = connect();
+    more.write_all(b"GET / HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let moment = std::time::Duration::from_millis(300);
+    more.set_read_timeout(Some(moment)).unwrap();
+    let waits = more.read(&mut [0; 12]).unwrap_err();
+    assert_eq!(waits.kind(), std::io::ErrorKind::WouldBlock);
+    more.set_read_timeout(None).unwrap();
+    kept.pop();
+    let mut answer = String::new();
+    more.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+}
+
+#[test]
 fn more_connections_than_the_limit_wait() {
     let sandbox = Sandbox::ready();
     let server = serve(&sandbox, &["--max-connections", "1"]);
