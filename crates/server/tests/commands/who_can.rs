@@ -119,6 +119,17 @@ fn explain_needs_a_token_and_a_rule_that_exists() {
         .manage(&rule)
         .exits_with(2)
         .says("no token was given");
+    let text = "keystone-manage: the token is empty: set OS_TOKEN";
+    Run::of(sandbox.manage_command(&rule).env("OS_TOKEN", ""))
+        .exits_with(2)
+        .says(text);
+    // Standard input has nothing.
+    for token in ["", "-"] {
+        sandbox
+            .manage(&[&rule[..], &["--token", token]].concat())
+            .exits_with(2)
+            .says(text);
+    }
     let server = sandbox.serve();
     let token = token(&server, None);
     let mut command = sandbox.manage_command(&rule);

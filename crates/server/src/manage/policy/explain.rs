@@ -42,6 +42,11 @@ pub(super) async fn run(asked: Explain, configuration: &Configuration) -> Result
             CommandError::new("no token was given: set OS_TOKEN, or write it to `--token -`")
         })?,
     };
+    if token.is_empty() {
+        return Err(CommandError::new(
+            "the token is empty: set OS_TOKEN, or write it to `--token -`",
+        ));
+    }
     let target = target(asked.target.as_deref())?;
     let keystone = serve::open(&configuration.settings).await?;
     let (auth, rules) = (keystone.auth(), keystone.policy().rules());
