@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use keystone::Provider;
 use keystone::token::KeyRepository;
 use keystone::types::Clock;
 use serde::{Deserialize, Serialize};
@@ -56,7 +57,7 @@ pub(super) fn print_key_sets(configuration: &Configuration) -> Result<()> {
 }
 
 /// Prints for each repository whether the nodes have the same keys, and whether they can be rotated; exits with 1 if they
-/// differ, and with 2 if they can't be compared.
+/// differ, and with 2 if some can't be compared.
 pub(super) fn print_comparison(
     files: &[PathBuf],
     configuration: &Configuration,
@@ -64,10 +65,17 @@ pub(super) fn print_comparison(
     let keys = &configuration.settings.keys;
     let usage = |CommandError { text, .. }| CommandError::usage(text);
     let nodes = read_all(files).map_err(usage)?;
-    let mut differ = false;
-    for (repository, keys) in distinct(&Repository::ALL, keys) {
+    let (mut differ, mut unreadable) = (false, false);
+    for (repository, keys) in in_use(keys) {
         let group = repository.group();
-        let own = KeySet::read(keys).map_err(usage)?;
+        let own = match KeySet::read(keys) {
+            Ok(own) => own,
+            Err(error) => {
+                unreadable = true;
+                print(&format!("{group}: can't be compared: {error}"));
+                continue;
+            }
+        };
         let differences = differences(&own, group, &nodes);
         let count = nodes.len() + 1;
         if differences.is_empty() {
@@ -93,19 +101,29 @@ pub(super) fn print_comparison(
         };
         print(&format!("  {verdict} to rotate on this node"));
     }
-    Ok(ExitCode::from(u8::from(differ)))
+    let status = if unreadable { 2 } else { u8::from(differ) };
+    Ok(ExitCode::from(status))
 }
 
-/// How the keys of the nodes differ, for each repository where they do.
+/// The repositories whose keys this node uses, each once. Where tokens are signed, their Fernet keys are not.
+fn in_use(keys: &keystone::Keys) -> Vec<(Repository, &KeyRepository)> {
+    let mut wanted = Repository::ALL.to_vec();
+    wanted.retain(|it| keys.provider == Provider::Fernet || *it != Repository::Tokens);
+    distinct(&wanted, keys)
+}
+
+/// How the keys of the nodes differ, for each repository of this node that can be read and where they do.
 pub(super) fn all_differences(
     files: &[PathBuf],
     configuration: &Configuration,
 ) -> Result<Vec<String>> {
     let nodes = read_all(files)?;
     let mut all = Vec::new();
-    for (repository, keys) in distinct(&Repository::ALL, &configuration.settings.keys) {
+    for (repository, keys) in in_use(&configuration.settings.keys) {
         let group = repository.group();
-        let own = KeySet::read(keys)?;
+        let Ok(own) = KeySet::read(keys) else {
+            continue;
+        };
         let differences = differences(&own, group, &nodes);
         all.extend(differences.iter().map(|line| format!("{group}: {line}")));
     }

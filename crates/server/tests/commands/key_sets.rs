@@ -114,6 +114,37 @@ fn key_compare_names_what_differs() {
 }
 
 #[test]
+fn what_can_be_read_is_compared() {
+    let (a, b) = nodes();
+    let other = a.write("b.json", &fingerprints(&b));
+    fs::remove_dir_all(a.path("fernet-keys")).unwrap();
+    let run = a.manage(&["key_compare", &other]).exits_with(2);
+    let (first, rest) = run.stdout.split_once('\n').unwrap();
+    assert!(
+        first.starts_with("fernet_tokens: can't be compared: "),
+        "{run:#?}"
+    );
+    let same = "credential: the same keys on 2 nodes\n  safe to rotate on this node\n";
+    assert_eq!(rest, same);
+    // `doctor` has a symptom for it.
+    let run = a.manage(&["doctor", "--node", &other]).exits_with(1);
+    assert!(
+        !run.stdout.contains("differ from node to node"),
+        "{run:#?}"
+    );
+    // Where tokens are signed, nothing needs them.
+    let dir = a.path("").display().to_string();
+    a.configure(&format!(
+        "[token]\nprovider = jws\n[fernet_receipts]\nkey_repository = {dir}/receipts\n"
+    ));
+    a.manage(&owned(&["receipt_setup"])).succeeds();
+    let other = a.write("a.json", &a.manage(&["key_fingerprint"]).stdout);
+    a.manage(&["key_compare", &other]).succeeds().prints(&format!(
+        "fernet_receipts: the same keys on 2 nodes\n  safe to rotate on this node\n{same}"
+    ));
+}
+
+#[test]
 fn a_rotation_that_knows_the_other_nodes_never_locks_tokens_out() {
     let (a, b) = nodes();
     let file = a.path("b.json");
