@@ -65,6 +65,14 @@ impl Identity {
         Ok(rows.then(" ORDER BY public_id").fetch_all(&self.db).await?)
     }
 
+    /// The ids of all users and groups of directories that were seen so far.
+    pub async fn all_mapped_ids(&self) -> Result<Vec<String>> {
+        let ids: Vec<(String,)> = sql("SELECT public_id FROM id_mapping ORDER BY public_id")
+            .fetch_all(&self.db)
+            .await?;
+        Ok(ids.into_iter().map(|(id,)| id).collect())
+    }
+
     /// The public ids of local ids of a domain, in their order; what has none yet gets a row. `None` for one that the table can't
     /// hold, which is logged.
     pub(super) async fn public_ids(

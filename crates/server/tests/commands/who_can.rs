@@ -170,7 +170,10 @@ fn cloud() -> Sandbox {
          SELECT 'GroupDomain', 'g1', 'd2', id, 0 FROM role WHERE name = 'manager' UNION ALL \
          SELECT 'GroupDomain', 'g1', 'default', id, 1 FROM role WHERE name = 'member' UNION ALL \
          SELECT 'UserProject', 'u4', 'p1', id, 0 FROM role WHERE name = 'admin' UNION ALL \
-         SELECT 'UserProject', 'stranger', 'p3', id, 0 FROM role WHERE name = 'admin'",
+         SELECT 'UserProject', 'stranger', 'p3', id, 0 FROM role WHERE name = 'admin' UNION ALL \
+         SELECT 'UserProject', 'gone', 'p3', id, 0 FROM role WHERE name = 'admin' UNION ALL \
+         SELECT 'GroupProject', 'gone', 'p3', id, 0 FROM role WHERE name = 'admin'",
+        "INSERT INTO id_mapping (public_id, domain_id, local_id, entity_type) VALUES ('stranger', 'd2', 'x', 'user')",
     ] {
         execute(&sandbox, text);
     }
@@ -194,6 +197,11 @@ fn who_can_lists_roles_groups_and_users() {
     for (policy, status, printed) in [
         ("", 0, "everybody with a token\n"),
         ("!", 1, "nobody\n"),
+        (
+            "not system_scope:all and not role:reader",
+            0,
+            "everybody with an unscoped token\nroles:\n  service: on any domain, on any project\n",
+        ),
         (
             "role:admin",
             0,
@@ -228,6 +236,21 @@ fn who_can_lists_roles_groups_and_users() {
         !printed.contains("stranger"),
         "projects of a disabled domain have no tokens: {printed}"
     );
+}
+
+#[test]
+fn who_can_tells_of_members_that_only_a_directory_knows() {
+    let sandbox = cloud();
+    execute(
+        &sandbox,
+        "INSERT INTO id_mapping (public_id, domain_id, local_id, entity_type) VALUES ('gone', 'd2', 'y', 'group')",
+    );
+    let policy = "role:admin and project_id:p3";
+    let (_, printed) = who(&sandbox, policy, &json!({}));
+    let groups = "groups:\n  (gone): on project three (p3)\n";
+    assert!(printed.contains(groups), "{printed}");
+    let note = "\nGroups of directories hold something: who is allowed as a member of one is not among the users.\n";
+    assert!(printed.ends_with(note), "{printed}");
 }
 
 #[test]

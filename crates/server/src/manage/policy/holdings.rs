@@ -72,7 +72,9 @@ impl Held {
 }
 
 impl Holdings {
-    pub(super) async fn read(identity: &Identity) -> Result<Self> {
+    /// `directory` tells whether somebody may be in one who is in no table. Otherwise whoever is in none is gone, and the grants
+    /// that are left give nothing.
+    pub(super) async fn read(identity: &Identity, directory: bool) -> Result<Self> {
         let all = Listing::default();
         let domains = identity.domains(&all).await?.items.into_iter();
         let domains = domains.map(|it| {
@@ -113,7 +115,25 @@ impl Holdings {
             holdings.groups_of.entry(user).or_default().push(group);
         }
         holdings.add_grants(identity).await?;
+        if !directory {
+            let mapped: HashSet<String> = identity.all_mapped_ids().await?.into_iter().collect();
+            let Self {
+                users,
+                groups,
+                of_users,
+                of_groups,
+                ..
+            } = &mut holdings;
+            of_users.retain(|id, _| users.contains_key(id) || mapped.contains(id));
+            of_groups.retain(|id, _| groups.contains_key(id) || mapped.contains(id));
+        }
         Ok(holdings)
+    }
+
+    /// Whether groups hold something whose members only a directory knows.
+    pub(super) fn has_groups_elsewhere(&self) -> bool {
+        let mut ids = self.of_groups.keys();
+        ids.any(|id| !self.groups.contains_key(id))
     }
 
     async fn add_grants(&mut self, identity: &Identity) -> Result<()> {

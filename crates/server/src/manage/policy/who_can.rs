@@ -45,7 +45,7 @@ pub(super) async fn run(asked: &WhoCan, configuration: &Configuration) -> Result
     };
     let progress = ProgressLine::new();
     progress.show("reading users, projects and grants");
-    let holdings = Holdings::read(&keystone.identity()).await?;
+    let holdings = Holdings::read(&keystone.identity(), has_directory(configuration)).await?;
     let admin_project = configuration.settings.auth.admin_project.clone();
     let mut answers = Answers {
         rule: &asked.rule,
@@ -54,6 +54,7 @@ pub(super) async fn run(asked: &WhoCan, configuration: &Configuration) -> Result
         texts,
         admin_project,
         holdings: &holdings,
+        all_unscoped: false,
         known: HashMap::new(),
         inherited: HashMap::new(),
     };
@@ -63,7 +64,17 @@ pub(super) async fn run(asked: &WhoCan, configuration: &Configuration) -> Result
     drop(progress);
     keystone.db().close().await;
     print(if found.is_empty() { "nobody" } else { &found });
+    if holdings.has_groups_elsewhere() {
+        print(
+            "Groups of directories hold something: who is allowed as a member of one is not among the users.",
+        );
+    }
     Ok(ExitCode::from(u8::from(found.is_empty())))
+}
+
+/// Whether there may be users and groups who have neither a row nor one in `id_mapping`.
+fn has_directory(configuration: &Configuration) -> bool {
+    configuration.config.string("identity", "driver") != "sql"
 }
 
 /// A thing as a rule sees it: `None` for texts that it looks for nowhere.
@@ -110,6 +121,8 @@ struct Answers<'a> {
     texts: BTreeSet<String>,
     admin_project: Option<(String, String)>,
     holdings: &'a Holdings,
+    /// Whether an unscoped token is enough, whoever has it.
+    all_unscoped: bool,
     known: HashMap<(Seen, Scope, RoleSet), bool>,
     inherited: HashMap<Inherits, Arc<Places>>,
 }
@@ -117,23 +130,34 @@ struct Answers<'a> {
 impl Answers<'_> {
     /// What is printed: empty if nobody is allowed.
     fn everybody(&mut self, progress: impl Fn(usize)) -> String {
-        if self.ask(&Seen::default(), &Scope::None, &RoleSet::new()) {
-            return "everybody with a token".to_owned();
+        let somebody = Seen::default();
+        let places = self.places();
+        self.all_unscoped = self.ask(&somebody, &Scope::None, &RoleSet::new());
+        if self.all_unscoped {
+            let implied = &self.holdings.implied;
+            let mut tokens = places
+                .iter()
+                .flat_map(|(_, scope)| implied.iter().map(move |roles| (scope, roles)));
+            if tokens.all(|(scope, roles)| self.ask(&somebody, scope, roles)) {
+                return "everybody with a token".to_owned();
+            }
         }
         let sections = [
-            ("roles", self.roles()),
+            ("roles", self.roles(&places)),
             ("groups", self.groups()),
             ("users", self.users(progress)),
         ];
         let sections = sections.iter().filter(|(_, lines)| !lines.is_empty());
         let sections = sections.map(|(name, lines)| format!("{name}:\n  {}", lines.join("\n  ")));
-        sections.collect::<Vec<_>>().join("\n")
+        let unscoped = "everybody with an unscoped token".to_owned();
+        let unscoped = self.all_unscoped.then_some(unscoped);
+        let all: Vec<String> = unscoped.into_iter().chain(sections).collect();
+        all.join("\n")
     }
 
-    /// What each role allows whoever holds nothing else.
-    fn roles(&mut self) -> Vec<String> {
+    /// The scopes that the rule can tell from each other, whoever asks.
+    fn places(&self) -> Vec<(String, Scope)> {
         let holdings = self.holdings;
-        let somebody = Seen::default();
         let mut places = vec![
             ("on the system".to_owned(), Scope::System),
             ("on any domain".to_owned(), Scope::Domain(Seen::default())),
@@ -157,10 +181,17 @@ impl Answers<'_> {
                 places.push((self.alike(project, &scope), scope));
             }
         }
+        places
+    }
+
+    /// What each role allows whoever holds nothing else.
+    fn roles(&mut self, places: &[(String, Scope)]) -> Vec<String> {
+        let holdings = self.holdings;
+        let somebody = Seen::default();
         let mut lines = Vec::new();
         for ((name, _), roles) in holdings.roles.iter().zip(&holdings.implied) {
             let mut found: Vec<&str> = Vec::new();
-            for (place, scope) in &places {
+            for (place, scope) in places {
                 let already = match scope {
                     Scope::Domain(_) => found.contains(&"on any domain"),
                     Scope::Project { .. } => found.contains(&"on any project"),
@@ -244,7 +275,7 @@ impl Answers<'_> {
     fn allowed(&mut self, user: &Seen, held: &Held) -> Allowed {
         let holdings = self.holdings;
         let mut allowed = Allowed {
-            unscoped: self.ask(user, &Scope::None, &RoleSet::new()),
+            unscoped: !self.all_unscoped && self.ask(user, &Scope::None, &RoleSet::new()),
             system: !held.system.is_empty() && self.ask(user, &Scope::System, &held.system),
             ..Allowed::default()
         };
