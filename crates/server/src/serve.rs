@@ -116,8 +116,9 @@ pub(crate) async fn open(settings: &keystone::Settings) -> Result<Keystone> {
     built.map_err(|error| CommandError::new(crate::error::with_causes(&error)))
 }
 
-/// Opens the database.
+/// Opens the database. A `SQLite` file that is missing is not made, whose owner would be whoever looked first: it is taken for an
+/// empty database.
 pub(crate) async fn connect(database: &keystone::Database) -> Result<Db> {
     let url = database.url.parse()?;
-    Ok(Db::connect(&url, &database.pool).await?)
+    Ok(Db::connect_existing(&url, &database.pool).await?)
 }

@@ -138,6 +138,17 @@ impl Db {
         }
     }
 
+    /// The same for who does not make databases: in place of a `SQLite` file that is missing it is an empty database in memory.
+    pub async fn connect_existing(url: &DatabaseUrl, options: &PoolOptions) -> Result<Self> {
+        #[cfg(feature = "sqlite")]
+        if let Backend::File(path) = &url.backend
+            && matches!(path.try_exists(), Ok(false))
+        {
+            return Self::memory().await;
+        }
+        Self::connect(url, options).await
+    }
+
     #[cfg(feature = "mysql")]
     async fn server(server: &Server, url: &DatabaseUrl, options: &PoolOptions) -> Result<Self> {
         let hosts = Arc::new(Hosts::of(server, options)?);

@@ -64,7 +64,8 @@ pub(super) async fn sync(
         }
         _ => Phase::All,
     };
-    let db = serve::connect(&configuration.settings.database).await?;
+    let database = &configuration.settings.database;
+    let db = Db::connect(&database.url.parse()?, &database.pool).await?;
     let line = ProgressLine::new();
     schema::sync(&db, phase, |progress| line.schema(progress)).await?;
     drop(line);

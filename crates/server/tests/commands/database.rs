@@ -1,6 +1,6 @@
 //! `db_sync` and `db_version`.
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Run, Sandbox};
 
 #[test]
 fn expand_and_contract_bring_a_database_to_head() {
@@ -32,6 +32,32 @@ fn expand_and_contract_bring_a_database_to_head() {
         .manage(&["db_version"])
         .succeeds()
         .prints("742c857f1dfb\n");
+}
+
+#[test]
+fn what_only_looks_makes_no_database() {
+    let sandbox = Sandbox::new();
+    for (status, command) in [
+        (1, &["doctor"][..]),
+        (2, &["policy", "explain", "--rule", "x", "--token", "t"]),
+        (2, &["policy", "who-can", "--rule", "x"]),
+        (1, &["bootstrap", "--bootstrap-password", "x"]),
+        (0, &["db_version"]),
+        (2, &["db_sync", "--check"]),
+    ] {
+        let run = sandbox.manage(command).exits_with(status);
+        let is_told = format!("{}{}", run.stdout, run.stderr).contains("the database is empty");
+        assert!(is_told || command == ["db_version"], "{run:#?}");
+    }
+    let mut status = sandbox.command(env!("CARGO_BIN_EXE_keystone-status"));
+    status.args(["upgrade", "check", "--config-file", "keystone.conf"]);
+    Run::of(&mut status).exits_with(255);
+    Run::of(&mut sandbox.serve_command("127.0.0.1:0"))
+        .exits_with(1)
+        .says("the database is empty: run `keystone-manage db_sync`");
+    assert!(!sandbox.path("keystone.db").exists());
+    sandbox.manage(&["db_sync"]).succeeds();
+    assert!(sandbox.path("keystone.db").exists());
 }
 
 #[test]

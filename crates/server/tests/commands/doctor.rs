@@ -222,6 +222,8 @@ fn orphaned_rows_are_counted() {
         assert!(run.stdout.contains(line), "{line} in {run:#?}");
     }
     assert_eq!(run.stdout.matches(" rows\n").count(), 2, "{run:#?}");
+    let advice = "delete them with `DELETE` in place of `SELECT *`.";
+    assert!(run.stdout.contains(advice), "{run:#?}");
 
     // Users of a directory need not have rows.
     let others = on_database(&sandbox, async |db| {

@@ -130,11 +130,12 @@ struct Answers<'a> {
 impl Answers<'_> {
     /// What is printed: empty if nobody is allowed.
     fn everybody(&mut self, progress: impl Fn(usize)) -> String {
+        let holdings = self.holdings;
         let somebody = Seen::default();
         let places = self.places();
         self.all_unscoped = self.ask(&somebody, &Scope::None, &RoleSet::new());
         if self.all_unscoped {
-            let implied = &self.holdings.implied;
+            let implied = &holdings.implied;
             let mut tokens = places
                 .iter()
                 .flat_map(|(_, scope)| implied.iter().map(move |roles| (scope, roles)));
