@@ -1,6 +1,7 @@
 """Two nodes with what an operator has beside the API: Prometheus, the dashboard, probes, and HAProxy in front."""
 
 import collections
+import contextlib
 import http.client
 import json
 import pathlib
@@ -267,7 +268,40 @@ def load(port, over, counts, faults):
             connection = None
 
 
-def haproxy(run, directory, nodes):
+def through(port, method, path, body=None, **headers):
+    """One request through HAProxy."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with contextlib.closing(http.client.HTTPSConnection(LOOPBACK, port, timeout=60, context=context)) as connection:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer
+
+
+def without_database(run, cloud, nodes, port):
+    token = node_token(nodes[0], cloud.person())
+    headers = {"X-Auth-Token": token, "X-Subject-Token": token}
+    # Each knows the token by then.
+    for node in nodes:
+        checks.equal(wire.request("GET", f"{node.url}/v3/auth/tokens", headers=headers).status, 200)
+    cloud.mariadb.stop()
+    with run.check("a token that is known is valid while the database is stopped, by [cache] stale_for"):
+        begun, statuses = time.monotonic(), collections.Counter()
+        # Longer than HAProxy takes to leave a node out.
+        while time.monotonic() - begun < 8:
+            statuses[through(port, "GET", "/v3/auth/tokens", **headers).status] += 1
+        checks.equal(set(statuses), {200}, f"what validations got: {dict(statuses)}")
+    with run.check("the nodes are ready, and remark why they can't do more"):
+        for node in nodes:
+            answer = node.operations("/ready")
+            checks.equal(answer.status, 200)
+            checks.contains(answer.text, "[database] connection")
+            checks.contains(answer.text, "[cache] stale_for")
+    cloud.mariadb.start()
+
+
+def haproxy(run, directory, cloud, nodes):
     run.section("HAProxy, by deploy/haproxy.cfg")
     pem = directory / "haproxy.pem"
     pem.write_text((directory / "certificate.pem").read_text() + (directory / "key.pem").read_text())
@@ -310,6 +344,7 @@ def haproxy(run, directory, nodes):
         print(f"        {dict(counts)}")
         checks.equal(faults, [], f"of {sum(counts.values())} requests, the errors")
         checks.expect(counts["validation"] > 100, "there was no load")
+    without_database(run, cloud, nodes, port)
 
 
 def certificate(directory):
@@ -333,7 +368,10 @@ def operations(run):
     readiness(run, cloud, nodes[0])
     backup(run, directory, cloud, nodes[1])
     http2(run, directory, cloud.config)
-    haproxy(run, directory, nodes)
+    for node in nodes:
+        node.stop()
+    config = cloud.variant("stale", {"cache": {"stale_for": 60}})
+    haproxy(run, directory, cloud, [Node(directory, config).serve() for _ in range(2)])
 
 
 checks.run("operations", operations)

@@ -1,4 +1,9 @@
 //! `/ready`: whether the server can do its work now, and if not, why and what to do.
+//!
+//! A node whose database is away is ready as long as `[cache] stale_for` lets it answer validations: load balancers send nothing
+//! to nodes that are not ready, and all nodes lose the database at the same moment, so that nobody could get those answers. The
+//! price is that a node which alone has lost it keeps its share of the logins for so long, and refuses them. Each look asks for
+//! such an answer itself, so that it is known whether there is one now, even where nobody else asks.
 
 use std::time::Duration;
 
@@ -12,8 +17,11 @@ use tokio::time::timeout;
 use crate::error::with_causes;
 use crate::serve::http::Traffic;
 
-/// How long the database may take. Probes give up after about as long.
+/// How long the database may take. Probes give up after three seconds.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The same for an answer from memory, which may come once the database has been waited for.
+const PATIENCE_FOR_MEMORY: Duration = Duration::from_millis(2500);
 
 /// The look at what the server depends on.
 #[derive(Debug, Default)]
@@ -36,19 +44,24 @@ impl Readiness {
         let stopping = "the server was told to stop: it finishes the requests in progress";
         let stopping = traffic.is_stopping().then(|| stopping.to_owned());
         checks.push(("running", stopping.map_or(Ok(()), Err)));
-        let looked = timeout(PATIENCE, self.schema(keystone)).await;
+        let changes = keystone.changes();
+        let (looked, passed) = tokio::join!(
+            timeout(PATIENCE, self.schema(keystone)),
+            timeout(PATIENCE_FOR_MEMORY, changes.pass()),
+        );
+        let looked = looked.unwrap_or_else(|_| {
+            Err(format!(
+                "the database did not answer within {PATIENCE:?}: look at its load and its log"
+            ))
+        });
+        let is_stale = matches!(changes.answering(), Answering::Stale(_));
         match looked {
-            Ok(Ok(schema)) => {
+            Ok(schema) => {
                 checks.push(("database", Ok(())));
                 checks.push(("schema", schema));
             }
-            Ok(Err(cause)) => checks.push(("database", Err(cause))),
-            Err(_) => {
-                let cause = format!(
-                    "the database did not answer within {PATIENCE:?}: look at its load and its log"
-                );
-                checks.push(("database", Err(cause)));
-            }
+            Err(cause) if is_stale && matches!(passed, Ok(Ok(_))) => remarks.push(cause),
+            Err(cause) => checks.push(("database", Err(cause))),
         }
         for (name, state) in keystone.keys() {
             let command = match name {
@@ -66,7 +79,7 @@ impl Readiness {
                 _ => {}
             }
         }
-        match keystone.changes().answering() {
+        match changes.answering() {
             Answering::Database => remarks.push(
                 "every validation asks the database: run `keystone-manage db_sync`, or let an administrator of the \
                  database run what `keystone-manage db_sync --print-triggers` prints"
