@@ -13,11 +13,14 @@ pub(crate) mod users;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use keystone_ldap::{Directory, User as Found};
 use keystone_storage::{select, sql};
 use keystone_types::{Error, Listing, Result, json};
 use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::identity::Identity;
 use crate::project::ROOT;
@@ -277,6 +280,48 @@ impl Identity {
         };
         locked().insert(domain_id.to_owned(), configured);
         Ok(Some(directory))
+    }
+
+    /// What is wrong with each configured directory that can't be used now: it has to answer within `limit`. Every call asks them all,
+    /// at the same time.
+    pub async fn failing_directories(&self, limit: Duration) -> Result<Vec<String>> {
+        let mut failing = Vec::new();
+        let default = self.directories.default.iter();
+        let default = default.map(|it| ("the default directory".to_owned(), Arc::clone(it)));
+        let mut all: Vec<(String, Arc<Directory>)> = default.collect();
+        let of = |domain: &str| format!("the directory of domain {domain}");
+        match &self.directories.domains {
+            Domains::None => {}
+            Domains::Files(files) => all.extend(
+                files
+                    .iter()
+                    .filter_map(|(name, it)| Some((of(name), it.clone()?))),
+            ),
+            Domains::Database(known) => {
+                let ids = sql("SELECT DISTINCT domain_id FROM whitelisted_config");
+                let ids: Vec<(String,)> = ids.fetch_all(&self.db).await?;
+                for (id,) in ids {
+                    match self.configured(known, &id).await {
+                        Ok(Some(Some(directory))) => all.push((of(&id), directory)),
+                        Ok(_) => {}
+                        Err(error) => failing.push(format!("{}: {error}", of(&id))),
+                    }
+                }
+            }
+        }
+        let mut asked = JoinSet::new();
+        for (name, directory) in all {
+            asked.spawn(async move {
+                match timeout(limit, directory.check()).await {
+                    Ok(Ok(())) => None,
+                    Ok(Err(error)) => Some(format!("{name}: {error}")),
+                    Err(_) => Some(format!("{name}: no answer within {limit:?}")),
+                }
+            });
+        }
+        failing.extend(asked.join_all().await.into_iter().flatten());
+        failing.sort();
+        Ok(failing)
     }
 
     /// Where a user or a group is.

@@ -128,10 +128,7 @@ fn what_can_be_read_is_compared() {
     assert_eq!(rest, same);
     // `doctor` has a symptom for it.
     let run = a.manage(&["doctor", "--node", &other]).exits_with(1);
-    assert!(
-        !run.stdout.contains("differ from node to node"),
-        "{run:#?}"
-    );
+    assert!(!run.stdout.contains("differ from node to node"), "{run:#?}");
     // Where tokens are signed, nothing needs them.
     let dir = a.path("").display().to_string();
     a.configure(&format!(
@@ -139,9 +136,11 @@ fn what_can_be_read_is_compared() {
     ));
     a.manage(&owned(&["receipt_setup"])).succeeds();
     let other = a.write("a.json", &a.manage(&["key_fingerprint"]).stdout);
-    a.manage(&["key_compare", &other]).succeeds().prints(&format!(
-        "fernet_receipts: the same keys on 2 nodes\n  safe to rotate on this node\n{same}"
-    ));
+    a.manage(&["key_compare", &other])
+        .succeeds()
+        .prints(&format!(
+            "fernet_receipts: the same keys on 2 nodes\n  safe to rotate on this node\n{same}"
+        ));
 }
 
 #[test]

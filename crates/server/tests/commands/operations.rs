@@ -201,6 +201,36 @@ async fn ready_says_what_is_broken_and_what_to_do() {
 }
 
 #[test]
+fn a_directory_that_is_away_is_a_remark() {
+    let sandbox = Sandbox::ready();
+    let server = serve(&sandbox, &[]);
+    assert_eq!(ready(&sandbox), (200, None, Vec::new()));
+    assert_eq!(server.stop(Signal::SIGTERM), 0);
+    std::fs::create_dir(sandbox.path("domains")).unwrap();
+    sandbox.write(
+        "domains/keystone.corp.conf",
+        "[identity]\ndriver = ldap\n[ldap]\nurl = ldap://127.0.0.1:1\n",
+    );
+    sandbox.configure(
+        "[identity]\ndomain_specific_drivers_enabled = true\ndomain_config_dir = domains\n",
+    );
+    let _server = serve(&sandbox, &[]);
+    let (status, failed, remarks) = ready(&sandbox);
+    assert_eq!((status, failed), (200, None));
+    let start = "the directory of domain corp: the directory ldap://127.0.0.1:1 is away: ";
+    assert!(
+        remarks.len() == 1 && remarks[0].starts_with(start),
+        "{remarks:?}"
+    );
+    let run = sandbox.manage(&["doctor"]).exits_with(1);
+    assert!(
+        run.stdout.contains("WARNING: A directory can't be used.\n"),
+        "{run:#?}"
+    );
+    assert!(run.stdout.contains(start), "{run:#?}");
+}
+
+#[test]
 fn a_server_that_stops_is_not_ready_while_it_finishes_requests() {
     let sandbox = Sandbox::ready();
     let server = serve(&sandbox, &[]);

@@ -1,5 +1,7 @@
 //! What `doctor` looks for in the database.
 
+use std::time::Duration;
+
 use chrono::{NaiveDateTime, TimeDelta};
 use keystone::identity::Identity;
 use keystone::storage::Db;
@@ -13,6 +15,9 @@ use crate::serve;
 
 /// How far the clocks of this node and of the database may be apart.
 const SKEW: TimeDelta = TimeDelta::seconds(2);
+
+/// How long a directory may take.
+const DIRECTORY_LIMIT: Duration = Duration::from_secs(10);
 
 impl Doctor {
     pub(super) async fn database(&mut self, configuration: &Configuration) {
@@ -59,6 +64,7 @@ impl Doctor {
         let settings = configuration.settings.identity.clone();
         let identity = Identity::new(db.clone(), Clock::system(), settings, [])?;
         self.bootstrap(&identity).await?;
+        self.directories(&identity).await?;
         self.credential_keys(&identity, configuration).await?;
         self.orphans(db, configuration).await
     }
@@ -100,6 +106,19 @@ impl Doctor {
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn directories(&mut self, identity: &Identity) -> Result<()> {
+        self.look("directories that can't be used");
+        let failing = identity.failing_directories(DIRECTORY_LIMIT).await?;
+        if !failing.is_empty() {
+            let advice = format!(
+                "{}\nUsers of their domains can't log in. Look whether they run, and at their options in [ldap].",
+                failing.join("\n")
+            );
+            self.warn("A directory can't be used.", &advice);
+        }
+        Ok(())
     }
 
     /// Credentials that are encrypted with keys which this node has not, because they were rotated on another one.

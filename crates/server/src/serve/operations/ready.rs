@@ -5,7 +5,7 @@
 //! price is that a node which alone has lost it keeps its share of the logins for so long, and refuses them. Each look asks for
 //! such an answer itself, so that it is known whether there is one now, even where nobody else asks.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keystone::Keystone;
 use keystone::cache::Answering;
@@ -23,9 +23,17 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The same for an answer from memory, which may come once the database has been waited for.
 const PATIENCE_FOR_MEMORY: Duration = Duration::from_millis(2500);
 
+/// How long a directory may take.
+const PATIENCE_FOR_DIRECTORIES: Duration = Duration::from_secs(1);
+
+/// For how long it is relied on what directories said: probes come every second, and to each node.
+const DIRECTORIES_STAY: Duration = Duration::from_secs(10);
+
 /// The look at what the server depends on.
 #[derive(Debug, Default)]
 pub(super) struct Readiness {
+    /// What was wrong with directories, and when.
+    directories: Mutex<Option<(Instant, Vec<String>)>>,
     /// A connection beside the pool, which load can't keep the look from. None on `SQLite`, or yet.
     on: Mutex<Option<Tx>>,
 }
@@ -45,9 +53,10 @@ impl Readiness {
         let stopping = traffic.is_stopping().then(|| stopping.to_owned());
         checks.push(("running", stopping.map_or(Ok(()), Err)));
         let changes = keystone.changes();
-        let (looked, passed) = tokio::join!(
+        let (looked, passed, directories) = tokio::join!(
             timeout(PATIENCE, self.schema(keystone)),
             timeout(PATIENCE_FOR_MEMORY, changes.pass()),
+            timeout(PATIENCE, self.failing_directories(keystone)),
         );
         let looked = looked.unwrap_or_else(|_| {
             Err(format!(
@@ -63,6 +72,8 @@ impl Readiness {
             Err(cause) if is_stale && matches!(passed, Ok(Ok(_))) => remarks.push(cause),
             Err(cause) => checks.push(("database", Err(cause))),
         }
+        // Those of other domains are answered. Which directories there are may be known by the database alone.
+        remarks.extend(directories.unwrap_or_default());
         for (name, state) in keystone.keys() {
             let command = match name {
                 "tokens" => "fernet_setup` or `keystone-manage create_jws_keypair",
@@ -98,6 +109,20 @@ impl Readiness {
             ));
         }
         Report { checks, remarks }
+    }
+
+    async fn failing_directories(&self, keystone: &Keystone) -> Vec<String> {
+        let mut known = self.directories.lock().await;
+        if let Some((at, failing)) = &*known
+            && at.elapsed() < DIRECTORIES_STAY
+        {
+            return failing.clone();
+        }
+        let identity = keystone.identity();
+        let failing = identity.failing_directories(PATIENCE_FOR_DIRECTORIES);
+        let failing = failing.await.unwrap_or_default();
+        *known = Some((Instant::now(), failing.clone()));
+        failing
     }
 
     /// Whether the schema is usable; the error is the database's.
