@@ -3,11 +3,11 @@
 import itertools
 import time
 
-from harness import checks, clouds, processes, services, wire
+from harness import checks, clouds, keystones, processes, services, wire
 from harness.load import Load
 
-# How long requests may fail once the node in use is gone.
-TOLERATED = 2.0
+# How long requests may fail once the node in use is gone, and once it is cut off, which it has to notice itself.
+TOLERATED, TOLERATED_CUT_OFF = 2.0, 15.0
 
 
 class Work:
@@ -28,18 +28,23 @@ class Work:
             self.created[answer.json["project"]["id"]] = name
         return answer
 
-    def during(self, event):
-        """The load of which `event` is the middle."""
+    def during(self, event, after):
+        """The load before `event`, and for so many seconds after it."""
         load = Load({"validation": (4, self.validate), "creation": (2, self.create)})
         try:
             time.sleep(3)
             event()
-            time.sleep(12)
+            time.sleep(after)
         finally:
             load.end()
         for kind in load.answers:
             print(f"    {kind}: {load.statuses(kind)}, at most {load.longest(kind):.2f} s", flush=True)
         return load
+
+    def is_ready(self):
+        """Asserts that the server says so."""
+        report = self.cloud.keystone.operations("/ready")
+        checks.equal(report.status, 200, report.text)
 
     def is_kept(self, nodes):
         """Asserts that everything is there that was answered with success."""
@@ -60,12 +65,15 @@ def failover(run):
     hosts = ",".join(f"{processes.LOOPBACK}:{node.port}" for node in nodes)
     url = f"mysql+pymysql://keystone:KEYSTONE_DBPASS@{hosts}/keystone"
     cloud = clouds.Cloud(directory, {"database": {"connection": url}}, nodes[0])
+    port = cloud.keystone.ports[0]
+    cloud.keystone.stop()
+    cloud.keystone = keystones.Operated(directory, cloud.config).serve(port)
     tokens = [wire.login(cloud.url, "admin", clouds.ADMIN_PASSWORD, "admin").token for _ in range(20)]
 
     work = Work(cloud, tokens)
 
     run.section("the node in use is killed")
-    load = work.during(nodes[0].kill)
+    load = work.during(nodes[0].kill, after=12)
     with run.check("tokens that are known stay valid without an error"):
         checks.equal([answer.status for answer in load.failures("validation")], [], "the failures")
     with run.check(f"writes fail for {TOLERATED} s at most"):
@@ -73,6 +81,8 @@ def failover(run):
         checks.expect(seconds <= TOLERATED, f"they failed for {seconds:.1f} s")
     with run.check("nothing is lost that was answered with success"):
         work.is_kept(nodes[1:])
+    with run.check("the server is ready with another node"):
+        work.is_ready()
     with run.check("the log says which node is used"):
         address = f"{processes.LOOPBACK}:{nodes[1].port}"
         checks.contains(cloud.keystone.daemon.tail(100_000), f"the database is used at {address} from now on")
@@ -80,11 +90,15 @@ def failover(run):
     run.section("the node in use is cut off from the others")
     nodes[0].other = nodes[1]
     nodes[0].start()
-    load = work.during(lambda: nodes[1].sql("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'"))
-    with run.check("requests succeed again once it is known"):
+    load = work.during(lambda: nodes[1].sql("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'"), after=25)
+    with run.check(f"requests fail for {TOLERATED_CUT_OFF} s at most, and succeed again once it is known"):
         for kind, answers in load.answers.items():
             late = [answer.status for answer in answers if answers[-1].at - answer.at < 1]
             checks.expect(all(status in (200, 201) for status in late), f"{kind}: {late}")
+            seconds = load.seconds_of_failures(kind)
+            checks.expect(seconds <= TOLERATED_CUT_OFF, f"{kind} failed for {seconds:.1f} s")
+    with run.check("the server is ready with another node"):
+        work.is_ready()
     with run.check("nothing is lost that was answered with success"):
         work.is_kept([nodes[0], nodes[2]])
 

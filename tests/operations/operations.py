@@ -18,19 +18,7 @@ from prometheus_client.openmetrics import parser
 DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
 
 
-class Node(keystones.Native):
-    """A node with a listener for metrics."""
-
-    metrics_port = None
-
-    def command(self, ports):
-        self.metrics_port = self.metrics_port or processes.free_port()
-        command, env = super().command(ports)
-        return [*command, "--metrics-listen", f"{LOOPBACK}:{self.metrics_port}"], env
-
-    def operations(self, path):
-        return wire.request("GET", f"http://{LOOPBACK}:{self.metrics_port}{path}", timeout=10)
-
+class Node(keystones.Operated):
     def samples(self):
         """The samples by name and labels; the parser refuses what the format does not allow."""
         families = parser.text_string_to_metric_families(self.operations("/metrics").text)

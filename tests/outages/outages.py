@@ -231,6 +231,11 @@ def judged(run, title, work, load):
         with run.check(f"{title}: no request fails"):
             for kind in load.answers:
                 checks.equal([answer.status for answer in load.failures(kind)], [], kind)
+    if "slow" in title or "read-only" in title:
+        with run.check(f"{title}: tokens that are known stay valid meanwhile"):
+            meanwhile = [answer.status for answer in load.answers["validations"] if answer.at < work.ended]
+            checks.equal(set(meanwhile), {200}, f"what {len(meanwhile)} validations got")
+            checks.expect(len(meanwhile) > DURING, "there were few")
     with run.check(f"{title}: nothing is lost that was answered with success, and nothing half written"):
         checks.equal(work.lost(), [], "the lost users")
         checks.equal(work.halves(), [], "the halves")

@@ -62,6 +62,20 @@ class Native:
         return self.url_of(self.ports[0])
 
 
+class Operated(Native):
+    """A server of this workspace with a listener for metrics."""
+
+    metrics_port = None
+
+    def command(self, ports):
+        self.metrics_port = self.metrics_port or processes.free_port()
+        command, env = super().command(ports)
+        return [*command, "--metrics-listen", f"{LOOPBACK}:{self.metrics_port}"], env
+
+    def operations(self, path):
+        return wire.request("GET", f"http://{LOOPBACK}:{self.metrics_port}{path}", timeout=10)
+
+
 class Reference(Native):
     name = "reference"
 
