@@ -494,6 +494,7 @@ mod tests {
     use http_body_util::BodyExt;
     use hyper::body::Incoming;
     use hyper::client::conn::http2;
+    use keystone::notify::{Event, Operation, SinkSettings};
     use tokio::task::JoinHandle;
 
     use super::*;
@@ -509,6 +510,22 @@ mod tests {
         assert_eq!(request.headers()[HOST], "id.example:5000");
         let cookies: Vec<_> = request.headers().get_all(COOKIE).iter().collect();
         assert_eq!(cookies, ["one=1; two=2"]);
+    }
+
+    #[tokio::test]
+    async fn notifications_end_also_where_requests_are_cut_off() {
+        let mut settings = keystone::Settings::default();
+        settings.notifications.sinks = vec![SinkSettings::Log];
+        let cloud = Keystone::builder().settings(settings).ephemeral();
+        let cloud = cloud.await.unwrap();
+        let keystone = cloud.keystone();
+        let (stop, _request) = watch::channel(false);
+        tokio::time::pause();
+        end(keystone, stop).await;
+        let notifier = keystone.notifier().unwrap();
+        notifier.send(&Event::resource(Operation::Created, "region", "late"));
+        // What its sinks had was given time, and nothing is taken any more.
+        assert_eq!(notifier.counts()[0].dropped, 1);
     }
 
     #[tokio::test(start_paused = true)]
