@@ -547,15 +547,15 @@ mod tests {
     }
 
     async fn asking(window: u32) -> Client {
-        let (client, server) = tokio::io::duplex(1 << 16);
+        let (near, far) = tokio::io::duplex(1 << 16);
         let (stop, stopped) = watch::channel(false);
         let router = Router::new().fallback(|| async { "x".repeat(20 * PART) });
-        let served = tokio::spawn(serve_http2(server, router, stopped));
+        let served = tokio::spawn(serve_http2(far, router, stopped));
         let mut protocol = http2::Builder::new(TokioExecutor::new());
         protocol
             .timer(TokioTimer::new())
             .initial_stream_window_size(window);
-        let (mut sender, connection) = protocol.handshake(TokioIo::new(client)).await.unwrap();
+        let (mut sender, connection) = protocol.handshake(TokioIo::new(near)).await.unwrap();
         tokio::spawn(connection);
         let request = Request::get("https://id.example/v3/users").body(String::new());
         let answer = sender.send_request(request.unwrap()).await.unwrap();

@@ -126,7 +126,7 @@ impl Inherited {
                 }
             };
             let origin = Origin::Inherited;
-            let listener = Listener { socket, origin };
+            let listener = Listener { origin, socket };
             let list = if name == METRICS {
                 &mut inherited.metrics
             } else {
@@ -158,7 +158,7 @@ impl Listeners {
                 let refused = |error| refused(option, &address.to_string(), &error);
                 let socket = Socket::Tcp(bound.map_err(refused)?);
                 let origin = Origin::Bound;
-                listeners.push(Listener { socket, origin });
+                listeners.push(Listener { origin, socket });
             }
         }
         Ok(Self(listeners))

@@ -74,22 +74,7 @@ impl Readiness {
         }
         // Those of other domains are answered. Which directories there are may be known by the database alone.
         remarks.extend(directories.unwrap_or_default());
-        for (name, state) in keystone.keys() {
-            let command = match name {
-                "tokens" => "fernet_setup` or `keystone-manage create_jws_keypair",
-                "receipts" => "receipt_setup",
-                _ => "credential_setup",
-            };
-            let cause = state.map(drop).map_err(|error| {
-                format!("keys of {name}: {error}: run `keystone-manage {command}`")
-            });
-            match cause {
-                // Without the others most requests are answered.
-                Err(cause) if name != "tokens" => remarks.push(cause),
-                checked if name == "tokens" => checks.push(("keys", checked)),
-                _ => {}
-            }
-        }
+        checks.extend(keys(keystone, &mut remarks));
         match changes.answering() {
             Answering::Database => remarks.push(
                 "every validation asks the database: run `keystone-manage db_sync`, or let an administrator of the \
@@ -154,6 +139,31 @@ impl Readiness {
             }
         }
     }
+}
+
+/// The check of the keys of tokens; the others are remarks.
+fn keys(
+    keystone: &Keystone,
+    remarks: &mut Vec<String>,
+) -> Option<(&'static str, Result<(), String>)> {
+    let mut of_tokens = None;
+    for (name, state) in keystone.keys() {
+        let command = match name {
+            "tokens" => "fernet_setup` or `keystone-manage create_jws_keypair",
+            "receipts" => "receipt_setup",
+            _ => "credential_setup",
+        };
+        let cause = state
+            .map(drop)
+            .map_err(|error| format!("keys of {name}: {error}: run `keystone-manage {command}`"));
+        match cause {
+            checked if name == "tokens" => of_tokens = Some(("keys", checked)),
+            // Without the others most requests are answered.
+            Err(cause) => remarks.push(cause),
+            Ok(()) => {}
+        }
+    }
+    of_tokens
 }
 
 fn unreachable(error: &keystone::storage::Error) -> String {
