@@ -5,8 +5,8 @@ use std::time::Duration;
 use keystone_ldap::{Error, Settings};
 
 use crate::proxy::{Mode, Proxy};
-use crate::server::{Setup, free_port, settings};
-use crate::{directory, slapd, user};
+use crate::server::{Setup, free_port};
+use crate::{directory, settings, slapd, user};
 
 #[tokio::test]
 async fn a_server_that_is_down_is_an_error_until_it_is_back() {

@@ -6,8 +6,7 @@ use keystone_ldap::{QueryScope, Settings, User};
 use ldap3::Mod;
 
 use crate::proxy::Proxy;
-use crate::server::settings;
-use crate::{directory, slapd, user};
+use crate::{directory, settings, slapd, user};
 
 #[tokio::test]
 async fn users_log_in_with_their_passwords() {

@@ -13,6 +13,9 @@ mod tls;
 mod users;
 
 use keystone_ldap::{Directory, Group, Settings, User};
+use ldap3::{Ldap, LdapConnAsync};
+
+use server::{PASSWORD_OF_ROOT, Slapd};
 
 /// A running server with the fixture, or the end of the test.
 macro_rules! slapd {
@@ -27,6 +30,41 @@ macro_rules! slapd {
     };
 }
 pub(crate) use slapd;
+
+impl Slapd {
+    /// What the fixture needs.
+    fn settings(&self) -> Settings {
+        settings(&self.url())
+    }
+
+    /// A connection that may do everything.
+    async fn root(&self) -> Ldap {
+        let (connection, mut ldap) = LdapConnAsync::new(&self.url()).await.unwrap();
+        tokio::spawn(connection.drive());
+        let bound = ldap
+            .simple_bind("cn=root,dc=example,dc=org", PASSWORD_OF_ROOT)
+            .await
+            .unwrap();
+        bound.success().unwrap();
+        ldap
+    }
+}
+
+/// What the fixture needs, at a URL.
+fn settings(url: &str) -> Settings {
+    Settings {
+        url: url.into(),
+        user: Some("cn=keystone,ou=Services,dc=example,dc=org".into()),
+        password: Some("service-secret".into()),
+        suffix: "dc=example,dc=org".into(),
+        user_tree_dn: Some("ou=People,dc=example,dc=org".into()),
+        user_id_attribute: "uid".into(),
+        user_name_attribute: "uid".into(),
+        group_tree_dn: Some("ou=Groups,dc=example,dc=org".into()),
+        group_name_attribute: "cn".into(),
+        ..Settings::default()
+    }
+}
 
 fn directory(settings: &Settings) -> Directory {
     Directory::new(settings).unwrap()

@@ -1,16 +1,16 @@
-//! A server of a test's own.
+//! A server of a test's own: Debian's `slapd`, or the program that `KEYSTONE_TEST_SLAPD` names. The tests of the API start it,
+//! too.
 
 use std::fmt::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use keystone_ldap::Settings;
-use ldap3::{Ldap, LdapConnAsync};
 use tempfile::TempDir;
 
-const PASSWORD_OF_ROOT: &str = "root-secret";
+pub(crate) const PASSWORD_OF_ROOT: &str = "root-secret";
 
 /// What a server is to be like.
 pub(crate) struct Setup {
@@ -79,7 +79,7 @@ impl Slapd {
         loop {
             let (port, tls_port) = (free_port(), free_port());
             let mut child = spawn(path, port, tls_port, setup.certificate.is_some());
-            if is_up(&mut child, port).await {
+            if is_up(&mut child, path).await {
                 return Some(Self {
                     directory,
                     child,
@@ -88,11 +88,6 @@ impl Slapd {
                 });
             }
         }
-    }
-
-    /// What the fixture needs.
-    pub(crate) fn settings(&self) -> Settings {
-        settings(&self.url())
     }
 
     pub(crate) fn url(&self) -> String {
@@ -113,19 +108,7 @@ impl Slapd {
         self.stop();
         let path = self.directory.path();
         self.child = spawn(path, self.port, self.tls_port, false);
-        assert!(is_up(&mut self.child, self.port).await);
-    }
-
-    /// A connection that may do everything.
-    pub(crate) async fn root(&self) -> Ldap {
-        let (connection, mut ldap) = LdapConnAsync::new(&self.url()).await.unwrap();
-        tokio::spawn(connection.drive());
-        let bound = ldap
-            .simple_bind("cn=root,dc=example,dc=org", PASSWORD_OF_ROOT)
-            .await
-            .unwrap();
-        bound.success().unwrap();
-        ldap
+        assert!(is_up(&mut self.child, path).await);
     }
 }
 
@@ -133,22 +116,6 @@ impl Drop for Slapd {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// What the fixture needs, at a URL.
-pub(crate) fn settings(url: &str) -> Settings {
-    Settings {
-        url: url.into(),
-        user: Some("cn=keystone,ou=Services,dc=example,dc=org".into()),
-        password: Some("service-secret".into()),
-        suffix: "dc=example,dc=org".into(),
-        user_tree_dn: Some("ou=People,dc=example,dc=org".into()),
-        user_id_attribute: "uid".into(),
-        user_name_attribute: "uid".into(),
-        group_tree_dn: Some("ou=Groups,dc=example,dc=org".into()),
-        group_name_attribute: "cn".into(),
-        ..Settings::default()
     }
 }
 
@@ -207,10 +174,11 @@ fn configuration(path: &Path, setup: &Setup) -> String {
 }
 
 fn spawn(path: &Path, port: u16, tls_port: u16, tls: bool) -> Child {
-    let mut urls = format!("ldap://127.0.0.1:{port} {}", socket(path));
+    let mut urls = format!("ldap://127.0.0.1:{port}");
     if tls {
         write!(urls, " ldaps://127.0.0.1:{tls_port}").unwrap();
     }
+    write!(urls, " {}", socket(path)).unwrap();
     // It stays in the foreground if it is asked to debug.
     Command::new(path.join("slapd"))
         .args(["-d", "0", "-h", &urls, "-f"])
@@ -226,14 +194,15 @@ fn socket(path: &Path) -> String {
     format!("ldapi://{}", path.replace('/', "%2F"))
 }
 
-/// Whether it answers; it does not if another process has taken the port.
-async fn is_up(child: &mut Child, port: u16) -> bool {
+/// Waits until it listens everywhere: at its socket, which is the last and nobody else's. It ends where another process has
+/// one of the ports.
+async fn is_up(child: &mut Child, path: &Path) -> bool {
     loop {
+        if UnixStream::connect(path.join("socket")).is_ok() {
+            return true;
+        }
         if child.try_wait().unwrap().is_some() {
             return false;
-        }
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return true;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
