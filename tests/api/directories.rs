@@ -264,3 +264,31 @@ async fn a_page_begins_behind_its_marker_in_the_order_of_ids() {
     let path = format!("/v3/users?domain_id={id}&marker=nobody");
     admin.get(&path).await.refused(404);
 }
+
+/// A user with a password of its own, below the users' tree.
+fn person(place: &str, uid: &str, name: &str, more: &str) -> String {
+    format!(
+        "dn: uid={uid},{place}ou=People,dc=example,dc=org\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {name}\nsn: {name}\n\
+         userPassword: {name}-secret\n{more}\n"
+    )
+}
+
+#[tokio::test]
+async fn a_login_by_name_is_of_the_user_with_the_id_and_of_no_namesake() {
+    let entries = [("", "First"), ("ou=Contractors,", "Second")];
+    let entries = entries.map(|(place, name)| person(place, "twin", name, ""));
+    let more = [("query_scope", "sub"), ("user_name_attribute", "cn")];
+    let Some(corp) = corp_with(&more, &entries.concat()).await else {
+        return;
+    };
+    let first = corp.log_in("First", "First-secret", &Value::Null).await;
+    let id = corp.public_id("user", "twin");
+    assert_eq!(first.created()["token"]["user"]["id"], id);
+    for password in ["Second-secret", "First-secret"] {
+        let second = corp.log_in("Second", password, &Value::Null).await;
+        second.refused(401);
+    }
+    // Names of other places are as good as any.
+    let other = corp.log_in("Ivan Ivanov", "ivan-secret", &Value::Null);
+    other.await.created();
+}

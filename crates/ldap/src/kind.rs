@@ -24,6 +24,13 @@ pub struct User {
     pub default_project_id: Option<String>,
 }
 
+impl User {
+    /// Whether another one is the same entry, by its whole distinguished name.
+    pub fn is(&self, other: &Self) -> bool {
+        Dn::parse(&self.dn).is_ok_and(|dn| Dn::parse(&other.dn) == Ok(dn))
+    }
+}
+
 /// A group of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {

@@ -68,7 +68,7 @@ impl DomainDirectory {
 impl DirectoryUser {
     /// Whether a user that the directory found is this one.
     pub(super) fn is(&self, other: &Found) -> bool {
-        self.found.dn == other.dn
+        self.found.is(other)
     }
 }
 
@@ -97,7 +97,8 @@ pub(crate) async fn subjects_in(homes: Vec<Home>) -> Result<Vec<Subject>> {
 }
 
 impl Identity {
-    /// The user with a name in a domain; `None` where its users are in the database.
+    /// The user with a name in a domain; `None` where its users are in the database. The id decides who that is: where it is
+    /// that of another entry too, which comes first, this one is nobody.
     pub(crate) async fn directory_user_by_name(
         &self,
         name: &str,
@@ -114,7 +115,25 @@ impl Identity {
         let ids = self.ids_of(&of, Entity::User, &[&found.local_id]).await?;
         let id = ids.into_iter().flatten().next();
         let id = id.ok_or_else(|| missing(name))?;
-        Ok(Some(of.subject(id, found)))
+        let Home::Directory(entry) = self.home(Entity::User, &id).await? else {
+            return Err(missing(name));
+        };
+        match entry.user().await {
+            Ok(user) if user.is(&found) => Ok(Some(user)),
+            Ok(other) => {
+                tracing::warn!(
+                    domain.id = of.domain.id,
+                    user.id = id,
+                    "{:?} and {:?} have one id in the directory, and only the first of them is a user: see user_id_attribute and \
+                     query_scope of [ldap]",
+                    other.found.dn,
+                    found.dn
+                );
+                Err(missing(name))
+            }
+            Err(error) if error.is_not_found() => Err(missing(name)),
+            Err(error) => Err(error),
+        }
     }
 
     /// The users of a directory that a listing asks for.
