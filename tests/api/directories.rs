@@ -86,6 +86,13 @@ impl Corp {
         public_id(&self.id, kind, local_id.as_bytes())
     }
 
+    /// Changes options of the directory.
+    async fn configure(&self, ldap: Value) {
+        let path = format!("/v3/domains/{}/config", self.id);
+        let body = json!({ "config": { "ldap": ldap } });
+        self.admin.patch(&path, &body).await.ok();
+    }
+
     /// A login by name, which the directory finds in any letters.
     async fn log_in(&self, name: &str, password: &str, scope: &Value) -> Answer {
         let named = json!({ "name": name, "domain": { "name": "corp" } });
@@ -291,4 +298,40 @@ async fn a_login_by_name_is_of_the_user_with_the_id_and_of_no_namesake() {
     // Names of other places are as good as any.
     let other = corp.log_in("Ivan Ivanov", "ivan-secret", &Value::Null);
     other.await.created();
+}
+
+#[tokio::test]
+async fn nobody_takes_the_id_of_another_as_a_further_one() {
+    let mails = [
+        (
+            "mallory",
+            "mail: mallory@example.org\nmail: victim@example.org\n",
+        ),
+        ("victim", "mail: victim@example.org\n"),
+    ];
+    let entries = mails.map(|(name, mails)| person("", name, name, mails));
+    let Some(corp) = corp_with(&[("user_id_attribute", "mail")], &entries.concat()).await else {
+        return;
+    };
+    let Corp { admin, .. } = &corp;
+    let victim = corp.public_id("user", "victim@example.org");
+    let answer = corp.log_in("victim", "victim-secret", &Value::Null).await;
+    let token = answer.header("x-subject-token").unwrap().to_owned();
+    assert_eq!(answer.created()["token"]["user"]["id"], victim);
+    let path = format!("/v3/users/{victim}");
+    assert_eq!(admin.get(&path).await.ok()["user"]["name"], "victim");
+    let by_id = json!({ "id": victim });
+    let answer = admin.log_in(&by_id, "mallory-secret", &Value::Null).await;
+    answer.refused(401);
+    admin.validate(&token).await.ok();
+    // Once the victim is gone.
+    corp.configure(json!({ "user_filter": "(!(uid=victim))" }))
+        .await;
+    admin.get(&path).await.refused(404);
+    admin.validate(&token).await.refused(404);
+    let answer = admin.log_in(&by_id, "mallory-secret", &Value::Null).await;
+    answer.refused(401);
+    let answer = corp.log_in("mallory", "mallory-secret", &Value::Null).await;
+    let id = corp.public_id("user", "mallory@example.org");
+    assert_eq!(answer.created()["token"]["user"]["id"], id);
 }

@@ -122,7 +122,7 @@ pub(crate) enum Home {
 pub(crate) struct Entry {
     pub(crate) of: DomainDirectory,
     pub(crate) local_id: String,
-    /// The id of the API.
+    /// The id of the API; in the letters of a request where there is no mapping.
     pub(crate) id: String,
 }
 
@@ -192,6 +192,17 @@ impl DomainDirectory {
         };
         let DomainRef { id, name, .. } = &self.domain;
         Error::failed(message, format!("domain {id} ({name}): {error}"))
+    }
+}
+
+impl Entry {
+    /// The id of the API, once the entry was found: where there is no mapping, as the directory writes it.
+    fn id_of(&self, found_id: &str) -> String {
+        if self.of.mapped {
+            self.id.clone()
+        } else {
+            found_id.to_owned()
+        }
     }
 }
 

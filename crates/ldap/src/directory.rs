@@ -19,7 +19,7 @@ use crate::settings::{AliasDereferencing, QueryScope, Settings, SettingsError};
 const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
 
 /// How many users one search is for.
-const AT_A_TIME: usize = 100;
+const USERS_PER_SEARCH: usize = 100;
 
 /// The directory of one domain, with connections and certificates of its own.
 pub struct Directory {
@@ -104,13 +104,27 @@ impl Directory {
         self.find_users(&self.users.kind.list(filters)).await
     }
 
-    /// The user with a local id; the first one where several have it.
+    /// The user with a local id; the first one where several have it. Of an entry that has several ids only its own counts:
+    /// the others are for anybody to have who may write them.
     ///
     /// # Errors
     ///
     /// The directory gives no answer.
     pub async fn user(&self, local_id: &str) -> Result<Option<User>, Error> {
-        self.first_user(&self.users.kind.with_id(local_id)).await
+        Ok(self.users_with_ids(&[local_id]).await?.into_iter().next())
+    }
+
+    /// The users with some local ids, in the directory's order, in few searches.
+    ///
+    /// # Errors
+    ///
+    /// The directory gives no answer.
+    pub async fn users_with_ids(&self, local_ids: &[&str]) -> Result<Vec<User>, Error> {
+        let filters = local_ids.iter().map(|id| self.users.kind.has_id(id));
+        let mut found = self.users_with_any(filters.collect()).await?;
+        let own: HashSet<_> = local_ids.iter().map(|id| id.to_lowercase()).collect();
+        found.retain(|user| own.contains(&user.local_id.to_lowercase()));
+        Ok(found)
     }
 
     /// The user with a name; the first one where several have it.
@@ -119,8 +133,8 @@ impl Directory {
     ///
     /// The directory gives no answer.
     pub async fn user_by_name(&self, name: &str) -> Result<Option<User>, Error> {
-        self.first_user(&self.users.kind.list(&[Filter::NameIs(name.to_owned())]))
-            .await
+        let found = self.users(&[Filter::NameIs(name.to_owned())]).await?;
+        Ok(found.into_iter().next())
     }
 
     /// Whether the directory takes a password for a user. An empty one is refused here: for the directory it would be a bind
@@ -158,7 +172,7 @@ impl Directory {
         self.find_groups(&self.groups.kind.list(filters)).await
     }
 
-    /// The group with a local id; the first one where several have it.
+    /// The group with a local id, as [`Self::user`] has it; the first one where several have it.
     ///
     /// # Errors
     ///
@@ -167,7 +181,10 @@ impl Directory {
         let found = self
             .find_groups(&self.groups.kind.with_id(local_id))
             .await?;
-        Ok(found.into_iter().next())
+        let own = local_id.to_lowercase();
+        Ok(found
+            .into_iter()
+            .find(|group| group.local_id.to_lowercase() == own))
     }
 
     /// The group with a name; the first one where several have it.
@@ -186,21 +203,16 @@ impl Directory {
     ///
     /// The directory gives no answer.
     pub async fn groups_of_user(&self, user: &User) -> Result<Vec<Group>, Error> {
-        let Groups {
-            kind,
-            member,
-            members_are_ids,
-            nesting,
-            ..
-        } = &self.groups;
-        let filter = if *members_are_ids {
-            equals(member, user.local_id.as_bytes())
-        } else if *nesting {
-            equals(&format!("{member}:{IN_CHAIN}:"), user.dn.as_bytes())
+        let groups = &self.groups;
+        let filter = if groups.members_are_ids {
+            equals(&groups.member, user.local_id.as_bytes())
+        } else if groups.nesting {
+            let chain = format!("{}:{IN_CHAIN}:", groups.member);
+            equals(&chain, user.dn.as_bytes())
         } else {
-            equals(member, user.dn.as_bytes())
+            equals(&groups.member, user.dn.as_bytes())
         };
-        self.find_groups(&kind.with(&filter)).await
+        self.find_groups(&groups.kind.with(&filter)).await
     }
 
     /// The members of a group that are users of this directory. Groups among the members, and members that are not there, are
@@ -210,30 +222,18 @@ impl Directory {
     ///
     /// The directory gives no answer.
     pub async fn members(&self, group: &Group) -> Result<Vec<User>, Error> {
-        let users = &self.users.kind;
-        let Groups {
-            kind,
-            member,
-            members_are_ids,
-            nesting,
-            ..
-        } = &self.groups;
-        if *nesting && !members_are_ids {
-            return self
-                .find_users(&users.with(&equals(
-                    &format!("memberOf:{IN_CHAIN}:"),
-                    group.dn.as_bytes(),
-                )))
-                .await;
+        let groups = &self.groups;
+        if groups.nesting && !groups.members_are_ids {
+            let chain = equals(&format!("memberOf:{IN_CHAIN}:"), group.dn.as_bytes());
+            return self.find_users(&self.users.kind.with(&chain)).await;
         }
-        let values = self.values(&group.dn, &kind.class, member).await?;
-        if *members_are_ids {
-            let ids = values
-                .iter()
-                .filter_map(|value| text(value))
-                .map(|id| users.has_id(&id))
-                .collect();
-            return self.users_with_any(ids).await;
+        let values = self
+            .values(&group.dn, &groups.kind.class, &groups.member)
+            .await?;
+        if groups.members_are_ids {
+            let ids: Vec<_> = values.iter().filter_map(|value| text(value)).collect();
+            let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+            return self.users_with_ids(&ids).await;
         }
         let members: HashSet<_> = dns(&values).filter(|dn| self.may_be_user(dn)).collect();
         let mut found = self
@@ -258,10 +258,6 @@ impl Directory {
         self.search(&tree).await.map(drop)
     }
 
-    async fn first_user(&self, filter: &str) -> Result<Option<User>, Error> {
-        Ok(self.find_users(filter).await?.into_iter().next())
-    }
-
     async fn find_users(&self, filter: &str) -> Result<Vec<User>, Error> {
         let found = self.list(&self.users.kind, filter).await?;
         let mut users: Vec<_> = found
@@ -277,7 +273,7 @@ impl Directory {
     /// The users that pass any of some filters, in few searches.
     async fn users_with_any(&self, filters: Vec<String>) -> Result<Vec<User>, Error> {
         let mut users = Vec::new();
-        for some in filters.chunks(AT_A_TIME) {
+        for some in filters.chunks(USERS_PER_SEARCH) {
             let filter = self.users.kind.with(&any(some.iter().map(String::as_str)));
             let found = self.list(&self.users.kind, &filter).await?;
             users.extend(found.iter().filter_map(|entry| self.users.read(entry)));

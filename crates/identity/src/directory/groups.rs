@@ -36,7 +36,7 @@ impl Entry {
     /// What the directory knows of a group.
     pub(crate) async fn group(self) -> Result<Group> {
         let found = self.found_group().await?;
-        Ok(self.of.group(self.id, &found))
+        Ok(self.of.group(self.id_of(&found.local_id), &found))
     }
 
     async fn members(&self) -> Result<Vec<keystone_ldap::User>> {

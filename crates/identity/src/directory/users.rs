@@ -78,7 +78,8 @@ impl Entry {
         let found = self.of.directory.user(&self.local_id).await;
         let found = found.map_err(|error| self.of.failed(&error))?;
         let found = found.ok_or_else(|| missing(&self.local_id))?;
-        Ok(self.of.subject(self.id, found))
+        let id = self.id_of(&found.local_id);
+        Ok(self.of.subject(id, found))
     }
 }
 
@@ -186,7 +187,10 @@ impl Identity {
             };
             let found = self.found_member(&entry).await?;
             let member = found.map(|(found, groups)| Member {
-                subject: entry.of.subject(entry.id, found).subject,
+                subject: entry
+                    .of
+                    .subject(entry.id_of(&found.local_id), found)
+                    .subject,
                 groups,
             });
             members.push(((*id).to_owned(), member));

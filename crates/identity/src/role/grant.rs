@@ -244,16 +244,25 @@ async fn store_grant(tx: &mut Tx, grant: &Grant, role_id: &str, of_directory: bo
 }
 
 impl Identity {
-    /// The id of a user or group that is in a directory, where no row can be locked.
+    /// The id of a user or group that is in a directory, where no row can be locked: as it was found, or else as it was asked
+    /// for.
     async fn directory_actor(&self, actor: &Actor) -> Result<Option<String>> {
         let entity = match actor {
             Actor::User(_) => Entity::User,
             Actor::Group(_) => Entity::Group,
         };
-        Ok(match self.home(entity, actor.id()).await? {
-            Home::Directory(entry) => Some(entry.id),
-            Home::Database | Home::Nowhere => None,
-        })
+        let Home::Directory(entry) = self.home(entity, actor.id()).await? else {
+            return Ok(None);
+        };
+        let asked = entry.id.clone();
+        let found = match entity {
+            Entity::User => entry.user().await.map(|user| user.subject.user.id),
+            Entity::Group => entry.group().await.map(|group| group.id),
+        };
+        match found {
+            Err(Error::NotFound { .. }) => Ok(Some(asked)),
+            found => found.map(Some),
+        }
     }
 
     /// 404 for what a grant names and is missing, in the order in which Keystone looks for it before it asks the policy

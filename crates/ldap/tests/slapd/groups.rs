@@ -310,3 +310,34 @@ async fn nested_groups_are_asked_for_by_the_rule_of_active_directory() {
         []
     );
 }
+
+#[tokio::test]
+async fn of_several_ids_of_a_group_its_own_counts() {
+    let entries = "dn: cn=first,ou=Groups,dc=example,dc=org\nobjectClass: groupOfNames\ncn: first\n\
+                   description: one\ndescription: operators\nmember: uid=alice,ou=People,dc=example,dc=org\n\n\
+                   dn: cn=mail,ou=Groups,dc=example,dc=org\nobjectClass: posixGroup\ncn: mail\ngidNumber: 1\n\
+                   memberUid: c.clark@example.org\nmemberUid: alice@example.org\n";
+    let slapd = slapd!(Setup {
+        entries: entries.into(),
+        ..Setup::default()
+    });
+    let described = directory(&Settings {
+        group_id_attribute: "description".into(),
+        ..slapd.settings()
+    });
+    assert_eq!(group(&described, "one").await.name, "first");
+    assert_eq!(group(&described, "Operators").await.name, "ops");
+    let filtered = directory(&Settings {
+        group_id_attribute: "description".into(),
+        group_filter: Some("(!(cn=ops))".into()),
+        ..slapd.settings()
+    });
+    assert_eq!(filtered.group("operators").await.unwrap(), None);
+    // Nor is a member of the group whose further id it has.
+    let by_mail = directory(&Settings {
+        user_id_attribute: "mail".into(),
+        ..posix(slapd.settings())
+    });
+    let of_mail = group(&by_mail, "mail").await;
+    assert_eq!(names(&by_mail.members(&of_mail).await.unwrap()), ["alice"]);
+}

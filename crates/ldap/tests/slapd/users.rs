@@ -391,21 +391,36 @@ async fn users_are_found_by_id_and_by_name() {
 
 #[tokio::test]
 async fn of_several_ids_that_of_the_name_counts_or_else_the_first() {
-    let slapd = slapd!();
+    let entries = "dn: uid=mallory,ou=People,dc=example,dc=org\nobjectClass: inetOrgPerson\nuid: mallory\ncn: M\nsn: M\n\
+                   mail: mallory@example.org\nmail: victim@example.org\n\n\
+                   dn: uid=victim,ou=People,dc=example,dc=org\nobjectClass: inetOrgPerson\nuid: victim\ncn: V\nsn: V\n\
+                   mail: victim@example.org\n";
+    let slapd = slapd!(Setup {
+        entries: entries.into(),
+        ..Setup::default()
+    });
     let settings = slapd.settings();
-    assert_eq!(
-        user(&directory(&settings), "multi-alias").await.local_id,
-        "multi"
-    );
+    let by_uid = directory(&settings);
+    assert_eq!(user(&by_uid, "MULTI").await.local_id, "multi");
+    assert_eq!(by_uid.user("multi-alias").await.unwrap(), None);
     // In an entry that another attribute names.
     let by_mail = directory(&Settings {
         user_id_attribute: "mail".into(),
+        ..settings.clone()
+    });
+    let own = ["carol@example.org", "victim@example.org"];
+    assert_eq!(user(&by_mail, own[0]).await.name, "carol");
+    assert_eq!(by_mail.user("c.clark@example.org").await.unwrap(), None);
+    assert_eq!(user(&by_mail, own[1]).await.name, "victim");
+    let ids = ["c.clark@example.org", own[0], own[1]];
+    let found = by_mail.users_with_ids(&ids).await.unwrap();
+    assert_eq!(names(&found), ["carol", "victim"]);
+    let gone = directory(&Settings {
+        user_id_attribute: "mail".into(),
+        user_filter: Some("(!(uid=victim))".into()),
         ..settings
     });
-    assert_eq!(
-        user(&by_mail, "c.clark@example.org").await.local_id,
-        "carol@example.org"
-    );
+    assert_eq!(gone.user(own[1]).await.unwrap(), None);
 }
 
 #[tokio::test]
