@@ -58,9 +58,32 @@ pub(crate) fn is_attribute(text: &str) -> bool {
     text.bytes().all(allowed) && ldap3::parse_filter(present(text)).is_ok()
 }
 
-/// Whether a text is one filter in parentheses.
-pub(crate) fn is_filter(text: &str) -> bool {
-    text.starts_with('(') && ldap3::parse_filter(text).is_ok()
+/// How many parentheses may be within one another. The parser calls itself for each.
+const DEEPEST: usize = 100;
+
+/// What is wrong with a text that is not one filter in parentheses.
+pub(crate) fn check(text: &str) -> Result<(), &'static str> {
+    if depth(text) > DEEPEST {
+        return Err("has more than 100 parentheses within one another");
+    }
+    if !text.starts_with('(') || ldap3::parse_filter(text).is_err() {
+        return Err("is no filter in parentheses (RFC 4515)");
+    }
+    Ok(())
+}
+
+/// How many parentheses are open at most. Values have theirs escaped.
+fn depth(text: &str) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'(' => open += 1,
+            b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
 }
 
 fn escape(value: &[u8]) -> String {

@@ -240,11 +240,9 @@ impl Settings {
             ("group_filter", &self.group_filter),
         ] {
             let set = filter.as_ref().filter(|filter| !filter.is_empty());
-            if let Some(filter) = set.filter(|filter| !filter::is_filter(filter)) {
-                return wrong(
-                    option,
-                    format!("{filter:?} is no filter in parentheses (RFC 4515)"),
-                );
+            if let Some(filter) = set {
+                filter::check(filter)
+                    .or_else(|reason| wrong(option, format!("{filter:?} {reason}")))?;
             }
         }
         let trees = [

@@ -146,6 +146,18 @@ fn what_would_change_a_filter_is_refused() {
     }
 }
 
+/// Anybody who may configure a domain might end the process otherwise.
+#[test]
+fn filters_are_not_nested_without_an_end() {
+    let nested = |levels: usize| format!("{}(a=b){}", "(!".repeat(levels), ")".repeat(levels));
+    accepted(|it| it.user_filter = Some(nested(99)));
+    for levels in [100, 1_000_000] {
+        let text = refused(|it| it.group_filter = Some(nested(levels)));
+        let reason = "\" has more than 100 parentheses within one another";
+        assert!(text.ends_with(reason), "{levels}");
+    }
+}
+
 #[test]
 fn trees_are_distinguished_names() {
     let text = "\"People\" is no distinguished name";
