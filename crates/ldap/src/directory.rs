@@ -8,7 +8,7 @@ use ldap3::{DerefAliases, LdapResult, Scope};
 use crate::Error;
 use crate::dn::Dn;
 use crate::entry::{Entry, text};
-use crate::filter::{Filter, all, any, equals};
+use crate::filter::{Filter, all, any, equals, is_attribute};
 use crate::kind::{Emulation, Group, Groups, Kind, User, Users};
 use crate::pool::{Failure, Lease, Pool, Search};
 use crate::server::{Login, Servers};
@@ -235,7 +235,8 @@ impl Directory {
             let ids: Vec<_> = ids.iter().map(String::as_str).collect();
             return self.users_with_ids(&ids).await;
         }
-        let members: HashSet<_> = dns(&values).filter(|dn| self.may_be_user(dn)).collect();
+        let members = dns(&values).filter(|dn| can_be_asked_for(dn) && self.may_be_user(dn));
+        let members: HashSet<_> = members.collect();
         let mut found = self
             .users_with_any(members.iter().map(naming).collect())
             .await?;
@@ -347,7 +348,7 @@ impl Directory {
             values.extend_from_slice(some);
             match next {
                 // Any other might be asked for without an end.
-                Some(next) if next == values.len() => {
+                Some(next) if next == values.len() && !some.is_empty() => {
                     attributes = [format!("{attribute};range={next}-*")];
                 }
                 _ => return Ok(values),
@@ -423,6 +424,12 @@ impl Directory {
         self.servers.shun(&url);
         Err(Error::Unavailable { url, reason })
     }
+}
+
+/// Whether there is a filter for entries that are named like this one. That for no attribute would be one for all entries, and
+/// with the name of an attribute that is none it would be refused.
+fn can_be_asked_for(dn: &Dn) -> bool {
+    dn.naming().next().is_some() && dn.naming().all(|(kind, _)| is_attribute(kind))
 }
 
 /// The filter for entries that are named like this one.
