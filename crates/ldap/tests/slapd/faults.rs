@@ -263,7 +263,7 @@ async fn a_check_misses_the_tree_of_users() {
 }
 
 #[tokio::test]
-async fn a_base_of_another_directory_is_refused_with_its_words() {
+async fn an_anonymous_search_that_is_not_allowed_is_an_error() {
     let slapd = slapd!(Setup {
         lines: "require authc",
         ..Setup::default()

@@ -2,8 +2,9 @@
 
 use keystone_ldap::{Filter, Group, QueryScope, Settings};
 
+use crate::proxy::Proxy;
 use crate::server::Setup;
-use crate::{directory, group, names, slapd, user};
+use crate::{directory, group, names, settings, slapd, user};
 
 fn group_names(groups: &[Group]) -> Vec<&str> {
     let mut names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
@@ -278,11 +279,16 @@ async fn a_group_of_hundreds_is_read_in_few_searches() {
         entries,
         ..Setup::default()
     });
-    let directory = directory(&slapd.settings());
-    let found = directory
-        .members(&group(&directory, "many").await)
-        .await
-        .unwrap();
+    let proxy = Proxy::before(slapd.port).await;
+    let directory = directory(&settings(&proxy.url()));
+    let many = group(&directory, "many").await;
+    let before = proxy.requests();
+    let found = directory.members(&many).await.unwrap();
+    assert_eq!(
+        proxy.requests() - before,
+        6,
+        "one for the group, and one for a hundred members"
+    );
     let distinct: std::collections::HashSet<_> = found.iter().map(|user| &user.dn).collect();
     assert_eq!((found.len(), distinct.len()), (450, 450));
 }
