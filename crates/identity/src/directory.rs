@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use keystone_ldap::{Directory, User as Found};
 use keystone_storage::{select, sql};
-use keystone_types::{Error, Listing, Result, json};
+use keystone_types::{Error, Listing, Result, Secret, json};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -57,7 +57,7 @@ pub enum DomainBackends {
 /// The backends, with their connections.
 #[derive(Debug)]
 pub(crate) struct Directories {
-    default: Option<Arc<Directory>>,
+    default: Backend,
     compatible_ids: bool,
     domains: Domains,
     /// By directory and id: users, with the ids of their groups.
@@ -67,15 +67,15 @@ pub(crate) struct Directories {
 #[derive(Debug)]
 enum Domains {
     None,
-    Files(HashMap<String, Option<Arc<Directory>>>),
+    Files(HashMap<String, Backend>),
     Database(Mutex<HashMap<String, Configured>>),
 }
 
-/// A domain's configuration in the database as it was read last, and what was made of it.
-#[derive(Clone)]
+/// A domain's configuration in the database as it was read last, and what was made of it: for a wrong one the failure, until
+/// it changes.
 struct Configured {
     rows: Vec<ConfigRow>,
-    directory: Option<Arc<Directory>>,
+    backend: Result<Backend>,
 }
 
 impl fmt::Debug for Configured {
@@ -83,7 +83,7 @@ impl fmt::Debug for Configured {
         // The rows have passwords.
         let mut shown = f.debug_struct("Configured");
         shown
-            .field("directory", &self.directory)
+            .field("backend", &self.backend)
             .finish_non_exhaustive()
     }
 }
@@ -96,6 +96,8 @@ type ConfigRow = (String, String, String, bool);
 pub(crate) struct DomainDirectory {
     pub(crate) domain: DomainRef,
     directory: Arc<Directory>,
+    /// What no message about it may show.
+    hidden: Vec<Secret>,
     /// Whether its ids have rows in `id_mapping`; otherwise they are those of the API.
     mapped: bool,
 }
@@ -134,27 +136,28 @@ pub(crate) fn read_only() -> Error {
 }
 
 impl Directories {
-    pub(crate) fn new(backends: &Backends) -> Result<Self> {
+    pub(crate) fn new(backends: &Backends) -> Self {
         let files = |named: &[(String, Backend)]| {
-            let opened = named.iter();
-            let opened = opened.map(|(name, backend)| Ok((folded(name), open(name, backend)?)));
-            opened.collect::<Result<_>>()
+            let named = named.iter();
+            named
+                .map(|(name, backend)| (folded(name), backend.clone()))
+                .collect()
         };
-        Ok(Self {
-            default: open("default", &backends.default)?,
+        Self {
+            default: backends.default.clone(),
             compatible_ids: backends.backward_compatible_ids,
             domains: match &backends.domains {
                 DomainBackends::None => Domains::None,
-                DomainBackends::Files(named) => Domains::Files(files(named)?),
+                DomainBackends::Files(named) => Domains::Files(files(named)),
                 DomainBackends::Database => Domains::Database(Mutex::default()),
             },
             members: SingleFlight::default(),
-        })
+        }
     }
 
     /// Whether everything is in the database.
     pub(crate) fn none(&self) -> bool {
-        self.default.is_none() && matches!(self.domains, Domains::None)
+        self.default.directory.is_none() && matches!(self.domains, Domains::None)
     }
 
     /// Whether rows of `id_mapping` tell where somebody is.
@@ -166,16 +169,6 @@ impl Directories {
 /// Names of domains are compared without case, as the database does.
 fn folded(name: &str) -> String {
     name.trim_end().to_lowercase()
-}
-
-fn open(what: &str, backend: &Backend) -> Result<Option<Arc<Directory>>> {
-    let Some(settings) = &backend.directory else {
-        return Ok(None);
-    };
-    let directory = Directory::new(settings);
-    let directory =
-        directory.map_err(|error| Error::internal(format!("the directory of {what}: {error}")))?;
-    Ok(Some(Arc::new(directory)))
 }
 
 impl DomainDirectory {
@@ -191,6 +184,7 @@ impl DomainDirectory {
             _ => "An unexpected error prevented the server from fulfilling your request.",
         };
         let DomainRef { id, name, .. } = &self.domain;
+        let error = redacted(&error.to_string(), &self.hidden);
         Error::failed(message, format!("domain {id} ({name}): {error}"))
     }
 }
@@ -235,17 +229,20 @@ impl Identity {
             Domains::Database(known) => self.configured(known, &domain.id).await?,
         };
         let default = &self.directories.default;
-        let (directory, mapped) = match (of_domain, default) {
-            (Some(None), _) | (None, None) => return Ok(Place::Database),
-            (Some(Some(directory)), _) => (directory, true),
-            (None, Some(default)) if domain.id == self.settings.default_domain_id => {
-                (Arc::clone(default), !self.directories.compatible_ids)
+        let (backend, mapped) = match of_domain {
+            Some(backend) => (backend, true),
+            None if default.directory.is_none() || domain.id == self.settings.default_domain_id => {
+                (default.clone(), !self.directories.compatible_ids)
             }
-            (None, Some(_)) => return Ok(Place::Nowhere),
+            None => return Ok(Place::Nowhere),
+        };
+        let Some(directory) = backend.directory else {
+            return Ok(Place::Database);
         };
         Ok(Place::Directory(DomainDirectory {
             domain,
             directory,
+            hidden: backend.hidden,
             mapped,
         }))
     }
@@ -255,7 +252,7 @@ impl Identity {
         &self,
         known: &Mutex<HashMap<String, Configured>>,
         domain_id: &str,
-    ) -> Result<Option<Option<Arc<Directory>>>> {
+    ) -> Result<Option<Backend>> {
         let rows: Vec<ConfigRow> = sql("\
             SELECT `group`, `option`, value, FALSE AS hidden FROM whitelisted_config WHERE domain_id = ? \
             UNION ALL \
@@ -266,31 +263,44 @@ impl Identity {
         .fetch_all(&self.db)
         .await?;
         let locked = || known.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = |known: &HashMap<String, Configured>| {
+            let known = known.get(domain_id).filter(|known| known.rows == rows);
+            known.map(|known| known.backend.clone().map(Some))
+        };
         if rows.is_empty() {
             locked().remove(domain_id);
             return Ok(None);
         }
-        let current = locked().get(domain_id).cloned();
-        if let Some(current) = current.filter(|current| current.rows == rows) {
-            return Ok(Some(current.directory));
+        if let Some(backend) = current(&locked()) {
+            return backend;
         }
+        let configured = sql("SELECT DISTINCT domain_id FROM whitelisted_config");
+        let configured = configured.fetch_texts(&self.db).await?;
+        let mut known = locked();
+        // Another request may have been here in the meantime.
+        if let Some(backend) = current(&known) {
+            return backend;
+        }
+        // Domains that are gone, with their connections.
+        known.retain(|id, _| configured.contains(id));
         let backend = backend_of(&rows).map_err(|reason| {
             Error::internal(format!(
                 "the configuration of domain {domain_id} in the database: {reason}"
             ))
-        })?;
-        let directory = open(domain_id, &backend)?;
+        });
         tracing::info!(
             domain.id = domain_id,
-            directory = directory.is_some(),
+            directory = backend
+                .as_ref()
+                .is_ok_and(|backend| backend.directory.is_some()),
             "the configuration of a domain in the database was read"
         );
-        let configured = Configured {
-            rows,
-            directory: directory.clone(),
+        let read = Configured {
+            rows: rows.clone(),
+            backend: backend.clone(),
         };
-        locked().insert(domain_id.to_owned(), configured);
-        Ok(Some(directory))
+        known.insert(domain_id.to_owned(), read);
+        backend.map(Some)
     }
 
     /// What is wrong with each configured directory that can't be used now: it has to answer within `limit`. Every call asks them all,
@@ -392,7 +402,7 @@ impl Identity {
 
     /// Where somebody is who has no row.
     async fn default_home(&self, id: &str) -> Result<Home> {
-        if self.directories.default.is_none() {
+        if self.directories.default.directory.is_none() {
             return Ok(Home::Database);
         }
         if !self.directories.compatible_ids {
@@ -417,7 +427,7 @@ impl Identity {
         let domains = listing.filters.iter();
         let mut domains = domains.filter(|filter| filter.name == "domain_id");
         match (domains.next(), domains.next()) {
-            (None, _) if self.directories.default.is_none() => Ok(Place::Database),
+            (None, _) if self.directories.default.directory.is_none() => Ok(Place::Database),
             (None, _) => {
                 let default = DomainChoice::Id(&self.settings.default_domain_id);
                 self.place(default).await
@@ -453,27 +463,113 @@ impl Identity {
 /// The backend that rows configure. `%(password)s` in a text stands for the sensitive option of that name in its group.
 fn backend_of(rows: &[ConfigRow]) -> Result<Backend, String> {
     let mut options: HashMap<(&str, &str), Value> = HashMap::new();
+    let mut hidden = Vec::new();
     for (group, option, text, _) in rows {
         let value = json::read(text).map_err(|_| format!("[{group}] {option} is no JSON"))?;
         let value = match value {
-            Value::String(text) => Value::String(resolved(text, group, rows)),
+            Value::String(text) => Value::String(resolved(text, group, rows, &mut hidden)),
             other => other,
         };
         options.insert((group, option), value);
     }
     let value = |group: &str, option: &str| options.get(&(group, option)).cloned();
-    let backend = Backend::read(|group, option| value(group, option).unwrap_or_default());
-    backend.map_err(|error| error.to_string())
+    match Backend::read(|group, option| value(group, option).unwrap_or_default()) {
+        Ok(backend) => Ok(Backend { hidden, ..backend }),
+        Err(error) => Err(redacted(&error.to_string(), &hidden)),
+    }
 }
 
-fn resolved(text: String, group: &str, rows: &[ConfigRow]) -> String {
+/// Adds the values that it puts in to those that no message may show, and their parts: URLs are told apart before they are
+/// shown.
+fn resolved(text: String, group: &str, rows: &[ConfigRow], hidden: &mut Vec<Secret>) -> String {
     let sensitive = rows
         .iter()
         .filter(|(of, _, _, sensitive)| *sensitive && of == group);
     sensitive.fold(text, |text, (_, option, value, _)| {
+        let reference = format!("%({option})s");
         match json::read(value) {
-            Ok(Value::String(value)) => text.replace(&format!("%({option})s"), &value),
+            Ok(Value::String(value)) if text.contains(&reference) => {
+                let parts = value.split([',', ' ', '/', '?']);
+                let texts = [value.as_str()].into_iter().chain(parts);
+                hidden.extend(texts.filter(|text| !text.is_empty()).map(Secret::from));
+                text.replace(&reference, &value)
+            }
             _ => text,
         }
     })
+}
+
+/// A message with `***` in the place of what it may not show, quoted or not.
+fn redacted(message: &str, hidden: &[Secret]) -> String {
+    let hidden = hidden.iter().map(Secret::reveal);
+    hidden.fold(message.to_owned(), |message, hidden| {
+        let quoted = format!("{hidden:?}");
+        let quoted = quoted.trim_matches('"');
+        message.replace(quoted, "***").replace(hidden, "***")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(options: &[(&str, &str)]) -> Vec<ConfigRow> {
+        let text = |text: &str| Value::from(text).to_string();
+        let ldap = options.iter().map(|(option, value)| {
+            let hidden = *option == "password";
+            ("ldap".to_owned(), (*option).to_owned(), text(value), hidden)
+        });
+        let driver = (
+            "identity".to_owned(),
+            "driver".to_owned(),
+            text("ldap"),
+            false,
+        );
+        ldap.chain([driver]).collect()
+    }
+
+    #[test]
+    fn a_sensitive_value_is_in_no_message() {
+        let secret = "top, se\"cret";
+        for (option, value) in [
+            ("url", "ldap://%(password)s"),
+            ("url", "http://%(password)s"),
+            ("user_filter", "%(password)s"),
+            ("page_size", "%(password)s"),
+            ("suffix", "%(password)s"),
+            ("use_tls", "%(password)s"),
+            ("query_scope", "%(password)s"),
+        ] {
+            let told = backend_of(&rows(&[(option, value), ("password", secret)])).unwrap_err();
+            assert!(told.contains(option) || option == "suffix", "{told}");
+            assert!(told.contains("***"), "{told}");
+            assert!(!told.contains("top") && !told.contains("cret"), "{told}");
+        }
+        let user = [("user", "cn=%(password)s"), ("password", secret)];
+        let backend = backend_of(&rows(&user)).unwrap();
+        let of = DomainDirectory {
+            domain: DomainRef {
+                id: "corp".into(),
+                name: "corp".into(),
+                enabled: true,
+            },
+            directory: backend.directory.unwrap(),
+            hidden: backend.hidden,
+            mapped: true,
+        };
+        let error = keystone_ldap::Error::InvalidCredentials {
+            url: "ldap://localhost".into(),
+            user: format!("cn={secret}"),
+        };
+        let failed = of.failed(&error);
+        let cause = std::error::Error::source(&failed).unwrap().to_string();
+        assert!(
+            cause.contains("refuses the password of \"cn=***\""),
+            "{cause}"
+        );
+        assert!(!cause.contains("cret"), "{cause}");
+        // Nothing is hidden that nothing refers to.
+        let plain = backend_of(&rows(&[("password", "a"), ("page_size", "a")])).unwrap_err();
+        assert!(plain.contains("\"a\" is no whole number"), "{plain}");
+    }
 }

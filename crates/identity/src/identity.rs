@@ -38,7 +38,7 @@ impl Identity {
         Ok(Self {
             db,
             clock,
-            directories: Arc::new(Directories::new(&settings.backends)?),
+            directories: Arc::new(Directories::new(&settings.backends)),
             settings: settings.into(),
             hasher,
             bulk: Bulk::default(),

@@ -23,6 +23,7 @@ const USERS_PER_SEARCH: usize = 100;
 
 /// The directory of one domain, with connections and certificates of its own.
 pub struct Directory {
+    settings: Settings,
     servers: Servers,
     /// For searches.
     service: Pool,
@@ -75,6 +76,7 @@ impl Directory {
             settings.timeout(pooled),
         );
         Ok(Self {
+            settings: settings.clone(),
             servers: Servers::new(settings)?,
             service,
             binds,
@@ -93,6 +95,11 @@ impl Directory {
             },
             page_size: settings.page_size,
         })
+    }
+
+    /// What it was made of.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The users that pass all filters, in the directory's order.
@@ -414,7 +421,9 @@ impl Directory {
             Failure::Broken(reason) => {
                 pool.forget(&url);
                 if std::mem::replace(again, false) {
-                    tracing::debug!("{url}: {reason}; once more, for {base:?}");
+                    tracing::debug!(
+                        "a connection broke, and the question is asked once more: {reason}"
+                    );
                     return Ok(());
                 }
                 reason
@@ -454,7 +463,7 @@ fn verdict(url: String, dn: &str, answer: &LdapResult) -> Result<bool, Error> {
         0 => Ok(true),
         // invalidCredentials; the entry has no password; it is gone; what policies about accounts answer.
         49 | 48 | 32 | 19 | 50 | 53 => {
-            tracing::debug!("{url} refuses the password of {dn:?}: {answer}");
+            tracing::debug!("the password of {dn:?} is refused: {answer}");
             Ok(false)
         }
         _ => Err(refused(url, dn, answer)),

@@ -206,7 +206,7 @@ impl Servers {
         })?;
         tokio::spawn(async move {
             if let Err(error) = connection.drive().await {
-                tracing::debug!("the connection to {url} ended: {}", describe(&error));
+                tracing::debug!("a connection ended: {}", describe(&error));
             }
         });
         let Some(Login { user, password }) = login else {

@@ -127,7 +127,7 @@ impl Identity {
         match (user, group) {
             (Home::Database, Home::Database) => Ok(Common::Database),
             (Home::Directory(user), Home::Directory(group))
-                if std::sync::Arc::ptr_eq(&user.of.directory, &group.of.directory) =>
+                if user.of.domain.id == group.of.domain.id =>
             {
                 let (user, group) = (Box::new(user), Box::new(group));
                 Ok(Common::Directory { user, group })

@@ -1,10 +1,10 @@
 //! `[identity]` and `[ldap]` of one domain, as a file or the database has them.
 
-use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use keystone_ldap::Settings;
+use keystone_ldap::{Directory, Settings};
 use keystone_types::Secret;
 use serde_json::Value;
 
@@ -12,7 +12,9 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default)]
 pub struct Backend {
     /// `driver = ldap`, with `[ldap]`; none for `sql`.
-    pub directory: Option<Box<Settings>>,
+    pub directory: Option<Arc<Directory>>,
+    /// The values of sensitive options that others have in them, which no message may show.
+    pub(super) hidden: Vec<Secret>,
 }
 
 /// An option whose value can't be used.
@@ -34,9 +36,16 @@ impl Backend {
         match value("identity", "driver").as_str() {
             None | Some("") => Ok(Self::default()),
             Some(driver) if is_part(driver, "sql") => Ok(Self::default()),
-            Some(driver) if is_part(driver, "ldap") => Ok(Self {
-                directory: Some(Box::new(settings(&Options(&ldap))?)),
-            }),
+            Some(driver) if is_part(driver, "ldap") => {
+                let settings = settings(&Options(&ldap))?;
+                // It checks what the types do not say, and the certificates.
+                let directory = Directory::new(&settings);
+                let directory = directory.map_err(|error| wrong(error.option, error.reason))?;
+                Ok(Self {
+                    directory: Some(Arc::new(directory)),
+                    hidden: Vec::new(),
+                })
+            }
             Some(driver) => Err(BackendError {
                 group: "identity",
                 option: "driver".to_owned(),
@@ -56,7 +65,7 @@ struct Options<'o>(&'o dyn Fn(&str) -> Value);
 
 impl Options<'_> {
     /// The text of an option; an empty one counts as missing.
-    fn text(&self, option: &str) -> Option<String> {
+    fn get(&self, option: &str) -> Option<String> {
         let text = match (self.0)(option) {
             Value::Null => return None,
             Value::String(text) => text,
@@ -73,8 +82,24 @@ impl Options<'_> {
         place: &mut T,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<(), BackendError> {
-        if let Some(text) = self.text(option) {
+        if let Some(text) = self.get(option) {
             *place = read(&text).map_err(|reason| wrong(option, reason))?;
+        }
+        Ok(())
+    }
+
+    fn text(&self, option: &str, place: &mut String) -> Result<(), BackendError> {
+        self.set(option, place, |text| Ok(text.to_owned()))
+    }
+
+    /// A text that an empty one switches off.
+    fn optional<T: From<String>>(
+        &self,
+        option: &str,
+        place: &mut Option<T>,
+    ) -> Result<(), BackendError> {
+        if !(self.0)(option).is_null() {
+            *place = self.get(option).map(T::from);
         }
         Ok(())
     }
@@ -107,27 +132,26 @@ impl Options<'_> {
     }
 
     /// A limit on waiting; -1 for none.
-    fn limit(&self, option: &str) -> Result<Option<Duration>, BackendError> {
-        match self.text(option) {
-            Some(text) if text.trim() != "-1" => seconds(&text)
-                .map(Some)
-                .map_err(|reason| wrong(option, reason)),
-            _ => Ok(None),
-        }
+    fn limit(&self, option: &str, place: &mut Option<Duration>) -> Result<(), BackendError> {
+        self.set(option, place, |text| match text.trim() {
+            "-1" => Ok(None),
+            text => seconds(text).map(Some),
+        })
     }
 
-    fn list(&self, option: &str, place: &mut Vec<String>) {
+    fn list(&self, option: &str, place: &mut Vec<String>) -> Result<(), BackendError> {
         let value = (self.0)(option);
         let texts: Vec<&str> = match &value {
             Value::Array(texts) => texts.iter().filter_map(Value::as_str).collect(),
             Value::String(texts) => texts.split(',').collect(),
-            _ => return,
+            _ => return Ok(()),
         };
         let texts = texts.into_iter().map(str::trim);
         *place = texts
             .filter(|text| !text.is_empty())
             .map(str::to_owned)
             .collect();
+        Ok(())
     }
 }
 
@@ -145,139 +169,28 @@ fn wrong(option: &str, reason: String) -> BackendError {
     }
 }
 
+/// Reads options into the fields of their names, each in its way.
+macro_rules! read {
+    ($options:ident into $settings:ident; $($way:ident: $($option:ident)+;)+) => {
+        $($($options.$way(stringify!($option), &mut $settings.$option)?;)+)+
+    };
+}
+
 fn settings(options: &Options<'_>) -> Result<Settings, BackendError> {
     let mut settings = Settings::default();
-    connections(options, &mut settings)?;
-    users(options, &mut settings)?;
-    groups(options, &mut settings);
-    options.flag("group_members_are_ids", &mut settings.group_members_are_ids)?;
-    options.flag("group_ad_nesting", &mut settings.group_ad_nesting)?;
-    // What the types do not say, and the certificates.
-    let checked = keystone_ldap::Directory::new(&settings);
-    checked.map_err(|error| wrong(error.option, error.reason))?;
+    read!(options into settings;
+        text: url suffix user_objectclass user_id_attribute user_name_attribute user_enabled_attribute user_enabled_default
+            group_objectclass group_id_attribute group_name_attribute group_member_attribute;
+        optional: user password tls_cacertfile tls_cacertdir user_tree_dn user_filter user_description_attribute
+            user_mail_attribute user_default_project_id_attribute user_enabled_emulation_dn group_tree_dn group_filter
+            group_desc_attribute;
+        flag: randomize_urls use_tls use_pool use_auth_pool user_enabled_invert user_enabled_emulation
+            user_enabled_emulation_use_group_config group_members_are_ids group_ad_nesting;
+        number: page_size pool_size pool_retry_max auth_pool_size user_enabled_mask;
+        choice: query_scope alias_dereferencing tls_req_cert;
+        seconds: pool_retry_delay pool_connection_lifetime auth_pool_connection_lifetime;
+        limit: connection_timeout pool_connection_timeout;
+        list: user_attribute_ignore group_attribute_ignore;
+    );
     Ok(settings)
-}
-
-fn connections(options: &Options<'_>, settings: &mut Settings) -> Result<(), BackendError> {
-    let path = |option| options.text(option).map(PathBuf::from);
-    replace(&mut settings.url, options.text("url"));
-    replace(&mut settings.suffix, options.text("suffix"));
-    settings.user = options.text("user");
-    settings.password = options.text("password").map(Secret::from);
-    settings.tls_cacertfile = path("tls_cacertfile");
-    settings.tls_cacertdir = path("tls_cacertdir");
-    settings.connection_timeout = options.limit("connection_timeout")?;
-    settings.pool_connection_timeout = options.limit("pool_connection_timeout")?;
-    options.flag("randomize_urls", &mut settings.randomize_urls)?;
-    options.choice("query_scope", &mut settings.query_scope)?;
-    options.number("page_size", &mut settings.page_size)?;
-    options.choice("alias_dereferencing", &mut settings.alias_dereferencing)?;
-    options.flag("use_tls", &mut settings.use_tls)?;
-    options.choice("tls_req_cert", &mut settings.tls_req_cert)?;
-    options.flag("use_pool", &mut settings.use_pool)?;
-    options.number("pool_size", &mut settings.pool_size)?;
-    options.number("pool_retry_max", &mut settings.pool_retry_max)?;
-    options.seconds("pool_retry_delay", &mut settings.pool_retry_delay)?;
-    options.seconds(
-        "pool_connection_lifetime",
-        &mut settings.pool_connection_lifetime,
-    )?;
-    options.flag("use_auth_pool", &mut settings.use_auth_pool)?;
-    options.number("auth_pool_size", &mut settings.auth_pool_size)?;
-    options.seconds(
-        "auth_pool_connection_lifetime",
-        &mut settings.auth_pool_connection_lifetime,
-    )
-}
-
-fn users(options: &Options<'_>, settings: &mut Settings) -> Result<(), BackendError> {
-    settings.user_tree_dn = options.text("user_tree_dn");
-    settings.user_filter = options.text("user_filter");
-    settings.user_enabled_emulation_dn = options.text("user_enabled_emulation_dn");
-    settings.user_default_project_id_attribute = options.text("user_default_project_id_attribute");
-    attribute(
-        options,
-        "user_description_attribute",
-        &mut settings.user_description_attribute,
-    );
-    attribute(
-        options,
-        "user_mail_attribute",
-        &mut settings.user_mail_attribute,
-    );
-    replace(
-        &mut settings.user_objectclass,
-        options.text("user_objectclass"),
-    );
-    replace(
-        &mut settings.user_id_attribute,
-        options.text("user_id_attribute"),
-    );
-    replace(
-        &mut settings.user_name_attribute,
-        options.text("user_name_attribute"),
-    );
-    replace(
-        &mut settings.user_enabled_attribute,
-        options.text("user_enabled_attribute"),
-    );
-    replace(
-        &mut settings.user_enabled_default,
-        options.text("user_enabled_default"),
-    );
-    options.flag("user_enabled_invert", &mut settings.user_enabled_invert)?;
-    options.number("user_enabled_mask", &mut settings.user_enabled_mask)?;
-    options.flag(
-        "user_enabled_emulation",
-        &mut settings.user_enabled_emulation,
-    )?;
-    options.flag(
-        "user_enabled_emulation_use_group_config",
-        &mut settings.user_enabled_emulation_use_group_config,
-    )?;
-    options.list("user_attribute_ignore", &mut settings.user_attribute_ignore);
-    Ok(())
-}
-
-fn groups(options: &Options<'_>, settings: &mut Settings) {
-    settings.group_tree_dn = options.text("group_tree_dn");
-    settings.group_filter = options.text("group_filter");
-    attribute(
-        options,
-        "group_desc_attribute",
-        &mut settings.group_desc_attribute,
-    );
-    replace(
-        &mut settings.group_objectclass,
-        options.text("group_objectclass"),
-    );
-    replace(
-        &mut settings.group_id_attribute,
-        options.text("group_id_attribute"),
-    );
-    replace(
-        &mut settings.group_name_attribute,
-        options.text("group_name_attribute"),
-    );
-    replace(
-        &mut settings.group_member_attribute,
-        options.text("group_member_attribute"),
-    );
-    options.list(
-        "group_attribute_ignore",
-        &mut settings.group_attribute_ignore,
-    );
-}
-
-fn replace(place: &mut String, text: Option<String>) {
-    if let Some(text) = text {
-        *place = text;
-    }
-}
-
-/// An attribute that an empty text switches off.
-fn attribute(options: &Options<'_>, option: &str, place: &mut Option<String>) {
-    if !(options.0)(option).is_null() {
-        *place = options.text(option);
-    }
 }

@@ -37,6 +37,7 @@ fn options_of_ldap_have_their_types() {
     .backends;
     assert!(!backends.backward_compatible_ids);
     let directory = backends.default.directory.unwrap();
+    let directory = directory.settings().clone();
     assert_eq!(directory.url, "ldap://one,ldap://two");
     assert_eq!(
         (directory.user, directory.user_mail_attribute),
@@ -86,7 +87,7 @@ fn files_of_domains_have_no_option_of_keystone_conf() {
     };
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["corp", "here", "two.dots"]);
-    let corp = files[0].1.directory.as_ref().unwrap();
+    let corp = files[0].1.directory.as_ref().unwrap().settings();
     assert_eq!(
         (corp.url.as_str(), corp.suffix.as_str()),
         ("ldap://localhost", "dc=corp")
