@@ -1,7 +1,7 @@
 //! Where users and groups are: `[identity] driver`, and the files of single domains.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use keystone::identity::{Backend, Backends, DomainBackends};
 
@@ -36,10 +36,13 @@ impl Reader<'_> {
             return DomainBackends::Database;
         }
         let mut found = Vec::new();
-        if let Err(error) = find(Path::new(dir), &mut found) {
-            let text = format!("{dir}: {error}; no domain has a backend of its own");
+        find(Path::new(dir), &mut found, &mut |dir, error| {
+            let text = format!(
+                "{}: {error}; no domain has a backend of a file in it",
+                dir.display()
+            );
             self.warning("identity", "domain_config_dir", text);
-        }
+        });
         found.sort();
         let backends = found.into_iter().filter_map(|(name, path)| {
             let (backend, warnings) = read(&path)
@@ -52,12 +55,16 @@ impl Reader<'_> {
     }
 }
 
-/// Finds `keystone.<domain>.conf` in a directory and below it.
-fn find(dir: &Path, found: &mut Vec<(String, PathBuf)>) -> std::io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
+/// Finds `keystone.<domain>.conf` in a directory and below it. Reports directories that can't be read, and goes on.
+fn find(dir: &Path, found: &mut Vec<(String, PathBuf)>, report: &mut impl FnMut(&Path, io::Error)) {
+    let entries = fs::read_dir(dir).and_then(Iterator::collect);
+    let entries: Vec<fs::DirEntry> = entries.unwrap_or_else(|error| {
+        report(dir, error);
+        Vec::new()
+    });
+    for path in entries.into_iter().map(|entry| entry.path()) {
         if path.is_dir() {
-            find(&path, found)?;
+            find(&path, found, report);
             continue;
         }
         let name = path.file_name().and_then(|name| name.to_str());
@@ -66,7 +73,6 @@ fn find(dir: &Path, found: &mut Vec<(String, PathBuf)>) -> std::io::Result<()> {
             found.push((domain.to_owned(), path));
         }
     }
-    Ok(())
 }
 
 /// The backend in a file, over the defaults: nothing of `keystone.conf` counts in it.

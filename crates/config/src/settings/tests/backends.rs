@@ -123,3 +123,44 @@ fn a_wrong_file_of_a_domain_stops_the_start() {
         "{warnings:?}"
     );
 }
+
+#[test]
+fn a_directory_that_can_not_be_read_ends_no_search_for_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str| dir.path().join(name);
+    for name in ["a", "b", "c"] {
+        fs::create_dir(place(name)).unwrap();
+        let file = place(name).join(format!("keystone.{name}.conf"));
+        fs::write(file, "[identity]\ndriver = ldap\n").unwrap();
+    }
+    let mode = |mode: u32| {
+        for name in ["a", "b"] {
+            fs::set_permissions(place(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    mode(0);
+    // Root reads everything.
+    let readable = fs::read_dir(place("a")).is_ok();
+    let (backends, warnings) = with_files(dir.path()).unwrap();
+    mode(0o700);
+    if readable {
+        return;
+    }
+    let DomainBackends::Files(files) = backends.domains else {
+        panic!("{:?}", backends.domains)
+    };
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["c"]);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for name in ["a", "b"] {
+        let text = format!(
+            "{}: Permission denied (os error 13); no domain has a backend of a file in it",
+            place(name).display()
+        );
+        assert!(
+            warnings.iter().any(|warning| warning.ends_with(&text)),
+            "{warnings:?}"
+        );
+    }
+}
