@@ -44,25 +44,33 @@ const LONGEST: usize = 255;
 /// With more local ids than this, all rows of the domain are read.
 const FEW: usize = 200;
 
+/// How many public ids one statement asks for, twice: `SQLite` takes 32,766 values.
+const IDS_PER_STATEMENT: usize = 1_000;
+
 /// How many rows one statement inserts.
 const BATCH: usize = 64;
 
 impl Identity {
     /// The rows of public ids; there is none for what only the database knows.
     pub(super) async fn mapped(&self, public_ids: &[&str]) -> Result<Vec<Mapped>> {
-        let rows = select(
-            "SELECT m.public_id, m.domain_id, m.local_id, m.entity_type, d.name AS domain_name, \
-                    d.enabled AS domain_enabled \
-               FROM id_mapping m LEFT JOIN project d ON d.id = m.domain_id",
-        );
-        let rows = rows
-            .within("m.public_id", public_ids.iter().copied())
-            .union_all(
-                "SELECT n.user_id, n.domain_id, '', 'user', d.name, d.enabled \
-                   FROM nonlocal_user n LEFT JOIN project d ON d.id = n.domain_id",
-            )
-            .within("n.user_id", public_ids.iter().copied());
-        Ok(rows.then(" ORDER BY public_id").fetch_all(&self.db).await?)
+        let mut mapped = Vec::new();
+        for some in public_ids.chunks(IDS_PER_STATEMENT) {
+            let rows = select(
+                "SELECT m.public_id, m.domain_id, m.local_id, m.entity_type, d.name AS domain_name, \
+                        d.enabled AS domain_enabled \
+                   FROM id_mapping m LEFT JOIN project d ON d.id = m.domain_id",
+            );
+            let rows = rows
+                .within("m.public_id", some.iter().copied())
+                .union_all(
+                    "SELECT n.user_id, n.domain_id, '', 'user', d.name, d.enabled \
+                       FROM nonlocal_user n LEFT JOIN project d ON d.id = n.domain_id",
+                )
+                .within("n.user_id", some.iter().copied());
+            let rows: Vec<Mapped> = rows.then(" ORDER BY public_id").fetch_all(&self.db).await?;
+            mapped.extend(rows);
+        }
+        Ok(mapped)
     }
 
     /// The ids of all users and groups of directories that were seen so far.

@@ -1,5 +1,6 @@
 //! Users of directories.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use keystone_ldap::{Filter as Test, User as Found};
@@ -83,18 +84,37 @@ impl Entry {
     }
 }
 
-/// The users who are in directories; those who are gone are left out.
+/// The users who are in directories, by few searches of each; those who are gone are left out.
 pub(crate) async fn subjects_in(homes: Vec<Home>) -> Result<Vec<Subject>> {
-    let mut found = Vec::new();
+    let mut domains: HashMap<String, Vec<Entry>> = HashMap::new();
     for home in homes {
         if let Home::Directory(entry) = home {
-            match entry.user().await {
-                Err(Error::NotFound { .. }) => {}
-                user => found.push(user?.subject),
+            let of_domain = domains.entry(entry.of.domain.id.clone());
+            of_domain.or_default().push(entry);
+        }
+    }
+    let mut subjects = Vec::new();
+    for entries in domains.into_values() {
+        let of = entries[0].of.clone();
+        let local_ids: Vec<&str> = entries
+            .iter()
+            .map(|entry| entry.local_id.as_str())
+            .collect();
+        let found = of.directory.users_with_ids(&local_ids).await;
+        let found = found.map_err(|error| of.failed(&error))?;
+        let mut known: HashMap<String, Found> = HashMap::new();
+        for user in found {
+            // The first one where several have the id.
+            known.entry(user.local_id.to_lowercase()).or_insert(user);
+        }
+        for entry in entries {
+            if let Some(found) = known.get(&entry.local_id.to_lowercase()) {
+                let id = entry.id_of(&found.local_id);
+                subjects.push(of.subject(id, found.clone()).subject);
             }
         }
     }
-    Ok(found)
+    Ok(subjects)
 }
 
 impl Identity {
