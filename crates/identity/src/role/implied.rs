@@ -203,7 +203,6 @@ impl Identity {
         Ok(graph.expand(ids.iter().map(String::as_str)))
     }
 
-    /// The implied roles of every role.
     /// What each role gives, by its id: itself and the roles that it implies, without domain-specific ones, which only imply
     /// others.
     pub async fn effective_roles(&self) -> Result<BTreeMap<String, Vec<RoleRef>>> {
@@ -215,6 +214,7 @@ impl Identity {
         Ok(expanded.collect())
     }
 
+    /// The implied roles of every role.
     pub(crate) async fn role_graph(&self) -> Result<RoleGraph> {
         let rows: Vec<(String, String, String, Option<String>)> = sql("\
             SELECT r.id, r.name, r.domain_id, i.implied_role_id \
