@@ -28,7 +28,7 @@ async fn a_configuration_is_stored_for_a_domain_that_has_none() {
 }
 
 #[tokio::test]
-async fn all_memberships_are_listed() {
+async fn stored_memberships_are_listed() {
     let cloud = Cloud::new().await;
     let admin = cloud.admin().await;
     let user = cloud.user("alice").await;
@@ -36,11 +36,11 @@ async fn all_memberships_are_listed() {
     let group = admin.post("/v3/groups", &body).await.created();
     let group = group["group"]["id"].as_str().unwrap();
     let identity = cloud.keystone.identity();
-    assert_eq!(identity.all_memberships().await.unwrap(), []);
+    assert_eq!(identity.stored_memberships().await.unwrap(), []);
     let path = format!("/v3/groups/{group}/users/{user}");
     admin.put(&path).await.no_content();
     let wanted = [(group.to_owned(), user)];
-    assert_eq!(identity.all_memberships().await.unwrap(), wanted);
+    assert_eq!(identity.stored_memberships().await.unwrap(), wanted);
 }
 
 #[tokio::test]

@@ -231,7 +231,7 @@ impl Identity {
         .await
     }
 
-    /// 403 for a group of a directory.
+    /// Fails with 403 for a group of a directory.
     async fn check_group_writable(
         &self,
         id: &str,
@@ -351,8 +351,9 @@ impl Identity {
         }))
     }
 
-    /// Which user is in which group now, as pairs of group and user; unexpired federated memberships are among them.
-    pub async fn all_memberships(&self) -> Result<Vec<(String, String)>> {
+    /// Which user is in which group now, as pairs of group and user, for what the database stores: unexpired federated
+    /// memberships are among them, and those of directories are not.
+    pub async fn stored_memberships(&self) -> Result<Vec<(String, String)>> {
         let members =
             sql("SELECT group_id, user_id FROM user_group_membership ORDER BY group_id, user_id");
         let mut members: Vec<(String, String)> = members.fetch_all(&self.db).await?;

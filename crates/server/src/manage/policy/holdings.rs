@@ -111,7 +111,7 @@ impl Holdings {
             groups_of: HashMap::new(),
             parents,
         };
-        for (group, user) in identity.all_memberships().await? {
+        for (group, user) in identity.stored_memberships().await? {
             holdings.groups_of.entry(user).or_default().push(group);
         }
         holdings.add_grants(identity).await?;
