@@ -1,7 +1,7 @@
 //! Users and groups that are in a directory and not in the database: `[identity] driver = ldap`, and the backends of single
 //! domains.
 //!
-//! One place decides where somebody is: [`Identity::home`] by id, [`Identity::place`] by domain. A domain's backend is looked up
+//! One place decides where somebody is: [`Identity::entity_backend`] by id, [`Identity::domain_backend`] by domain. A domain's backend is looked up
 //! each time, so that a change of its configuration in the database counts at once. What a directory answers is never
 //! remembered, because nothing tells of its changes.
 
@@ -104,7 +104,7 @@ pub(crate) struct DomainDirectory {
 
 /// Where the users and groups of a domain are.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum DomainBackend {
     Database,
     Directory(DomainDirectory),
     /// Nowhere: the default directory is for the default domain alone.
@@ -113,7 +113,7 @@ pub(crate) enum Place {
 
 /// Where a user or a group is.
 #[derive(Clone, Debug)]
-pub(crate) enum Home {
+pub(crate) enum EntityBackend {
     Database,
     Directory(Entry),
     Nowhere,
@@ -202,9 +202,9 @@ impl Entry {
 
 impl Identity {
     /// Where the users and groups of a domain are. A domain that does not exist has them in the database, which finds none.
-    pub(crate) async fn place(&self, domain: DomainChoice<'_>) -> Result<Place> {
+    pub(crate) async fn domain_backend(&self, domain: DomainChoice<'_>) -> Result<DomainBackend> {
         if self.directories.none() {
-            return Ok(Place::Database);
+            return Ok(DomainBackend::Database);
         }
         let query = select("SELECT id, name, enabled FROM project")
             .and("is_domain = 1")
@@ -216,13 +216,14 @@ impl Identity {
         let found: Option<(String, String, Option<bool>)> =
             query.then("").fetch_optional(&self.db).await?;
         let Some((id, name, enabled)) = found else {
-            return Ok(Place::Database);
+            return Ok(DomainBackend::Database);
         };
         let enabled = enabled == Some(true);
-        self.place_of(DomainRef { id, name, enabled }).await
+        self.backend_of_domain(DomainRef { id, name, enabled })
+            .await
     }
 
-    async fn place_of(&self, domain: DomainRef) -> Result<Place> {
+    async fn backend_of_domain(&self, domain: DomainRef) -> Result<DomainBackend> {
         let of_domain = match &self.directories.domains {
             Domains::None => None,
             Domains::Files(files) => files.get(&folded(&domain.name)).cloned(),
@@ -234,12 +235,12 @@ impl Identity {
             None if default.directory.is_none() || domain.id == self.settings.default_domain_id => {
                 (default.clone(), !self.directories.compatible_ids)
             }
-            None => return Ok(Place::Nowhere),
+            None => return Ok(DomainBackend::Nowhere),
         };
         let Some(directory) = backend.directory else {
-            return Ok(Place::Database);
+            return Ok(DomainBackend::Database);
         };
-        Ok(Place::Directory(DomainDirectory {
+        Ok(DomainBackend::Directory(DomainDirectory {
             domain,
             directory,
             hidden: backend.hidden,
@@ -346,103 +347,111 @@ impl Identity {
     }
 
     /// Where a user or a group is.
-    pub(crate) async fn home(&self, entity: Entity, id: &str) -> Result<Home> {
-        let mut homes = self.homes(entity, &[id]).await?;
-        Ok(homes.pop().unwrap_or(Home::Database))
+    pub(crate) async fn entity_backend(&self, entity: Entity, id: &str) -> Result<EntityBackend> {
+        let mut backends = self.entity_backends(entity, &[id]).await?;
+        Ok(backends.pop().unwrap_or(EntityBackend::Database))
     }
 
     /// The same of several, in their order.
-    pub(crate) async fn homes(&self, entity: Entity, ids: &[&str]) -> Result<Vec<Home>> {
+    pub(crate) async fn entity_backends(
+        &self,
+        entity: Entity,
+        ids: &[&str],
+    ) -> Result<Vec<EntityBackend>> {
         if self.directories.none() {
-            return Ok(vec![Home::Database; ids.len()]);
+            return Ok(vec![EntityBackend::Database; ids.len()]);
         }
         let rows = if self.directories.maps() {
             self.mapped(ids).await?
         } else {
             Vec::new()
         };
-        let mut places: HashMap<String, Place> = HashMap::new();
-        let mut homes = Vec::with_capacity(ids.len());
+        let mut known: HashMap<String, DomainBackend> = HashMap::new();
+        let mut backends = Vec::with_capacity(ids.len());
         for id in ids {
             let Some(row) = row_of(&rows, id) else {
-                homes.push(self.default_home(id).await?);
+                backends.push(self.default_backend(id).await?);
                 continue;
             };
             let Some(name) = row.domain_name.clone() else {
-                homes.push(Home::Nowhere);
+                backends.push(EntityBackend::Nowhere);
                 continue;
             };
-            let place = if let Some(place) = places.get(&row.domain_id) {
-                place.clone()
+            let backend = if let Some(backend) = known.get(&row.domain_id) {
+                backend.clone()
             } else {
                 let domain = DomainRef {
                     id: row.domain_id.clone(),
                     name,
                     enabled: row.domain_enabled == Some(true),
                 };
-                let place = self.place_of(domain).await?;
-                places.insert(row.domain_id.clone(), place.clone());
-                place
+                let backend = self.backend_of_domain(domain).await?;
+                known.insert(row.domain_id.clone(), backend.clone());
+                backend
             };
-            homes.push(match place {
-                Place::Directory(of) if row.is(entity) => Home::Directory(Entry {
+            backends.push(match backend {
+                DomainBackend::Directory(of) if row.is(entity) => EntityBackend::Directory(Entry {
                     of,
                     local_id: row.local_id.clone(),
                     id: row.public_id.clone(),
                 }),
                 // A backend of a single domain that is the database has rows, too.
-                Place::Database if row.is_purged() || row.local_id == row.public_id => {
-                    Home::Database
+                DomainBackend::Database if row.is_purged() || row.local_id == row.public_id => {
+                    EntityBackend::Database
                 }
-                Place::Directory(_) | Place::Database | Place::Nowhere => Home::Nowhere,
+                DomainBackend::Directory(_) | DomainBackend::Database | DomainBackend::Nowhere => {
+                    EntityBackend::Nowhere
+                }
             });
         }
-        Ok(homes)
+        Ok(backends)
     }
 
-    /// Where somebody is who has no row.
-    async fn default_home(&self, id: &str) -> Result<Home> {
+    /// The backend of an id without a row in `id_mapping`.
+    async fn default_backend(&self, id: &str) -> Result<EntityBackend> {
         if self.directories.default.directory.is_none() {
-            return Ok(Home::Database);
+            return Ok(EntityBackend::Database);
         }
         if !self.directories.compatible_ids {
-            return Ok(Home::Nowhere);
+            return Ok(EntityBackend::Nowhere);
         }
         let default = DomainChoice::Id(&self.settings.default_domain_id);
-        Ok(match self.place(default).await? {
-            Place::Directory(of) if !of.mapped => Home::Directory(Entry {
+        Ok(match self.domain_backend(default).await? {
+            DomainBackend::Directory(of) if !of.mapped => EntityBackend::Directory(Entry {
                 of,
                 local_id: id.to_owned(),
                 id: id.to_owned(),
             }),
-            _ => Home::Nowhere,
+            _ => EntityBackend::Nowhere,
         })
     }
 
     /// Where the users and groups of a listing are: those of a domain, or those of the default backend.
-    pub(crate) async fn place_of_listing(&self, listing: &Listing) -> Result<Place> {
+    pub(crate) async fn backend_of_listing(&self, listing: &Listing) -> Result<DomainBackend> {
         if self.directories.none() {
-            return Ok(Place::Database);
+            return Ok(DomainBackend::Database);
         }
         let domains = listing.filters.iter();
         let mut domains = domains.filter(|filter| filter.name == "domain_id");
         match (domains.next(), domains.next()) {
-            (None, _) if self.directories.default.directory.is_none() => Ok(Place::Database),
+            (None, _) if self.directories.default.directory.is_none() => {
+                Ok(DomainBackend::Database)
+            }
             (None, _) => {
                 let default = DomainChoice::Id(&self.settings.default_domain_id);
-                self.place(default).await
+                self.domain_backend(default).await
             }
-            (Some(one), Some(other)) if one.value != other.value => Ok(Place::Nowhere),
-            (Some(domain), _) => self.place(DomainChoice::Id(&domain.value)).await,
+            (Some(one), Some(other)) if one.value != other.value => Ok(DomainBackend::Nowhere),
+            (Some(domain), _) => self.domain_backend(DomainChoice::Id(&domain.value)).await,
         }
     }
 
-    /// 403 for a new user or group of a domain whose are in a directory.
+    /// Fails with 403 where the domain's users and groups are in a directory.
     pub(crate) async fn check_writable(&self, domain_id: &str) -> Result<()> {
-        match self.place(DomainChoice::Id(domain_id)).await? {
-            Place::Database => Ok(()),
-            Place::Directory(_) => Err(read_only()),
-            Place::Nowhere => Err(Error::not_found::<crate::domain::Domain>(domain_id)),
+        match self.domain_backend(DomainChoice::Id(domain_id)).await? {
+            DomainBackend::Database => Ok(()),
+            DomainBackend::Directory(_) => Err(read_only()),
+            DomainBackend::Nowhere => Err(Error::not_found::<crate::domain::Domain>(domain_id)),
         }
     }
 

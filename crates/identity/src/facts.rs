@@ -12,7 +12,7 @@ use std::sync::Arc;
 use chrono::{NaiveDateTime, NaiveTime};
 use keystone_types::{Error, Result};
 
-use crate::directory::users::Member;
+use crate::directory::users::UserWithGroups;
 use crate::domain::Domain;
 use crate::options::Options;
 use crate::project::reference::{DomainRef, ProjectRef};
@@ -171,7 +171,7 @@ pub struct Facts {
     whole_roles: Vec<Role>,
     events: Vec<Event>,
     /// The users who are in directories; `None` for one who is gone.
-    elsewhere: HashMap<Key, Option<Subject>>,
+    directory_users: HashMap<Key, Option<Subject>>,
 }
 
 impl Facts {
@@ -187,14 +187,14 @@ impl Facts {
             graph: RoleGraph::default(),
             whole_roles: Vec::new(),
             events: Vec::new(),
-            elsewhere: HashMap::new(),
+            directory_users: HashMap::new(),
         }
     }
 
     /// One user with its domain.
     pub fn subject(&self, id: &str) -> Result<Subject> {
         let known = key(id);
-        if let Some(found) = self.elsewhere.get(&known) {
+        if let Some(found) = self.directory_users.get(&known) {
             return found.clone().ok_or_else(|| missing(id));
         }
         let mut row = self.users.get(&known).cloned().ok_or_else(|| missing(id))?;
@@ -206,7 +206,7 @@ impl Facts {
 
     /// The users with these ids, each with its domain; those that do not exist are left out.
     pub fn subjects<'i>(&self, ids: impl IntoIterator<Item = &'i str>) -> Result<Vec<Subject>> {
-        let is_there = |id: &&str| match self.elsewhere.get(&key(id)) {
+        let is_there = |id: &&str| match self.directory_users.get(&key(id)) {
             Some(found) => found.is_some(),
             None => self.users.contains_key(&key(id)),
         };
@@ -243,7 +243,7 @@ impl Facts {
     /// When time alone changes something about a user: a membership ends, or the user was inactive for too long. At once for
     /// one of a directory, since nothing tells of its changes.
     pub fn until(&self, user_id: &str) -> Option<NaiveDateTime> {
-        if self.elsewhere.contains_key(&key(user_id)) {
+        if self.directory_users.contains_key(&key(user_id)) {
             return Some(self.now);
         }
         let ends = self.memberships(user_id).filter_map(|it| it.end);
@@ -259,7 +259,7 @@ impl Facts {
     }
 
     /// Adds what directories said about users, before or while the database was read.
-    fn add_elsewhere(&mut self, found: BTreeMap<String, Option<Member>>) {
+    fn add_directory_users(&mut self, found: BTreeMap<String, Option<UserWithGroups>>) {
         for (id, member) in found {
             // What the database has of them is from their first login.
             self.memberships.remove(&key(&id));
@@ -269,7 +269,7 @@ impl Facts {
                 }
                 member.subject
             });
-            self.elsewhere.insert(key(&id), subject);
+            self.directory_users.insert(key(&id), subject);
         }
     }
 

@@ -12,9 +12,9 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::directory::groups::Common;
+use crate::directory::groups::SharedBackend;
 use crate::directory::id_mapping::Entity;
-use crate::directory::{Home, Place, read_only};
+use crate::directory::{DomainBackend, EntityBackend, read_only};
 use crate::identity::Identity;
 use crate::project::empty_text;
 use crate::revocation::{RevocationEvent, revoke};
@@ -119,10 +119,10 @@ const COLUMNS: [Column; 2] = [
 impl Identity {
     /// The groups that a listing asks for.
     pub async fn groups(&self, listing: &Listing) -> Result<Page<Group>> {
-        match self.place_of_listing(listing).await? {
-            Place::Database => {}
-            Place::Directory(of) => return self.directory_groups(&of, listing).await,
-            Place::Nowhere => return Ok(Page::empty()),
+        match self.backend_of_listing(listing).await? {
+            DomainBackend::Database => {}
+            DomainBackend::Directory(of) => return self.directory_groups(&of, listing).await,
+            DomainBackend::Nowhere => return Ok(Page::empty()),
         }
         let marked = sql("SELECT id FROM `group` WHERE id = ?");
         self.check_marker(listing, marked).await?;
@@ -134,10 +134,10 @@ impl Identity {
 
     /// One group.
     pub async fn group(&self, id: &str) -> Result<Group> {
-        match self.home(Entity::Group, id).await? {
-            Home::Database => {}
-            Home::Directory(entry) => return entry.group().await,
-            Home::Nowhere => return Err(Error::not_found::<Group>(id)),
+        match self.entity_backend(Entity::Group, id).await? {
+            EntityBackend::Database => {}
+            EntityBackend::Directory(entry) => return entry.group().await,
+            EntityBackend::Nowhere => return Err(Error::not_found::<Group>(id)),
         }
         by_id(id).fetch_resource(&self.db, id).await
     }
@@ -237,10 +237,10 @@ impl Identity {
         id: &str,
         patch: Option<&Map<String, Value>>,
     ) -> Result<()> {
-        let group = match self.home(Entity::Group, id).await? {
-            Home::Database => return Ok(()),
-            Home::Directory(entry) => entry.group().await?,
-            Home::Nowhere => return Err(Error::not_found::<Group>(id)),
+        let group = match self.entity_backend(Entity::Group, id).await? {
+            EntityBackend::Database => return Ok(()),
+            EntityBackend::Directory(entry) => entry.group().await?,
+            EntityBackend::Nowhere => return Err(Error::not_found::<Group>(id)),
         };
         let domain = patch.and_then(|patch| patch.get("domain_id"));
         if domain.is_some_and(|domain| *domain != group.domain_id) {
@@ -251,7 +251,7 @@ impl Identity {
 
     /// Adds a user to a group; a membership that exists stays.
     pub async fn add_user_to_group(&self, user_id: &str, group_id: &str) -> Result<()> {
-        if let Common::Directory { .. } = self.common_home(user_id, group_id).await? {
+        if let SharedBackend::Directory { .. } = self.shared_backend(user_id, group_id).await? {
             return Err(read_only());
         }
         transaction!(self.db, |tx| {
@@ -272,7 +272,7 @@ impl Identity {
 
     /// Removes a user from a group, which revokes the user's tokens.
     pub async fn remove_user_from_group(&self, user_id: &str, group_id: &str) -> Result<()> {
-        if let Common::Directory { .. } = self.common_home(user_id, group_id).await? {
+        if let SharedBackend::Directory { .. } = self.shared_backend(user_id, group_id).await? {
             return Err(read_only());
         }
         transaction!(self.db, |tx| {
@@ -295,7 +295,9 @@ impl Identity {
 
     /// 404 unless a user is in a group.
     pub async fn check_user_in_group(&self, user_id: &str, group_id: &str) -> Result<()> {
-        if let Common::Directory { user, group } = self.common_home(user_id, group_id).await? {
+        if let SharedBackend::Directory { user, group } =
+            self.shared_backend(user_id, group_id).await?
+        {
             return self.check_directory_member(*user, &group).await;
         }
         let group = self.group(group_id).await?;
@@ -320,14 +322,14 @@ impl Identity {
         user_id: &str,
         listing: &Listing,
     ) -> Result<Page<Membership>> {
-        match self.home(Entity::User, user_id).await? {
-            Home::Directory(entry) => {
+        match self.entity_backend(Entity::User, user_id).await? {
+            EntityBackend::Directory(entry) => {
                 let user = entry.user().await?;
                 return self.directory_groups_of_user(&user, listing).await;
             }
-            Home::Database if listing.resumed => {}
-            Home::Database => drop(user::row(&self.db, user_id).await?),
-            Home::Nowhere => return Err(user::missing(user_id)),
+            EntityBackend::Database if listing.resumed => {}
+            EntityBackend::Database => drop(user::row(&self.db, user_id).await?),
+            EntityBackend::Nowhere => return Err(user::missing(user_id)),
         }
         let expiring = self.expiring_groups(user_id).await?;
         let mine = "g.id IN (SELECT m.group_id FROM user_group_membership m WHERE m.user_id = ?)";

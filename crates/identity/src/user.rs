@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::directory::id_mapping::Entity;
 use crate::directory::users::subjects_in;
-use crate::directory::{Home, Place};
+use crate::directory::{DomainBackend, EntityBackend};
 use crate::identity::Identity;
 use crate::options::Options;
 use crate::project::ROOT;
@@ -247,10 +247,10 @@ impl Identity {
     pub async fn users(&self, listing: &Listing) -> Result<Page<User>> {
         // Keystone asks the database alone about accounts at identity providers.
         if federated_users(listing).is_none() {
-            match self.place_of_listing(listing).await? {
-                Place::Database => {}
-                Place::Directory(of) => return self.directory_users(&of, listing).await,
-                Place::Nowhere => return Ok(Page::empty()),
+            match self.backend_of_listing(listing).await? {
+                DomainBackend::Database => {}
+                DomainBackend::Directory(of) => return self.directory_users(&of, listing).await,
+                DomainBackend::Nowhere => return Ok(Page::empty()),
             }
         }
         let marked = sql("SELECT id FROM user WHERE id = ?");
@@ -260,10 +260,12 @@ impl Identity {
 
     /// The members of a group, without expiring memberships.
     pub async fn users_in_group(&self, group_id: &str, listing: &Listing) -> Result<Page<User>> {
-        match self.home(Entity::Group, group_id).await? {
-            Home::Directory(group) => return self.directory_users_in_group(group, listing).await,
-            Home::Database if listing.resumed => {}
-            Home::Database | Home::Nowhere => drop(self.group(group_id).await?),
+        match self.entity_backend(Entity::Group, group_id).await? {
+            EntityBackend::Directory(group) => {
+                return self.directory_users_in_group(group, listing).await;
+            }
+            EntityBackend::Database if listing.resumed => {}
+            EntityBackend::Database | EntityBackend::Nowhere => drop(self.group(group_id).await?),
         }
         let members =
             "u.id IN (SELECT m.user_id FROM user_group_membership m WHERE m.group_id = ?)";
@@ -304,10 +306,10 @@ impl Identity {
 
     /// One user with its domain.
     pub async fn subject(&self, id: &str) -> Result<Subject> {
-        match self.home(Entity::User, id).await? {
-            Home::Database => {}
-            Home::Directory(entry) => return Ok(entry.user().await?.subject),
-            Home::Nowhere => return Err(missing(id)),
+        match self.entity_backend(Entity::User, id).await? {
+            EntityBackend::Database => {}
+            EntityBackend::Directory(entry) => return Ok(entry.user().await?.subject),
+            EntityBackend::Nowhere => return Err(missing(id)),
         }
         let row = row(&self.db, id).await?;
         Ok(row.into_subject(&self.settings, self.clock.now().date()))
@@ -315,9 +317,10 @@ impl Identity {
 
     /// The users with these ids, each with its domain; those that do not exist are left out.
     pub async fn subjects(&self, ids: &[&str]) -> Result<Vec<Subject>> {
-        let homes = self.homes(Entity::User, ids).await?;
-        let is_here = |(_, home): &(&&str, &Home)| matches!(home, Home::Database);
-        let here = ids.iter().zip(&homes).filter(is_here).map(|(id, _)| *id);
+        let backends = self.entity_backends(Entity::User, ids).await?;
+        let is_here =
+            |(_, backend): &(&&str, &EntityBackend)| matches!(backend, EntityBackend::Database);
+        let here = ids.iter().zip(&backends).filter(is_here).map(|(id, _)| *id);
         let query = users_with_domain().among("u.id IN (?)", here);
         let rows: Vec<UserRow> = query.then(" ORDER BY u.id").fetch_all(&self.db).await?;
         let today = self.clock.now().date();
@@ -325,7 +328,7 @@ impl Identity {
         let mut found: Vec<Subject> = rows
             .map(|row| row.into_subject(&self.settings, today))
             .collect();
-        found.extend(subjects_in(homes).await?);
+        found.extend(subjects_in(backends).await?);
         Ok(found)
     }
 

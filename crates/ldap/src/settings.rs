@@ -24,7 +24,7 @@ pub struct Settings {
     pub url: String,
     /// Tries the URLs in an order that each start shuffles.
     pub randomize_urls: bool,
-    /// Whose name searches are made in; without it or without a password they are anonymous.
+    /// The DN that searches bind as; without it or without a password they are anonymous.
     pub user: Option<String>,
     /// The password of `user`.
     pub password: Option<Secret>,

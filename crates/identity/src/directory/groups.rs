@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use keystone_ldap::{Filter as Test, Group as Found};
+use keystone_ldap::{Filter as NameFilter, Group as Found};
 use keystone_types::{Error, Extra, Listing, Page, Result};
 
 use super::id_mapping::Entity;
-use super::users::{DirectoryUser, fits, page, tests};
-use super::{DomainDirectory, Entry, Home, Place};
+use super::users::{DirectoryUser, fits, name_filters, page};
+use super::{DomainBackend, DomainDirectory, EntityBackend, Entry};
 use crate::group::{Group, Membership, not_a_member};
 use crate::identity::Identity;
 use crate::project::reference::DomainChoice;
@@ -53,7 +53,7 @@ impl Identity {
         of: &DomainDirectory,
         listing: &Listing,
     ) -> Result<Page<Group>> {
-        let found = of.directory.groups(&tests(listing)).await;
+        let found = of.directory.groups(&name_filters(listing)).await;
         let found = found.map_err(|error| of.failed(&error))?;
         let groups = self.groups_with_ids(of, &found).await?;
         page(groups, listing, |group, filter| {
@@ -80,10 +80,10 @@ impl Identity {
         group: Entry,
         listing: &Listing,
     ) -> Result<Page<User>> {
-        let names = tests(listing);
+        let names = name_filters(listing);
         let mut found = group.members().await?;
         // The directory was asked for members, and not for names.
-        found.retain(|user| names.iter().all(|test| is_named(&user.name, test)));
+        found.retain(|user| names.iter().all(|filter| is_named(&user.name, filter)));
         self.page_of_users(&group.of, found, listing).await
     }
 
@@ -104,9 +104,10 @@ impl Identity {
         user: &DirectoryUser,
         listing: &Listing,
     ) -> Result<Page<Membership>> {
-        let names = tests(listing);
+        let names = name_filters(listing);
         let groups = self.groups_of_directory_user(user).await?.into_iter();
-        let groups = groups.filter(|group| names.iter().all(|test| is_named(&group.name, test)));
+        let groups =
+            groups.filter(|group| names.iter().all(|filter| is_named(&group.name, filter)));
         let memberships = groups.map(|group| Membership {
             group,
             membership_expires_at: None,
@@ -117,20 +118,24 @@ impl Identity {
     }
 
     /// Where a user and a group are, if both are in one backend: 403 otherwise, once both exist.
-    pub(crate) async fn common_home(&self, user_id: &str, group_id: &str) -> Result<Common> {
-        let group = self.home(Entity::Group, group_id).await?;
-        let user = self.home(Entity::User, user_id).await?;
-        let local = |home: &Home, id: &str| match home {
-            Home::Directory(entry) => entry.local_id.clone(),
-            Home::Database | Home::Nowhere => id.to_owned(),
+    pub(crate) async fn shared_backend(
+        &self,
+        user_id: &str,
+        group_id: &str,
+    ) -> Result<SharedBackend> {
+        let group = self.entity_backend(Entity::Group, group_id).await?;
+        let user = self.entity_backend(Entity::User, user_id).await?;
+        let local = |backend: &EntityBackend, id: &str| match backend {
+            EntityBackend::Directory(entry) => entry.local_id.clone(),
+            EntityBackend::Database | EntityBackend::Nowhere => id.to_owned(),
         };
         match (user, group) {
-            (Home::Database, Home::Database) => Ok(Common::Database),
-            (Home::Directory(user), Home::Directory(group))
+            (EntityBackend::Database, EntityBackend::Database) => Ok(SharedBackend::Database),
+            (EntityBackend::Directory(user), EntityBackend::Directory(group))
                 if user.of.domain.id == group.of.domain.id =>
             {
                 let (user, group) = (Box::new(user), Box::new(group));
-                Ok(Common::Directory { user, group })
+                Ok(SharedBackend::Directory { user, group })
             }
             (user, group) => {
                 let (user_local, group_local) = (local(&user, user_id), local(&group, group_id));
@@ -165,8 +170,8 @@ impl Identity {
         }
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let mut existing = Vec::new();
-        for home in self.homes(Entity::Group, &ids).await? {
-            if let Home::Directory(entry) = home {
+        for backend in self.entity_backends(Entity::Group, &ids).await? {
+            if let EntityBackend::Directory(entry) = backend {
                 match entry.group().await {
                     Err(Error::NotFound { .. }) => {}
                     group => existing.push(group?.id),
@@ -182,10 +187,10 @@ impl Identity {
         domain_id: &str,
         names: &BTreeSet<String>,
     ) -> Result<Option<Vec<String>>> {
-        let of = match self.place(DomainChoice::Id(domain_id)).await? {
-            Place::Database => return Ok(None),
-            Place::Nowhere => return Ok(Some(Vec::new())),
-            Place::Directory(of) => of,
+        let of = match self.domain_backend(DomainChoice::Id(domain_id)).await? {
+            DomainBackend::Database => return Ok(None),
+            DomainBackend::Nowhere => return Ok(Some(Vec::new())),
+            DomainBackend::Directory(of) => of,
         };
         let mut found = Vec::new();
         for name in names {
@@ -198,18 +203,18 @@ impl Identity {
 }
 
 /// Where a user and a group are.
-pub(crate) enum Common {
+pub(crate) enum SharedBackend {
     Database,
     Directory { user: Box<Entry>, group: Box<Entry> },
 }
 
-/// Whether a name passes a test, as most directories compare names: without case.
-fn is_named(name: &str, test: &Test) -> bool {
+/// Whether a name passes a filter, as most directories compare names: without case.
+fn is_named(name: &str, filter: &NameFilter) -> bool {
     let name = name.to_lowercase();
-    match test {
-        Test::NameIs(value) => name == value.to_lowercase(),
-        Test::NameContains(value) => name.contains(&value.to_lowercase()),
-        Test::NameStartsWith(value) => name.starts_with(&value.to_lowercase()),
-        Test::NameEndsWith(value) => name.ends_with(&value.to_lowercase()),
+    match filter {
+        NameFilter::NameIs(value) => name == value.to_lowercase(),
+        NameFilter::NameContains(value) => name.contains(&value.to_lowercase()),
+        NameFilter::NameStartsWith(value) => name.starts_with(&value.to_lowercase()),
+        NameFilter::NameEndsWith(value) => name.ends_with(&value.to_lowercase()),
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use keystone_ldap::{Filter as Test, User as Found};
+use keystone_ldap::{Filter as NameFilter, User as Found};
 use keystone_storage::{sql, transaction};
 use keystone_types::{
     Case, Comparison, Error, Extra, Filter, Listing, Page, Resource, Result, Secret, filter_is_true,
 };
 
 use super::id_mapping::Entity;
-use super::{DomainDirectory, Entry, Home, Place};
+use super::{DomainBackend, DomainDirectory, EntityBackend, Entry};
 use crate::group::Group;
 use crate::identity::Identity;
 use crate::options::Options;
@@ -29,7 +29,7 @@ pub(crate) struct DirectoryUser {
 
 /// A user of a directory with the ids of its groups.
 #[derive(Clone, Debug)]
-pub(crate) struct Member {
+pub(crate) struct UserWithGroups {
     pub(crate) subject: Subject,
     pub(crate) groups: Vec<String>,
 }
@@ -85,10 +85,10 @@ impl Entry {
 }
 
 /// The users who are in directories, by few searches of each; those who are gone are left out.
-pub(crate) async fn subjects_in(homes: Vec<Home>) -> Result<Vec<Subject>> {
+pub(crate) async fn subjects_in(backends: Vec<EntityBackend>) -> Result<Vec<Subject>> {
     let mut domains: HashMap<String, Vec<Entry>> = HashMap::new();
-    for home in homes {
-        if let Home::Directory(entry) = home {
+    for backend in backends {
+        if let EntityBackend::Directory(entry) = backend {
             let of_domain = domains.entry(entry.of.domain.id.clone());
             of_domain.or_default().push(entry);
         }
@@ -125,10 +125,10 @@ impl Identity {
         name: &str,
         domain: DomainChoice<'_>,
     ) -> Result<Option<DirectoryUser>> {
-        let of = match self.place(domain).await? {
-            Place::Database => return Ok(None),
-            Place::Nowhere => return Err(missing(name)),
-            Place::Directory(of) => of,
+        let of = match self.domain_backend(domain).await? {
+            DomainBackend::Database => return Ok(None),
+            DomainBackend::Nowhere => return Err(missing(name)),
+            DomainBackend::Directory(of) => of,
         };
         let found = of.directory.user_by_name(name).await;
         let found = found.map_err(|error| of.failed(&error))?;
@@ -136,7 +136,7 @@ impl Identity {
         let ids = self.ids_of(&of, Entity::User, &[&found.local_id]).await?;
         let id = ids.into_iter().flatten().next();
         let id = id.ok_or_else(|| missing(name))?;
-        let Home::Directory(entry) = self.home(Entity::User, &id).await? else {
+        let EntityBackend::Directory(entry) = self.entity_backend(Entity::User, &id).await? else {
             return Err(missing(name));
         };
         match entry.user().await {
@@ -163,7 +163,7 @@ impl Identity {
         of: &DomainDirectory,
         listing: &Listing,
     ) -> Result<Page<User>> {
-        let found = of.directory.users(&tests(listing)).await;
+        let found = of.directory.users(&name_filters(listing)).await;
         let found = found.map_err(|error| of.failed(&error))?;
         self.page_of_users(of, found, listing).await
     }
@@ -190,23 +190,23 @@ impl Identity {
     pub(crate) async fn directory_members(
         &self,
         ids: &[&str],
-    ) -> Result<Vec<(String, Option<Member>)>> {
+    ) -> Result<Vec<(String, Option<UserWithGroups>)>> {
         if self.directories.none() {
             return Ok(Vec::new());
         }
-        let homes = self.homes(Entity::User, ids).await?;
+        let backends = self.entity_backends(Entity::User, ids).await?;
         let mut members = Vec::new();
-        for (id, home) in ids.iter().zip(homes) {
-            let entry = match home {
-                Home::Database => continue,
-                Home::Nowhere => {
+        for (id, backend) in ids.iter().zip(backends) {
+            let entry = match backend {
+                EntityBackend::Database => continue,
+                EntityBackend::Nowhere => {
                     members.push(((*id).to_owned(), None));
                     continue;
                 }
-                Home::Directory(entry) => entry,
+                EntityBackend::Directory(entry) => entry,
             };
-            let found = self.found_member(&entry).await?;
-            let member = found.map(|(found, groups)| Member {
+            let found = self.found_with_groups(&entry).await?;
+            let member = found.map(|(found, groups)| UserWithGroups {
                 subject: entry
                     .of
                     .subject(entry.id_of(&found.local_id), found)
@@ -220,7 +220,7 @@ impl Identity {
 
     /// A user and the ids of the groups, as the directory has them now. Those who ask about one user at the same time share an
     /// answer to a question that was put after all of theirs.
-    async fn found_member(&self, entry: &Entry) -> Result<Option<(Found, Vec<String>)>> {
+    async fn found_with_groups(&self, entry: &Entry) -> Result<Option<(Found, Vec<String>)>> {
         // The address tells directories of one domain apart, whose configuration was changed.
         let key = format!("{:p} {}", Arc::as_ptr(&entry.of.directory), entry.id);
         let look_up = || async {
@@ -340,24 +340,24 @@ fn passes(user: &User, filter: &Filter) -> bool {
 
 /// The filters by name that the directory itself applies. As in Keystone, those that tell upper from lower case are applied
 /// here, and equality follows the attribute's matching rule.
-pub(super) fn tests(listing: &Listing) -> Vec<Test> {
+pub(super) fn name_filters(listing: &Listing) -> Vec<NameFilter> {
     let names = listing
         .filters
         .iter()
         .filter(|filter| filter.name == "name");
-    let tests = names.filter_map(|filter| {
+    let filters = names.filter_map(|filter| {
         let value = filter.value.clone();
         Some(match filter.comparison {
-            Comparison::Equals => Test::NameIs(value),
-            Comparison::Contains(Case::Insensitive) => Test::NameContains(value),
-            Comparison::StartsWith(Case::Insensitive) => Test::NameStartsWith(value),
-            Comparison::EndsWith(Case::Insensitive) => Test::NameEndsWith(value),
+            Comparison::Equals => NameFilter::NameIs(value),
+            Comparison::Contains(Case::Insensitive) => NameFilter::NameContains(value),
+            Comparison::StartsWith(Case::Insensitive) => NameFilter::NameStartsWith(value),
+            Comparison::EndsWith(Case::Insensitive) => NameFilter::NameEndsWith(value),
             Comparison::Contains(Case::Sensitive)
             | Comparison::StartsWith(Case::Sensitive)
             | Comparison::EndsWith(Case::Sensitive) => return None,
         })
     });
-    tests.collect()
+    filters.collect()
 }
 
 /// Whether a name passes a filter that the directory has not applied.

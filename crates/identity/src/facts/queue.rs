@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
 use super::{Asked, Facts};
-use crate::directory::users::Member;
+use crate::directory::users::UserWithGroups;
 use crate::identity::Identity;
 
 /// How many statements run at a time. With more of them, each would answer fewer callers.
@@ -34,15 +34,15 @@ struct Waiting {
 #[derive(Debug)]
 struct Caller {
     asked: Asked,
-    elsewhere: Elsewhere,
+    directory_answers: DirectoryAnswers,
     answer: oneshot::Sender<Result<Arc<Facts>>>,
 }
 
 /// What directories said about users, and since when.
 #[derive(Clone, Debug, Default)]
-struct Elsewhere(BTreeMap<String, (Instant, Option<Member>)>);
+struct DirectoryAnswers(BTreeMap<String, (Instant, Option<UserWithGroups>)>);
 
-impl Elsewhere {
+impl DirectoryAnswers {
     /// Of two answers about one user the one to the later question counts for all.
     fn add(&mut self, other: Self) {
         for (id, (since, member)) in other.0 {
@@ -53,7 +53,7 @@ impl Elsewhere {
         }
     }
 
-    fn members(self) -> BTreeMap<String, Option<Member>> {
+    fn members(self) -> BTreeMap<String, Option<UserWithGroups>> {
         let answers = self.0.into_iter();
         answers.map(|(id, (_, member))| (id, member)).collect()
     }
@@ -135,11 +135,11 @@ impl Drop for Lane {
 impl Identity {
     /// The facts that are asked about, read after this call.
     pub async fn facts(&self, mut asked: Asked) -> Result<Arc<Facts>> {
-        let elsewhere = self.ask_directories(&mut asked).await?;
+        let directory_answers = self.ask_directories(&mut asked).await?;
         let (answer, answered) = oneshot::channel();
         let caller = Caller {
             asked,
-            elsewhere,
+            directory_answers,
             answer,
         };
         if let Some(lane) = self.facts.add(caller) {
@@ -150,7 +150,7 @@ impl Identity {
     }
 
     /// Asks directories about the users among the actors, and the database about their groups.
-    async fn ask_directories(&self, asked: &mut Asked) -> Result<Elsewhere> {
+    async fn ask_directories(&self, asked: &mut Asked) -> Result<DirectoryAnswers> {
         let since = Instant::now();
         let ids: Vec<&str> = asked.actors.iter().map(String::as_str).collect();
         let found = self.directory_members(&ids).await?;
@@ -158,7 +158,7 @@ impl Identity {
             asked.actors.extend(member.groups.iter().cloned());
         }
         let answers = found.into_iter();
-        Ok(Elsewhere(
+        Ok(DirectoryAnswers(
             answers.map(|(id, member)| (id, (since, member))).collect(),
         ))
     }
@@ -169,19 +169,20 @@ impl Identity {
         if callers.is_empty() {
             return Ok(());
         }
-        let (mut all, mut elsewhere) = (Asked::default(), Elsewhere::default());
+        let (mut all, mut directory_answers) = (Asked::default(), DirectoryAnswers::default());
         for caller in &callers {
             all.add(caller.asked.clone());
-            elsewhere.add(caller.elsewhere.clone());
+            directory_answers.add(caller.directory_answers.clone());
         }
-        let facts = self.facts_with(&all, elsewhere).await;
+        let facts = self.facts_with(&all, directory_answers).await;
         let several = callers.len() > 1;
         let failure = facts.as_ref().err().cloned();
         let is_away = failure.as_ref().is_some_and(|error| error.status() == 503);
         for caller in callers {
             let facts = if failure.is_some() && !is_away && several {
                 // A row that can't be read fails those who need it, and nobody else.
-                self.facts_with(&caller.asked, caller.elsewhere).await
+                self.facts_with(&caller.asked, caller.directory_answers)
+                    .await
             } else {
                 facts.clone()
             };
@@ -190,9 +191,13 @@ impl Identity {
         failure.filter(|_| is_away).map_or(Ok(()), Err)
     }
 
-    async fn facts_with(&self, asked: &Asked, elsewhere: Elsewhere) -> Result<Arc<Facts>> {
+    async fn facts_with(
+        &self,
+        asked: &Asked,
+        directory_answers: DirectoryAnswers,
+    ) -> Result<Arc<Facts>> {
         let mut facts = self.read_facts(asked).await?;
-        facts.add_elsewhere(elsewhere.members());
+        facts.add_directory_users(directory_answers.members());
         Ok(Arc::new(facts))
     }
 }

@@ -5,7 +5,7 @@
 use keystone_storage::{Db, Exec, Query, Tx, sql, transaction};
 use keystone_types::{Error, Result};
 
-use crate::directory::Home;
+use crate::directory::EntityBackend;
 use crate::directory::id_mapping::Entity;
 use crate::identity::Identity;
 use crate::role::{self, Role};
@@ -251,7 +251,7 @@ impl Identity {
             Actor::User(_) => Entity::User,
             Actor::Group(_) => Entity::Group,
         };
-        let Home::Directory(entry) = self.home(entity, actor.id()).await? else {
+        let EntityBackend::Directory(entry) = self.entity_backend(entity, actor.id()).await? else {
             return Ok(None);
         };
         let asked = entry.id.clone();

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::directory::id_mapping::Entity;
-use crate::directory::{Home, read_only};
+use crate::directory::{EntityBackend, read_only};
 use crate::identity::Identity;
 use crate::options::{Options, Table, store_options, take_changes};
 use crate::revocation::{RevocationEvent, revoke};
@@ -250,7 +250,7 @@ impl Identity {
 
     /// Ends every token of a user.
     pub async fn revoke_tokens(&self, id: &str) -> Result<()> {
-        if let Home::Directory(entry) = self.home(Entity::User, id).await? {
+        if let EntityBackend::Directory(entry) = self.entity_backend(Entity::User, id).await? {
             let id = entry.user().await?.subject.user.id;
             let now = self.clock.now();
             return transaction!(self.db, |tx| revoke(tx, RevocationEvent::user(&id), now)
@@ -276,16 +276,16 @@ impl Identity {
         .await
     }
 
-    /// 403 for a user of a directory, in whose place in Keystone's order of checks.
+    /// Fails with 403 for a user of a directory, after the checks that Keystone makes first.
     pub(crate) async fn check_user_writable(
         &self,
         id: &str,
         patch: Option<&Map<String, Value>>,
     ) -> Result<()> {
-        let user = match self.home(Entity::User, id).await? {
-            Home::Database => return Ok(()),
-            Home::Directory(entry) => entry.user().await?.subject.user,
-            Home::Nowhere => return Err(missing(id)),
+        let user = match self.entity_backend(Entity::User, id).await? {
+            EntityBackend::Database => return Ok(()),
+            EntityBackend::Directory(entry) => entry.user().await?.subject.user,
+            EntityBackend::Nowhere => return Err(missing(id)),
         };
         let given = |name| patch.and_then(|patch| patch.get(name));
         if given("domain_id").is_some_and(|domain| *domain != user.domain_id) {

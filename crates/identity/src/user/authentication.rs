@@ -10,7 +10,7 @@ use chrono::NaiveDateTime;
 use keystone_storage::{Exec, Select, sql, transaction};
 use keystone_types::{Error, Result, Secret};
 
-use crate::directory::Home;
+use crate::directory::EntityBackend;
 use crate::directory::id_mapping::Entity;
 use crate::directory::users::DirectoryUser;
 use crate::identity::Identity;
@@ -133,10 +133,10 @@ impl VerifiedUser {
 impl Identity {
     /// One user, for [`Self::authenticate`].
     pub async fn candidate(&self, id: &str) -> Result<Candidate> {
-        match self.home(Entity::User, id).await? {
-            Home::Database => {}
-            Home::Directory(entry) => return Ok(entry.user().await?.into()),
-            Home::Nowhere => return Err(missing(id)),
+        match self.entity_backend(Entity::User, id).await? {
+            EntityBackend::Database => {}
+            EntityBackend::Directory(entry) => return Ok(entry.user().await?.into()),
+            EntityBackend::Nowhere => return Err(missing(id)),
         }
         let users = users_with_account().filter("u.id = ?", Some(id));
         self.only_candidate(users, id).await

@@ -7,7 +7,7 @@ use keystone_types::{Error, Result};
 
 use super::inheritance::{self, AncestorRow, Descendants, TargetFilter};
 use super::{ASSIGNMENTS, Assignment, AssignmentQuery, AssignmentScope, IN_ORDER, Position, Row};
-use crate::directory::Home;
+use crate::directory::EntityBackend;
 use crate::directory::id_mapping::Entity;
 use crate::identity::Identity;
 use crate::project::Project;
@@ -156,8 +156,8 @@ impl Identity {
     ) -> Result<Vec<(String, String)>> {
         let ids: Vec<&str> = groups.into_iter().collect();
         let mut members = Vec::new();
-        for home in self.homes(Entity::Group, &ids).await? {
-            if let Home::Directory(group) = home {
+        for backend in self.entity_backends(Entity::Group, &ids).await? {
+            if let EntityBackend::Directory(group) = backend {
                 let users = self.directory_member_ids(&group).await?;
                 members.extend(users.into_iter().map(|user| (group.id.clone(), user)));
             }

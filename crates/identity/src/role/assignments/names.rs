@@ -6,7 +6,7 @@ use keystone_storage::{Select, select};
 use keystone_types::{Error, Result};
 
 use super::{Assignments, Position};
-use crate::directory::Home;
+use crate::directory::EntityBackend;
 use crate::directory::id_mapping::Entity;
 use crate::directory::users::subjects_in;
 use crate::identity::Identity;
@@ -161,14 +161,14 @@ impl Identity {
     /// earlier one.
     async fn name_in_directories(&self, mentioned: MentionedIds, names: &mut Names) -> Result<()> {
         let ids: Vec<&str> = mentioned.users.iter().map(String::as_str).collect();
-        for subject in subjects_in(self.homes(Entity::User, &ids).await?).await? {
+        for subject in subjects_in(self.entity_backends(Entity::User, &ids).await?).await? {
             let Subject { user, domain } = subject;
             let name = user.name().to_owned();
             names.users.insert(user.id, named(name, domain));
         }
         let ids: Vec<&str> = mentioned.groups.iter().map(String::as_str).collect();
-        for home in self.homes(Entity::Group, &ids).await? {
-            let Home::Directory(entry) = home else {
+        for backend in self.entity_backends(Entity::Group, &ids).await? {
+            let EntityBackend::Directory(entry) = backend else {
                 continue;
             };
             let domain = entry.of.domain.clone();
