@@ -31,15 +31,14 @@ async fn listed(slapd: &Slapd, change: impl FnOnce(&mut Settings)) -> (usize, Ve
     change(&mut settings);
     let users = directory(&settings).users(&[]).await.unwrap();
     assert!(users.iter().all(|user| user.enabled.is_some()), "{users:?}");
-    let disabled: Vec<_> = users
-        .iter()
-        .filter(|user| user.enabled == Some(false))
-        .cloned()
-        .collect();
-    (
-        users.len(),
-        names(&disabled).into_iter().map(str::to_owned).collect(),
-    )
+    (users.len(), in_state(&users, false))
+}
+
+/// The names of those who are enabled, or of those who are disabled.
+fn in_state(users: &[User], enabled: bool) -> Vec<String> {
+    let mut users = users.to_vec();
+    users.retain(|user| user.enabled == Some(enabled));
+    names(&users).into_iter().map(str::to_owned).collect()
 }
 
 fn found(count: usize, disabled: &[&str]) -> (usize, Vec<String>) {
@@ -204,12 +203,7 @@ async fn the_group_of_enabled_users_may_be_one_of_the_settings() {
         ..slapd.settings()
     };
     let users = directory(&settings).users(&[]).await.unwrap();
-    let enabled: Vec<_> = users
-        .iter()
-        .filter(|user| user.enabled == Some(true))
-        .cloned()
-        .collect();
-    assert_eq!(names(&enabled), ["alice", "carol"]);
+    assert_eq!(in_state(&users, true), ["alice", "carol"]);
     // Without a group nobody is enabled.
     let settings = Settings {
         user_enabled_emulation_dn: None,
@@ -293,12 +287,8 @@ async fn a_value_that_is_no_number_disables_one_user_and_ends_no_list() {
     };
     let users = directory(&settings).users(&[]).await.unwrap();
     // Gina has none.
-    let enabled: Vec<_> = users
-        .iter()
-        .filter(|user| user.enabled == Some(true))
-        .cloned()
-        .collect();
-    assert_eq!((users.len(), names(&enabled)), (17, vec!["gina"]));
+    assert_eq!(users.len(), 17);
+    assert_eq!(in_state(&users, true), ["gina"]);
 }
 
 #[tokio::test]
