@@ -53,16 +53,12 @@ struct Corp {
 
 /// `None` where there is no `slapd`.
 async fn corp() -> Option<Corp> {
-    corp_with(&[], "").await
+    corp_with(&[], Setup::default()).await
 }
 
-/// The same with more options and entries.
-async fn corp_with(more: &[(&str, &str)], entries: &str) -> Option<Corp> {
-    let slapd = Slapd::start(Setup {
-        entries: entries.to_owned(),
-        ..Setup::default()
-    })
-    .await?;
+/// The same with more options, and a server that is set up in another way.
+async fn corp_with(more: &[(&str, &str)], setup: Setup) -> Option<Corp> {
+    let slapd = Slapd::start(setup).await?;
     let cloud = with_domains(DomainBackends::Database).await;
     let admin = cloud.admin().await;
     let id = domain(&admin, "corp").await;
@@ -272,6 +268,13 @@ async fn a_page_begins_behind_its_marker_in_the_order_of_ids() {
     admin.get(&path).await.refused(404);
 }
 
+fn with(entries: String) -> Setup {
+    Setup {
+        entries,
+        ..Setup::default()
+    }
+}
+
 /// A user with a password of its own, below the users' tree.
 fn person(place: &str, uid: &str, name: &str, more: &str) -> String {
     format!(
@@ -285,7 +288,7 @@ async fn a_login_by_name_is_of_the_user_with_the_id_and_of_no_namesake() {
     let entries = [("", "First"), ("ou=Contractors,", "Second")];
     let entries = entries.map(|(place, name)| person(place, "twin", name, ""));
     let more = [("query_scope", "sub"), ("user_name_attribute", "cn")];
-    let Some(corp) = corp_with(&more, &entries.concat()).await else {
+    let Some(corp) = corp_with(&more, with(entries.concat())).await else {
         return;
     };
     let first = corp.log_in("First", "First-secret", &Value::Null).await;
@@ -310,7 +313,8 @@ async fn nobody_takes_the_id_of_another_as_a_further_one() {
         ("victim", "mail: victim@example.org\n"),
     ];
     let entries = mails.map(|(name, mails)| person("", name, name, mails));
-    let Some(corp) = corp_with(&[("user_id_attribute", "mail")], &entries.concat()).await else {
+    let Some(corp) = corp_with(&[("user_id_attribute", "mail")], with(entries.concat())).await
+    else {
         return;
     };
     let Corp { admin, .. } = &corp;
@@ -334,4 +338,34 @@ async fn nobody_takes_the_id_of_another_as_a_further_one() {
     let answer = corp.log_in("mallory", "mallory-secret", &Value::Null).await;
     let id = corp.public_id("user", "mallory@example.org");
     assert_eq!(answer.created()["token"]["user"]["id"], id);
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_is_a_failure_until_it_changes() {
+    const KEYS: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../crates/ldap/tests/slapd/keys"
+    );
+    let setup = Setup {
+        certificate: Some(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../crates/ldap/tests/slapd/keys/server"
+        )),
+        ..Setup::default()
+    };
+    let Some(corp) = corp_with(&[], setup).await else {
+        return;
+    };
+    let trusted = tempfile::TempDir::new().unwrap();
+    let file = trusted.path().join("authority.pem");
+    let path = format!("/v3/users?domain_id={}", corp.id);
+    let secure = json!({ "use_tls": true, "tls_cacertfile": file });
+    corp.configure(secure).await;
+    corp.admin.get(&path).await.refused(500);
+    // The file alone is no change of it.
+    std::fs::copy(format!("{KEYS}/authority.pem"), &file).unwrap();
+    corp.admin.get(&path).await.refused(500);
+    corp.configure(json!({ "query_scope": "sub" })).await;
+    let users = corp.admin.get(&path).await.ok();
+    assert_eq!(names(&users, "users").len(), 20);
 }

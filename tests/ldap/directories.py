@@ -109,6 +109,7 @@ def with_files(slapd, mariadb, name):
         write_domain(domains / ("below" if variant == "paged" else "."), variant, slapd.options(**options))
     write_domain(domains, "nobody", slapd.options())
     write_domain(domains, "wrong", slapd.options(password="wrong"))
+    write_domain(domains, "stalled", slapd.options(pool_connection_timeout=2))
     write_domain(domains, "many", slapd.options(user_tree_dn=f"ou=Many,{directory.SUFFIX}", page_size=500))
     cloud = clouds.Cloud(
         place,
@@ -122,7 +123,7 @@ def with_files(slapd, mariadb, name):
         mariadb=mariadb,
         database=name,
     )
-    names = (*VARIANTS, "wrong", "many", "local")
+    names = (*VARIANTS, "wrong", "stalled", "many", "local")
     ids = {name: cloud.create("domain", "domains", name=name)["id"] for name in names}
     # Python Keystone knows only the domains of its start.
     restart(cloud)
@@ -442,6 +443,32 @@ def failures(run, cloud, slapd, ids, users, scope):
         expect("service-secret" not in text and "alice-secret" not in text, "no password is in the log")
 
 
+def stalls(run, cloud, slapd, domain_id):
+    run.section("A directory that takes connections and gives no answers")
+    if not keystones.is_native():
+        return
+    local = cloud.person("member").client().token
+    users = by_name(listed(cloud, "users", f"domain_id={domain_id}"))
+    path, statuses = f"/v3/users/{users['alice']['id']}", []
+    threads = [threading.Thread(target=lambda: statuses.append(cloud.admin.get(path).status)) for _ in range(24)]
+    slapd.daemon.send(signal.SIGSTOP)
+    try:
+        with run.check("under load it holds up nobody of another domain"):
+            for thread in threads:
+                thread.start()
+            while any(thread.is_alive() for thread in threads):
+                equal(validate(cloud, local).status, 200, "the status of a validation")
+                equal(len(listed(cloud, "users", "domain_id=default&name=admin")), 1, "the users of another domain")
+            equal(set(statuses), {500}, "the statuses of its users")
+    finally:
+        slapd.daemon.send(signal.SIGCONT)
+        for thread in threads:
+            thread.join()
+    with run.check("it is asked again once it answers"):
+        equal(cloud.admin.get(path).status, 200, "the status")
+        equal(log_in(cloud, domain_id, "alice", "alice-secret").status, 201, "the status of a login")
+
+
 def ending(run, cloud, slapd, domain_id, scope):
     run.section("The end of a domain")
     with run.check("a domain goes with the rows and the grants of its users, whether its directory is up or not"):
@@ -457,9 +484,12 @@ def ending(run, cloud, slapd, domain_id, scope):
 
 def populate(run, cloud, ids):
     run.section("keystone-manage mapping_populate")
+    ivan = "/v3/users/" + public_id(ids["sub"], "user", "ivan")
     with run.check("it gives every user of a domain an id, and prints nothing"):
+        equal(cloud.admin.get(ivan).status, 404, "the status of a user whom nobody has seen")
         done = cloud.manage("mapping_populate", "--domain-name", "sub")
         equal(done.stdout, "", "what it prints")
+        equal(clouds.made(cloud.admin.get(ivan), 200)["name"], "ivan", "the user with that id")
 
 
 def reload(run, cloud, slapd):
@@ -491,6 +521,7 @@ def files(run, slapd, mariadb, name):
     paging(run, cloud, ids)
     reload(run, cloud, slapd)
     failures(run, cloud, slapd, ids, users, scope)
+    stalls(run, cloud, slapd, ids["stalled"])
     ending(run, cloud, slapd, domain_id, scope)
     cloud.keystone.stop()
 
@@ -570,6 +601,15 @@ def default_driver(run, slapd, mariadb):
             equal(by_name(users)["alice"]["id"], alice, "the id in the list")
             if keystones.is_native():
                 equal(listed(cloud, "users", f"domain_id={other}"), [], "the users of another domain")
+        if compatible and keystones.is_native():
+            with run.check("an id is that of the entry, whatever letters it was asked in, and no further value of the attribute"):
+                equal(clouds.made(cloud.admin.get("/v3/users/CAROL"), 200)["id"], "carol", "the id")
+                equal(cloud.admin.get("/v3/users/multi-alias").status, 404, "the status of a further value")
+                grants = f"/v3/projects/{project}/users/CAROL/roles/{admin}"
+                equal(cloud.admin.put(grants).status, 204, "the status of a grant")
+                actors = cloud.mariadb.sql("SELECT actor_id FROM everyone.assignment WHERE actor_id = 'carol'")
+                contains(str(actors), "carol", "what is stored")
+                equal(cloud.admin.delete(grants).status, 204, "the status of its end")
         with run.check(f"backward_compatible_ids = {compatible}: SEC-28: a group's role is not that of its namesake"):
             answer = log_in(cloud, "default", "staff", "staff-secret", scope)
             equal(answer.status, 401, "the status")
