@@ -308,35 +308,36 @@ impl Identity {
     /// at the same time.
     pub async fn failing_directories(&self, limit: Duration) -> Result<Vec<String>> {
         let mut failing = Vec::new();
-        let default = self.directories.default.iter();
-        let default = default.map(|it| ("the default directory".to_owned(), Arc::clone(it)));
-        let mut all: Vec<(String, Arc<Directory>)> = default.collect();
+        let default = self.directories.default.clone();
+        let mut all = vec![("the default directory".to_owned(), default)];
         let of = |domain: &str| format!("the directory of domain {domain}");
         match &self.directories.domains {
             Domains::None => {}
-            Domains::Files(files) => all.extend(
-                files
-                    .iter()
-                    .filter_map(|(name, it)| Some((of(name), it.clone()?))),
-            ),
+            Domains::Files(files) => {
+                all.extend(files.iter().map(|(name, it)| (of(name), it.clone())));
+            }
             Domains::Database(known) => {
                 let ids = sql("SELECT DISTINCT domain_id FROM whitelisted_config");
                 let ids: Vec<(String,)> = ids.fetch_all(&self.db).await?;
                 for (id,) in ids {
                     match self.configured(known, &id).await {
-                        Ok(Some(Some(directory))) => all.push((of(&id), directory)),
-                        Ok(_) => {}
+                        Ok(Some(backend)) => all.push((of(&id), backend)),
+                        Ok(None) => {}
                         Err(error) => failing.push(format!("{}: {error}", of(&id))),
                     }
                 }
             }
         }
         let mut asked = JoinSet::new();
-        for (name, directory) in all {
+        for (name, Backend { directory, hidden }) in all {
+            let Some(directory) = directory else { continue };
             asked.spawn(async move {
                 match timeout(limit, directory.check()).await {
                     Ok(Ok(())) => None,
-                    Ok(Err(error)) => Some(format!("{name}: {error}")),
+                    Ok(Err(error)) => {
+                        let error = redacted(&error.to_string(), &hidden);
+                        Some(format!("{name}: {error}"))
+                    }
                     Err(_) => Some(format!("{name}: no answer within {limit:?}")),
                 }
             });
