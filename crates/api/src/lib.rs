@@ -67,7 +67,7 @@ pub struct App {
     pub oidc: BTreeMap<String, Oidc>,
     /// This cloud as the service provider of others, by SAML.
     pub saml: Option<Arc<ServiceProvider>>,
-    /// Tells others what was changed, and who has logged in; none where nobody wants to know.
+    /// Announces changes and logins; none where no sink is configured.
     pub notifier: Option<Notifier>,
     /// The operator's settings for HTTP.
     pub settings: Arc<Settings>,

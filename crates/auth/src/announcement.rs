@@ -1,5 +1,5 @@
-//! What is announced of logins: each attempt by a password, users who are not known, and what identity providers vouch for. An
-//! attempt is announced at once, whatever becomes of the request.
+//! Announcements of logins: each attempt by a password, users who do not exist, and users of identity providers. An attempt is
+//! announced at once, whatever becomes of the request.
 
 use keystone_identity::{Rejected, ShadowChanges};
 use keystone_notify::{
@@ -94,7 +94,7 @@ pub(crate) fn announce_federated(
     announcer.notifier.send(&event.by(initiator));
 }
 
-/// Announces what a login of such a user has changed. As in Keystone, nobody is named for it.
+/// Announces what a login of such a user has changed. As in Keystone, the event names no initiator.
 pub(crate) fn announce_shadow(
     announcer: Option<&Announcer>,
     user_id: &str,

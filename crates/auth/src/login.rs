@@ -39,7 +39,7 @@ pub struct Login<'a> {
     pub assertion: Option<&'a ProviderAssertion>,
     /// Leave to answer from memory, where there is one.
     pub pass: Option<Pass>,
-    /// Who announces the login; none where nobody is told.
+    /// Announces the login; none without a notifier.
     pub announcer: Option<Announcer>,
 }
 

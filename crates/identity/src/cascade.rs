@@ -3,7 +3,7 @@
 //! The statements of other crates run first, in the same transaction. Each deletion takes many ids at once, so that
 //! deleting a domain costs the same number of statements whatever it owns.
 
-use keystone_storage::{Cascade, Cleanup, Gone, Tx};
+use keystone_storage::{Cascade, Cleanup, Deleted, Tx};
 use keystone_types::Result;
 
 use crate::identity::Identity;
@@ -104,15 +104,19 @@ impl Identity {
         self.remove(tx, ids, |cascade| cascade.users).await
     }
 
-    /// What goes with users, where somebody is told.
-    pub(crate) async fn gone_with_users(&self, tx: &mut Tx, ids: &[String]) -> Result<Vec<Gone>> {
-        let mut gone = Vec::new();
-        if self.settings.announces {
+    /// What is deleted with users, where deletions report it.
+    pub(crate) async fn deleted_with_users(
+        &self,
+        tx: &mut Tx,
+        ids: &[String],
+    ) -> Result<Vec<Deleted>> {
+        let mut deleted = Vec::new();
+        if self.settings.reports_cascades {
             for cascade in &*self.cascades {
-                gone.extend(cascade.gone_with_users(tx, ids).await?);
+                deleted.extend(cascade.deleted_with_users(tx, ids).await?);
             }
         }
-        Ok(gone)
+        Ok(deleted)
     }
 
     /// Deletes roles with every grant of them.

@@ -1,6 +1,6 @@
 //! Domains: the owners of users, groups and projects. Each is a project that acts as a domain.
 
-use keystone_storage::{Gone, Tx, select, sql, transaction};
+use keystone_storage::{Deleted, Tx, select, sql, transaction};
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -174,8 +174,8 @@ impl Identity {
         .await
     }
 
-    /// Deletes a disabled domain and all that it owns; tells what of that is announced too.
-    pub async fn delete_domain(&self, id: &str) -> Result<Vec<Gone>> {
+    /// Deletes a disabled domain and all that it owns; returns what else of that is announced.
+    pub async fn delete_domain(&self, id: &str) -> Result<Vec<Deleted>> {
         transaction!(self.db, |tx| {
             let project = as_domain(locked(tx, id).await, id)?;
             project.check_delete()?;
@@ -185,17 +185,17 @@ impl Identity {
                 ));
             }
             check_mutable(tx, &project.id).await?;
-            let gone = self.gone_with_domain(tx, &project.id).await?;
+            let deleted = self.deleted_with_domain(tx, &project.id).await?;
             self.remove_owned(tx, &project.id).await?;
             self.remove_projects(tx, &[project.id]).await?;
-            Ok(gone)
+            Ok(deleted)
         })
         .await
     }
 
-    /// What goes with a domain, where somebody is told: its projects, each before the one that it is in, groups and users.
-    async fn gone_with_domain(&self, tx: &mut Tx, id: &str) -> Result<Vec<Gone>> {
-        if !self.settings.announces {
+    /// What is deleted with a domain, where deletions report it: its projects, each before its parent, groups and users.
+    async fn deleted_with_domain(&self, tx: &mut Tx, id: &str) -> Result<Vec<Deleted>> {
+        if !self.settings.reports_cascades {
             return Ok(Vec::new());
         }
         let mut projects: Vec<(String, Option<String>)> =
@@ -211,15 +211,15 @@ impl Identity {
             done += 1;
         }
         let projects = above.into_iter().skip(1).rev();
-        let mut gone: Vec<Gone> = projects.map(|id| ("project", id)).collect();
+        let mut deleted: Vec<Deleted> = projects.map(|id| ("project", id)).collect();
         let groups = sql("SELECT id FROM `group` WHERE domain_id = ? ORDER BY id").bind(id);
         let groups = groups.fetch_texts(&mut *tx).await?;
-        gone.extend(groups.into_iter().map(|id| ("group", id)));
+        deleted.extend(groups.into_iter().map(|id| ("group", id)));
         let users = sql("SELECT id FROM user WHERE domain_id = ? ORDER BY id").bind(id);
         let users = users.fetch_texts(&mut *tx).await?;
-        gone.extend(self.gone_with_users(tx, &users).await?);
-        gone.extend(users.into_iter().map(|id| ("user", id)));
-        Ok(gone)
+        deleted.extend(self.deleted_with_users(tx, &users).await?);
+        deleted.extend(users.into_iter().map(|id| ("user", id)));
+        Ok(deleted)
     }
 
     /// Deletes what a domain owns.

@@ -29,7 +29,7 @@ pub use domain_config::rules::{Config, ConfigOptions, ConfigPart};
 pub use facts::{Asked, Event, Facts, Holder};
 pub use group::{Group, Membership};
 pub use identity::Identity;
-pub use keystone_storage::{Bulk, Gone};
+pub use keystone_storage::{Bulk, Deleted};
 pub use limit::Limit;
 pub use limit::registered::{LimitedResource, RegisteredLimit};
 pub use options::Options;

@@ -5,7 +5,7 @@ pub(crate) mod reference;
 pub(crate) mod tags;
 
 use keystone_storage::{
-    Column, Exec, Gone, OrConflict, Query, Select, Tx, select, sql, transaction, update,
+    Column, Deleted, Exec, OrConflict, Query, Select, Tx, select, sql, transaction, update,
 };
 use keystone_types::{Error, Extra, Listing, Page, Resource, Result, check_name, new_id, overlay};
 use serde::{Deserialize, Serialize};
@@ -320,7 +320,7 @@ impl Identity {
 
     /// Deletes a project without children, and everything that refers to it; a domain as [`Identity::delete_domain`] does,
     /// whose answer it then has.
-    pub async fn delete_project(&self, id: &str) -> Result<Option<Vec<Gone>>> {
+    pub async fn delete_project(&self, id: &str) -> Result<Option<Vec<Deleted>>> {
         let deleted = transaction!(self.db, |tx| {
             let project = locked(tx, id).await?;
             if project.is_domain {

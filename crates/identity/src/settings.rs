@@ -37,8 +37,8 @@ pub struct Settings {
     pub enforcement_model: EnforcementModel,
     /// `[security_compliance]`
     pub compliance: Compliance,
-    /// Whether deletions tell what else they have deleted: somebody is told of it.
-    pub announces: bool,
+    /// Whether a deletion returns what else it has deleted, for notifications.
+    pub reports_cascades: bool,
     /// The options that a domain may override, with their defaults.
     pub config_options: ConfigOptions,
     /// Where users and groups are.
@@ -117,7 +117,7 @@ impl Default for Settings {
             credential_user_limit: None,
             enforcement_model: EnforcementModel::default(),
             compliance: Compliance::default(),
-            announces: false,
+            reports_cascades: false,
             config_options: ConfigOptions::default(),
             backends: Backends::default(),
         }

@@ -56,8 +56,8 @@ impl Background {
 
 impl Keystone {
     /// Starts a task that deletes expired revocation events, and messages of identity providers that nobody would take any
-    /// more, now and every ten minutes: a database that is kept needs one, in some process. Another call changes nothing. The task ends with [`Keystone::shutdown`], and after the last use of
-    /// this instance and its routers.
+    /// more, now and every ten minutes: a database that is kept needs one, in some process. Another call changes nothing. The
+    /// task ends with [`Keystone::shutdown`], and after the last use of this instance and its routers.
     ///
     /// It must be called on a tokio runtime.
     pub fn start_housekeeping(&self) {
@@ -71,8 +71,8 @@ impl Keystone {
     }
 
     /// Ends all work in the background and waits for it: housekeeping, the reader of the change log, hashes and checks on
-    /// threads of their own, and statements that run, for 30 s at most; notifications have 5 s to be sent. Then it closes the database, also one that was given
-    /// to the builder.
+    /// threads of their own, and statements that run, for 30 s at most; notifications have 5 s to be sent. Then it closes the
+    /// database, also one that was given to the builder.
     ///
     /// Stop serving the router first: what is asked from then on is answered with 503. Each call returns once all is done.
     pub async fn shutdown(&self) {

@@ -238,7 +238,7 @@ impl Builder {
         let created_here = db.created_here().await?;
         let changes = Changes::of(&db, settings.cache);
         let notifier = notifier(&settings, &db, &clock)?;
-        settings.identity.announces = notifier.is_some();
+        settings.identity.reports_cascades = notifier.is_some();
         let mut app = services(
             &db,
             &changes,
@@ -262,7 +262,7 @@ impl Builder {
     }
 }
 
-/// Starts to tell those who want to know. As the observer of an event, Keystone names the first service of its type.
+/// Starts the notifier. As the observer of an event, Keystone names the first service of its type.
 fn notifier(settings: &Settings, db: &Db, clock: &Clock) -> Result<Option<Notifier>, BuildError> {
     let catalog = Catalog::new(db.clone(), settings.catalog.clone());
     let observer = move || -> Pin<Box<dyn Future<Output = _> + Send>> {

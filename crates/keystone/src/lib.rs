@@ -117,17 +117,17 @@ impl Keystone {
         Arc::clone(&self.live.app().policy)
     }
 
-    /// Who is told of what requests do; none where nobody is.
+    /// Announces changes and logins; none where no sink is configured.
     pub fn notifier(&self) -> Option<Notifier> {
         self.live.app().notifier.clone()
     }
 
     /// Takes over settings while requests go on; those under way keep what they began with.
-    /// The database and the key repositories stay, and so does what is announced, and to whom.
+    /// The database and the key repositories stay, and so does the notifier.
     pub async fn reload(&self, settings: Settings) -> Result<(), BuildError> {
         let before = self.live.app();
         let mut settings = settings;
-        settings.identity.announces = before.notifier.is_some();
+        settings.identity.reports_cascades = before.notifier.is_some();
         let mut app = services(
             &self.db,
             &self.changes,

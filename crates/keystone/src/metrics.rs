@@ -128,7 +128,7 @@ impl Keystone {
         }
     }
 
-    /// Nothing where nobody is told of what requests do.
+    /// Nothing without a notifier.
     fn write_notifications(&self, to: &mut Exposition) {
         let Some(notifier) = self.notifier() else {
             return;

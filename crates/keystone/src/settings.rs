@@ -25,7 +25,7 @@ pub struct Settings {
     pub api: keystone_api::Settings,
     /// Rules.
     pub policy: keystone_policy::Settings,
-    /// What is announced, and to whom.
+    /// Notifications.
     pub notifications: keystone_notify::Settings,
     /// Identity providers that this server knows by OpenID Connect itself, by their ids.
     pub oidc: BTreeMap<String, OidcProvider>,

@@ -1,4 +1,4 @@
-//! What happened, and by whom. Names of events and members of payloads are those of `keystone/notifications.py`.
+//! Events and their initiators. Names of events and members of payloads are those of `keystone/notifications.py`.
 
 use std::net::IpAddr;
 
@@ -177,7 +177,7 @@ impl Event {
         }
     }
 
-    /// Whether it tells of a change that was refused.
+    /// Whether it is about a change that was refused.
     pub(crate) fn is_refused(&self) -> bool {
         matches!(self.subject, Subject::Resource { .. }) && self.reason.is_some()
     }
@@ -281,7 +281,7 @@ fn type_uri(kind: &str) -> &'static str {
     }
 }
 
-/// Who did something, by the request that asked for it.
+/// The user and the request behind an event.
 #[derive(Clone, Debug, Default)]
 pub struct Initiator {
     /// The client's address, where it is known.
@@ -300,9 +300,9 @@ pub struct Initiator {
     pub project_id: Option<String>,
     /// The domain that the token is scoped to.
     pub domain_id: Option<String>,
-    /// Whom a login has named, where there is no such user.
+    /// The user that a login has named, where there is none.
     pub unknown: Option<UnknownUser>,
-    /// What an identity provider vouches for.
+    /// The user as an identity provider describes them.
     pub credential: Option<FederatedCredential>,
 }
 
@@ -315,7 +315,7 @@ pub enum UnknownUser {
     Name(String, String, String),
 }
 
-/// What an identity provider says of a user.
+/// A user as an identity provider describes them.
 #[derive(Clone, Debug)]
 pub struct FederatedCredential {
     /// The audit id of the token that was presented.
@@ -403,7 +403,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_that_is_no_uuid_becomes_one_as_in_python() {
+    fn id_that_is_no_uuid_becomes_the_uuid5_of_python() {
         // uuid.uuid5(uuid.UUID("4332ecab-770b-4288-a680-b9aca3b1b153"), "federated").hex
         assert_eq!(
             resource_uuid("federated"),

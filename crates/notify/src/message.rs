@@ -1,4 +1,4 @@
-//! An event as consumers get it: the payload in oslo.messaging's envelope.
+//! A message, which is an event's payload in the envelope of oslo.messaging.
 
 use keystone_types::{Clock, to_python_json};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::event::{Event, Subject, uuid5};
 use crate::settings::{Format, Settings};
 
-/// How events become messages.
+/// Writes events as messages.
 #[derive(Debug)]
 pub(crate) struct Writer {
     format: Format,
@@ -88,7 +88,7 @@ impl Writer {
         })
     }
 
-    /// A new id of CADF: one of the namespace, so that those of several clouds can be told apart by their makers.
+    /// A new id of CADF, made from the namespace.
     fn new_id(&self) -> String {
         let name = Uuid::new_v4().hyphenated().to_string();
         uuid5(self.namespace, &name).hyphenated().to_string()

@@ -1,4 +1,4 @@
-//! From events to the queues of sinks, and the task behind each.
+//! The notifier: it puts messages into the queues of sinks, each of which has a task that sends them.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,11 +20,11 @@ const OBSERVER_AGE: Duration = Duration::from_mins(1);
 /// How long the end waits for what has not been sent.
 const LAST_MESSAGES: Duration = Duration::from_secs(5);
 
-/// Tells the id of this service in the catalog: of the first one of the type `identity`.
+/// Looks up the id of this service in the catalog: of the first one of the type `identity`.
 pub type Observer =
     Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Option<String>>> + Send>> + Send + Sync>;
 
-/// Announces events to sinks; clones share all.
+/// Announces events to sinks; clones share the queues.
 #[derive(Clone, Debug)]
 pub struct Notifier(Arc<Inner>);
 
@@ -35,12 +35,12 @@ struct Inner {
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// Announces what one request does.
+/// A notifier with the initiator of one request.
 #[derive(Clone, Debug)]
 pub struct Announcer {
-    /// Where to.
+    /// The notifier.
     pub notifier: Notifier,
-    /// Who asks.
+    /// The user and the request behind its events.
     pub initiator: Initiator,
 }
 
@@ -56,7 +56,7 @@ impl Notifier {
         if settings.sinks.is_empty() {
             return Ok(None);
         }
-        let known = Arc::new(Known::new(observer));
+        let observers = Arc::new(ObserverCache::new(observer));
         let writer = Writer::new(settings, clock);
         let sinks = settings.sinks.iter();
         let sinks = sinks.map(|sink| Sink::new(sink, &writer.publisher));
@@ -68,7 +68,7 @@ impl Notifier {
                 // One driver may be configured several times.
                 let name = format!("{number}:{}", sink.name());
                 let queue = Arc::new(Queue::new(name));
-                let task = tokio::spawn(deliver(Arc::clone(&queue), sink, Arc::clone(&known)));
+                let task = tokio::spawn(deliver(Arc::clone(&queue), sink, Arc::clone(&observers)));
                 (queue, task)
             })
             .unzip();
@@ -149,12 +149,12 @@ impl Announcer {
 }
 
 /// Sends what waits, in order, until nothing will come any more.
-async fn deliver(queue: Arc<Queue>, mut sink: Sink, known: Arc<Known>) {
+async fn deliver(queue: Arc<Queue>, mut sink: Sink, observers: Arc<ObserverCache>) {
     loop {
         let messages = tokio::select! {
             messages = queue.next() => messages,
             () = sink.listen() => {
-                sink.beat().await;
+                sink.send_heartbeat().await;
                 continue;
             }
         };
@@ -162,7 +162,7 @@ async fn deliver(queue: Arc<Queue>, mut sink: Sink, known: Arc<Known>) {
             return sink.close().await;
         };
         let observer = if messages.iter().any(|message| message.names_observer()) {
-            known.observer().await
+            observers.observer().await
         } else {
             None
         };
@@ -190,12 +190,12 @@ async fn deliver(queue: Arc<Queue>, mut sink: Sink, known: Arc<Known>) {
 }
 
 /// The id of the observer, asked for once a minute at most.
-struct Known {
+struct ObserverCache {
     ask: Observer,
     last: tokio::sync::Mutex<Option<(Instant, Option<String>)>>,
 }
 
-impl Known {
+impl ObserverCache {
     fn new(ask: Observer) -> Self {
         Self {
             ask,

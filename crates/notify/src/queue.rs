@@ -1,4 +1,4 @@
-//! What waits for a sink: bounded, and never waited for by those who add to it.
+//! The bounded queue of messages for one sink. Adding to it never waits.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,14 +26,14 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     /// There is something to send, or nothing will come any more.
     ready: Notify,
-    /// Nothing waits and nothing is on its way.
+    /// Nothing waits and nothing is in flight.
     idle: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Arc<Message>>,
-    on_the_way: usize,
+    in_flight: usize,
     closed: bool,
     sent: u64,
     dropped: u64,
@@ -79,7 +79,7 @@ impl Queue {
             state.dropped += 1;
             return;
         }
-        if state.waiting.len() + state.on_the_way >= CAPACITY {
+        if state.waiting.len() + state.in_flight >= CAPACITY {
             let oldest = state.waiting.pop_front();
             state.lose(u64::from(oldest.is_some()));
             self.report(&mut state);
@@ -97,7 +97,7 @@ impl Queue {
                 let mut state = self.state();
                 let count = state.waiting.len().min(BATCH);
                 if count > 0 {
-                    state.on_the_way = count;
+                    state.in_flight = count;
                     return Some(state.waiting.drain(..count).collect());
                 }
                 if state.closed {
@@ -108,7 +108,7 @@ impl Queue {
         }
     }
 
-    /// Notes that messages on their way were sent.
+    /// Notes that messages in flight were sent.
     pub(crate) fn sent(&self, count: usize) {
         if count == 0 {
             return;
@@ -121,7 +121,7 @@ impl Queue {
         self.arrived(state, count);
     }
 
-    /// Notes that a message on its way is lost.
+    /// Notes that a message in flight is lost.
     pub(crate) fn lost(&self) {
         let mut state = self.state();
         state.lose(1);
@@ -130,7 +130,7 @@ impl Queue {
     }
 
     fn arrived(&self, mut state: MutexGuard<'_, State>, count: usize) {
-        state.on_the_way = state.on_the_way.saturating_sub(count);
+        state.in_flight = state.in_flight.saturating_sub(count);
         let idle = state.is_idle();
         drop(state);
         if idle {
@@ -159,7 +159,7 @@ impl Queue {
         let dropped = std::mem::take(&mut state.unreported);
         tracing::warn!(
             sink = self.sink,
-            waiting = state.waiting.len() + state.on_the_way,
+            waiting = state.waiting.len() + state.in_flight,
             dropped,
             dropped_in_all = state.dropped,
             error = state.last_error.as_deref().unwrap_or("the queue is full"),
@@ -173,7 +173,7 @@ impl Queue {
         self.ready.notify_one();
     }
 
-    /// Returns once nothing waits and nothing is on its way.
+    /// Returns once nothing waits and nothing is in flight.
     pub(crate) async fn emptied(&self) {
         loop {
             let idle = self.idle.notified();
@@ -184,12 +184,12 @@ impl Queue {
         }
     }
 
-    /// Gives up what is left, and tells how much that was.
+    /// Drops what is left, and returns how many messages that were.
     pub(crate) fn give_up(&self) -> usize {
         let mut state = self.state();
-        let left = state.waiting.len() + state.on_the_way;
+        let left = state.waiting.len() + state.in_flight;
         state.waiting.clear();
-        state.on_the_way = 0;
+        state.in_flight = 0;
         state.dropped += u64::try_from(left).unwrap_or_default();
         left
     }
@@ -198,7 +198,7 @@ impl Queue {
         let state = self.state();
         Counts {
             sink: self.sink.clone(),
-            waiting: state.waiting.len() + state.on_the_way,
+            waiting: state.waiting.len() + state.in_flight,
             sent: state.sent,
             dropped: state.dropped,
             last_error: state.last_error.clone(),
@@ -208,7 +208,7 @@ impl Queue {
 
 impl State {
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.on_the_way == 0
+        self.waiting.is_empty() && self.in_flight == 0
     }
 
     fn lose(&mut self, count: u64) {

@@ -112,7 +112,7 @@ impl Rabbit {
         })
     }
 
-    /// Sends messages in order; tells how many of them are done, and why not all.
+    /// Sends messages in order; returns how many of them are done, and why not all.
     pub(crate) async fn send(
         &mut self,
         messages: &[Arc<Message>],
@@ -145,7 +145,7 @@ impl Rabbit {
         (0, Some(Failure::passing(format!("{host}: {failure}"))))
     }
 
-    /// Listens to the broker, until it is time to say that this side is there.
+    /// Listens to the broker, until a heartbeat is due.
     pub(crate) async fn listen(&mut self) {
         let Some(connection) = &mut self.connection else {
             return std::future::pending().await;
@@ -155,16 +155,16 @@ impl Rabbit {
         }
     }
 
-    /// Says that this side is there.
-    pub(crate) async fn beat(&mut self) {
+    /// Sends a heartbeat.
+    pub(crate) async fn send_heartbeat(&mut self) {
         if let Some(connection) = &mut self.connection
-            && let Err(broken) = connection.beat().await
+            && let Err(broken) = connection.send_heartbeat().await
         {
             self.lose(&broken);
         }
     }
 
-    /// Takes leave of the broker.
+    /// Closes the connection.
     pub(crate) async fn close(&mut self) {
         if let Some(connection) = self.connection.take() {
             // It has nothing to lose any more.

@@ -6,13 +6,13 @@ use http::Uri;
 
 use crate::rabbit::RabbitSettings;
 
-/// The events that nobody is told by default: `[DEFAULT] notification_opt_out`.
+/// The events that are not announced by default: `[DEFAULT] notification_opt_out`.
 pub const DEFAULT_OPT_OUT: [&str; 2] = [
     "identity.authenticate.success",
     "identity.authenticate.pending",
 ];
 
-/// What is announced, how, and to whom; by default nothing, because there is nobody to tell.
+/// Which events are announced, in which format, and to which sinks; by default there is no sink.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `[DEFAULT] notification_format`

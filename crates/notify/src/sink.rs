@@ -73,7 +73,7 @@ impl Sink {
         }
     }
 
-    /// Sends messages in order; tells how many of them are done, and why not all.
+    /// Sends messages in order; returns how many of them are done, and why not all.
     pub(crate) async fn send(
         &mut self,
         messages: &[Arc<Message>],
@@ -113,7 +113,7 @@ impl Sink {
         }
     }
 
-    /// Keeps a connection alive while there is nothing to send, until it is time for [`Sink::beat`]. It can be cancelled.
+    /// Keeps a connection alive while there is nothing to send, until it is time for [`Sink::send_heartbeat`]. It can be cancelled.
     pub(crate) async fn listen(&mut self) {
         match self {
             Self::Rabbit(rabbit) => rabbit.listen().await,
@@ -121,14 +121,14 @@ impl Sink {
         }
     }
 
-    /// Says to the other side that this one is there.
-    pub(crate) async fn beat(&mut self) {
+    /// Sends a heartbeat where the connection has one.
+    pub(crate) async fn send_heartbeat(&mut self) {
         if let Self::Rabbit(rabbit) = self {
-            rabbit.beat().await;
+            rabbit.send_heartbeat().await;
         }
     }
 
-    /// Takes leave of the other side.
+    /// Closes the connection.
     pub(crate) async fn close(&mut self) {
         if let Self::Rabbit(rabbit) = self {
             rabbit.close().await;

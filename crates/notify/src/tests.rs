@@ -41,7 +41,7 @@ fn ids(lines: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_full_queue_drops_the_oldest_and_counts_it() {
+async fn full_queue_drops_the_oldest_message_and_counts_it() {
     let writer = Writer::new(&Settings::default(), Clock::system());
     let queue = Queue::new("test");
     for id in 0..10_003 {
@@ -55,7 +55,7 @@ async fn a_full_queue_drops_the_oldest_and_counts_it() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_moved_is_made_anew() {
+async fn moved_file_is_created_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit");
     let notifier = start(SinkSettings::JsonLines(path.clone()));
@@ -73,7 +73,7 @@ async fn a_file_that_is_moved_is_made_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_written_is_written_later() {
+async fn failed_write_is_retried() {
     let directory = tempfile::tempdir().unwrap();
     let below = directory.path().join("missing");
     let path = below.join("audit");
@@ -99,7 +99,7 @@ async fn what_could_not_be_written_is_written_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_waits_for_five_seconds_and_counts_what_is_lost() {
+async fn close_waits_for_five_seconds_and_counts_dropped_messages() {
     let path = "/proc/there/is/no/such/directory".into();
     let notifier = start(SinkSettings::JsonLines(path));
     notifier.send(&created("1"));
@@ -113,7 +113,7 @@ async fn the_end_waits_for_five_seconds_and_counts_what_is_lost() {
 }
 
 #[tokio::test]
-async fn what_nobody_wants_is_not_sent() {
+async fn opted_out_events_are_not_sent() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit");
     let settings = Settings {
@@ -150,7 +150,7 @@ async fn server(statuses: &'static [u16]) -> (http::Uri, Arc<Mutex<Vec<String>>>
 }
 
 #[tokio::test]
-async fn a_webhook_gets_each_message_and_again_what_it_was_too_busy_for() {
+async fn webhook_gets_each_message_and_is_retried_after_503() {
     let (url, got) = server(&[200, 503, 200]).await;
     let notifier = start(SinkSettings::Webhook(url));
     notifier.send(&created("1"));
@@ -162,7 +162,7 @@ async fn a_webhook_gets_each_message_and_again_what_it_was_too_busy_for() {
 }
 
 #[tokio::test]
-async fn what_a_webhook_refuses_is_lost_and_counted() {
+async fn message_refused_by_a_webhook_is_dropped_and_counted() {
     let (url, got) = server(&[400, 200]).await;
     let notifier = start(SinkSettings::Webhook(url));
     notifier.send(&created("1"));

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rabbit_is_refused_without_its_secrets() {
+    fn errors_name_no_secret() {
         for url in [
             "kafka://u:secret@mq",
             "u:secret@mq",

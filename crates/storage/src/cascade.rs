@@ -22,12 +22,12 @@ pub struct Cascade {
     pub users: &'static [Cleanup],
     /// When roles are deleted.
     pub roles: &'static [Cleanup],
-    /// What goes with users and is announced, where somebody is told: the kind, and a query for the ids.
+    /// What is deleted with users and announced by deletions that report it: the kind, and a query for the ids.
     pub named_with_users: &'static [(&'static str, &'static str)],
 }
 
-/// Something that was deleted with something else: the kind, and the id.
-pub type Gone = (&'static str, String);
+/// A resource that was deleted with another one: the kind, and the id.
+pub type Deleted = (&'static str, String);
 
 /// A statement that names the ids of the deleted resources once, as `IN (?)`.
 #[derive(Clone, Copy, Debug)]
@@ -46,16 +46,16 @@ impl Cascade {
         named_with_users: &[],
     };
 
-    /// What of this crate goes with these users.
-    pub async fn gone_with_users(&self, tx: &mut Tx, ids: &[String]) -> Result<Vec<Gone>> {
-        let mut gone = Vec::new();
+    /// The resources of this crate that are deleted with these users.
+    pub async fn deleted_with_users(&self, tx: &mut Tx, ids: &[String]) -> Result<Vec<Deleted>> {
+        let mut deleted = Vec::new();
         for (kind, query) in self.named_with_users {
             for batch in ids.chunks(BATCH) {
                 let found = sql(query).bind_all(batch).fetch_texts(&mut *tx).await?;
-                gone.extend(found.into_iter().map(|id| (*kind, id)));
+                deleted.extend(found.into_iter().map(|id| (*kind, id)));
             }
         }
-        Ok(gone)
+        Ok(deleted)
     }
 }
 

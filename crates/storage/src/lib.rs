@@ -25,7 +25,7 @@ mod url;
 
 pub use arg::Arg;
 pub use bulk::Bulk;
-pub use cascade::{Cascade, Cleanup, Gone};
+pub use cascade::{Cascade, Cleanup, Deleted};
 pub use connect::PoolOptions;
 pub use db::{Attempts, Db, Dialect, Exec, Observer, Tx};
 pub use error::{Error, OrConflict, Result};

@@ -1,7 +1,7 @@
-//! What handlers announce, once the service has committed: see `keystone-notify`. Nothing is made where nobody is told.
+//! Announcements of handlers, made once the service has committed: see `keystone-notify`. Without a notifier no event is built.
 
 use keystone_auth::Scope;
-use keystone_identity::{Actor, Gone, Grant, GrantTarget, Inheritance};
+use keystone_identity::{Actor, Deleted, Grant, GrantTarget, Inheritance};
 use keystone_notify::{Announcer, Assignment, Event, Initiator, Membership, Operation, Outcome};
 use keystone_types::Result;
 
@@ -10,7 +10,7 @@ use crate::forwarded::Forwarded;
 use crate::middleware::{Caller, RequestId, header_text, latin1};
 
 impl Context {
-    /// Who announces what this request does; none where nobody is told.
+    /// The notifier with the initiator of this request; none where no notifier is configured.
     pub(crate) fn announcer(&self) -> Option<Announcer> {
         let notifier = self.app.notifier.clone()?;
         let initiator = self.initiator();
@@ -22,18 +22,23 @@ impl Context {
 
     /// Announces that a resource was made, changed or removed.
     pub(crate) fn announce(&self, operation: Operation, kind: &'static str, id: &str) {
-        self.tell(|| Event::resource(operation, kind, id).by(self.initiator()));
+        self.notify(|| Event::resource(operation, kind, id).by(self.initiator()));
     }
 
-    /// The same for what Keystone names nobody for.
-    pub(crate) fn announce_by_nobody(&self, operation: Operation, kind: &'static str, id: &str) {
-        self.tell(|| Event::resource(operation, kind, id));
+    /// The same without an initiator, where Keystone names none.
+    pub(crate) fn announce_without_initiator(
+        &self,
+        operation: Operation,
+        kind: &'static str,
+        id: &str,
+    ) {
+        self.notify(|| Event::resource(operation, kind, id));
     }
 
-    /// Announces what was deleted with something else.
-    pub(crate) fn announce_gone(&self, gone: &[Gone]) {
-        for (kind, id) in gone {
-            self.announce_by_nobody(Operation::Deleted, kind, id);
+    /// Announces resources that were deleted with another one.
+    pub(crate) fn announce_deleted(&self, deleted: &[Deleted]) {
+        for (kind, id) in deleted {
+            self.announce_without_initiator(Operation::Deleted, kind, id);
         }
     }
 
@@ -50,11 +55,11 @@ impl Context {
 
     /// Announces that a user was put into a group, or taken out of it.
     pub(crate) fn announce_member(&self, group: &str, user: &str, change: Membership) {
-        self.tell(|| Event::member(group, user, change).by(self.initiator()));
+        self.notify(|| Event::member(group, user, change).by(self.initiator()));
     }
 
-    /// Announces that a role was granted or revoked, or that this failed. Nobody is told of roles on the system, nor who it was
-    /// below `/v3/OS-INHERIT`, as in Keystone.
+    /// Announces that a role was granted or revoked, or that this failed. As in Keystone, roles on the system are not announced,
+    /// and events below `/v3/OS-INHERIT` name no initiator.
     pub(crate) fn announce_grant<T>(
         &self,
         operation: Operation,
@@ -67,7 +72,7 @@ impl Context {
             GrantTarget::Domain(id, inheritance) => (("domain", id.clone()), inheritance),
             GrantTarget::System => return,
         };
-        self.tell(|| {
+        self.notify(|| {
             let actor = match &grant.actor {
                 Actor::User(id) => ("user", id.clone()),
                 Actor::Group(id) => ("group", id.clone()),
@@ -86,7 +91,7 @@ impl Context {
         });
     }
 
-    fn tell(&self, event: impl FnOnce() -> Event) {
+    fn notify(&self, event: impl FnOnce() -> Event) {
         if let Some(notifier) = &self.app.notifier {
             notifier.send(&event());
         }

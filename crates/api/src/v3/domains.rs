@@ -76,8 +76,8 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
     let id = cx.path("domain_id");
     let found = cx.unchecked().domain(id);
     let app = cx.allow_found("identity:delete_domain", found).await?;
-    let gone = app.identity.delete_domain(id).await?;
-    cx.announce_gone(&gone);
+    let deleted = app.identity.delete_domain(id).await?;
+    cx.announce_deleted(&deleted);
     cx.announce_project(Operation::Deleted, id, true);
     Ok(no_content())
 }

@@ -42,7 +42,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let credentials = app.auth.credentials();
     let keys = credentials.create_ec2_keys(user_id, &project_id, cx.delegation()?);
     let created = keys.await?;
-    cx.announce_by_nobody(Operation::Created, "credential", &created.credential_id());
+    cx.announce_without_initiator(Operation::Created, "credential", &created.credential_id());
     cx.created(&created)
 }
 
@@ -60,7 +60,7 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
         .delete_ec2_key(user_id, access, cx.delegation()?)
         .await?;
     let id = ec2_credential_id(access);
-    cx.announce_by_nobody(Operation::Deleted, "credential", &id);
+    cx.announce_without_initiator(Operation::Deleted, "credential", &id);
     Ok(no_content())
 }
 

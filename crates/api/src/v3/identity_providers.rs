@@ -59,7 +59,7 @@ async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
     let names_domain = new.domain_id.as_ref().is_some_and(|id| !id.is_empty());
     let created = app.federation.create_identity_provider(id, new).await?;
     if !names_domain {
-        cx.announce_by_nobody(Operation::Created, "domain", &created.domain_id);
+        cx.announce_without_initiator(Operation::Created, "domain", &created.domain_id);
     }
     cx.created(&created)
 }

@@ -43,7 +43,7 @@ async fn replace(cx: Context, body: Body) -> Result<Response, ApiError> {
     let tags = serde_json::from_value(tags).map_err(Error::internal)?;
     let id = cx.path("project_id");
     let tags = app.identity.set_project_tags(id, tags).await?;
-    cx.announce_by_nobody(Operation::Updated, "project", id);
+    cx.announce_without_initiator(Operation::Updated, "project", id);
     Ok(answer(&cx, &tags))
 }
 
@@ -51,7 +51,7 @@ async fn clear(cx: Context) -> Result<Response, ApiError> {
     let app = allow(&cx, "identity:delete_project_tags").await?;
     let id = cx.path("project_id");
     app.identity.set_project_tags(id, Vec::new()).await?;
-    cx.announce_by_nobody(Operation::Updated, "project", id);
+    cx.announce_without_initiator(Operation::Updated, "project", id);
     Ok(no_content())
 }
 
@@ -71,7 +71,7 @@ async fn add(cx: Context) -> Result<Response, ApiError> {
     tags.push(tag.to_owned());
     schema::inline(ROUTE, "project_tags_update", &tags.into()).map_err(Error::Validation)?;
     app.identity.add_project_tag(id, tag).await?;
-    cx.announce_by_nobody(Operation::Updated, "project", id);
+    cx.announce_without_initiator(Operation::Updated, "project", id);
     cx.announce(Operation::Created, "project tag", tag);
     created(&cx.url(&format!("{id}/tags/{tag}")))
 }
@@ -80,8 +80,8 @@ async fn remove(cx: Context) -> Result<Response, ApiError> {
     let app = allow(&cx, "identity:delete_project_tag").await?;
     let (id, tag) = (cx.path("project_id"), cx.path("value"));
     app.identity.delete_project_tag(id, tag).await?;
-    cx.announce_by_nobody(Operation::Updated, "project", id);
-    cx.announce_by_nobody(Operation::Deleted, "project tag", tag);
+    cx.announce_without_initiator(Operation::Updated, "project", id);
+    cx.announce_without_initiator(Operation::Deleted, "project tag", tag);
     Ok(no_content())
 }
 

@@ -124,9 +124,9 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let app = allow(&cx, "identity:delete_project").await?;
     let id = cx.path("project_id");
-    let gone = app.identity.delete_project(id).await?;
-    cx.announce_gone(gone.as_deref().unwrap_or_default());
-    cx.announce_project(Operation::Deleted, id, gone.is_some());
+    let deleted = app.identity.delete_project(id).await?;
+    cx.announce_deleted(deleted.as_deref().unwrap_or_default());
+    cx.announce_project(Operation::Deleted, id, deleted.is_some());
     Ok(no_content())
 }
 

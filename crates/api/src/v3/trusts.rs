@@ -91,7 +91,7 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
     let ended = app.auth.delete_trust(&trust.id).await?;
     // The last one that passes it on first.
     for id in ended.iter().skip(1).rev() {
-        cx.announce_by_nobody(Operation::Deleted, TRUST, id);
+        cx.announce_without_initiator(Operation::Deleted, TRUST, id);
     }
     cx.announce(Operation::Deleted, TRUST, &trust.id);
     Ok(no_content())

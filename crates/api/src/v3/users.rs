@@ -92,8 +92,8 @@ async fn update(cx: Context, body: Body) -> Result<Response, ApiError> {
 async fn delete(cx: Context) -> Result<Response, ApiError> {
     let app = allow(&cx, "identity:delete_user").await?;
     let id = cx.path("user_id");
-    let gone = app.identity.delete_user(id).await?;
-    cx.announce_gone(&gone);
+    let deleted = app.identity.delete_user(id).await?;
+    cx.announce_deleted(&deleted);
     cx.announce(Operation::Deleted, "user", id);
     Ok(no_content())
 }

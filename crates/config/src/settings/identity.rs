@@ -38,7 +38,7 @@ impl Reader<'_> {
             config_options: self.config_options(),
             backends: self.backends(),
             // Whoever tells others knows whether there are any.
-            announces: false,
+            reports_cascades: false,
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is announced: `[oslo_messaging_notifications]`, `[audit]`, and `[notifications]`, which Keystone does not have.
+//! Notifications: `[oslo_messaging_notifications]`, `[audit]`, and `[notifications]`, which Keystone does not have.
 
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! Creating, changing and deleting users.
 
-use keystone_storage::{Exec, Gone, OrConflict, Tx, sql, transaction, update};
+use keystone_storage::{Deleted, Exec, OrConflict, Tx, sql, transaction, update};
 use keystone_types::{Error, Extra, Result, Secret, check_length, check_name, new_id};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -264,14 +264,14 @@ impl Identity {
         .await
     }
 
-    /// Deletes a user and all that refers to it; tells what of that is announced too.
-    pub async fn delete_user(&self, id: &str) -> Result<Vec<Gone>> {
+    /// Deletes a user and all that refers to it; returns what else of that is announced.
+    pub async fn delete_user(&self, id: &str) -> Result<Vec<Deleted>> {
         self.check_user_writable(id, None).await?;
         transaction!(self.db, |tx| {
             let ids = [locked(tx, id).await?.id];
-            let gone = self.gone_with_users(tx, &ids).await?;
+            let deleted = self.deleted_with_users(tx, &ids).await?;
             self.remove_users(tx, &ids).await?;
-            Ok(gone)
+            Ok(deleted)
         })
         .await
     }
