@@ -1,7 +1,9 @@
 //! A message, which is an event's payload in the envelope of oslo.messaging.
 
+use std::ops::Range;
+
 use keystone_types::{Clock, to_python_json};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -21,11 +23,13 @@ pub(crate) struct Writer {
 /// A message that waits to be sent.
 #[derive(Debug)]
 pub(crate) struct Message {
-    envelope: Value,
+    event_type: String,
+    /// JSON in ASCII, as Python writes it.
+    text: String,
+    /// Where in the text the id of the observer stands, of CADF. It is a new one until that of this service is known.
+    observer: Option<Range<usize>>,
     /// From which the ids of what is sent are made, so that they are the same when it is sent again.
     id: u128,
-    /// The payload names the service that observed the event, as soon as that is known.
-    is_cadf: bool,
 }
 
 /// The domain above all domains, which nobody sees (`keystone.domain.root`).
@@ -65,8 +69,7 @@ impl Writer {
             Format::Basic => event.basic(),
             Format::Cadf => None,
         };
-        let is_cadf = basic.is_none();
-        if is_cadf && matches!(&event.subject, Subject::Resource { id, .. } if id == ROOT) {
+        if basic.is_none() && matches!(&event.subject, Subject::Resource { id, .. } if id == ROOT) {
             return None;
         }
         let payload = basic.unwrap_or_else(|| {
@@ -76,15 +79,23 @@ impl Writer {
         let envelope = json!({
             "message_id": Uuid::new_v4().hyphenated().to_string(),
             "publisher_id": self.publisher,
-            "event_type": name,
+            "event_type": &name,
             "priority": "INFO",
             "payload": payload,
             "timestamp": now.format("%Y-%m-%d %H:%M:%S%.6f").to_string(),
         });
+        let text = to_python_json(&envelope);
+        let observer = envelope["payload"]["observer"]["id"].as_str();
+        // The id is new, so it occurs once.
+        let observer = observer.and_then(|id| {
+            let start = text.find(id)?;
+            Some(start..start + id.len())
+        });
         Some(Message {
-            envelope,
+            event_type: name,
+            text,
+            observer,
             id: Uuid::new_v4().as_u128(),
-            is_cadf,
         })
     }
 
@@ -98,38 +109,36 @@ impl Writer {
 impl Message {
     /// `identity.user.created`
     pub(crate) fn event_type(&self) -> &str {
-        self.envelope["event_type"].as_str().unwrap_or_default()
+        &self.event_type
     }
 
     /// Whether it has a place for the id of the service that observed the event.
     pub(crate) fn names_observer(&self) -> bool {
-        self.is_cadf
+        self.observer.is_some()
     }
 
-    /// The message as JSON in ASCII, as Python writes it. The observer is the id of this service in the catalog; without one
-    /// it has an id of its own.
+    /// The message as JSON. The observer is the id of this service in the catalog; without one it has an id of its own.
     pub(crate) fn text(&self, observer: Option<&str>) -> String {
-        to_python_json(&self.observed(observer))
+        let mut text = self.text.clone();
+        if let (Some(place), Some(id)) = (&self.observer, observer) {
+            let id = to_python_json(&id.into());
+            // Both have quotation marks around them.
+            text.replace_range(place.start - 1..=place.end, &id);
+        }
+        text
     }
 
     /// The same with an id, by which consumers know what they have got already.
     pub(crate) fn text_with_id(&self, observer: Option<&str>, id: &str) -> String {
-        let mut envelope = self.observed(observer);
-        envelope["_unique_id"] = id.into();
-        to_python_json(&envelope)
+        let mut text = self.text(observer);
+        text.truncate(text.len() - 1);
+        text.push_str(&format!(", \"_unique_id\": \"{id}\"}}"));
+        text
     }
 
     /// An id of the message for one of its ways.
     pub(crate) fn unique_id(&self, way: u128) -> String {
         format!("{:032x}", self.id ^ way)
-    }
-
-    fn observed(&self, observer: Option<&str>) -> Value {
-        let mut envelope = self.envelope.clone();
-        if let Some(id) = observer.filter(|_| self.is_cadf) {
-            envelope["payload"]["observer"]["id"] = id.into();
-        }
-        envelope
     }
 }
 
@@ -141,5 +150,27 @@ fn host_name() -> String {
         "localhost".to_owned()
     } else {
         name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::Operation;
+
+    #[test]
+    fn observer_and_unique_id_are_put_into_the_text() {
+        let writer = Writer::new(&Settings::default(), Clock::system());
+        let event = Event::resource(Operation::Created, "user", "42");
+        let message = writer.message(&event).unwrap();
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let mut wanted = read(&message.text(None));
+        assert_ne!(wanted["payload"]["observer"]["id"], "a\"b");
+        wanted["payload"]["observer"]["id"] = "a\"b".into();
+        assert_eq!(read(&message.text(Some("a\"b"))), wanted);
+        wanted["_unique_id"] = "7".into();
+        assert_eq!(read(&message.text_with_id(Some("a\"b"), "7")), wanted);
     }
 }
