@@ -47,24 +47,16 @@ impl Auth {
         let Some(announcer) = announcer else {
             return Ok(());
         };
-        let (unknown, sought) = match choice {
-            UserChoice::Id(id) => (UnknownUser::Id(id.clone()), id),
+        let user = match choice {
+            UserChoice::Id(id) => UnknownUser::Id(id.clone()),
             UserChoice::Name(name, domain) => match self.find_domain(domain).await {
-                Ok(domain) => (
-                    UnknownUser::Name(name.clone(), domain.id, domain.name),
-                    name,
-                ),
+                Ok(domain) => UnknownUser::Name(name.clone(), domain.id, domain.name),
                 Err(Error::Unauthorized { .. }) => return Ok(()),
                 Err(error) => return Err(error),
             },
         };
-        let initiator = Initiator {
-            unknown: Some(unknown),
-            ..announcer.initiator.clone()
-        };
-        let event = Event::authentication(Outcome::Failure)
-            .because(format!("Could not find user: {sought}."), 404);
-        announcer.notifier.send(&event.by(initiator));
+        let event = Event::unknown_user(user, announcer.initiator.clone());
+        announcer.notifier.send(&event);
         Ok(())
     }
 }

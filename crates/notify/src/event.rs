@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 use sha1::{Digest as _, Sha1};
 use uuid::{Builder, Uuid};
 
+/// How many characters of a text that a client has chosen are announced. Names of what there is are not longer.
+const LONGEST_TEXT: usize = 255;
+
 /// What was done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -128,6 +131,19 @@ impl Event {
             outcome,
             ..Self::about(Subject::Assignment(operation, assignment))
         }
+    }
+
+    /// A login has named a user who does not exist.
+    pub fn unknown_user(user: UnknownUser, initiator: Initiator) -> Self {
+        let user = user.clipped();
+        let (UnknownUser::Id(sought) | UnknownUser::Name(sought, ..)) = &user;
+        let text = format!("Could not find user: {sought}.");
+        Self::authentication(Outcome::Failure)
+            .because(text, 404)
+            .by(Initiator {
+                unknown: Some(user),
+                ..initiator
+            })
     }
 
     /// Somebody has tried to log in.
@@ -281,6 +297,25 @@ fn type_uri(kind: &str) -> &'static str {
     }
 }
 
+impl UnknownUser {
+    fn clipped(self) -> Self {
+        let clipped = |text: String| clipped(&text).to_owned();
+        match self {
+            Self::Id(id) => Self::Id(clipped(id)),
+            Self::Name(name, domain_id, domain) => {
+                Self::Name(clipped(name), clipped(domain_id), clipped(domain))
+            }
+        }
+    }
+}
+
+fn clipped(text: &str) -> &str {
+    match text.char_indices().nth(LONGEST_TEXT) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}
+
 /// The user and the request behind an event.
 #[derive(Clone, Debug, Default)]
 pub struct Initiator {
@@ -335,7 +370,7 @@ impl Initiator {
         if let Some(address) = self.address {
             host.insert("address".to_owned(), address.to_string().into());
         }
-        host.insert("agent".to_owned(), self.agent.as_str().into());
+        host.insert("agent".to_owned(), clipped(&self.agent).into());
         let mut initiator = json!({ "id": id, "typeURI": account, "host": host });
         if let Some(credential) = &self.credential {
             initiator["credential"] = credential.cadf();
@@ -401,6 +436,25 @@ pub(crate) fn uuid5(namespace: Uuid, name: &str) -> Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_of_clients_are_cut() {
+        let long = "ü".repeat(300);
+        let initiator = Initiator {
+            agent: long.clone(),
+            ..Initiator::default()
+        };
+        let user = UnknownUser::Name(long.clone(), long.clone(), long);
+        let event = Event::unknown_user(user, initiator);
+        let payload = event.cadf("now", || "id".to_owned());
+        let (cut, initiator) = ("ü".repeat(255), &payload["initiator"]);
+        for key in ["user_name", "domain_id", "domain_name"] {
+            assert_eq!(initiator[key], cut, "{key}");
+        }
+        assert_eq!(initiator["host"]["agent"], cut);
+        let reason = format!("Could not find user: {cut}.");
+        assert_eq!(payload["reason"]["reasonType"], reason);
+    }
 
     #[test]
     fn id_that_is_no_uuid_becomes_the_uuid5_of_python() {

@@ -112,6 +112,11 @@ impl Message {
         &self.event_type
     }
 
+    /// The length of its text in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.text.len()
+    }
+
     /// Whether it has a place for the id of the service that observed the event.
     pub(crate) fn names_observer(&self) -> bool {
         self.observer.is_some()

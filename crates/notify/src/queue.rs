@@ -9,11 +9,17 @@ use tokio::time::Instant;
 
 use crate::message::Message;
 
-/// How many messages wait for a sink at most: some 20 MB.
-const CAPACITY: usize = 10_000;
+/// How many messages a queue holds at most, those in flight included.
+const MOST_MESSAGES: usize = 10_000;
+
+/// How many bytes of messages a queue holds at most, those in flight included.
+const MOST_BYTES: usize = 16 << 20;
 
 /// How many messages a sink gets at once.
-const BATCH: usize = 100;
+const BATCH_MESSAGES: usize = 100;
+
+/// How many bytes a sink gets at once, unless the first message alone has more.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// How often a sink that fails is logged.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
@@ -33,7 +39,10 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Arc<Message>>,
-    in_flight: usize,
+    /// The sizes of those that the sink has.
+    in_flight: VecDeque<usize>,
+    /// The size of all.
+    bytes: usize,
     closed: bool,
     sent: u64,
     dropped: u64,
@@ -79,11 +88,18 @@ impl Queue {
             state.dropped += 1;
             return;
         }
-        if state.waiting.len() + state.in_flight >= CAPACITY {
-            let oldest = state.waiting.pop_front();
-            state.lose(u64::from(oldest.is_some()));
+        let mut is_full = false;
+        while (state.count() >= MOST_MESSAGES || state.bytes + message.size() > MOST_BYTES)
+            && let Some(oldest) = state.waiting.pop_front()
+        {
+            state.bytes -= oldest.size();
+            state.lose(1);
+            is_full = true;
+        }
+        if is_full {
             self.report(&mut state);
         }
+        state.bytes += message.size();
         state.waiting.push_back(message);
         drop(state);
         self.ready.notify_one();
@@ -95,10 +111,9 @@ impl Queue {
             let ready = self.ready.notified();
             {
                 let mut state = self.state();
-                let count = state.waiting.len().min(BATCH);
-                if count > 0 {
-                    state.in_flight = count;
-                    return Some(state.waiting.drain(..count).collect());
+                let batch = state.take_batch();
+                if !batch.is_empty() {
+                    return Some(batch);
                 }
                 if state.closed {
                     return None;
@@ -130,7 +145,9 @@ impl Queue {
     }
 
     fn arrived(&self, mut state: MutexGuard<'_, State>, count: usize) {
-        state.in_flight = state.in_flight.saturating_sub(count);
+        let count = count.min(state.in_flight.len());
+        let size: usize = state.in_flight.drain(..count).sum();
+        state.bytes -= size;
         let idle = state.is_idle();
         drop(state);
         if idle {
@@ -159,7 +176,7 @@ impl Queue {
         let dropped = std::mem::take(&mut state.unreported);
         tracing::warn!(
             sink = self.sink,
-            waiting = state.waiting.len() + state.in_flight,
+            waiting = state.count(),
             dropped,
             dropped_in_all = state.dropped,
             error = state.last_error.as_deref().unwrap_or("the queue is full"),
@@ -187,9 +204,10 @@ impl Queue {
     /// Drops what is left, and returns how many messages that were.
     pub(crate) fn give_up(&self) -> usize {
         let mut state = self.state();
-        let left = state.waiting.len() + state.in_flight;
+        let left = state.count();
         state.waiting.clear();
-        state.in_flight = 0;
+        state.in_flight.clear();
+        state.bytes = 0;
         state.dropped += u64::try_from(left).unwrap_or_default();
         left
     }
@@ -198,7 +216,7 @@ impl Queue {
         let state = self.state();
         Counts {
             sink: self.sink.clone(),
-            waiting: state.waiting.len() + state.in_flight,
+            waiting: state.count(),
             sent: state.sent,
             dropped: state.dropped,
             last_error: state.last_error.clone(),
@@ -208,7 +226,25 @@ impl Queue {
 
 impl State {
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.in_flight == 0
+        self.count() == 0
+    }
+
+    fn count(&self) -> usize {
+        self.waiting.len() + self.in_flight.len()
+    }
+
+    fn take_batch(&mut self) -> Vec<Arc<Message>> {
+        let mut bytes = 0;
+        let mut batch = Vec::new();
+        while batch.len() < BATCH_MESSAGES
+            && let Some(size) = self.waiting.front().map(|message| message.size())
+            && (batch.is_empty() || bytes + size <= BATCH_BYTES)
+        {
+            bytes += size;
+            self.in_flight.push_back(size);
+            batch.extend(self.waiting.pop_front());
+        }
+        batch
     }
 
     fn lose(&mut self, count: u64) {

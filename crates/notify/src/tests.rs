@@ -55,6 +55,27 @@ async fn full_queue_drops_the_oldest_message_and_counts_it() {
 }
 
 #[tokio::test]
+async fn queue_and_batch_are_bounded_by_bytes() {
+    let writer = Writer::new(&Settings::default(), Clock::system());
+    let queue = Queue::new("test");
+    for digit in 0..40 {
+        let id = format!("{digit}{}", "x".repeat(400_000));
+        queue.add(Arc::new(writer.message(&created(&id)).unwrap()));
+        if digit == 0 {
+            assert_eq!(queue.next().await.unwrap().len(), 1);
+        }
+    }
+    // An id is in its message twice, so each has 800 kB.
+    let counts = queue.counts();
+    assert_eq!((counts.waiting, counts.dropped), (20, 20));
+    queue.sent(1);
+    assert_eq!(queue.next().await.unwrap().len(), 1);
+    queue.add(Arc::new(writer.message(&created("1")).unwrap()));
+    let counts = queue.counts();
+    assert_eq!((counts.waiting, counts.dropped), (20, 20));
+}
+
+#[tokio::test]
 async fn moved_file_is_created_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit");
