@@ -5,6 +5,9 @@
 //! way of a feature for certificate stores that brings `p12-keystore`, and locks some fifty more crates, of which 13 to 16 are
 //! built; a publisher needs a dozen methods. Should this server ever have to consume messages, `lapin` is to replace this module.
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -104,6 +107,9 @@ pub(crate) struct Declaration {
 /// Class and method, as AMQP numbers them.
 type Method = (u16, u16);
 
+/// A method with its arguments; none for a frame of another kind.
+type Frame = Option<(Method, Received)>;
+
 const START: Method = (10, 10);
 const START_OK: Method = (10, 11);
 const TUNE: Method = (10, 30);
@@ -146,10 +152,15 @@ impl Connection {
         start.long()?;
         let offered = String::from_utf8_lossy(&start.long()?).into_owned();
         let is_offered = |name: &str| offered.split(' ').any(|offer| offer == name);
-        let mechanism = if is_offered(login.mechanism) {
-            login.mechanism
-        } else {
-            "PLAIN"
+        let mechanism = match login.mechanism {
+            name @ ("AMQPLAIN" | "PLAIN" | "EXTERNAL") if is_offered(name) => name,
+            // Both prove the user by the password.
+            "AMQPLAIN" => "PLAIN",
+            _ => {
+                return Err(Broken::Protocol(
+                    "rabbit_login_method is none that the broker and this server have",
+                ));
+            }
         };
         let reply = Arguments::default()
             .table(&client_properties(login.name))
@@ -198,13 +209,8 @@ impl Connection {
         self.expect(EXCHANGE_DECLARE_OK).await.map(drop)
     }
 
-    /// Declares a queue, and binds it to what has its name as the routing key.
-    pub(crate) async fn declare_queue(
-        &mut self,
-        name: &str,
-        exchange: &str,
-        as_: &Declaration,
-    ) -> Result<()> {
+    /// Declares a queue.
+    pub(crate) async fn declare_queue(&mut self, name: &str, as_: &Declaration) -> Result<()> {
         let flags = u8::from(as_.durable) << 1 | u8::from(as_.auto_delete) << 3;
         let declare = Arguments::default()
             .number(0, 2)
@@ -212,7 +218,11 @@ impl Connection {
             .flags(flags)
             .table(&as_.arguments);
         self.call(CHANNEL, QUEUE_DECLARE, declare).await?;
-        self.expect(QUEUE_DECLARE_OK).await?;
+        self.expect(QUEUE_DECLARE_OK).await.map(drop)
+    }
+
+    /// Binds a queue to an exchange, for messages that have its name as the routing key.
+    pub(crate) async fn bind_queue(&mut self, name: &str, exchange: &str) -> Result<()> {
         let bind = Arguments::default()
             .number(0, 2)
             .short(name)
@@ -224,13 +234,15 @@ impl Connection {
         self.expect(QUEUE_BIND_OK).await.map(drop)
     }
 
-    /// Publishes persistent texts of JSON, each under a routing key, and tells of each whether the broker has it. All of them do not
-    /// count where this fails.
+    /// Publishes persistent texts of JSON, each under a routing key. `confirmed` has for each of them whether the broker has it,
+    /// as far as it has answered, also where this fails or is cancelled.
     pub(crate) async fn publish(
         &mut self,
         exchange: &str,
         messages: &[(String, String)],
-    ) -> Result<Vec<bool>> {
+        confirmed: &mut Vec<Option<bool>>,
+    ) -> Result<()> {
+        *confirmed = vec![None; messages.len()];
         let first = self.published + 1;
         let mut frames = Vec::new();
         for (routing_key, body) in messages {
@@ -238,36 +250,42 @@ impl Connection {
             self.published += 1;
         }
         self.write(&frames).await?;
-        let mut confirmed: Vec<Option<bool>> = vec![None; messages.len()];
         while confirmed.contains(&None) {
-            let Some((method, mut arguments)) = self.receive().await? else {
+            let Some(received) = self.receive_until_due().await? else {
+                self.send_heartbeat().await?;
+                continue;
+            };
+            let Some((method, mut arguments)) = received else {
                 continue;
             };
             if method != ACK && method != NACK {
                 continue;
             }
             let (tag, multiple) = (arguments.number(8)?, arguments.number(1)? & 1 == 1);
-            for (index, confirmed) in (first..).zip(&mut confirmed) {
+            for (index, confirmed) in (first..).zip(&mut *confirmed) {
                 if index == tag || (multiple && index < tag) {
                     confirmed.get_or_insert(method == ACK);
                 }
             }
         }
-        Ok(confirmed.into_iter().map(|it| it == Some(true)).collect())
+        Ok(())
     }
 
     /// Reads what the broker sends until a heartbeat is due; without heartbeats it never returns. It can be cancelled.
     pub(crate) async fn listen(&mut self) -> Result<()> {
-        loop {
-            if self.heartbeat.is_zero() {
-                self.receive().await?;
-                continue;
-            }
-            let due = self.spoken + self.heartbeat / 2;
-            tokio::select! {
-                received = self.receive() => drop(received?),
-                () = sleep_until(due) => return Ok(()),
-            }
+        while self.receive_until_due().await?.is_some() {}
+        Ok(())
+    }
+
+    /// The next frame; none once a heartbeat is due. It can be cancelled.
+    async fn receive_until_due(&mut self) -> Result<Option<Frame>> {
+        if self.heartbeat.is_zero() {
+            return self.receive().await.map(Some);
+        }
+        let due = self.spoken + self.heartbeat / 2;
+        tokio::select! {
+            received = self.receive() => received.map(Some),
+            () = sleep_until(due) => Ok(None),
         }
     }
 
@@ -340,8 +358,8 @@ impl Connection {
         }
     }
 
-    /// The next method; none for another frame. It can be cancelled.
-    async fn receive(&mut self) -> Result<Option<(Method, Received)>> {
+    /// The next frame. It can be cancelled.
+    async fn receive(&mut self) -> Result<Frame> {
         let (kind, payload) = loop {
             if let Some(frame) = take_frame(&mut self.received)? {
                 break frame;

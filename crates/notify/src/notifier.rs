@@ -12,7 +12,7 @@ use crate::event::{Event, Initiator};
 use crate::message::Writer;
 use crate::queue::{Counts, Queue};
 use crate::settings::Settings;
-use crate::sink::Sink;
+use crate::sink::{FailureKind, Sink};
 
 /// How long the id of the observer is taken from memory.
 const OBSERVER_AGE: Duration = Duration::from_mins(1);
@@ -150,6 +150,7 @@ impl Announcer {
 
 /// Sends what waits, in order, until nothing will come any more.
 async fn deliver(queue: Arc<Queue>, mut sink: Sink, observers: Arc<ObserverCache>) {
+    let mut failures = 0;
     loop {
         let messages = tokio::select! {
             messages = queue.next() => messages,
@@ -173,17 +174,27 @@ async fn deliver(queue: Arc<Queue>, mut sink: Sink, observers: Arc<ObserverCache
             queue.sent(done);
             rest = &rest[done..];
             if done > 0 {
-                attempts = 0;
+                (attempts, failures) = (0, 0);
             }
             let Some(failure) = failure else { continue };
             queue.failed(failure.text);
             attempts += 1;
-            if failure.is_final || sink.retries().is_some_and(|retries| attempts > retries) {
-                queue.lost();
-                rest = &rest[1..];
+            let is_last = sink.retries().is_some_and(|retries| attempts > retries);
+            let lost = match failure.kind {
+                FailureKind::Refused => 1,
+                FailureKind::Passing if is_last => 1,
+                // The others would each be tried as often, with a connection for each attempt.
+                FailureKind::Away if is_last => rest.len(),
+                FailureKind::Passing | FailureKind::Away => 0,
+            };
+            if lost > 0 {
+                queue.lost(lost);
+                rest = &rest[lost..];
                 attempts = 0;
-            } else {
-                tokio::time::sleep(sink.pause(attempts)).await;
+            }
+            if lost == 0 || failure.kind == FailureKind::Away {
+                failures += 1;
+                tokio::time::sleep(sink.pause(failures)).await;
             }
         }
     }

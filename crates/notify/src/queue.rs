@@ -136,12 +136,12 @@ impl Queue {
         self.arrived(state, count);
     }
 
-    /// Notes that a message in flight is lost.
-    pub(crate) fn lost(&self) {
+    /// Notes that the first of the messages in flight are lost.
+    pub(crate) fn lost(&self, count: usize) {
         let mut state = self.state();
-        state.lose(1);
+        state.lose(u64::try_from(count).unwrap_or_default());
         self.report(&mut state);
-        self.arrived(state, 1);
+        self.arrived(state, count);
     }
 
     fn arrived(&self, mut state: MutexGuard<'_, State>, count: usize) {

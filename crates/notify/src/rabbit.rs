@@ -1,5 +1,9 @@
 //! RabbitMQ, as oslo.messaging's notifier speaks to it: what it declares, and the envelopes of its drivers.
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,8 +81,8 @@ pub(crate) struct Rabbit {
     connection: Option<Connection>,
     /// Which of the hosts is the next to try.
     next: usize,
-    /// Whether exchange and queues are declared: not where they are there and differ.
-    declares: bool,
+    /// The exchange and the queues that the log has named because the broker has them with other properties.
+    warned: HashSet<String>,
     /// Makes the ids of what this sink sends differ from those of another one.
     salt: u128,
 }
@@ -107,7 +111,7 @@ impl Rabbit {
             name: name.to_owned(),
             connection: None,
             next: 0,
-            declares: true,
+            warned: HashSet::new(),
             salt: Uuid::new_v4().as_u128(),
         })
     }
@@ -121,28 +125,30 @@ impl Rabbit {
         if self.connection.is_none()
             && let Err(text) = self.connect().await
         {
-            return (0, Some(Failure::passing(text)));
+            return (0, Some(Failure::away(text)));
         }
         let Some(mut connection) = self.connection.take() else {
             return (0, None);
         };
         let texts = self.texts(messages, observer);
-        let published = connection.publish(&self.settings.exchange, &texts);
-        let failure = match timeout(CONFIRM, published).await {
-            Ok(Ok(confirmed)) => {
+        let mut confirmed = Vec::new();
+        let published = connection.publish(&self.settings.exchange, &texts, &mut confirmed);
+        let published = timeout(CONFIRM, published).await;
+        let by_message = confirmed.chunks(self.settings.topics.len());
+        let is_done = |topics: &&[_]| topics.iter().all(|it| *it == Some(true));
+        let done = by_message.take_while(is_done).count();
+        let failure = match published {
+            Ok(Ok(())) => {
                 self.connection = Some(connection);
-                let all = confirmed.chunks(self.settings.topics.len());
-                let done = all.take_while(|one| !one.contains(&false)).count();
-                let refused = done < messages.len();
                 let refusal = || Failure::passing("the broker has refused it".to_owned());
-                return (done, refused.then(refusal));
+                return (done, (done < messages.len()).then(refusal));
             }
             Ok(Err(broken)) => broken.to_string(),
             Err(_) => format!("no confirmation within {CONFIRM:?}"),
         };
         let host = &self.hosts[self.next];
         self.next = (self.next + 1) % self.hosts.len();
-        (0, Some(Failure::passing(format!("{host}: {failure}"))))
+        (done, Some(Failure::away(format!("{host}: {failure}"))))
     }
 
     /// Listens to the broker, until a heartbeat is due.
@@ -172,7 +178,7 @@ impl Rabbit {
         }
     }
 
-    /// How long to wait after so many failures of one message.
+    /// How long to wait after so many failures in a row.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         let [first, more, longest] = self.settings.pauses;
         let pause = first.saturating_add(more.saturating_mul(failures.saturating_sub(1)));
@@ -197,9 +203,13 @@ impl Rabbit {
     async fn connect(&mut self) -> Result<(), String> {
         let mut failures = Vec::new();
         let mut left = self.hosts.len();
+        // Asked for each connection: a broker that was restarted may have lost them.
+        let mut differing = Vec::new();
         while left > 0 {
             let host = self.hosts[self.next].clone();
-            let failure = match timeout(CONNECT, self.open(&host)).await {
+            let known = differing.len();
+            let opened = timeout(CONNECT, self.open(&host, &mut differing)).await;
+            let failure = match opened {
                 Ok(Ok(connection)) => {
                     tracing::info!(
                         broker = host.to_string(),
@@ -208,14 +218,16 @@ impl Rabbit {
                     self.connection = Some(connection);
                     return Ok(());
                 }
-                Ok(Err(Broken::Closed(PRECONDITION_FAILED, text))) if self.declares => {
-                    tracing::warn!(
-                        broker = host.to_string(),
-                        "exchange or queue of notifications are there, and not as they are configured here: {text}. They are \
-                         used as they are; all services of a cloud need the same amqp_durable_queues, amqp_auto_delete and \
-                         rabbit_quorum_queue"
-                    );
-                    self.declares = false;
+                // The broker has closed the connection's channel over it.
+                Ok(Err(broken)) if differing.len() > known => {
+                    let name = &differing[known];
+                    if self.warned.insert(name.clone()) {
+                        tracing::warn!(
+                            broker = host.to_string(),
+                            "the {name} is not as it is configured here, and is used as it is: {broken}; all services of a cloud \
+                             need the same amqp_durable_queues, amqp_auto_delete and rabbit_quorum_queue"
+                        );
+                    }
                     continue;
                 }
                 Ok(Err(broken)) => broken.to_string(),
@@ -228,7 +240,9 @@ impl Rabbit {
         Err(failures.join("; "))
     }
 
-    async fn open(&self, host: &Host) -> Result<Connection, Broken> {
+    /// Connects to a broker, and declares all but what it has with other properties; adds to those what else turns out to be
+    /// such, where this fails.
+    async fn open(&self, host: &Host, differing: &mut Vec<String>) -> Result<Connection, Broken> {
         let stream = TcpStream::connect((host.name.as_str(), host.port)).await?;
         stream.set_nodelay(true)?;
         let socket: Box<dyn Socket> = match &self.tls {
@@ -249,16 +263,20 @@ impl Rabbit {
             heartbeat: settings.heartbeat,
         };
         let mut connection = Connection::open(socket, login).await?;
-        if self.declares {
-            let (exchange, queue) = settings.declarations();
-            connection
-                .declare_exchange(&settings.exchange, &exchange)
-                .await?;
-            for topic in &settings.topics {
-                connection
-                    .declare_queue(&routing_key(topic), &settings.exchange, &queue)
-                    .await?;
+        let (exchange, queue) = settings.declarations();
+        let name = format!("exchange {}", settings.exchange);
+        if !differing.contains(&name) {
+            let declared = connection.declare_exchange(&settings.exchange, &exchange);
+            note_difference(declared.await, name, differing)?;
+        }
+        for topic in &settings.topics {
+            let key = routing_key(topic);
+            let name = format!("queue {key}");
+            if !differing.contains(&name) {
+                let declared = connection.declare_queue(&key, &queue);
+                note_difference(declared.await, name, differing)?;
             }
+            connection.bind_queue(&key, &settings.exchange).await?;
         }
         Ok(connection)
     }
@@ -307,6 +325,18 @@ impl RabbitSettings {
         }
         (exchange, queue)
     }
+}
+
+/// Notes the name of what the broker has with other properties.
+fn note_difference(
+    declared: Result<(), Broken>,
+    name: String,
+    differing: &mut Vec<String>,
+) -> Result<(), Broken> {
+    if let Err(Broken::Closed(PRECONDITION_FAILED, _)) = declared {
+        differing.push(name);
+    }
+    declared
 }
 
 /// The routing key of a topic, which is the name of its queue too. Keystone has no other priority.

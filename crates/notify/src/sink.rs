@@ -33,8 +33,18 @@ pub(crate) enum Sink {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) text: String,
-    /// Another attempt would not help.
-    pub(crate) is_final: bool,
+    pub(crate) kind: FailureKind,
+}
+
+/// What a failure is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// This message, and another attempt would not help.
+    Refused,
+    /// This message, and another attempt may help.
+    Passing,
+    /// The sink can't be reached, with any message.
+    Away,
 }
 
 impl Sink {
@@ -143,7 +153,7 @@ impl Sink {
         }
     }
 
-    /// How long to wait after so many failures of one message.
+    /// How long to wait after so many failures in a row.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         if let Self::Rabbit(rabbit) = self {
             return rabbit.pause(failures);
@@ -154,12 +164,14 @@ impl Sink {
 }
 
 impl Failure {
-    /// One after which another attempt may help.
     pub(crate) fn passing(text: String) -> Self {
-        Self {
-            text,
-            is_final: false,
-        }
+        let kind = FailureKind::Passing;
+        Self { text, kind }
+    }
+
+    pub(crate) fn away(text: String) -> Self {
+        let kind = FailureKind::Away;
+        Self { text, kind }
     }
 }
 
@@ -231,8 +243,13 @@ async fn post(client: &Client, url: &Uri, body: String) -> Result<(), Failure> {
         return Ok(());
     }
     let later = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    let is_final = answer.status.is_client_error() && !later.contains(&answer.status);
     Err(Failure {
         text: format!("{host} answered {}", answer.status),
-        is_final: answer.status.is_client_error() && !later.contains(&answer.status),
+        kind: if is_final {
+            FailureKind::Refused
+        } else {
+            FailureKind::Passing
+        },
     })
 }
