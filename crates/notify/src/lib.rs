@@ -19,5 +19,5 @@ pub use keystone_http::Trust;
 pub use notifier::{Announcer, Notifier, Observer};
 pub use queue::Counts;
 pub use rabbit::{Envelope, RabbitSettings};
-pub use settings::{DEFAULT_OPT_OUT, Format, Settings, SinkSettings};
+pub use settings::{DEFAULT_OPT_OUT, Format, Settings, SinkSettings, WebhookUrl};
 pub use transport::{Host, TransportUrl};

@@ -1,5 +1,6 @@
 //! What the operator decides.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use http::Uri;
@@ -48,6 +49,36 @@ pub enum Format {
     Cadf,
 }
 
+/// The URL of a webhook. Its path and its query may be what lets this server in, so only the host is shown.
+#[derive(Clone)]
+pub struct WebhookUrl(pub(crate) Uri);
+
+impl WebhookUrl {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    ///
+    /// It is none of a web server, or has a user and a password, which would not be sent. The text repeats no part of it.
+    pub fn parse(url: &str) -> Result<Self, &'static str> {
+        let no_url = "expected the URL of a web server: https://…";
+        let url: Uri = url.parse().map_err(|_| no_url)?;
+        if url.authority().is_some_and(|it| it.as_str().contains('@')) {
+            return Err("the user and the password in the URL would not be sent: remove them");
+        }
+        match (url.scheme_str(), url.host()) {
+            (Some("http" | "https"), Some(_)) => Ok(Self(url)),
+            _ => Err(no_url),
+        }
+    }
+}
+
+impl fmt::Debug for WebhookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.0.host().unwrap_or_default();
+        write!(f, "WebhookUrl({host}/[redacted])")
+    }
+}
+
 /// Where messages go.
 #[derive(Clone, Debug)]
 pub enum SinkSettings {
@@ -56,7 +87,7 @@ pub enum SinkSettings {
     /// A file with a message on each line.
     JsonLines(PathBuf),
     /// A server that gets each message by `POST`.
-    Webhook(Uri),
+    Webhook(WebhookUrl),
     /// RabbitMQ: `driver = messaging` or `messagingv2`.
     Rabbit(Box<RabbitSettings>),
 }

@@ -1,9 +1,9 @@
 //! Where messages go.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use keystone_types::{Error, Result};
 
 use crate::message::Message;
 use crate::rabbit::Rabbit;
-use crate::settings::SinkSettings;
+use crate::settings::{SinkSettings, WebhookUrl};
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -25,7 +25,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(crate) enum Sink {
     Log,
     JsonLines(JsonLines),
-    Webhook { client: Box<Client>, url: Uri },
+    Webhook {
+        client: Box<Client>,
+        url: WebhookUrl,
+    },
     Rabbit(Box<Rabbit>),
 }
 
@@ -52,17 +55,22 @@ impl Sink {
     pub(crate) fn new(settings: &SinkSettings, publisher: &str) -> Result<Self> {
         Ok(match settings {
             SinkSettings::Log => Self::Log,
-            SinkSettings::JsonLines(path) => Self::JsonLines(JsonLines {
-                path: path.clone(),
-                file: None,
-                broken: false,
-            }),
+            SinkSettings::JsonLines(path) => {
+                check_regular(path).map_err(|error| {
+                    Error::internal(format!("{} can't be written: {error}", path.display()))
+                })?;
+                Self::JsonLines(JsonLines {
+                    path: path.clone(),
+                    file: None,
+                    broken: false,
+                })
+            }
             SinkSettings::Rabbit(settings) => {
                 Self::Rabbit(Box::new(Rabbit::new(settings, publisher)?))
             }
             SinkSettings::Webhook(url) => {
                 let trust = Trust {
-                    plain: url.scheme_str() == Some("http"),
+                    plain: url.0.scheme_str() == Some("http"),
                     ..Trust::default()
                 };
                 let client = Client::new(&trust, Limits::default()).map_err(Error::internal)?;
@@ -113,7 +121,7 @@ impl Sink {
             Self::Rabbit(rabbit) => rabbit.send(messages, observer).await,
             Self::Webhook { client, url } => {
                 for (done, message) in messages.iter().enumerate() {
-                    let sent = post(client, url, message.text(observer)).await;
+                    let sent = post(client, &url.0, message.text(observer)).await;
                     if let Err(failure) = sent {
                         return (done, Some(failure));
                     }
@@ -202,12 +210,12 @@ impl JsonLines {
         let written = tokio::task::spawn_blocking(move || {
             let mut file = match file.filter(|file| is_at(&path, file)) {
                 Some(file) => file,
-                // It names users and their addresses, which only the operator's group may read.
-                None => OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .mode(0o640)
-                    .open(&path)?,
+                None => {
+                    check_regular(&path)?;
+                    // It names users and their addresses, which only the operator's group may read.
+                    let mut options = OpenOptions::new();
+                    options.create(true).append(true).mode(0o640).open(&path)?
+                }
             };
             file.write_all(text.as_bytes())?;
             Ok(file)
@@ -220,10 +228,19 @@ impl JsonLines {
     }
 }
 
+/// Refuses what is there and is no file: a pipe without a reader would keep a thread, and the end of the process, for ever.
+fn check_regular(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(io::Error::other("it is not a regular file")),
+        // What is missing is made; other errors come again with the file.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Whether the path stands for this file.
-fn is_at(path: &std::path::Path, file: &File) -> bool {
-    let identity = |found: std::fs::Metadata| (found.dev(), found.ino());
-    let (there, here) = (std::fs::metadata(path), file.metadata());
+fn is_at(path: &Path, file: &File) -> bool {
+    let identity = |found: fs::Metadata| (found.dev(), found.ino());
+    let (there, here) = (fs::metadata(path), file.metadata());
     match (there, here) {
         (Ok(there), Ok(here)) => identity(there) == identity(here),
         _ => false,

@@ -13,16 +13,19 @@ use tokio::net::TcpListener;
 
 use crate::message::Writer;
 use crate::queue::Queue;
-use crate::{Counts, Event, Initiator, Notifier, Operation, Settings, SinkSettings};
+use crate::{Counts, Event, Initiator, Notifier, Operation, Settings, SinkSettings, WebhookUrl};
 
 fn start(sink: SinkSettings) -> Notifier {
+    try_start(sink).unwrap().unwrap()
+}
+
+fn try_start(sink: SinkSettings) -> keystone_types::Result<Option<Notifier>> {
     let settings = Settings {
         sinks: vec![sink],
         ..Settings::default()
     };
     let observer = Box::new(|| Box::pin(async { Ok(Some("keystone".to_owned())) }) as _);
-    let started = Notifier::start(&settings, Clock::system(), observer);
-    started.unwrap().unwrap()
+    Notifier::start(&settings, Clock::system(), observer)
 }
 
 fn created(id: &str) -> Event {
@@ -93,6 +96,25 @@ async fn moved_file_is_created_again() {
     assert!(text.contains("\"observer\": {\"id\": \"keystone\""));
 }
 
+#[tokio::test]
+async fn only_regular_files_are_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for path in [socket, "/dev/null".into(), directory.path().to_owned()] {
+        let refused = try_start(SinkSettings::JsonLines(path.clone()));
+        assert!(refused.is_err(), "{}", path.display());
+    }
+    let path = directory.path().join("audit");
+    let notifier = start(SinkSettings::JsonLines(path.clone()));
+    std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+    notifier.send(&created("1"));
+    while notifier.counts()[0].last_error.is_none() {
+        assert_eq!(notifier.counts()[0].sent, 0);
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn failed_write_is_retried() {
     let directory = tempfile::tempdir().unwrap();
@@ -108,7 +130,7 @@ async fn failed_write_is_retried() {
     notifier.flush().await;
     // A line that may have been cut is ended first.
     let text = fs::read_to_string(path).unwrap();
-    assert_eq!(ids(text.trim_start()), ["1", "2"]);
+    assert_eq!(ids(text.strip_prefix('\n').unwrap()), ["1", "2"]);
     let counts = Counts {
         sink: "1:json_lines".to_owned(),
         waiting: 0,
@@ -152,7 +174,7 @@ async fn opted_out_events_are_not_sent() {
 }
 
 /// A server that answers with these statuses, the last one from then on, and keeps what it got.
-async fn server(statuses: &'static [u16]) -> (http::Uri, Arc<Mutex<Vec<String>>>) {
+async fn server(statuses: &'static [u16]) -> (WebhookUrl, Arc<Mutex<Vec<String>>>) {
     type Got = Arc<Mutex<Vec<String>>>;
     let got = Got::default();
     let answer = async move |State(got): State<Got>, body: String| {
@@ -167,7 +189,8 @@ async fn server(statuses: &'static [u16]) -> (http::Uri, Arc<Mutex<Vec<String>>>
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
-    (format!("http://{address}/hook").parse().unwrap(), got)
+    let url = WebhookUrl::parse(&format!("http://{address}/hook"));
+    (url.unwrap(), got)
 }
 
 #[tokio::test]
@@ -192,4 +215,21 @@ async fn message_refused_by_a_webhook_is_dropped_and_counted() {
     assert_eq!(ids(&got.lock().unwrap().join("\n")), ["1", "2"]);
     let counts = &notifier.counts()[0];
     assert_eq!((counts.sent, counts.dropped), (1, 1));
+}
+
+#[test]
+fn webhook_has_no_user_and_shows_its_host_only() {
+    for url in [
+        "https://u:secret@hook/",
+        "https://u@hook",
+        "ftp://hook/secret",
+        "/secret",
+        "hook",
+    ] {
+        let error = WebhookUrl::parse(url).unwrap_err();
+        assert!(!error.contains("secret"), "{url}");
+    }
+    let url = WebhookUrl::parse("https://hook:1/secret?key=secret").unwrap();
+    let shown = format!("{:?}", SinkSettings::Webhook(url));
+    assert_eq!(shown, "Webhook(WebhookUrl(hook/[redacted]))");
 }

@@ -1,14 +1,18 @@
 //! The command lines of `keystone`, `keystone-manage` and `keystone-status`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 use crate::arguments::{CommonArguments, WithCommon};
 use crate::error::{CommandError, Result};
 use crate::terminal::print_error;
 use crate::{dev, logs, manage, serve, status};
+
+/// How long the end waits for work on threads of its own.
+const LAST_THREADS: Duration = Duration::from_secs(5);
 
 /// The command line of the server.
 #[derive(Debug, Parser)]
@@ -58,11 +62,9 @@ struct Status {
 pub fn keystone() -> ExitCode {
     let done = match Keystone::parse().command {
         Command::Serve(WithCommon { own, common }) => {
-            runtime(Builder::new_multi_thread()).and_then(|it| it.block_on(serve::run(own, common)))
+            run(Builder::new_multi_thread(), serve::run(own, common))
         }
-        Command::Dev(arguments) => {
-            runtime(Builder::new_multi_thread()).and_then(|it| it.block_on(dev::run(arguments)))
-        }
+        Command::Dev(arguments) => run(Builder::new_multi_thread(), dev::run(arguments)),
     };
     exit("keystone", done.map(|()| ExitCode::SUCCESS))
 }
@@ -73,22 +75,26 @@ pub fn keystone_manage() -> ExitCode {
     if let Err(missing) = command.check_owner() {
         Manage::command().error(missing.0, missing.1).exit();
     }
-    let done = runtime(Builder::new_current_thread())
-        .and_then(|it| it.block_on(manage::run(command, common)));
+    let done = run(Builder::new_current_thread(), manage::run(command, common));
     exit("keystone-manage", done)
 }
 
 /// The command `keystone-status`.
 pub fn keystone_status() -> ExitCode {
     let Status { common, command } = Status::parse();
-    let done = runtime(Builder::new_current_thread())
-        .map(|it| ExitCode::from(it.block_on(status::run(command, common))));
+    let checks = async { Ok(ExitCode::from(status::run(command, common).await)) };
+    let done = run(Builder::new_current_thread(), checks);
     exit("keystone-status", done)
 }
 
-fn runtime(mut builder: Builder) -> Result<Runtime> {
+/// Runs a command to its end. Threads that hang then, on a file of a server that is away, are left behind.
+fn run<T>(mut builder: Builder, command: impl Future<Output = Result<T>>) -> Result<T> {
     let built = builder.enable_all().build();
-    built.map_err(|error| CommandError::new(format!("no threads to work with: {error}")))
+    let runtime =
+        built.map_err(|error| CommandError::new(format!("no threads to work with: {error}")))?;
+    let done = runtime.block_on(command);
+    runtime.shutdown_timeout(LAST_THREADS);
+    done
 }
 
 fn exit(program: &str, done: Result<ExitCode>) -> ExitCode {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use keystone::notify::{
-    Envelope, Format, RabbitSettings, Settings, SinkSettings, TransportUrl, Trust,
+    Envelope, Format, RabbitSettings, Settings, SinkSettings, TransportUrl, Trust, WebhookUrl,
 };
 
 use super::{Reader, text};
@@ -54,9 +54,9 @@ impl Reader<'_> {
             sinks.push(SinkSettings::JsonLines(path.into()));
         }
         if let Some(url) = text(config.optional_string(GROUP, "webhook")) {
-            match url.parse() {
+            match WebhookUrl::parse(&url) {
                 Ok(url) => sinks.push(SinkSettings::Webhook(url)),
-                Err(_) => self.problem(GROUP, "webhook", "expected the URL of a server"),
+                Err(problem) => self.problem(GROUP, "webhook", problem),
             }
         }
         sinks
