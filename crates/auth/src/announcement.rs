@@ -6,18 +6,23 @@ use keystone_notify::{
     Announcer, Assignment, Event, FederatedCredential, Initiator, Operation, Outcome, UnknownUser,
 };
 use keystone_token::Federation;
-use keystone_types::{Error, Result};
+use keystone_types::Error;
 
 use crate::auth::Auth;
 use crate::choice::UserChoice;
 
-/// Announces whether a user's password was accepted.
+/// Announces whether a user's password was accepted; nothing where this server could not find out.
 pub fn announce_password(
     announcer: &Announcer,
     user_id: &str,
     name: Option<&str>,
     accepted: Result<(), &Rejected>,
 ) {
+    if let Err(Rejected::Other(error)) = accepted
+        && is_own(error)
+    {
+        return;
+    }
     let event = Event::authentication(Outcome::of(&accepted));
     // Why it was rejected is told of the rules of `[security_compliance]` only (`keystone/notifications.py`).
     let event = match accepted {
@@ -37,27 +42,36 @@ pub fn announce_password(
     announcer.notifier.send(&event.by(initiator));
 }
 
+/// Whether this server is at fault, and not the login.
+fn is_own(error: &Error) -> bool {
+    error.status() >= 500
+}
+
 impl Auth {
-    /// Announces a login by a user who does not exist, unless the domain does not either.
-    pub(crate) async fn announce_unknown(
-        &self,
-        announcer: Option<&Announcer>,
-        choice: &UserChoice,
-    ) -> Result<()> {
-        let Some(announcer) = announcer else {
-            return Ok(());
-        };
-        let user = match choice {
-            UserChoice::Id(id) => UnknownUser::Id(id.clone()),
-            UserChoice::Name(name, domain) => match self.find_domain(domain).await {
-                Ok(domain) => UnknownUser::Name(name.clone(), domain.id, domain.name),
-                Err(Error::Unauthorized { .. }) => return Ok(()),
-                Err(error) => return Err(error),
-            },
-        };
-        let event = Event::unknown_user(user, announcer.initiator.clone());
-        announcer.notifier.send(&event);
-        Ok(())
+    /// Announces a login by a user who does not exist, unless the domain does not either. The request does not wait for the look at
+    /// the domain: its answer is not to depend on it, nor when it comes.
+    pub(crate) fn announce_unknown(&self, announcer: Option<&Announcer>, choice: &UserChoice) {
+        let Some(announcer) = announcer else { return };
+        let (auth, initiator) = (self.clone(), announcer.initiator.clone());
+        let choice = choice.clone();
+        announcer.notifier.send_later(async move {
+            let user = match choice {
+                UserChoice::Id(id) => UnknownUser::Id(id),
+                UserChoice::Name(name, domain) => match auth.find_domain(&domain).await {
+                    Ok(domain) => UnknownUser::Name(name, domain.id, domain.name),
+                    Err(Error::Unauthorized { .. }) => return None,
+                    Err(error) => {
+                        tracing::warn!(
+                            %error,
+                            request = initiator.request_id,
+                            "a login by a user who does not exist is not announced: its domain can't be read"
+                        );
+                        return None;
+                    }
+                },
+            };
+            Some(Event::unknown_user(user, initiator))
+        });
     }
 }
 
@@ -66,9 +80,12 @@ pub(crate) fn announce_federated(
     announcer: Option<&Announcer>,
     identity_provider: &str,
     token: Option<&str>,
-    vouched: Result<Option<(&str, &Federation)>, ()>,
+    vouched: Result<Option<(&str, &Federation)>, &Error>,
 ) {
     let Some(announcer) = announcer else { return };
+    if vouched.is_err_and(is_own) {
+        return;
+    }
     let event = Event::authentication(Outcome::of(&vouched));
     let found = vouched.ok().flatten();
     let credential = FederatedCredential {

@@ -130,7 +130,7 @@ impl Auth {
             }
         };
         if matches!(found, Err(Error::NotFound { .. })) {
-            self.announce_unknown(announcer, choice).await?;
+            self.announce_unknown(announcer, choice);
         }
         let subject = masked(found)?;
         enabled(&subject)?;
@@ -151,7 +151,7 @@ impl Auth {
             }
         };
         if matches!(found, Err(Error::NotFound { .. })) {
-            self.announce_unknown(announcer, choice).await?;
+            self.announce_unknown(announcer, choice);
         }
         let candidate = masked(found)?;
         enabled(&candidate.subject)?;

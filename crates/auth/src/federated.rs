@@ -121,7 +121,7 @@ impl Auth {
             _ => None,
         });
         let announcer = login.announcer.as_ref();
-        announce_federated(announcer, &provider.id, None, found.map_err(drop));
+        announce_federated(announcer, &provider.id, None, found);
         vouched
     }
 

@@ -96,6 +96,13 @@ impl Keystone {
         };
         self.background.ended.get_or_init(end).await;
     }
+
+    /// Counts and logs the notifications that have not been sent, and drops them and those to come.
+    pub async fn drop_notifications(&self) {
+        if let Some(notifier) = self.notifier() {
+            notifier.close_within(Duration::ZERO).await;
+        }
+    }
 }
 
 async fn keep_house(

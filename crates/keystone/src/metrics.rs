@@ -135,6 +135,16 @@ impl Keystone {
         };
         let counts = notifier.counts();
         to.family(
+            "keystone_notifications_failing",
+            "gauge",
+            "Whether the last attempt to send notifications failed: 1 or 0.",
+        );
+        for it in &counts {
+            let labels = [("sink", &*it.sink)];
+            let failing = u64::from(it.last_error.is_some());
+            to.sample("keystone_notifications_failing", &labels, failing);
+        }
+        to.family(
             "keystone_notifications_waiting",
             "gauge",
             "Notifications that have not been sent yet.",

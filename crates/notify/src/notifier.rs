@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use keystone_types::{Clock, Result};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
@@ -20,6 +21,9 @@ const OBSERVER_AGE: Duration = Duration::from_mins(1);
 /// How long the end waits for what has not been sent.
 const LAST_MESSAGES: Duration = Duration::from_secs(5);
 
+/// How many events are made at a time beside the requests that they are about.
+const MOST_LATER: usize = 1000;
+
 /// Looks up the id of this service in the catalog: of the first one of the type `identity`.
 pub type Observer =
     Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Option<String>>> + Send>> + Send + Sync>;
@@ -32,6 +36,8 @@ pub struct Notifier(Arc<Inner>);
 struct Inner {
     writer: Writer,
     queues: Vec<Arc<Queue>>,
+    /// Each task that makes an event holds a receiver, whose drop signals its end.
+    making: watch::Sender<()>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -75,6 +81,7 @@ impl Notifier {
         Ok(Some(Self(Arc::new(Inner {
             writer,
             queues,
+            making: watch::Sender::new(()),
             tasks: Mutex::new(tasks),
         }))))
     }
@@ -90,13 +97,48 @@ impl Notifier {
         }
     }
 
+    /// Announces an event that takes time to make, which the caller does not wait for: none where that turns out to be nothing to
+    /// announce. Beyond a thousand at a time it is dropped and counted.
+    ///
+    /// It must be called on a tokio runtime.
+    pub fn send_later(&self, event: impl Future<Output = Option<Event>> + Send + 'static) {
+        if self.0.making.receiver_count() >= MOST_LATER {
+            for queue in &self.0.queues {
+                queue.reject();
+            }
+            return;
+        }
+        let made = self.0.making.subscribe();
+        let notifier = self.clone();
+        tokio::spawn(async move {
+            if let Some(event) = event.await {
+                notifier.send(&event);
+            }
+            drop(made);
+        });
+    }
+
     /// What became of the messages, by sink.
     pub fn counts(&self) -> Vec<Counts> {
         self.0.queues.iter().map(|queue| queue.counts()).collect()
     }
 
+    /// A line for each sink that can't be reached, for the operator.
+    pub fn remarks(&self) -> Vec<String> {
+        let counts = self.counts().into_iter();
+        let remark = |it: Counts| {
+            let error = it.last_error?;
+            let (sink, waiting) = (it.sink, it.waiting);
+            Some(format!(
+                "notifications can't be sent to {sink}, {waiting} wait: {error}"
+            ))
+        };
+        counts.filter_map(remark).collect()
+    }
+
     /// Returns once all that was announced so far is sent or given up.
     pub async fn flush(&self) {
+        self.0.making.closed().await;
         for queue in &self.0.queues {
             queue.emptied().await;
         }
@@ -104,17 +146,28 @@ impl Notifier {
 
     /// Ends the tasks, which have five seconds for what has not been sent. Events that come later are dropped.
     pub async fn close(&self) {
-        self.0.close();
+        self.close_within(LAST_MESSAGES).await;
+    }
+
+    /// The same with another time. Another call does not wait again.
+    pub async fn close_within(&self, limit: Duration) {
+        let end = Instant::now() + limit;
         let tasks = {
             let mut tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *tasks)
         };
-        let end = Instant::now() + LAST_MESSAGES;
-        for (mut task, queue) in tasks.into_iter().zip(&self.0.queues) {
+        if !tasks.is_empty() {
+            // What is made later is dropped and counted.
+            let _ = timeout(limit, self.0.making.closed()).await;
+        }
+        self.0.close();
+        for mut task in tasks {
             let left = end.saturating_duration_since(Instant::now());
             if timeout(left, &mut task).await.is_err() {
                 task.abort();
             }
+        }
+        for queue in &self.0.queues {
             let lost = queue.give_up();
             if lost > 0 {
                 tracing::warn!(

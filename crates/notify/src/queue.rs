@@ -105,6 +105,13 @@ impl Queue {
         self.ready.notify_one();
     }
 
+    /// Notes that an event was not made into a message.
+    pub(crate) fn reject(&self) {
+        let mut state = self.state();
+        state.lose(1);
+        self.report(&mut state);
+    }
+
     /// The oldest messages, once there are any; none after the last one.
     pub(crate) async fn next(&self) -> Option<Vec<Arc<Message>>> {
         loop {

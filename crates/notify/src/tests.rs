@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -153,6 +154,55 @@ async fn close_waits_for_five_seconds_and_counts_dropped_messages() {
     notifier.send(&created("3"));
     let counts = &notifier.counts()[0];
     assert_eq!((counts.waiting, counts.sent, counts.dropped), (0, 0, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn failing_sink_is_remarked_until_it_recovers() {
+    let directory = tempfile::tempdir().unwrap();
+    let below = directory.path().join("missing");
+    let notifier = start(SinkSettings::JsonLines(below.join("audit")));
+    assert_eq!(notifier.remarks(), [""; 0]);
+    notifier.send(&created("1"));
+    while notifier.counts()[0].last_error.is_none() {
+        tokio::task::yield_now().await;
+    }
+    let remarks = notifier.remarks().concat();
+    let start = "notifications can't be sent to 1:json_lines, 1 wait: ";
+    assert!(remarks.starts_with(start), "{remarks}");
+    fs::create_dir(&below).unwrap();
+    notifier.flush().await;
+    assert_eq!(notifier.remarks(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_waits_for_events_that_are_still_being_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit");
+    let notifier = start(SinkSettings::JsonLines(path.clone()));
+    let late = |seconds, id| async move {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        Some(created(id))
+    };
+    notifier.send_later(late(1, "1"));
+    notifier.flush().await;
+    assert_eq!(ids(&fs::read_to_string(&path).unwrap()), ["1"]);
+    notifier.send_later(late(4, "2"));
+    notifier.send_later(late(6, "3"));
+    notifier.send_later(async { None });
+    notifier.close().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(ids(&fs::read_to_string(&path).unwrap()), ["1", "2"]);
+    assert_eq!(notifier.counts()[0].dropped, 1);
+}
+
+#[tokio::test]
+async fn too_many_events_in_the_making_are_dropped_and_counted() {
+    let path = "/proc/there/is/no/such/directory".into();
+    let notifier = start(SinkSettings::JsonLines(path));
+    for _ in 0..1003 {
+        notifier.send_later(std::future::pending());
+    }
+    assert_eq!(notifier.counts()[0].dropped, 3);
 }
 
 #[tokio::test]

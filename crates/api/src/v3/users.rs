@@ -148,8 +148,13 @@ async fn change_password(cx: Context, body: Body) -> Result<Response, ApiError> 
     let verified = verified.await;
     let announcer = cx.announcer();
     if let Some(announcer) = &announcer {
-        let found = cx.unchecked().user(id).await.ok();
-        let name = found.and_then(|user| user.name);
+        let name = match &verified {
+            Ok(user) => user.name().map(str::to_owned),
+            Err(_) => {
+                let found = cx.unchecked().user(id).await.ok();
+                found.and_then(|user| user.name)
+            }
+        };
         let accepted = verified.as_ref().map(VerifiedUser::check_expiry);
         let accepted = accepted.unwrap_or_else(|rejected| Err(rejected.clone()));
         announce_password(announcer, id, name.as_deref(), accepted.as_ref().copied());

@@ -51,7 +51,7 @@ impl HeldToken {
                 login.announcer.as_ref(),
                 &federation.identity_provider_id,
                 held.token.audit_ids.first().map(String::as_str),
-                vouched.map_err(drop),
+                vouched,
             );
             checked?;
         }

@@ -119,6 +119,11 @@ pub struct VerifiedUser {
 }
 
 impl VerifiedUser {
+    /// The user's name.
+    pub fn name(&self) -> Option<&str> {
+        self.user.name.as_deref()
+    }
+
     /// Fails where the password has expired: then it can only be changed.
     pub fn check_expiry(&self) -> Result<(), Rejected> {
         if self.expired {

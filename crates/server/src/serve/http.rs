@@ -163,7 +163,10 @@ impl Listeners {
         systemd::notify("STOPPING=1");
         tokio::select! {
             () = end(keystone, stop) => {}
-            name = signals.next() => tracing::warn!("{name} again: the server ends with what it was doing"),
+            name = signals.next() => {
+                tracing::warn!("{name} again: the server ends with what it was doing");
+                keystone.drop_notifications().await;
+            }
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use keystone::Keystone;
 use keystone::cache::Answering;
+use keystone::notify::Notifier;
 use keystone::storage::{Exec, Tx, schema};
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -86,6 +87,7 @@ impl Readiness {
             ),
             Answering::Nothing | Answering::Memory => {}
         }
+        remarks.extend(keystone.notifier().iter().flat_map(Notifier::remarks));
         let pool = keystone.db().pool();
         if pool.in_use >= pool.size {
             remarks.push(format!(
