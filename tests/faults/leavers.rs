@@ -1,12 +1,15 @@
 //! Clients that disconnect while they send a request, wait for its answer, or read it.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use keystone::Settings;
+use keystone::notify::SinkSettings;
 use keystone::storage::{Db, sql};
 use keystone::types::new_id;
 use keystone_testkit::{ADMIN_PASSWORD, Cloud};
@@ -14,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 const CLIENTS: usize = 16;
@@ -204,6 +208,42 @@ fn filled(method: &str, segment: &str) -> String {
         "{option}" => "driver".to_owned(),
         segment if segment.starts_with('{') => "unknown".to_owned(),
         segment => segment.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn change_of_a_client_that_leaves_is_made_and_announced() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("announced");
+    let mut settings = Settings::default();
+    let sink = SinkSettings::JsonLines(path.clone());
+    settings.notifications.sinks.push(sink);
+    let cloud = Cloud::with(settings).await;
+    let admin = cloud.admin().await;
+    // The client leaves at once, and later and later, until it gets the answer.
+    let mut regions = Vec::new();
+    let answered = loop {
+        let id = format!("left-{}", regions.len());
+        let region = json!({"region": {"id": id}});
+        regions.push(id);
+        let patience = async {
+            for _ in 1..1_u64 << (regions.len() - 1) {
+                yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = admin.post("/v3/regions", &region) => break answer,
+            () = patience => {}
+        }
+    };
+    answered.created();
+    assert!(regions.len() > 1, "it was answered at once");
+    cloud.keystone.shutdown().await;
+    let announced = fs::read_to_string(path).unwrap();
+    for id in regions {
+        let info = format!("\"resource_info\": \"{id}\"");
+        assert!(announced.contains(&info), "{id} is not announced");
     }
 }
 

@@ -33,6 +33,7 @@ use keystone_federation::Federation;
 use keystone_identity::Identity;
 use keystone_notify::Notifier;
 use keystone_policy::Enforcer;
+use tokio::sync::watch;
 use tower::ServiceBuilder;
 
 pub use axum::Router;
@@ -47,6 +48,9 @@ pub use routes::Route;
 pub use settings::Settings;
 pub use trusted_proxy::TrustedProxy;
 pub use v3::{Page, RedirectPath, ServiceProvider, WebSso, redirect_path};
+
+/// How many requests at a time go on where their clients leave. Clients can begin and leave more than they may have at a time.
+const MOST_UNFINISHED: usize = 1000;
 
 /// The services behind the routes.
 #[derive(Clone, Debug)]
@@ -99,6 +103,8 @@ pub struct Live(Arc<Services>);
 struct Services {
     app: ArcSwap<App>,
     requests: Requests,
+    /// Each request that goes on without its client holds a receiver, whose drop signals its end.
+    unfinished: watch::Sender<()>,
 }
 
 impl Live {
@@ -107,6 +113,7 @@ impl Live {
         Self(Arc::new(Services {
             app: ArcSwap::from_pointee(app),
             requests: Requests::new(),
+            unfinished: watch::Sender::new(()),
         }))
     }
 
@@ -123,6 +130,18 @@ impl Live {
     /// The requests answered so far.
     pub fn requests(&self) -> &Requests {
         &self.0.requests
+    }
+
+    /// Returns once the requests are answered that go on where their clients leave: those that may change something, where that
+    /// is announced.
+    pub async fn finished(&self) {
+        self.0.unfinished.closed().await;
+    }
+
+    /// A place among those; none where there are too many.
+    pub(crate) fn unfinished(&self) -> Option<watch::Receiver<()>> {
+        let unfinished = &self.0.unfinished;
+        (unfinished.receiver_count() < MOST_UNFINISHED).then(|| unfinished.subscribe())
     }
 
     /// The same without keeping them: for work that is to end once no router is left.

@@ -1,6 +1,8 @@
 //! Middleware of every request: request id, caller, errors and the log line.
 
+use std::future::pending;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -145,8 +147,33 @@ pub(crate) struct RequestId(pub(crate) String);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NoVary;
 
-/// Wraps the router; see the module.
-pub(crate) async fn handle(State(live): State<Live>, mut request: Request, next: Next) -> Response {
+/// Wraps the router; see the module. Where changes are announced, a request that may change something goes on when its client
+/// leaves: the service would commit, and nothing be announced.
+pub(crate) async fn handle(State(live): State<Live>, request: Request, next: Next) -> Response {
+    let may_change =
+        !request.method().is_safe() || request.uri().path().contains("/OS-FEDERATION/");
+    if !may_change || live.app().notifier.is_none() {
+        return answer(live, request, next).await;
+    }
+    let Some(unfinished) = live.unfinished() else {
+        return answer(live, request, next).await;
+    };
+    let answered = async move {
+        let response = answer(live, request, next).await;
+        drop(unfinished);
+        response
+    };
+    match tokio::spawn(answered.in_current_span()).await {
+        Ok(response) => response,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            // The runtime ends.
+            Err(_) => pending().await,
+        },
+    }
+}
+
+async fn answer(live: Live, mut request: Request, next: Next) -> Response {
     let app = live.app();
     let id = format!("req-{}", Uuid::new_v4());
     // All of a refusal stands on one line, in which the client's part has its bounds.

@@ -8,12 +8,15 @@ use std::time::Duration;
 use keystone_api::WeakLive;
 use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::Keystone;
 
 /// How long housekeeping waits for its next turn.
 const TURN: Duration = Duration::from_mins(10);
+
+/// How long a shutdown waits for requests whose clients have left.
+const LAST_REQUESTS: Duration = Duration::from_secs(30);
 
 /// How long a shutdown waits for statements that run.
 const LAST_STATEMENTS: Duration = Duration::from_secs(30);
@@ -72,7 +75,7 @@ impl Keystone {
 
     /// Ends all work in the background and waits for it: housekeeping, the reader of the change log, hashes and checks on
     /// threads of their own, and statements that run, for 30 s at most; notifications have 5 s to be sent. Then it closes the
-    /// database, also one that was given to the builder.
+    /// database, also one that was given to the builder. Requests that go on without their clients have 30 s before that.
     ///
     /// Stop serving the router first: what is asked from then on is answered with 503. Each call returns once all is done.
     pub async fn shutdown(&self) {
@@ -82,6 +85,11 @@ impl Keystone {
             if let Some(task) = housekeeping {
                 // It fails where its runtime has ended.
                 task.await.ok();
+            }
+            if timeout(LAST_REQUESTS, self.live.finished()).await.is_err() {
+                tracing::warn!(
+                    "requests of clients that had left were cut off that took longer than {LAST_REQUESTS:?}"
+                );
             }
             let app = self.live.app();
             if let Some(notifier) = &app.notifier {
