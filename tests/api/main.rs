@@ -22,6 +22,7 @@ mod limits;
 mod listings;
 mod long_lists;
 mod many;
+mod notifications;
 mod oauth1;
 mod revocation_events;
 mod role_assignments;

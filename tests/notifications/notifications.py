@@ -46,6 +46,22 @@ class Consumer:
         return self.messages()
 
 
+class Native(keystones.Native):
+    """A server with a listener for metrics."""
+
+    def command(self, ports):
+        self.metrics_port = processes.free_port()
+        command, env = super().command(ports)
+        return [*command, "--metrics-listen", f"{LOOPBACK}:{self.metrics_port}"], env
+
+    def operations(self, path):
+        return wire.request("GET", f"http://{LOOPBACK}:{self.metrics_port}{path}", timeout=10)
+
+    def dropped(self):
+        lines = self.operations("/metrics").text.splitlines()
+        return [line.split()[-1] for line in lines if line.startswith("keystone_notifications_dropped_total")]
+
+
 class Stage:
     def __init__(self):
         self.directory = processes.scratch("notifications")
@@ -69,7 +85,7 @@ class Stage:
     def native(self, name, topics, **more):
         directory = self.directory / name
         directory.mkdir()
-        return keystones.Native(directory, self.config(name, topics, **more)).serve()
+        return Native(directory, self.config(name, topics, **more)).serve()
 
     def reference(self, name, topics, **more):
         directory = self.directory / name
@@ -160,7 +176,8 @@ def outage(run, stage, ours, consumer):
         checks.equal(list(dict.fromkeys(told(consumer, ids))), ids, "the order")
     with run.check("one line says that it was away, and one that it is back"):
         log = ours.daemon.log.read_text()
-        checks.contains(log, "notifications can't be sent", "notifications are sent again")
+        for line in ("notifications can't be sent", "notifications are sent again"):
+            checks.equal(log.count(line), 1, line)
     # They would declare it again as it was.
     ours.stop()
     consumer.daemon.stop()
@@ -177,12 +194,17 @@ def lost(run, stage):
         hasty = stage.native("hasty", "hasty", url=f"rabbit://guest:guest@{LOOPBACK}:1/", more="retry = 0")
         token = wire.login(hasty.url, "admin", cloud.ADMIN_PASSWORD, "admin").token
         ask(hasty, token, "bea")
+        processes.wait_for("five dropped", lambda: hasty.dropped() == ["5"])
         checks.equal(hasty.stop(), 0, "the status of the server's end")
         log = hasty.daemon.log.read_text()
-        checks.contains(log, "notifications can't be sent", "dropped")
+        checks.contains(log, "notifications can't be sent")
     with run.check("what is left at the end is told after five seconds"):
         late = stage.native("late", "late", url=f"rabbit://guest:guest@{LOOPBACK}:1/")
         wire.login(late.url, "admin", cloud.ADMIN_PASSWORD, "admin")
+        remark = "notifications can't be sent to 1:rabbit, 1 wait"
+        processes.wait_for("a remark", lambda: remark in late.operations("/ready").text)
+        checks.equal(late.operations("/ready").status, 200, "the status of a server whose broker is away")
+        checks.equal(late.dropped(), ["0"], "the number of dropped messages")
         late.stop()
         checks.contains(late.daemon.log.read_text(), "notifications were not sent before the end")
 
