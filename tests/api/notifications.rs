@@ -35,9 +35,9 @@ async fn failures_of_the_server_are_not_announced_as_failed_logins() {
         announce_password(&announcer, user, Some(user), Err(&rejected));
     }
     announcer.notifier.flush().await;
-    let announced = fs::read_to_string(path).expect("something was announced");
-    assert_eq!(announced.lines().count(), 1);
-    assert!(announced.contains("\"username\": \"wrong\""), "{announced}");
+    let text = fs::read_to_string(path).expect("something was announced");
+    assert_eq!(text.lines().count(), 1);
+    assert!(text.contains("\"username\": \"wrong\""), "{text}");
 }
 
 #[tokio::test]
@@ -55,8 +55,8 @@ async fn abort_sends_notifications_that_wait() {
     }
     fs::create_dir(below).expect("a directory can be made");
     cloud.keystone.abort().await;
-    let announced = fs::read_to_string(path).expect("something was announced");
-    assert!(announced.contains("\"resource_info\": \"last\""));
+    let text = fs::read_to_string(path).expect("something was announced");
+    assert!(text.contains("\"resource_info\": \"last\""));
     admin.get("/v3/regions").await.refused(503);
 }
 

@@ -16,7 +16,7 @@ use crate::Keystone;
 const TURN: Duration = Duration::from_mins(10);
 
 /// How long a shutdown waits for requests whose clients have left.
-const LAST_REQUESTS: Duration = Duration::from_secs(30);
+const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
 /// How long a shutdown waits for statements that run.
 const LAST_STATEMENTS: Duration = Duration::from_secs(30);
@@ -75,7 +75,7 @@ impl Keystone {
 
     /// Ends all work in the background and waits for it: housekeeping, the reader of the change log, hashes and checks on
     /// threads of their own, and statements that run, for 30 s at most; notifications have 5 s to be sent. Then it closes the
-    /// database, also one that was given to the builder. Requests that go on without their clients have 30 s before that.
+    /// database, also one that was given to the builder. Requests that go on without their clients have 10 s before that.
     ///
     /// Stop serving the router first: what is asked from then on is answered with 503. Each call returns once all is done.
     pub async fn shutdown(&self) {

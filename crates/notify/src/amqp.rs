@@ -1,8 +1,8 @@
 //! A publisher of AMQP 0-9-1 with confirms: the methods that it takes to declare an exchange and queues and to publish, on one
 //! channel of one connection.
 //!
-//! `lapin` is the field's crate for this. It is not used because it runs a thread of its own for each connection, has rustls only by
-//! way of a feature for certificate stores that brings `p12-keystore`, and locks some fifty more crates, of which 13 to 16 are
+//! `lapin` is the field's crate for this. It is not used because it runs a thread of its own for each connection, has rustls only
+//! by way of a feature for certificate stores that brings `p12-keystore`, and locks some fifty more crates, of which 13 to 16 are
 //! built; a publisher needs a dozen methods. Should this server ever have to consume messages, `lapin` is to replace this module.
 
 #[cfg(test)]

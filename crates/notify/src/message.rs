@@ -137,7 +137,7 @@ impl Message {
     pub(crate) fn text_with_id(&self, observer: Option<&str>, id: &str) -> String {
         let mut text = self.text(observer);
         text.truncate(text.len() - 1);
-        text.push_str(&format!(", \"_unique_id\": \"{id}\"}}"));
+        text.extend([", \"_unique_id\": \"", id, "\"}"]);
         text
     }
 

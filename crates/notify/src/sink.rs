@@ -131,7 +131,7 @@ impl Sink {
         }
     }
 
-    /// Keeps a connection alive while there is nothing to send, until it is time for [`Sink::send_heartbeat`]. It can be cancelled.
+    /// Reads from a connection while there is nothing to send, until a heartbeat is due. It can be cancelled.
     pub(crate) async fn listen(&mut self) {
         match self {
             Self::Rabbit(rabbit) => rabbit.listen().await,
@@ -208,14 +208,13 @@ impl JsonLines {
         }
         let (path, file) = (self.path.clone(), self.file.take());
         let written = tokio::task::spawn_blocking(move || {
-            let mut file = match file.filter(|file| is_at(&path, file)) {
-                Some(file) => file,
-                None => {
-                    check_regular(&path)?;
-                    // It names users and their addresses, which only the operator's group may read.
-                    let mut options = OpenOptions::new();
-                    options.create(true).append(true).mode(0o640).open(&path)?
-                }
+            let mut file = if let Some(file) = file.filter(|file| is_at(&path, file)) {
+                file
+            } else {
+                check_regular(&path)?;
+                // It names users and their addresses, which only the operator's group may read.
+                let mut options = OpenOptions::new();
+                options.create(true).append(true).mode(0o640).open(&path)?
             };
             file.write_all(text.as_bytes())?;
             Ok(file)

@@ -148,12 +148,11 @@ async fn change_password(cx: Context, body: Body) -> Result<Response, ApiError> 
     let verified = verified.await;
     let announcer = cx.announcer();
     if let Some(announcer) = &announcer {
-        let name = match &verified {
-            Ok(user) => user.name().map(str::to_owned),
-            Err(_) => {
-                let found = cx.unchecked().user(id).await.ok();
-                found.and_then(|user| user.name)
-            }
+        let name = if let Ok(user) = &verified {
+            user.name().map(str::to_owned)
+        } else {
+            let found = cx.unchecked().user(id).await.ok();
+            found.and_then(|user| user.name)
         };
         let accepted = verified.as_ref().map(VerifiedUser::check_expiry);
         let accepted = accepted.unwrap_or_else(|rejected| Err(rejected.clone()));
