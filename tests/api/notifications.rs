@@ -1,4 +1,4 @@
-//! Notifications: logins that this server could not decide, and the end without a clean shutdown.
+//! Notifications: logins that this server could not decide, and the end after a second signal.
 
 use std::fs;
 use std::path::PathBuf;
@@ -38,26 +38,6 @@ async fn failures_of_the_server_are_not_announced_as_failed_logins() {
     let text = fs::read_to_string(path).expect("something was announced");
     assert_eq!(text.lines().count(), 1);
     assert!(text.contains("\"username\": \"wrong\""), "{text}");
-}
-
-#[tokio::test]
-async fn abort_sends_notifications_that_wait() {
-    let directory = tempfile::tempdir().expect("a directory can be made");
-    let below = directory.path().join("missing");
-    let path = below.join("announced");
-    let cloud = cloud([path.clone()]).await;
-    let notifier = cloud.keystone.notifier().expect("there is a sink");
-    let admin = cloud.admin().await;
-    let region = json!({"region": {"id": "last"}});
-    admin.post("/v3/regions", &region).await.created();
-    while notifier.counts()[0].last_error.is_none() {
-        tokio::task::yield_now().await;
-    }
-    fs::create_dir(below).expect("a directory can be made");
-    cloud.keystone.abort().await;
-    let text = fs::read_to_string(path).expect("something was announced");
-    assert!(text.contains("\"resource_info\": \"last\""));
-    admin.get("/v3/regions").await.refused(503);
 }
 
 #[tokio::test]

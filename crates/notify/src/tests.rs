@@ -175,6 +175,18 @@ async fn failing_sink_is_remarked_until_it_recovers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn messages_are_counted_as_dropped_where_the_close_is_cut_short() {
+    let notifier = start(SinkSettings::JsonLines("/proc/there/is/no/file".into()));
+    notifier.send(&created("1"));
+    let second = Duration::from_secs(1);
+    let closed = tokio::time::timeout(second, notifier.close()).await;
+    assert!(closed.is_err());
+    notifier.close_within(Duration::ZERO).await;
+    let counts = &notifier.counts()[0];
+    assert_eq!((counts.waiting, counts.dropped), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn close_waits_for_events_that_are_still_being_made() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit");
