@@ -170,6 +170,12 @@ fn texts(count: usize) -> Vec<(String, String)> {
     (0..count).map(text).collect()
 }
 
+/// Waits for both sides, for a minute at most.
+async fn both<T, U>(ours: impl Future<Output = T>, theirs: impl Future<Output = U>) -> (T, U) {
+    let both = async { tokio::join!(ours, theirs) };
+    timeout(Duration::from_mins(1), both).await.unwrap()
+}
+
 async fn take(broker: &mut Broker<DuplexStream>, count: usize) {
     for number in 0..count {
         let Ok(Asked::Publish(key, body)) = broker.asked().await else {
@@ -179,7 +185,7 @@ async fn take(broker: &mut Broker<DuplexStream>, count: usize) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn acks_and_nacks_are_noted_by_message() {
     let (mut connection, mut broker) = connected(1 << 16).await;
     let (texts, mut confirmed) = (texts(6), Vec::new());
@@ -191,7 +197,7 @@ async fn acks_and_nacks_are_noted_by_message() {
         broker.confirm(6, false).await.unwrap();
         broker.confirm(5, false).await.unwrap();
     };
-    let (published, ()) = tokio::join!(connection.publish("x", &texts, &mut confirmed), answers);
+    let (published, ()) = both(connection.publish("x", &texts, &mut confirmed), answers).await;
     published.unwrap();
     let wanted = [true, true, false, false, true, true];
     assert_eq!(confirmed, wanted.map(Some));
@@ -200,15 +206,16 @@ async fn acks_and_nacks_are_noted_by_message() {
         take(&mut broker, 1).await;
         broker.confirm(7, false).await.unwrap();
     };
-    let (published, ()) = tokio::join!(
+    let (published, ()) = both(
         connection.publish("x", &texts[..1], &mut confirmed),
-        answers
-    );
+        answers,
+    )
+    .await;
     published.unwrap();
     assert_eq!(confirmed, [Some(true)]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn long_bodies_are_sent_in_frames_and_frames_are_read_by_the_byte() {
     let (mut connection, mut broker) = connected(1).await;
     let long = "x".repeat(10_000);
@@ -220,12 +227,12 @@ async fn long_bodies_are_sent_in_frames_and_frames_are_read_by_the_byte() {
         assert_eq!(body, long);
         broker.confirm(1, false).await.unwrap();
     };
-    let (published, ()) = tokio::join!(connection.publish("x", &texts, &mut confirmed), answers);
+    let (published, ()) = both(connection.publish("x", &texts, &mut confirmed), answers).await;
     published.unwrap();
     assert_eq!(confirmed, [Some(true)]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn frames_that_are_too_long_or_none_end_the_connection() {
     for sent in [
         &b"\x01\x00\x01\x00\x20\x00\x00"[..],
@@ -238,7 +245,7 @@ async fn frames_that_are_too_long_or_none_end_the_connection() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn close_while_publishing_keeps_what_was_confirmed() {
     let (mut connection, mut broker) = connected(1 << 16).await;
     let (texts, mut confirmed) = (texts(3), Vec::new());
@@ -248,7 +255,7 @@ async fn close_while_publishing_keeps_what_was_confirmed() {
         let close = Arguments::default().number(320, 2).short("FORCED");
         broker.send(0, CLOSE, close.number(0, 4)).await.unwrap();
     };
-    let (published, ()) = tokio::join!(connection.publish("x", &texts, &mut confirmed), answers);
+    let (published, ()) = both(connection.publish("x", &texts, &mut confirmed), answers).await;
     assert_eq!(published.unwrap_err().to_string(), "FORCED (320)");
     assert_eq!(confirmed, [Some(true), None, None]);
 }
@@ -268,8 +275,7 @@ async fn heartbeats_go_both_ways_while_publishing() {
         broker.confirm(1, false).await.unwrap();
     };
     let publish = connection.publish("x", &texts, &mut confirmed);
-    let both = async { tokio::join!(publish, answers) };
-    let (published, ()) = timeout(Duration::from_mins(1), both).await.unwrap();
+    let (published, ()) = both(publish, answers).await;
     published.unwrap();
     assert_eq!(confirmed, [Some(true)]);
 }
