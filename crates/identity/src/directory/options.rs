@@ -93,6 +93,10 @@ impl Options<'_> {
     }
 
     /// A text that an empty one switches off.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "`read!` calls all ways of reading alike"
+    )]
     fn optional<T: From<String>>(
         &self,
         option: &str,
@@ -139,6 +143,10 @@ impl Options<'_> {
         })
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "`read!` calls all ways of reading alike"
+    )]
     fn list(&self, option: &str, place: &mut Vec<String>) -> Result<(), BackendError> {
         let value = (self.0)(option);
         let texts: Vec<&str> = match &value {
