@@ -10,6 +10,8 @@ import contestants
 from contestants import CEILING, OURS, REFERENCE
 from load import Load, median
 
+from harness import processes
+
 # Python Keystone's longest way to a warm cache, in seconds.
 LONGEST_TURN = 150
 
@@ -84,8 +86,14 @@ class Contest:
                 results[name].append(found)
         return {name: median(found) for name, found in results.items()}
 
+    def settle(self):
+        """Waits until what was asked of the servers before is done: clients leave, and hashes go on."""
+        for keystone in self.keystones.values():
+            processes.wait_for("quiet server", lambda keystone=keystone: not contestants.working(keystone))
+
     def drive(self, load, keystone, writer=None):
         """One run. Requests whose answers wrk did not wait for at its end have statements too."""
+        self.settle()
 
         def act():
             with writer() if writer else contextlib.nullcontext():

@@ -71,6 +71,19 @@ def seconds_to_ready(keystone, cloud):
     return time.monotonic() - begun
 
 
+def working(keystone, seconds=0.2):
+    """Whether its processes use more than a tenth of a processor, such as for a hash that nobody waits for any more."""
+
+    def ticks():
+        stats = (pathlib.Path(f"/proc/{pid}/stat").read_text() for pid in keystone.daemon.family())
+        fields = [stat.rsplit(")", 1)[1].split() for stat in stats]
+        return sum(int(of[11]) + int(of[12]) for of in fields)
+
+    before = ticks()
+    time.sleep(seconds)
+    return ticks() - before > 0.1 * seconds * os.sysconf("SC_CLK_TCK")
+
+
 def peak_memory(keystone):
     """The most bytes that were in memory since `forget_peak`."""
     return keystone.daemon.sum_of("status", "VmHWM")

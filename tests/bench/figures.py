@@ -171,7 +171,7 @@ def busy(contest):
     logins = Load(contest.directory, "logins", [password_login(cloud, user) for user in users(cloud, 64)], 64)
 
     def idle():
-        # What clients that left have asked for is done then.
+        contest.settle()
         load.drive(url, options.warm_up)
         return load.drive(url, options.seconds)
 
