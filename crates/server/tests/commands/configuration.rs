@@ -1,5 +1,9 @@
 //! Problems of a `keystone.conf` stop the start, and all of them are listed.
 
+use std::os::unix::fs::{MetadataExt, chown};
+
+use nix::unistd::Uid;
+
 use crate::sandbox::{Run, Sandbox};
 
 #[test]
@@ -99,6 +103,28 @@ fn log_options_choose_the_log_file() {
         .collect();
     assert_eq!(lines[0]["level"], "INFO");
     assert_eq!(lines[0]["message"], "the database schema is up to date");
+}
+
+/// Otherwise a command that root runs would lock out the server, and every later command of its user.
+#[test]
+fn a_log_that_root_makes_belongs_to_the_owner_of_its_directory() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("log");
+    std::fs::create_dir(&dir).unwrap();
+    let owner = if Uid::effective().is_root() {
+        54_321
+    } else {
+        Uid::effective().as_raw()
+    };
+    chown(&dir, Some(owner), None).unwrap();
+    sandbox.configure("[DEFAULT]\nlog_dir = log\n");
+    sandbox.manage(&["db_sync"]).succeeds();
+    let log = dir.join("keystone-manage.log");
+    assert_eq!(std::fs::metadata(&log).unwrap().uid(), owner);
+    // What is there already stays as it is.
+    chown(&dir, Some(Uid::effective().as_raw()), None).unwrap();
+    sandbox.manage(&["db_sync"]).succeeds();
+    assert_eq!(std::fs::metadata(&log).unwrap().uid(), owner);
 }
 
 #[test]
