@@ -31,14 +31,16 @@ pub(crate) async fn warn_about_setup(keystone: &Keystone, settings: &keystone::S
     }
     for (repository, command) in repositories {
         if let Err(error) = repository.load() {
-            tracing::warn!("{error}: run `keystone-manage {command}`");
+            tracing::warn!("{error}: {}", key_advice(&error, command));
         }
     }
-    if let Err(keystone::token::Error::NoKeys { path }) = keys.credentials.load() {
-        tracing::info!(
-            "no keys at {}: run `keystone-manage credential_setup` before credentials are stored",
-            path.display()
-        );
+    if let Err(error) = keys.credentials.load() {
+        let advice = key_advice(&error, "credential_setup");
+        if let keystone::token::Error::NoKeys { .. } = error {
+            tracing::info!("{error}: before credentials are stored, {advice}");
+        } else {
+            tracing::warn!("{error}: {advice}");
+        }
     }
     // It logs whether there will be answers from memory.
     if let Err(error) = keystone.auth().pass().await {
@@ -52,6 +54,18 @@ pub(crate) async fn warn_about_setup(keystone: &Keystone, settings: &keystone::S
             "there is no domain {domain:?} in the database: run `keystone-manage bootstrap`"
         ),
         Err(error) => tracing::warn!("the default domain can't be read: {error}"),
+    }
+}
+
+/// What to do about keys that can't be used; `command` makes them where there are none.
+pub(crate) fn key_advice(error: &keystone::token::Error, command: &str) -> String {
+    if let keystone::token::Error::NoKeys { .. } = error {
+        format!(
+            "run `keystone-manage {command}`, or copy the directory from another node: all nodes need the same keys"
+        )
+    } else {
+        "let the user who runs the server read the directory and the keys in it, or copy it from another node"
+            .to_owned()
     }
 }
 

@@ -14,12 +14,13 @@ use clap::Args;
 use keystone::Provider;
 use keystone::policy::{Loaded, Overrides, Registry, Rules};
 use keystone::token::KeyRepository;
-use keystone_config::Config;
+use keystone_config::{Config, file_options};
 use nix::unistd::{AccessFlags, access};
 
 use super::key_sets::all_differences;
 use crate::configuration::Configuration;
 use crate::error::{CommandError, Result, with_causes};
+use crate::readiness::key_advice;
 use crate::terminal::{ProgressLine, print};
 
 #[derive(Clone, Debug, Args)]
@@ -104,16 +105,13 @@ impl Doctor {
 
     /// The files of domains with drivers of their own. One that can't be read is a problem of the configuration.
     fn domain_files(&mut self, config: &Config) {
-        if !config.bool("identity", "domain_specific_drivers_enabled")
-            || config.bool("identity", "domain_configurations_from_database")
-        {
+        let Some(dir) = domain_dir(config) else {
             return;
-        }
+        };
         self.look("LDAP file based domain specific configs");
-        let dir = config.string("identity", "domain_config_dir");
         let title = "Domain specific driver directory is invalid or contains invalid files.";
-        let entries = match fs::read_dir(dir) {
-            Ok(entries) => entries,
+        let mut paths = match entries(Path::new(dir)) {
+            Ok(paths) => paths,
             Err(error) => {
                 let advice = format!(
                     "[identity] domain_config_dir: {dir}: {error}\nMake the directory, or set `domain_specific_drivers_enabled` to \
@@ -122,13 +120,7 @@ impl Doctor {
                 return self.warn(title, &advice);
             }
         };
-        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        paths.sort();
-        let is_named = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("keystone.") && name.ends_with(".conf")
-        };
-        paths.retain(|path| !is_named(path));
+        paths.retain(|path| !is_of_domain(path));
         if !paths.is_empty() {
             let advice = format!(
                 "Not named keystone.DOMAIN.conf, and so not read:\n{}\nRename those that are meant to be read, and move the \
@@ -190,10 +182,7 @@ impl Doctor {
         if let Err(error) = keys.load() {
             let empty = matches!(error, keystone::token::Error::NoKeys { .. });
             let title = if empty { "is empty" } else { "can't be read" };
-            let advice = format!(
-                "{}\nRun `keystone-manage {command}`, or copy the directory from another node: all nodes need the same keys.",
-                with_causes(&error)
-            );
+            let advice = format!("{error}:\n{}.", key_advice(&error, command));
             self.warn(&format!("{name} key repository {title}."), &advice);
         }
     }
@@ -204,17 +193,19 @@ impl Doctor {
             return;
         }
         self.look("different keys on other nodes");
-        let problems = match all_differences(nodes, configuration) {
-            Ok(differences) => differences,
-            Err(CommandError { text, .. }) => vec![text],
-        };
-        if !problems.is_empty() {
-            let advice = format!(
-                "{}\nA node can't open what another one has sealed with a key that it has not. Copy the directory from the node that \
-                 rotated last to all others.",
-                problems.join("\n")
-            );
-            self.warn("Key repositories differ from node to node.", &advice);
+        match all_differences(nodes, configuration) {
+            Ok(differences) if differences.is_empty() => {}
+            Ok(differences) => {
+                let advice = format!(
+                    "{}\nA node can't open what another one has sealed with a key that it has not. Copy the directory from the node \
+                     that rotated last to all others.",
+                    differences.join("\n")
+                );
+                self.warn("Key repositories differ from node to node.", &advice);
+            }
+            Err(CommandError { text, .. }) => {
+                self.warn("The keys of other nodes can't be compared.", &text);
+            }
         }
     }
 
@@ -235,6 +226,8 @@ impl Doctor {
             ("saml", "keyfile"),
             ("saml_sp", "keyfile"),
             ("trusted_proxy", "secret_file"),
+            ("oslo_messaging_rabbit", "ssl_key_file"),
+            ("oslo_policy", "remote_ssl_client_key_file"),
         ];
         let named = named
             .iter()
@@ -248,10 +241,22 @@ impl Doctor {
         if keys.provider == Provider::Jws {
             files.push(&keys.jws.private);
         }
+        // One that can't be listed has a symptom of its own.
+        let mut of_domains = domain_dir(config)
+            .and_then(|dir| entries(Path::new(dir)).ok())
+            .unwrap_or_default();
+        of_domains.retain(|path| {
+            is_of_domain(path)
+                && file_options(path).is_ok_and(|groups| {
+                    let ldap = groups.get("ldap");
+                    ldap.is_some_and(|options| options.contains_key("password"))
+                })
+        });
+        files.extend(of_domains.iter().map(PathBuf::as_path));
         loose.extend(
             files
                 .into_iter()
-                .filter(|path| is_open(path))
+                .filter(|path| has_mode(path, 0o006))
                 .map(Path::to_owned),
         );
         loose.sort();
@@ -269,6 +274,22 @@ impl Doctor {
     fn policy(&mut self, configuration: &Configuration) {
         self.look("unusable policy files");
         let settings = &configuration.settings.policy;
+        let mut files: Vec<PathBuf> = settings
+            .file
+            .iter()
+            .chain(&settings.dirs)
+            .cloned()
+            .collect();
+        let below = settings.dirs.iter().filter_map(|dir| entries(dir).ok());
+        files.extend(below.flatten());
+        files.retain(|path| has_mode(path, 0o002));
+        if !files.is_empty() {
+            let advice = format!(
+                "Every user of this machine can allow everything to everybody in:\n{}\nRun `chmod o-w` on them.",
+                listed(&files)
+            );
+            self.warn("The policy can be changed by everyone.", &advice);
+        }
         let problems: Vec<String> = match Overrides::from_settings(settings) {
             Err(error) => vec![with_causes(&error)],
             Ok(overrides) => {
@@ -296,9 +317,32 @@ fn listed(paths: &[PathBuf]) -> String {
     lines.join("\n")
 }
 
-/// Whether users other than owner and group can read or write it.
-fn is_open(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o006 != 0)
+/// The directory of the files of domains, if there may be some.
+fn domain_dir(config: &Config) -> Option<&str> {
+    let files = config.bool("identity", "domain_specific_drivers_enabled")
+        && !config.bool("identity", "domain_configurations_from_database");
+    files.then(|| config.string("identity", "domain_config_dir"))
+}
+
+/// Whether it has the name of a domain's file.
+fn is_of_domain(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("keystone.") && name.ends_with(".conf")
+}
+
+/// What is in a directory, in order.
+fn entries(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(dir)?
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    paths.sort();
+    Ok(paths)
+}
+
+/// Whether it has one of the bits in its mode.
+fn has_mode(path: &Path, bits: u32) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.permissions().mode() & bits != 0)
 }
 
 const SYMPTOMS: &[Symptom] = &[

@@ -131,6 +131,8 @@ fn key_repositories_are_looked_at() {
     chmod(&sandbox, "fernet-keys/1", 0o600);
     let run = examine(&sandbox, &["Fernet key repository can't be read."]);
     assert!(!run.stdout.contains("no key\n"), "{run:#?}");
+    // It would make no new ones where there are some.
+    assert!(!run.stdout.contains("fernet_setup"), "{run:#?}");
     fs::remove_dir_all(&keys).unwrap();
     examine(&sandbox, &["Fernet key repository is not setup correctly."]);
 
@@ -142,6 +144,34 @@ fn key_repositories_are_looked_at() {
         &sandbox,
         &["Key repositories for encryption should be unique."],
     );
+}
+
+#[test]
+fn files_of_domains_and_of_the_policy_are_looked_at() {
+    let sandbox = healthy();
+    let dir = sandbox.path("domains");
+    fs::create_dir(&dir).unwrap();
+    sandbox.configure(&format!(
+        "[identity]\ndomain_specific_drivers_enabled = true\ndomain_config_dir = {}\n",
+        dir.display()
+    ));
+    sandbox.write("domains/keystone.a.conf", "[ldap]\npassword = s3cret\n");
+    sandbox.write("domains/keystone.b.conf", "[ldap]\nurl = ldap://x\n");
+    sandbox.write("policy.yaml", "{}\n");
+    chmod(&sandbox, "domains/keystone.a.conf", 0o644);
+    chmod(&sandbox, "domains/keystone.b.conf", 0o644);
+    chmod(&sandbox, "policy.yaml", 0o646);
+    let secrets = "Files with secrets are open to everyone.";
+    let policy = "The policy can be changed by everyone.";
+    let run = examine(&sandbox, &[secrets, policy]);
+    for path in ["/domains/keystone.a.conf\n", "/policy.yaml\n"] {
+        assert!(run.stdout.contains(path), "{path} in {run:#?}");
+    }
+    assert!(!run.stdout.contains("keystone.b.conf"), "{run:#?}");
+    assert!(!run.stdout.contains("s3cret"), "{run:#?}");
+    chmod(&sandbox, "domains/keystone.a.conf", 0o640);
+    chmod(&sandbox, "policy.yaml", 0o644);
+    examine(&sandbox, &[]);
 }
 
 #[test]

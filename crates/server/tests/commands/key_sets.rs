@@ -129,6 +129,10 @@ fn what_can_be_read_is_compared() {
     // `doctor` has a symptom for it.
     let run = a.manage(&["doctor", "--node", &other]).exits_with(1);
     assert!(!run.stdout.contains("differ from node to node"), "{run:#?}");
+    let run = a.manage(&["doctor", "--node", "nowhere"]).exits_with(1);
+    let title = "WARNING: The keys of other nodes can't be compared.\n";
+    assert!(run.stdout.contains(title), "{run:#?}");
+    assert!(!run.stdout.contains("differ from node to node"), "{run:#?}");
     // Where tokens are signed, nothing needs them.
     let dir = a.path("").display().to_string();
     a.configure(&format!(

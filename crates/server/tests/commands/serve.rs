@@ -101,6 +101,28 @@ fn without_keys_and_bootstrap_the_server_starts_and_logs_what_to_run() {
 }
 
 #[test]
+fn keys_that_cannot_be_read_are_not_to_be_made_anew() {
+    let sandbox = Sandbox::ready();
+    for repository in ["fernet-keys", "credential-keys"] {
+        std::fs::write(sandbox.path(repository).join("1"), "no key").unwrap();
+    }
+    let server = sandbox.serve();
+    let told: Vec<&String> = server
+        .preparation
+        .iter()
+        .filter(|line| line.contains("not a key"))
+        .collect();
+    assert_eq!(told.len(), 2, "{:#?}", server.preparation);
+    for line in told {
+        assert!(
+            line.contains(" WARN ") && line.contains("copy it from another node"),
+            "{line}"
+        );
+        assert!(!line.contains("_setup"), "{line}");
+    }
+}
+
+#[test]
 fn every_listen_address_answers() {
     let sandbox = Sandbox::ready();
     let config = sandbox.path("keystone.conf");

@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::error::with_causes;
+use crate::readiness::key_advice;
 use crate::serve::http::Traffic;
 
 /// How long the database may take. Probes give up after three seconds.
@@ -157,7 +158,7 @@ fn keys(
         };
         let cause = state
             .map(drop)
-            .map_err(|error| format!("keys of {name}: {error}: run `keystone-manage {command}`"));
+            .map_err(|error| format!("keys of {name}: {error}: {}", key_advice(&error, command)));
         match cause {
             checked if name == "tokens" => of_tokens = Some(("keys", checked)),
             // Without the others most requests are answered.
