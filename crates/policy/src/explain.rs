@@ -150,8 +150,16 @@ impl Question<'_> {
             Check::Role(wanted) => (shown("roles", self.credentials.get("roles")), wanted),
             Check::Credential { path, wanted } => {
                 let (start, rest) = self.credential(path).ok()?;
-                let value = rest.iter().try_fold(start, |value, key| value.get(key));
-                (shown(&path.join("."), value), wanted)
+                // Of a list any element counts.
+                let value = rest
+                    .iter()
+                    .try_fold(start.clone(), |value, key| match value {
+                        Value::Array(items) => {
+                            Some(items.iter().filter_map(|it| it.get(key)).cloned().collect())
+                        }
+                        value => value.get(key).cloned(),
+                    });
+                (shown(&path.join("."), value.as_ref()), wanted)
             }
             Check::Literal { wanted, .. } => (String::new(), wanted),
             _ => return None,

@@ -492,6 +492,16 @@ fn reference_chains_and_nesting_are_bounded() {
 }
 
 #[test]
+fn what_a_list_in_the_credentials_holds_is_explained() {
+    let rule = json!({"a": "token.roles.id:r2"});
+    let rules = rules(&Overrides::from(rule.as_object().unwrap().clone()));
+    let credentials = json!({"token": {"roles": [{"id": "r1"}, {"id": "r2"}]}});
+    let explained = rules.explain("a", &json!({}), &credentials).to_string();
+    let line = "token.roles.id:r2 = true  (credentials: token.roles.id = [\"r1\",\"r2\"])\n";
+    assert!(explained.ends_with(line), "{explained}");
+}
+
+#[test]
 fn a_rule_is_explained_part_by_part() {
     let credentials = json!({"roles": ["reader"], "system_scope": "all", "user_id": "u1"});
     let target = json!({"target": {"user": {"id": "u2"}}});

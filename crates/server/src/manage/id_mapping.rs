@@ -7,7 +7,7 @@ use keystone::types::{Clock, Error, Listing};
 
 use crate::configuration::Configuration;
 use crate::error::{CommandError, Result};
-use crate::terminal::print;
+use crate::terminal::{ProgressLine, print};
 use crate::{readiness, serve};
 
 #[derive(Clone, Debug, Args)]
@@ -102,7 +102,10 @@ pub(super) async fn populate(
         found => found?,
     };
     let all = Listing::default().with("domain_id", domain.id);
+    let progress = ProgressLine::new();
+    progress.show("reading the users of the domain, and giving ids to them");
     let users = identity.users(&all).await?.items.len();
+    drop(progress);
     tracing::info!(users, "have ids");
     Ok(())
 }

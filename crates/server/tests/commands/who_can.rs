@@ -139,7 +139,7 @@ fn explain_needs_a_token_and_a_rule_that_exists() {
         .says("there is no rule \"identity:no_such\"");
     explain(&sandbox, "gAAAAAB-nonsense", "identity:get_user", &[])
         .exits_with(2)
-        .says("the token is not valid");
+        .says("the token is not valid (Could not recognize Fernet token): it has expired");
 }
 
 /// Users and groups whose names say what they hold.

@@ -57,9 +57,10 @@ pub(super) async fn run(asked: Explain, configuration: &Configuration) -> Result
         let CommandError { text, .. } = error.into_error().into();
         // Keystone's text names the token.
         let text = text.replace(&token, "[redacted]");
+        let text = text.trim_end_matches('.');
         CommandError::new(format!(
-            "the token is not valid: {text} It has expired or was revoked, its user, scope or roles are gone or disabled, or it is \
-             from elsewhere."
+            "the token is not valid ({text}): it has expired or was revoked, its user, scope or roles are gone or disabled, or it is \
+             from elsewhere"
         ))
     })?;
     print(&described(&token));
