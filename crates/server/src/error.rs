@@ -69,7 +69,7 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
     while let Some(error) = cause {
         let more = error.to_string();
         if !text.contains(&more) {
-            text = format!("{text}: {more}");
+            text = format!("{}: {more}", text.trim_end_matches('.'));
         }
         cause = error.source();
     }

@@ -370,7 +370,7 @@ impl Tx {
     }
 
     /// Rolls back. If that fails the connection is closed, which rolls back too.
-    async fn rollback(mut self) {
+    pub(crate) async fn rollback(mut self) {
         self.end("ROLLBACK").await.ok();
     }
 

@@ -7,7 +7,7 @@ mod statements;
 
 use keystone_storage::{
     DatabaseUrl, Db, PoolOptions,
-    schema::{self, Phase, SchemaState},
+    schema::{self, Phase, SchemaState, changes},
     sql, transaction,
 };
 use tokio::sync::Barrier;
@@ -97,6 +97,80 @@ async fn every_statement_works_on_mariadb() {
         "{mode}"
     );
     assert_eq!(tables, 51);
+    fresh.end().await;
+}
+
+#[tokio::test]
+async fn triggers_whose_account_is_gone_are_found_and_made_anew() {
+    let fresh = fresh!("definer");
+    let db = fresh.db().await;
+    schema::sync(&db, Phase::All, |_| {}).await.unwrap();
+    changes::install(&db).await.unwrap();
+    changes::check_write(&db).await.unwrap();
+    let text = "SELECT action_statement FROM information_schema.triggers \
+                WHERE trigger_schema = DATABASE() AND trigger_name = 'keystone_change_region_insert'";
+    let (text,): (String,) = sql(text).fetch_one(&db).await.unwrap();
+    let restored = format!(
+        "CREATE OR REPLACE DEFINER=gone@'%' TRIGGER keystone_change_region_insert AFTER INSERT ON region FOR EACH ROW {text}"
+    );
+    sql(&*restored.leak()).execute(&db).await.unwrap();
+    assert_eq!(changes::incomplete(&db).await.unwrap(), None);
+    let refused = changes::check_write(&db).await.unwrap_err();
+    let cause = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(cause.contains("1449"), "{cause}");
+    changes::install(&db).await.unwrap();
+    changes::check_write(&db).await.unwrap();
+    let (rows,): (i64,) = sql("SELECT COUNT(*) FROM region")
+        .fetch_one(&db)
+        .await
+        .unwrap();
+    assert_eq!(rows, 0);
+    fresh.end().await;
+}
+
+/// An account that may change rows only, as careful operators have it.
+#[tokio::test]
+async fn printed_triggers_let_an_account_write_that_may_not_make_them() {
+    let fresh = fresh!("grants");
+    let db = fresh.db().await;
+    schema::sync(&db, Phase::All, |_| {}).await.unwrap();
+    for text in [
+        "CREATE OR REPLACE USER rows_only@'%' IDENTIFIED BY 'k'",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON `test\\_grant%`.* TO rows_only@'%'",
+    ] {
+        sql(text).execute(&db).await.unwrap();
+    }
+    let account = async || {
+        let url = fresh.url.to_string().replace("//root@", "//rows_only:k@");
+        let pool = PoolOptions::default();
+        Db::connect(&url.parse().unwrap(), &pool).await.unwrap()
+    };
+    let theirs = account().await;
+    let script = changes::script(&theirs).await.unwrap();
+    let statements = script
+        .split("//\n")
+        .map(|text| text.trim_start_matches("DELIMITER "))
+        .filter(|text| !text.is_empty() && *text != ";\n");
+    for text in statements {
+        sql(text.to_owned().leak() as &str)
+            .execute(&db)
+            .await
+            .unwrap();
+    }
+    // Privileges count from the next connection on.
+    let theirs = account().await;
+    assert_eq!(changes::incomplete(&theirs).await.unwrap(), None);
+    changes::check_write(&theirs).await.unwrap();
+    let grants = sql("REVOKE TRIGGER ON region FROM rows_only@'%'");
+    grants.execute(&db).await.unwrap();
+    let theirs = account().await;
+    let lacks = changes::incomplete(&theirs).await.unwrap().unwrap();
+    assert!(lacks.contains("the privilege TRIGGER"), "{lacks}");
+    changes::check_write(&theirs).await.unwrap_err();
+    // Who may do everything needs no more.
+    let script = changes::script(&db).await.unwrap();
+    assert!(!script.contains("GRANT"), "{script}");
+    sql("DROP USER rows_only@'%'").execute(&db).await.unwrap();
     fresh.end().await;
 }
 

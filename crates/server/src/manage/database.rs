@@ -7,7 +7,7 @@ use keystone::storage::Db;
 use keystone::storage::schema::{self, CONTRACT_HEAD, EXPAND_HEAD, Phase, changes};
 
 use crate::configuration::Configuration;
-use crate::error::{CommandError, Result};
+use crate::error::{CommandError, Result, with_causes};
 use crate::serve;
 use crate::terminal::{ProgressLine, print};
 
@@ -76,16 +76,20 @@ pub(super) async fn sync(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Installs the triggers where they are not as they should be. Not being allowed to is no failure: the server works without
+/// Installs the triggers where they are not as they should be, or run as an account that is gone. Not being allowed to is no failure: the server works without
 /// them, only slower.
 async fn install_triggers(db: &Db) -> Result<()> {
-    let Some(why) = changes::incomplete(db).await? else {
-        return Ok(());
+    let why = match changes::incomplete(db).await? {
+        Some(why) => why,
+        None => match changes::check_write(db).await {
+            Ok(()) => return Ok(()),
+            Err(refused) => with_causes(&refused),
+        },
     };
     if let Err(error) = changes::install(db).await {
         tracing::warn!(
             why,
-            error = crate::error::with_causes(&error),
+            error = with_causes(&error),
             "the triggers of the change log could not be made, so every validation will ask the database: let an \
              administrator of the database run what `keystone-manage db_sync --print-triggers` prints"
         );

@@ -351,6 +351,17 @@ pub async fn remove(db: &Db) -> Result<()> {
     done
 }
 
+/// Whether rows can be written, which a trigger refuses whose account is gone, as in a backup of another server, or lacks
+/// privileges: inserts one and takes it back.
+pub async fn check_write(db: &Db) -> Result<()> {
+    let mut tx = db.begin().await?;
+    sql("INSERT INTO region (id, description) VALUES ('keystone_check_write', '')")
+        .execute(&mut tx)
+        .await?;
+    tx.rollback().await;
+    Ok(())
+}
+
 async fn run(tx: &mut Tx, texts: &[String]) -> Result<()> {
     for text in texts {
         raw(tx, text).await?;
@@ -359,7 +370,7 @@ async fn run(tx: &mut Tx, texts: &[String]) -> Result<()> {
 }
 
 /// The statements of [`install`] for the database's own client. On `MariaDB` the triggers run with the privileges of the
-/// account of this connection, whoever creates them.
+/// account of this connection, whoever creates them. It gets those that are missing: without them each write would fail.
 pub async fn script(db: &Db) -> Result<String> {
     let dialect = db.dialect();
     let mut texts = statements(dialect);
@@ -369,18 +380,36 @@ pub async fn script(db: &Db) -> Result<String> {
     let (account,): (String,) = sql("SELECT CURRENT_USER()").fetch_one(db).await?;
     let (name, host) = account.rsplit_once('@').unwrap_or((&account, "%"));
     let quoted = |part: &str| format!("`{}`", part.replace('`', "``"));
-    let definer = format!(
-        "CREATE OR REPLACE DEFINER={}@{} TRIGGER",
-        quoted(name),
-        quoted(host)
-    );
+    let account = format!("{}@{}", quoted(name), quoted(host));
+    let definer = format!("CREATE OR REPLACE DEFINER={account} TRIGGER");
     for text in &mut texts {
         *text = text.replacen("CREATE OR REPLACE TRIGGER", &definer, 1);
+    }
+    if !may_trigger(db, &format!("'{name}'@'{host}'")).await? {
+        // For each table: where there are privileges for a pattern of databases, those for this one would replace them.
+        let grants = tables().map(|table| format!("GRANT TRIGGER ON `{table}` TO {account}"));
+        let log = format!("GRANT SELECT, INSERT, DELETE ON keystone_change TO {account}");
+        // Behind the table of the log.
+        texts.splice(1..1, grants.chain([log]));
     }
     Ok(format!(
         "DELIMITER //\n{}//\nDELIMITER ;\n",
         texts.join("//\n")
     ))
+}
+
+/// Whether an account is known to have the privilege `TRIGGER` on all tables.
+async fn may_trigger(db: &Db, grantee: &str) -> Result<bool> {
+    let granted = sql("\
+        SELECT COUNT(*) FROM ( \
+            SELECT grantee FROM information_schema.user_privileges WHERE grantee = ? AND privilege_type = 'TRIGGER' \
+             UNION ALL \
+            SELECT grantee FROM information_schema.schema_privileges \
+             WHERE grantee = ? AND privilege_type = 'TRIGGER' AND table_schema = DATABASE()) granted")
+        .bind(grantee)
+        .bind(grantee);
+    let (granted,): (i64,) = granted.fetch_one(db).await?;
+    Ok(granted > 0)
 }
 
 /// How many ids may be missing between the rows: a reader remembers each of them.
@@ -410,12 +439,18 @@ pub async fn incomplete(exec: impl Into<Exec<'_>>) -> Result<Option<String>> {
     let wanted = triggers(dialect);
     let names: Vec<&str> = wanted.iter().map(|trigger| trigger.name.as_str()).collect();
     let found = found.within(name, names).then("");
-    let found: Vec<(String, String)> = found.fetch_all(exec.reborrow()).await?;
+    let found: Vec<(String, Option<String>)> = found.fetch_all(exec.reborrow()).await?;
+    if found.iter().any(|(_, text)| text.is_none()) {
+        return Ok(Some(
+            "this account has not the privilege TRIGGER, without which it sees no triggers and they refuse its writes"
+                .to_owned(),
+        ));
+    }
     let is_there = |trigger: &&Trigger| {
         let told = trigger.told(dialect);
         found
             .iter()
-            .any(|(n, text)| *n == trigger.name && *text == told)
+            .any(|(n, text)| *n == trigger.name && text.as_ref() == Some(&told))
     };
     let missing = wanted.iter().filter(|trigger| !is_there(trigger)).count();
     if missing > 0 {

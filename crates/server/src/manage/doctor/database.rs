@@ -61,6 +61,17 @@ impl Doctor {
             );
             self.warn("The change log is not complete.", &advice);
         }
+        self.look("refused writes");
+        if let Err(error) = changes::check_write(db).await {
+            let advice = format!(
+                "{}\nIf triggers run as an account that is gone, as after a backup of another server was loaded, run \
+                 `keystone-manage db_sync`, or let an administrator of the database run what `keystone-manage db_sync \
+                 --print-triggers` prints. Otherwise check the privileges of the account in `[database] connection`, and \
+                 whether the database is read-only.",
+                with_causes(&error)
+            );
+            self.warn("The database refuses to write.", &advice);
+        }
         let settings = configuration.settings.identity.clone();
         let identity = Identity::new(db.clone(), Clock::system(), settings, [])?;
         self.bootstrap(&identity).await?;
