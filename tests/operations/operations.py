@@ -340,10 +340,12 @@ def haproxy(run, directory, cloud, nodes):
 
 def unit(run):
     run.section("systemd")
+    found = configparser.ConfigParser(interpolation=None, strict=False)
+    found.optionxform = str
+    found.read(DEPLOY / "keystone.service")
+    with run.check("what is written for the group can be read by it"):
+        checks.equal(int(found["Service"]["UMask"], 8) & 0o040, 0, "what is taken from the group")
     with run.check("a server is started again for as long as its database is away"):
-        found = configparser.ConfigParser(interpolation=None, strict=False)
-        found.optionxform = str
-        found.read(DEPLOY / "keystone.service")
         checks.equal(found["Service"]["Restart"], "on-failure")
         checks.equal(found["Unit"]["StartLimitIntervalSec"], "0", "what makes systemd give up")
 
