@@ -9,6 +9,7 @@ use keystone_types::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::application_credential::access_rule::AccessRule;
 use crate::delegation::{self, Backing, Delegation};
 use crate::scope::Scope;
 use crate::settings::Settings;
@@ -125,12 +126,17 @@ impl AuthToken {
         ))
     }
 
+    /// The requests that it may be used for, where these are limited.
+    pub fn access_rules(&self) -> Option<&[AccessRule]> {
+        self.backing.access_rules()
+    }
+
     /// 404 for a token with access rules, unless its reader names a version of them that it can enforce
     /// (`_validate_token_access_rules` in `keystone/token/provider.py`).
     pub fn check_reader(&self, version: Option<&str>) -> Result<()> {
         let version: Option<f64> = version.and_then(|version| version.trim().parse().ok());
         let too_old = version.is_none_or(|version| version < ACCESS_RULES_VERSION);
-        if too_old && self.backing.access_rules().is_some() {
+        if too_old && self.access_rules().is_some() {
             return Err(Error::Missing("Failed to validate token".to_owned()));
         }
         Ok(())

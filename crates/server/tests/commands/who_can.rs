@@ -15,6 +15,11 @@ fn token(server: &Server, scope: Option<Value>) -> String {
     auth["scope"] = scope.unwrap_or_else(|| "unscoped".into());
     let (status, head, _) = server.ask("POST /v3/auth/tokens", &json!({"auth": auth}).to_string());
     assert_eq!(status, 201);
+    subject_token(&head)
+}
+
+/// The token in the header of an answer.
+fn subject_token(head: &str) -> String {
     let mut lines = head.lines();
     let token = lines.find(|line| line.to_lowercase().starts_with("x-subject-token: "));
     token.unwrap()["x-subject-token: ".len()..]
@@ -109,6 +114,43 @@ fn explain_tells_why_a_token_is_refused() {
         .exits_with(2)
         .prints("")
         .says("the token is not valid");
+}
+
+/// Requests are refused for them before any rule is asked.
+#[test]
+fn explain_tells_of_access_rules() {
+    let sandbox = Sandbox::ready();
+    for text in [
+        "INSERT INTO application_credential (internal_id, id, name, secret_hash, user_id, project_id, unrestricted) \
+         SELECT 1, 'ac', 'ac', '$2b$04$abcdefghijklmnopqrstuuLZYjhNQAOdpbzt4WxWlUHjv1wsyH5DG', l.user_id, p.id, 0 \
+         FROM local_user l, project p WHERE l.name = 'admin' AND p.name = 'admin'",
+        "INSERT INTO application_credential_role (application_credential_id, role_id) \
+         SELECT 1, id FROM role WHERE name = 'admin'",
+        "INSERT INTO access_rule (id, service, path, method, external_id, user_id) \
+         SELECT 1, 'compute', '/v2.1/**', 'GET', 'r', user_id FROM local_user WHERE name = 'admin'",
+        "INSERT INTO application_credential_access_rule (application_credential_id, access_rule_id) VALUES (1, 1)",
+    ] {
+        execute(&sandbox, text);
+    }
+    let server = sandbox.serve();
+    let auth = json!({"auth": {"identity": {
+        "methods": ["application_credential"], "application_credential": {"id": "ac", "secret": "s3cret"},
+    }}});
+    let (status, head, body) = server.ask("POST /v3/auth/tokens", &auth.to_string());
+    assert_eq!(status, 201, "{body}");
+    let run = explain(
+        &sandbox,
+        &subject_token(&head),
+        "identity:create_region",
+        &[],
+    )
+    .succeeds();
+    assert!(
+        run.stdout.contains("identity:create_region: allowed\n"),
+        "{run:#?}"
+    );
+    let last = "let the token be used for nothing but:\n  GET /v2.1/** of compute\n";
+    assert!(run.stdout.ends_with(last), "{run:#?}");
 }
 
 #[test]

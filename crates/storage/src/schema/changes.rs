@@ -399,21 +399,33 @@ pub async fn script(db: &Db) -> Result<String> {
 }
 
 /// Whether an account is known to have the privilege `TRIGGER` on all tables.
-async fn may_trigger(db: &Db, grantee: &str) -> Result<bool> {
-    let granted = sql("\
+async fn may_trigger(db: &Db, account: &str) -> Result<bool> {
+    let known = sql("\
         SELECT COUNT(*) FROM ( \
             SELECT grantee FROM information_schema.user_privileges WHERE grantee = ? AND privilege_type = 'TRIGGER' \
              UNION ALL \
             SELECT grantee FROM information_schema.schema_privileges \
              WHERE grantee = ? AND privilege_type = 'TRIGGER' AND table_schema = DATABASE()) granted")
-        .bind(grantee)
-        .bind(grantee);
-    let (granted,): (i64,) = granted.fetch_one(db).await?;
-    Ok(granted > 0)
+        .bind(account)
+        .bind(account);
+    let (rows,): (i64,) = known.fetch_one(db).await?;
+    Ok(rows > 0)
 }
 
 /// How many ids may be missing between the rows: a reader remembers each of them.
 pub const MOST_GAPS: i64 = 1_000_000;
+
+/// Whether more ids are missing than that.
+async fn has_gap(mut exec: Exec<'_>) -> Result<bool> {
+    let span = sql("SELECT MAX(id) - MIN(id) FROM keystone_change");
+    let (span,): (Option<i64>,) = span.fetch_one(exec.reborrow()).await?;
+    let Some(span) = span.filter(|span| *span > MOST_GAPS) else {
+        return Ok(false);
+    };
+    let rows = sql("SELECT COUNT(*) FROM keystone_change");
+    let (rows,): (i64,) = rows.fetch_one(exec).await?;
+    Ok(span - rows > MOST_GAPS)
+}
 
 /// What keeps the log from being complete; `None` if nothing does.
 pub async fn incomplete(exec: impl Into<Exec<'_>>) -> Result<Option<String>> {
@@ -457,16 +469,10 @@ pub async fn incomplete(exec: impl Into<Exec<'_>>) -> Result<Option<String>> {
         let total = wanted.len();
         return Ok(Some(format!("{missing} of {total} triggers are missing")));
     }
-    let span = sql("SELECT MAX(id) - MIN(id) FROM keystone_change");
-    let (span,): (Option<i64>,) = span.fetch_one(exec.reborrow()).await?;
-    if span.is_some_and(|span| span > MOST_GAPS) {
-        let rows = sql("SELECT COUNT(*) FROM keystone_change");
-        let (rows,): (i64,) = rows.fetch_one(exec.reborrow()).await?;
-        if span.unwrap_or_default() - rows > MOST_GAPS {
-            return Ok(Some(
-                "its ids have a gap of millions, which no transaction makes".to_owned(),
-            ));
-        }
+    if has_gap(exec.reborrow()).await? {
+        return Ok(Some(
+            "its ids have a gap of millions, which no transaction makes".to_owned(),
+        ));
     }
     if dialect == Dialect::MySql {
         let read_only: (bool,) = sql("SELECT @@read_only = 1").fetch_one(exec).await?;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use chrono::TimeDelta;
 use clap::Args;
-use keystone::auth::{AuthToken, Scope};
+use keystone::auth::{AccessRule, AuthToken, Scope};
 
 use super::{check_name, target};
 use crate::configuration::Configuration;
@@ -74,6 +74,14 @@ pub(super) async fn run(asked: Explain, configuration: &Configuration) -> Result
     let credentials = auth.policy_credentials(pass, &token, may_read).await?;
     let explanation = rules.explain(&asked.rule, &target, &credentials);
     print(explanation.to_string().trim_end());
+    if let Some(rules) = token.access_rules() {
+        let of = |it: &AccessRule| format!("  {} {} of {}", it.method, it.path, it.service);
+        let lines: Vec<String> = rules.iter().map(of).collect();
+        let lines = lines.join("\n");
+        print(&format!(
+            "Whatever the rule says, the access rules of the application credential let the token be used for nothing but:\n{lines}"
+        ));
+    }
     keystone.db().close().await;
     Ok(ExitCode::from(u8::from(explanation.answer.is_err())))
 }
