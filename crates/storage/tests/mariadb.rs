@@ -5,12 +5,15 @@
 
 mod statements;
 
+use std::time::Duration;
+
 use keystone_storage::{
     DatabaseUrl, Db, PoolOptions,
     schema::{self, Phase, SchemaState, changes},
     sql, transaction,
 };
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
+use tokio::time::timeout;
 
 /// A database of the test's own; `None` where no server is named.
 struct Fresh {
@@ -125,6 +128,41 @@ async fn triggers_whose_account_is_gone_are_found_and_made_anew() {
         .await
         .unwrap();
     assert_eq!(rows, 0);
+    fresh.end().await;
+}
+
+/// A backup has each table locked against changes of the schema, which must not keep requests waiting.
+#[tokio::test]
+async fn triggers_that_wait_for_a_transaction_let_others_pass() {
+    let fresh = fresh!("waits");
+    let db = fresh.db().await;
+    schema::sync(&db, Phase::All, |_| {}).await.unwrap();
+    let regions = "SELECT COUNT(*) FROM region";
+    let (begun, end) = (Notify::new(), Notify::new());
+    let backup = transaction!(db, |tx| {
+        sql(regions).fetch_one::<(i64,)>(tx).await?;
+        begun.notify_one();
+        end.notified().await;
+        Ok(())
+    });
+    let others = async {
+        let waiting = "SELECT COUNT(*) FROM information_schema.processlist \
+                       WHERE db = DATABASE() AND state LIKE '%metadata lock%'";
+        while sql(waiting).fetch_one::<(i64,)>(&db).await.unwrap() == (0,) {}
+        let read = sql(regions).fetch_one::<(i64,)>(&db);
+        let read = timeout(Duration::from_secs(20), read).await;
+        end.notify_one();
+        read.expect("a read waits for the end of the backup")
+            .unwrap();
+    };
+    let installed = async {
+        begun.notified().await;
+        let (installed, ()) = tokio::join!(changes::install(&db), others);
+        installed.unwrap();
+    };
+    let (backup, ()) = tokio::join!(backup, installed);
+    backup.unwrap();
+    assert_eq!(changes::incomplete(&db).await.unwrap(), None);
     fresh.end().await;
 }
 

@@ -9,7 +9,7 @@
 
 use crate::{Db, Dialect, Exec, Result, Tx, select, sql};
 
-use super::sync::{lock, raw, unlock};
+use super::sync::{LOCK_WAIT, lock, raw, unlock};
 
 /// What a change may affect; the numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -393,7 +393,7 @@ pub async fn script(db: &Db) -> Result<String> {
         texts.splice(1..1, grants.chain([log]));
     }
     Ok(format!(
-        "DELIMITER //\n{}//\nDELIMITER ;\n",
+        "DELIMITER //\n{LOCK_WAIT}//\n{}//\nDELIMITER ;\n",
         texts.join("//\n")
     ))
 }

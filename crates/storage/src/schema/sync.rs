@@ -6,7 +6,10 @@
 //! continued by the next. One connection holds a lock for the whole run, so that
 //! two runs follow each other; on Galera the lock is the node's own.
 
+use std::time::Duration;
+
 use sqlx::AssertSqlSafe;
+use tokio::time::sleep;
 use tracing::info;
 
 use super::{
@@ -23,6 +26,14 @@ use crate::{
     driver::{MySqlConnection, SqliteConnection},
     sql,
 };
+
+/// For how long a statement may wait for transactions that use its table, such as a backup's: whoever else uses it waits behind
+/// the statement.
+pub(super) const LOCK_WAIT: &str = "SET SESSION lock_wait_timeout = 2";
+
+/// How often it is tried again, and after what time, in which the others go on.
+const LOCK_TRIES: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_secs(1);
 
 /// Which revisions to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,7 +219,7 @@ pub(super) async fn lock(tx: &mut Tx) -> Result<()> {
             .fetch_one::<(Option<i64>,)>(&mut *tx)
             .await?;
         if held.0 == Some(1) {
-            return Ok(());
+            return raw(tx, LOCK_WAIT).await;
         }
         if patience {
             info!("another db_sync is running; waiting for it to end");
@@ -228,8 +239,27 @@ pub(super) async fn unlock(tx: &mut Tx, done: bool) -> Result<()> {
     Ok(())
 }
 
-/// Runs a text of the migrations as it is, unprepared.
+/// Runs a text of the migrations as it is, unprepared; again and again while somebody has its table locked.
 pub(super) async fn raw(tx: &mut Tx, text: &str) -> Result<()> {
+    let mut left = match tx.dialect() {
+        Dialect::MySql => LOCK_TRIES,
+        Dialect::Sqlite => 0,
+    };
+    loop {
+        match once(tx, text).await {
+            Err(error) if error.is_retriable() && left > 0 => {
+                if left == LOCK_TRIES {
+                    info!("a transaction uses a table that is to be changed; waiting for its end");
+                }
+                left -= 1;
+                sleep(LOCK_PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn once(tx: &mut Tx, text: &str) -> Result<()> {
     let query = sqlx::raw_sql(AssertSqlSafe(text.to_owned()));
     let done = match &mut tx.session {
         Session::MySql(lease) => {
