@@ -76,8 +76,8 @@ pub(super) async fn sync(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Installs the triggers where they are not as they should be, or run as an account that is gone. Not being allowed to is no failure: the server works without
-/// them, only slower.
+/// Installs the triggers where they are not as they should be, or run as an account that is gone. Not being allowed to is no
+/// failure: the server works without them, only slower.
 async fn install_triggers(db: &Db) -> Result<()> {
     let why = match changes::incomplete(db).await? {
         Some(why) => why,
