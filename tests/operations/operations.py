@@ -366,7 +366,8 @@ def operations(run):
     directory = processes.scratch("operations")
     certificate(directory)
     cloud = clouds.Cloud(directory)
-    nodes = [Node(directory, cloud.config).serve() for _ in range(2)]
+    config = cloud.variant("announcing", {"notifications": {"json_lines": directory / "announced"}})
+    nodes = [Node(directory, config).serve() for _ in range(2)]
     metrics(run, cloud, nodes)
     dashboard(run, directory, nodes)
     readiness(run, cloud, nodes[0])
