@@ -32,7 +32,7 @@ async fn failures_of_the_server_are_not_announced_as_failed_logins() {
         ("wrong", Error::unauthorized("the password is wrong")),
     ] {
         let rejected = Rejected::Other(error);
-        announce_password(&announcer, user, Some(user), Err(&rejected));
+        announce_password(&announcer, user, Some(user), Err(&rejected), None);
     }
     announcer.notifier.flush().await;
     let text = fs::read_to_string(path).expect("something was announced");

@@ -65,6 +65,10 @@ recordings! { announced::replay, "announced", every_announcement_is_made:
     announced_places_cadf
     announced_secrets_basic
     announced_secrets_cadf
+    announced_whole_hashes_basic
+    announced_whole_hashes_cadf
+    announced_wrong_passwords_basic
+    announced_wrong_passwords_cadf
 }
 
 // One a line and in order, so that several can be added at once.

@@ -11,12 +11,14 @@ use keystone_types::Error;
 use crate::auth::Auth;
 use crate::choice::UserChoice;
 
-/// Announces whether a user's password was accepted; nothing where this server could not find out.
+/// Announces whether a user's password was accepted; nothing where this server could not find out. `hash` is announced with a wrong
+/// one.
 pub fn announce_password(
     announcer: &Announcer,
     user_id: &str,
     name: Option<&str>,
     accepted: Result<(), &Rejected>,
+    hash: Option<String>,
 ) {
     if let Err(Rejected::Other(error)) = accepted
         && is_own(error)
@@ -32,6 +34,7 @@ pub fn announce_password(
         Err(rejected @ Rejected::Expired { .. }) => {
             event.because(Error::from(rejected.clone()).to_string(), 401)
         }
+        Err(Rejected::Wrong(_)) => event.with_partial_hash(hash),
         Ok(()) | Err(Rejected::Other(_)) => event,
     };
     let initiator = Initiator {

@@ -2,15 +2,23 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
-use sha2::{Sha256, Sha512};
+use sha2::{Sha224, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 
 pub(crate) fn sha1(key: &[u8], message: &[u8]) -> Vec<u8> {
     code::<Hmac<Sha1>>(key, message)
 }
 
+pub(crate) fn sha224(key: &[u8], message: &[u8]) -> Vec<u8> {
+    code::<Hmac<Sha224>>(key, message)
+}
+
 pub(crate) fn sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     code::<Hmac<Sha256>>(key, message)
+}
+
+pub(crate) fn sha384(key: &[u8], message: &[u8]) -> Vec<u8> {
+    code::<Hmac<Sha384>>(key, message)
 }
 
 pub(crate) fn sha512(key: &[u8], message: &[u8]) -> Vec<u8> {

@@ -5,6 +5,7 @@ use keystone_identity::ProjectRef;
 use keystone_saml::{ServiceProviderSettings, idp};
 
 use crate::federated::FederationSettings;
+use crate::partial_hash::PartialHash;
 use crate::tokenless::TokenlessSettings;
 
 /// Options of `[auth]`, `[token]`, `[receipt]`, `[totp]`, `[oauth1]` and `[resource]` that govern authentication.
@@ -56,6 +57,8 @@ pub struct Settings {
     pub saml: Box<idp::Settings>,
     /// `[saml_sp]` and `[saml_idp:<id>]`, where they are configured
     pub saml_sp: Option<Box<ServiceProviderSettings>>,
+    /// `[security_compliance] report_invalid_password_hash`: how wrong passwords are announced, where they are.
+    pub partial_hash: Option<Box<PartialHash>>,
 }
 
 /// The domain in which `external` looks for a user: `[auth] external`.
@@ -112,6 +115,7 @@ impl Default for Settings {
             federation: FederationSettings::default(),
             saml: Box::default(),
             saml_sp: None,
+            partial_hash: None,
         }
     }
 }

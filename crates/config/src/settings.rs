@@ -282,6 +282,7 @@ impl Reader<'_> {
             federation: self.federation(),
             saml: Box::new(self.saml()),
             saml_sp: self.saml_sp().map(Box::new),
+            partial_hash: self.partial_hash().map(Box::new),
         }
     }
 

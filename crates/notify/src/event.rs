@@ -87,6 +87,8 @@ pub struct Event {
     pub(crate) initiator: Option<Initiator>,
     /// A message for people, and the status of the answer.
     reason: Option<(String, u16)>,
+    /// The hash of a wrong password.
+    partial_hash: Option<String>,
 }
 
 /// What an event is about.
@@ -160,6 +162,7 @@ impl Event {
             outcome: Outcome::Success,
             initiator: None,
             reason: None,
+            partial_hash: None,
         }
     }
 
@@ -177,6 +180,15 @@ impl Event {
     pub fn because(self, message: impl Into<String>, status: u16) -> Self {
         Self {
             reason: Some((message.into(), status)),
+            ..self
+        }
+    }
+
+    /// The same with the hash of the password that a login was refused for, if it is to be announced.
+    #[must_use]
+    pub fn with_partial_hash(self, partial_hash: Option<String>) -> Self {
+        Self {
+            partial_hash,
             ..self
         }
     }
@@ -259,6 +271,9 @@ impl Event {
         payload["target"] = target;
         if let Some((message, status)) = &self.reason {
             payload["reason"] = json!({ "reasonType": message, "reasonCode": status.to_string() });
+        }
+        if let Some(hash) = &self.partial_hash {
+            payload["attachments"] = json!([{ "typeURI": "mime:text/plain", "content": hash, "name": "partial_password_hash" }]);
         }
         match &self.subject {
             Subject::Resource { id, .. } => payload["resource_info"] = id.as_str().into(),

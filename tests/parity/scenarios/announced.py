@@ -230,6 +230,32 @@ def announced_logins():
     ]
 
 
+REPORTED = {"report_invalid_password_hash": "event", "invalid_password_hash_secret_key": "Pfeffer ☃"}
+
+
+@announced(security_compliance={**RULES, **REPORTED, "invalid_password_hash_max_chars": 5})
+def announced_wrong_passwords():
+    return [
+        guess({"id": "{bob}"}, "Grüße", headers=HEADERS),
+        guess({"name": "alice", "domain": {"id": "default"}}, "Grüße"),
+        guess({"name": "ghost", "domain": {"id": "default"}}),
+        guess({"id": "{bob}"}, ""),
+        # Locked by then.
+        guess({"id": "{bob}"}),
+        guess({"id": "{alice}"}, "alice"),
+        change("alice", "wrong", "alice2"),
+        post("user", "mute", name="mute", domain_id="default"),
+        guess({"id": "{mute}"}),
+        ask("PATCH", "users/{frank}", {"user": {"enabled": False}}),
+        guess({"id": "{frank}"}, "frank"),
+    ]
+
+
+@announced(security_compliance={**REPORTED, "invalid_password_hash_function": "sha384"})
+def announced_whole_hashes():
+    return [guess({"id": "{bob}"}), guess({"id": "{bob}"}, "x" * 72)]
+
+
 @announced(auth={"methods": "password,token,totp"})
 def announced_passcodes():
     users = ({"id": "{bob}"}, {"name": "ghost", "domain": {"id": "default"}}, {"id": NOTHING})

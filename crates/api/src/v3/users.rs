@@ -156,7 +156,9 @@ async fn change_password(cx: Context, body: Body) -> Result<Response, ApiError> 
         };
         let accepted = verified.as_ref().map(VerifiedUser::check_expiry);
         let accepted = accepted.unwrap_or_else(|rejected| Err(rejected.clone()));
-        announce_password(announcer, id, name.as_deref(), accepted.as_ref().copied());
+        let accepted = accepted.as_ref().copied();
+        // Keystone announces no hash here (`keystone/identity/core.py`).
+        announce_password(announcer, id, name.as_deref(), accepted, None);
     }
     let changed = identity.change_password(verified?, text("password"), &claimant);
     let changed = changed.await;

@@ -44,13 +44,15 @@ impl Password {
             other => other?,
         };
         let subject = candidate.subject.clone();
+        let hashing = announcer.and(auth.settings.partial_hash.as_ref());
+        let hash = hashing.map(|hashing| hashing.of(&self.password));
         let accepted = identity
             .authenticate(candidate, self.password, &claimant)
             .await;
         if let Some(announcer) = announcer {
             let user = &subject.user;
             let outcome = accepted.as_ref().map(drop);
-            announce_password(announcer, &user.id, user.name.as_deref(), outcome);
+            announce_password(announcer, &user.id, user.name.as_deref(), outcome, hash);
         }
         accepted?;
         Ok(Verified::by(NAME, subject))

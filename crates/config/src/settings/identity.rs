@@ -2,10 +2,11 @@
 
 use std::str::FromStr;
 
+use keystone::auth::{HashFunction, PartialHash};
 use keystone::identity::password::{Algorithm, Options, Regex};
 use keystone::identity::{Compliance, ConfigOptions, EnforcementModel, Settings, UrlSafe};
 
-use super::{Reader, text};
+use super::{Reader, is_sql, text};
 
 impl Reader<'_> {
     pub(super) fn identity(&mut self) -> Settings {
@@ -93,6 +94,40 @@ impl Reader<'_> {
         options.password_regex = text("password_regex");
         options.password_regex_description = text("password_regex_description");
         options
+    }
+
+    /// How wrong passwords are announced, where they are.
+    pub(super) fn partial_hash(&mut self) -> Option<PartialHash> {
+        const GROUP: &str = "security_compliance";
+        let config = self.config;
+        let key = text(config.optional_string(GROUP, "invalid_password_hash_secret_key"));
+        let function = config.string(GROUP, "invalid_password_hash_function");
+        let characters = config.optional_int(GROUP, "invalid_password_hash_max_chars");
+        if config
+            .list(GROUP, "report_invalid_password_hash")
+            .is_empty()
+        {
+            return None;
+        }
+        if key.is_none() {
+            let problem = "report_invalid_password_hash needs a secret key, the same on all nodes";
+            self.problem(GROUP, "invalid_password_hash_secret_key", problem);
+        }
+        let known = HashFunction::named(function);
+        if known.is_none() {
+            let problem = "expected sha1, sha224, sha256, sha384 or sha512";
+            self.problem(GROUP, "invalid_password_hash_function", problem);
+        }
+        Some(PartialHash {
+            key: key?.into(),
+            function: known?,
+            characters: characters.and_then(|count| usize::try_from(count).ok()),
+            salt: if is_sql(config.string("identity", "driver")) {
+                "keystone.identity.backends.sql.Identity"
+            } else {
+                "keystone.identity.backends.ldap.core.Identity"
+            },
+        })
     }
 
     fn compliance(&mut self) -> Compliance {

@@ -38,13 +38,13 @@ impl Reader<'_> {
                 "messaging" => sinks.extend(self.rabbit(Envelope::V1)),
                 "messagingv2" => sinks.extend(self.rabbit(Envelope::V2)),
                 "routing" => {
-                    let warning =
-                        "nothing is sent by the driver routing, which this release does not have";
-                    self.warning(MESSAGING, "driver", warning);
+                    let problem = "this server has no driver routing, nor its routing_config; name a driver that sends all events, \
+                                   with topics and notification_opt_out";
+                    self.problem(MESSAGING, "driver", problem);
                 }
                 _ => {
                     let problem = format!(
-                        "there is no driver {driver:?}; the drivers are messaging, messagingv2, routing, log, test and noop"
+                        "there is no driver {driver:?}; the drivers are messaging, messagingv2, log, test and noop"
                     );
                     self.problem(MESSAGING, "driver", problem);
                 }

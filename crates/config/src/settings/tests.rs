@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use keystone::Provider;
+use keystone::auth::HashFunction;
 use keystone::identity::password::Algorithm;
 use keystone::policy::RemoteFormat;
 use keystone::token::{self, JwsKeys};
@@ -264,5 +265,43 @@ fn the_domain_of_external_users_is_one_of_two() {
     assert_eq!(
         good("[auth]\nexternal = DefaultDomain\n").auth.external,
         ExternalDomain::Default
+    );
+}
+
+#[test]
+fn wrong_passwords_are_announced_with_the_hash_that_is_configured() {
+    const REPORT: &str = "[security_compliance]\nreport_invalid_password_hash = event\n";
+    let key = format!("{REPORT}invalid_password_hash_secret_key = pepper\n");
+    let hash = |text: &str| good(text).auth.partial_hash.unwrap();
+    assert!(good("").auth.partial_hash.is_none());
+    let standard = hash(&key);
+    assert_eq!(standard.key.reveal(), "pepper");
+    assert_eq!(
+        (standard.function, standard.characters),
+        (HashFunction::Sha256, None)
+    );
+    assert_eq!(standard.salt, "keystone.identity.backends.sql.Identity");
+    let other = format!(
+        "{key}invalid_password_hash_function = sha512\ninvalid_password_hash_max_chars = 5\n"
+    );
+    let other = hash(&format!("{other}[identity]\ndriver = ldap\n"));
+    assert_eq!(
+        (other.function, other.characters),
+        (HashFunction::Sha512, Some(5))
+    );
+    assert_eq!(other.salt, "keystone.identity.backends.ldap.core.Identity");
+    assert_eq!(
+        problems(&format!("{REPORT}invalid_password_hash_function = md5\n")),
+        "[security_compliance] invalid_password_hash_secret_key: report_invalid_password_hash needs a secret key, the same on all nodes\n\
+         keystone.conf:3: [security_compliance] invalid_password_hash_function: expected sha1, sha224, sha256, sha384 or sha512"
+    );
+}
+
+#[test]
+fn the_driver_routing_is_refused() {
+    assert_eq!(
+        problems("[oslo_messaging_notifications]\ndriver = routing\n"),
+        "keystone.conf:2: [oslo_messaging_notifications] driver: this server has no driver routing, nor its routing_config; \
+         name a driver that sends all events, with topics and notification_opt_out"
     );
 }

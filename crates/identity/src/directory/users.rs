@@ -17,6 +17,7 @@ use crate::options::Options;
 use crate::password::Claimant;
 use crate::project::reference::DomainChoice;
 use crate::shared_lock;
+use crate::user::authentication::Rejected;
 use crate::user::{Subject, User, missing};
 
 /// A user of a directory as it was found there.
@@ -242,14 +243,20 @@ impl Identity {
         user: DirectoryUser,
         password: Secret,
         claimant: &Claimant,
-    ) -> Result<User> {
+    ) -> Result<User, Rejected> {
         let DirectoryUser { subject, found, of } = user;
         let id = &subject.user.id;
         let bound = of.directory.authenticate(&found, password.reveal()).await;
         let refused = match bound {
             Ok(true) if subject.user.enabled => None,
-            Ok(true) => Some(format!("user {id} is disabled in the directory")),
-            Ok(false) => Some(format!("the directory refuses the password of user {id}")),
+            Ok(true) => {
+                let text = format!("user {id} is disabled in the directory");
+                Some(Rejected::Other(Error::unauthorized(text)))
+            }
+            Ok(false) => {
+                let text = format!("the directory refuses the password of user {id}");
+                Some(Rejected::Wrong(Error::unauthorized(text)))
+            }
             Err(error) => {
                 let cause = of.failed(&error);
                 tracing::error!(
@@ -258,12 +265,14 @@ impl Identity {
                     cause = std::error::Error::source(&cause),
                     "a login failed because the directory could not be asked about a password"
                 );
-                Some(format!("the directory could not be asked about user {id}"))
+                let text = format!("the directory could not be asked about user {id}");
+                Some(Rejected::Other(Error::unauthorized(text)))
             }
         };
-        if let Some(reason) = refused {
-            self.hasher.verify_dummy(password, claimant).await?;
-            return Err(Error::unauthorized(reason));
+        if let Some(refused) = refused {
+            let taken = self.hasher.verify_dummy(password, claimant).await;
+            taken.map_err(Error::from)?;
+            return Err(refused);
         }
         self.store_shadow(&subject.user).await?;
         Ok(subject.user)

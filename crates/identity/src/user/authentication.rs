@@ -84,7 +84,9 @@ pub enum Rejected {
         /// The user.
         user_id: String,
     },
-    /// It is wrong, the user is disabled, or this server failed.
+    /// It is wrong.
+    Wrong(Error),
+    /// The user is disabled or was changed meanwhile, the password can't be verified, or this server failed.
     Other(Error),
 }
 
@@ -104,7 +106,7 @@ impl From<Rejected> for Error {
                 ),
                 identity: None,
             },
-            Rejected::Other(error) => error,
+            Rejected::Wrong(error) | Rejected::Other(error) => error,
         }
     }
 }
@@ -222,11 +224,15 @@ impl Identity {
         let matches = self
             .matches(&user.id, password, hash.clone(), claimant)
             .await?;
-        let verified = if matches {
+        let verified = if matches == Some(true) {
             self.admit(&user.id, hash).await
         } else {
             let recorded = self.record_failure(&user.id, hash.as_deref()).await;
-            Err(recorded.err().unwrap_or_else(|| wrong(&user.id)).into())
+            Err(match recorded {
+                Ok(()) if matches == Some(false) => Rejected::Wrong(wrong(&user.id)),
+                Ok(()) => wrong(&user.id).into(),
+                Err(error) => error.into(),
+            })
         };
         // A user who was deleted meanwhile looks like a wrong password.
         verified.map_err(|rejected| match rejected {
@@ -275,23 +281,24 @@ impl Identity {
         })
     }
 
+    /// Whether a password has a hash; none where the hash can't be read.
     pub(crate) async fn matches(
         &self,
         user_id: &str,
         password: Secret,
         hash: Option<String>,
         claimant: &Claimant,
-    ) -> Result<bool> {
+    ) -> Result<Option<bool>> {
         let Some(hash) = hash else {
             self.hasher.verify_dummy(password, claimant).await?;
-            return Ok(false);
+            return Ok(Some(false));
         };
         match self.hasher.verify(password, hash, claimant).await {
-            Ok(matches) => Ok(matches),
+            Ok(matches) => Ok(Some(matches)),
             Err(error @ password::Error::Unreadable(_)) => {
                 tracing::error!(user.id = user_id, table = "password", column = "password_hash", %error,
                     "the stored password can't be used: set it again");
-                Ok(false)
+                Ok(None)
             }
             Err(error) => Err(error.into()),
         }

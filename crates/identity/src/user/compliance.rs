@@ -81,10 +81,8 @@ impl Identity {
         }
         let used = recent(&self.db, user_id).await?;
         for password in used.into_iter().take(count) {
-            if self
-                .matches(user_id, new.clone(), password.password_hash, claimant)
-                .await?
-            {
+            let matches = self.matches(user_id, new.clone(), password.password_hash, claimant);
+            if matches.await? == Some(true) {
                 return Err(Error::Validation(format!(
                     "The new password cannot be identical to a previous password. The total number which includes the new \
                      password must be unique is {count}."
