@@ -2,13 +2,15 @@
 //! Keystone itself.
 //!
 //! Every step leaves what is there already, so that it can be repeated, and so that it lets an
-//! administrator in again who was disabled or whose password was lost.
+//! administrator in again who was disabled or whose password was lost. What is made or changed is announced as by Keystone,
+//! without an initiator.
 
 use keystone_catalog::{Endpoint, Region, Service};
 use keystone_identity::password::Claimant;
 use keystone_identity::{
     Actor, DomainChoice, Grant, GrantTarget, Inheritance, NewUser, Options, Project, Role,
 };
+use keystone_notify::{Assignment, Event, Operation, Outcome};
 use keystone_storage::sql;
 use keystone_types::{Error, Listing, Result, Secret, check_length};
 use serde_json::{Map, Value};
@@ -107,7 +109,7 @@ impl Keystone {
         ] {
             let actor = Actor::User(user_id.clone());
             let grant = Grant { actor, target };
-            self.identity().create_grant(&grant, &role_id).await?;
+            self.ensure_grant(&grant, &role_id).await?;
         }
         info!(
             user.id = user_id,
@@ -129,6 +131,7 @@ impl Keystone {
         if let Some(id) = &wanted.region_id {
             let created = self.catalog().create_region(Region::new(id)).await;
             if unless_there(created)?.is_some() {
+                self.announce(Operation::Created, "region", id);
                 info!(region.id = id, "created the region");
             }
         }
@@ -144,15 +147,56 @@ impl Keystone {
         if urls.is_empty() {
             return Ok(());
         }
+        let services = Listing::default().with("type", "identity");
+        let before = self.catalog().services(&services).await?.items;
         let service = Service::new("identity", &wanted.service_name);
         let service = self.catalog().ensure_service(service).await?;
+        if !before.iter().any(|it| it.id == service.id) {
+            self.announce(Operation::Created, "service", &service.id);
+        }
+        let endpoints = Listing::default().with("service_id", &service.id);
+        let before = self.catalog().endpoints(&endpoints).await?.items;
         for (interface, url) in urls {
             let region = wanted.region_id.clone();
             let endpoint = Endpoint::new(&service.id, interface, region, url);
-            self.catalog().ensure_endpoint(endpoint).await?;
+            let endpoint = self.catalog().ensure_endpoint(endpoint).await?;
+            let operation = if before.iter().any(|it| it.id == endpoint.id) {
+                Operation::Updated
+            } else {
+                Operation::Created
+            };
+            self.announce(operation, "endpoint", &endpoint.id);
             info!(service.id, interface, url, "made sure of the endpoint");
         }
         Ok(())
+    }
+
+    /// Grants a role to a user; announces it as Keystone does, which is not for the system.
+    async fn ensure_grant(&self, grant: &Grant, role_id: &str) -> Result<()> {
+        let before = self.identity().grants(grant).await?;
+        self.identity().create_grant(grant, role_id).await?;
+        if before.iter().any(|role| role.id == role_id) {
+            return Ok(());
+        }
+        if let (Actor::User(user), GrantTarget::Project(project, _), Some(notifier)) =
+            (&grant.actor, &grant.target, self.notifier())
+        {
+            let assignment = Assignment {
+                actor: ("user", user.clone()),
+                target: ("project", project.clone()),
+                inherited: false,
+                role: role_id.to_owned(),
+            };
+            let event = Event::assignment(Operation::Created, assignment, Outcome::Success);
+            notifier.send(&event);
+        }
+        Ok(())
+    }
+
+    fn announce(&self, operation: Operation, kind: &'static str, id: &str) {
+        if let Some(notifier) = self.notifier() {
+            notifier.send(&Event::resource(operation, kind, id));
+        }
     }
 
     async fn default_domain(&self) -> Result<String> {
@@ -163,6 +207,7 @@ impl Keystone {
             ..Project::domain("Default")
         };
         if unless_there(self.identity().create_domain(domain).await)?.is_some() {
+            self.announce(Operation::Created, "domain", &id);
             info!(domain.id = id, "created the default domain");
         }
         Ok(id)
@@ -183,6 +228,7 @@ impl Keystone {
         }
         match unless_there(identity.create_project(new).await)? {
             Some(project) => {
+                self.announce(Operation::Created, "project", &project.id);
                 info!(project.id = project.id, name, "created the project");
                 Ok(project)
             }
@@ -210,6 +256,7 @@ impl Keystone {
                 };
                 match created {
                     Ok(user) => {
+                        self.announce(Operation::Created, "user", &user.id);
                         info!(user.id = user.id, name, "created the user");
                         return Ok(user.id);
                     }
@@ -233,6 +280,7 @@ impl Keystone {
         if !user.enabled {
             let patch = Map::from_iter([("enabled".to_owned(), Value::from(true))]);
             identity.update_user(&user.id, patch).await?;
+            self.announce(Operation::Updated, "user", &user.id);
             info!(user.id = user.id, "enabled the user");
         }
         let candidate = identity.candidate(&user.id).await?;
@@ -244,6 +292,7 @@ impl Keystone {
                 let password = Value::from(password.reveal());
                 let patch = Map::from_iter([("password".to_owned(), password)]);
                 identity.update_user(&user.id, patch).await?;
+                self.announce(Operation::Updated, "user", &user.id);
                 info!(user.id = user.id, "set the password of the user");
             }
             other => other.map(drop)?,
@@ -281,6 +330,7 @@ impl Keystone {
             ..Role::new(name)
         };
         if let Some(role) = unless_there(self.identity().create_role(role).await)? {
+            self.announce(Operation::Created, "role", &role.id);
             info!(role.id = role.id, name, "created the role");
             if !immutable {
                 warn!(

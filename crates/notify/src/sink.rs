@@ -214,7 +214,13 @@ impl JsonLines {
                 check_regular(&path)?;
                 // It names users and their addresses, which only the operator's group may read.
                 let mut options = OpenOptions::new();
-                options.create(true).append(true).mode(0o640).open(&path)?
+                options.append(true).mode(0o640);
+                match options.clone().create_new(true).open(&path) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        options.open(&path)?
+                    }
+                    made => give_away(&path, made?),
+                }
             };
             file.write_all(text.as_bytes())?;
             Ok(file)
@@ -234,6 +240,17 @@ fn check_regular(path: &Path) -> io::Result<()> {
         // What is missing is made; other errors come again with the file.
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// Gives a new file to the owner of its directory, so that a command of root keeps no server from its file. Others than root can't,
+/// and keep it.
+fn give_away(path: &Path, file: File) -> File {
+    let directory = path.parent().map(fs::metadata);
+    if let Some(Ok(directory)) = directory {
+        let (owner, group) = (Some(directory.uid()), Some(directory.gid()));
+        let _ = std::os::unix::fs::fchown(&file, owner, group);
+    }
+    file
 }
 
 /// Whether the path stands for this file.

@@ -1,6 +1,7 @@
 //! Sinks that are slow, away or full, in virtual time.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -114,6 +115,21 @@ async fn only_regular_files_are_written() {
         assert_eq!(notifier.counts()[0].sent, 0);
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn file_that_root_makes_belongs_to_the_owner_of_its_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    // Others than root can't give a directory away, nor a file.
+    if chown(directory.path(), Some(1), Some(2)).is_err() {
+        return;
+    }
+    let path = directory.path().join("audit");
+    let notifier = start(SinkSettings::JsonLines(path.clone()));
+    notifier.send(&created("1"));
+    notifier.flush().await;
+    let made = fs::metadata(path).unwrap();
+    assert_eq!((made.uid(), made.gid()), (1, 2));
 }
 
 #[tokio::test(start_paused = true)]

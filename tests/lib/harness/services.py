@@ -269,7 +269,11 @@ class RabbitMq:
             self.tls_port = processes.free_port()
             options = directory / "options.conf"
             names = {"cacertfile": "ca", "certfile": "broker", "keyfile": "broker-key"}
-            lines = [f"listeners.ssl.default = {LOOPBACK}:{self.tls_port}", "ssl_options.verify = verify_none"]
+            # A client may log in by the name in its certificate.
+            (directory / "plugins").write_text("[rabbitmq_auth_mechanism_ssl].\n")
+            lines = [f"auth_mechanisms.{number} = {name}" for number, name in enumerate(("PLAIN", "AMQPLAIN", "EXTERNAL"), 1)]
+            lines += ["ssl_cert_login_from = common_name", f"listeners.ssl.default = {LOOPBACK}:{self.tls_port}"]
+            lines += ["ssl_options.verify = verify_peer", "ssl_options.fail_if_no_peer_cert = false"]
             lines += [f"ssl_options.{option} = {certificates[name]}" for option, name in names.items()]
             options.write_text("\n".join(lines) + "\n")
         environment = {

@@ -113,7 +113,9 @@ pub(super) async fn run(mut arguments: Arguments, configuration: &Configuration)
     };
     let keystone = serve::open(&configuration.settings).await?;
     let wanted = arguments.wanted(password, &variables);
-    keystone.bootstrap(&wanted).await?;
-    keystone.db().close().await;
+    let done = keystone.bootstrap(&wanted).await;
+    // Sends what was announced.
+    keystone.shutdown().await;
+    done?;
     Ok(())
 }

@@ -52,10 +52,11 @@ pub(super) async fn user(arguments: UserArguments, configuration: &Configuration
     let keystone = serve::open(&configuration.settings).await?;
     let password = Secret::from(arguments.user_password_plain);
     let id = given(arguments.user_id.as_deref());
-    keystone
-        .ensure_user(&arguments.username, &password, id)
-        .await?;
-    keystone.db().close().await;
+    let done = keystone.ensure_user(&arguments.username, &password, id);
+    let done = done.await;
+    // Sends what was announced.
+    keystone.shutdown().await;
+    done?;
     Ok(())
 }
 
@@ -65,8 +66,9 @@ pub(super) async fn project(
 ) -> Result<()> {
     let keystone = serve::open(&configuration.settings).await?;
     let id = given(arguments.project_id.as_deref());
-    keystone.ensure_project(&arguments.project_name, id).await?;
-    keystone.db().close().await;
+    let done = keystone.ensure_project(&arguments.project_name, id).await;
+    keystone.shutdown().await;
+    done?;
     Ok(())
 }
 
