@@ -246,7 +246,7 @@ async fn a_page_begins_behind_its_marker_in_the_order_of_ids() {
     };
     let options = options(&slapd);
     let backend = Backend::read(|group, option| match (group, option) {
-        ("identity", _) => "ldap".into(),
+        ("identity", "driver") => "ldap".into(),
         _ => options.get(option).cloned().unwrap_or_default(),
     });
     let files = vec![("Corp".to_owned(), backend.unwrap())];
@@ -266,6 +266,63 @@ async fn a_page_begins_behind_its_marker_in_the_order_of_ids() {
     assert!(seen.is_sorted());
     let path = format!("/v3/users?domain_id={id}&marker=nobody");
     admin.get(&path).await.refused(404);
+}
+
+/// The lengths of the pages of a list, which must say that there is more where there is.
+async fn pages(admin: &Session, path: &str, of: &str) -> Vec<usize> {
+    let (mut lengths, mut path) = (Vec::new(), Some(path.to_owned()));
+    while let Some(next) = path {
+        let body = admin.get(&next).await.ok();
+        lengths.push(body[of].as_array().unwrap().len());
+        let next = body["links"]["next"].as_str();
+        assert_eq!(body["truncated"] == true, next.is_some());
+        path = next.map(|next| next[next.find("/v3/").unwrap()..].to_owned());
+    }
+    lengths
+}
+
+#[tokio::test]
+async fn a_domain_has_a_list_limit_of_its_own() {
+    let Some(corp) = corp().await else {
+        return;
+    };
+    let Corp { admin, id, .. } = &corp;
+    let local = domain(admin, "local").await;
+    for name in ["one", "two", "three"] {
+        for domain in ["default", &local] {
+            let user = json!({ "user": { "name": name, "domain_id": domain } });
+            admin.post("/v3/users", &user).await.created();
+        }
+    }
+    let (users, groups) = (
+        format!("/v3/users?domain_id={id}"),
+        format!("/v3/groups?domain_id={id}"),
+    );
+    assert_eq!(pages(admin, &users, "users").await, [17]);
+    assert_eq!(pages(admin, &groups, "groups").await, [6]);
+    let limit = json!({ "config": { "identity": { "list_limit": 2 } } });
+    let path = format!("/v3/domains/{id}/config");
+    admin.patch(&path, &limit).await.ok();
+    // Also of a domain whose users are in the database.
+    let path = format!("/v3/domains/{local}/config");
+    admin.request("PUT", &path, Some(&limit)).await.created();
+    for asked in ["", "&limit=5"] {
+        let found = pages(admin, &format!("{users}{asked}"), "users").await;
+        assert_eq!(found, [2, 2, 2, 2, 2, 2, 2, 2, 1]);
+        let found = pages(admin, &format!("{groups}{asked}"), "groups").await;
+        assert_eq!(found, [2, 2, 2]);
+    }
+    let members = format!("/v3/groups/{}/users", corp.public_id("group", "devs"));
+    assert_eq!(pages(admin, &members, "users").await, [2, 1]);
+    let mine = format!("/v3/users/{}/groups", corp.public_id("user", "alice"));
+    assert_eq!(pages(admin, &mine, "groups").await, [2]);
+    let one = format!("{users}&name=alice");
+    assert_eq!(pages(admin, &one, "users").await, [1]);
+    let path = format!("/v3/users?domain_id={local}");
+    assert_eq!(pages(admin, &path, "users").await, [2, 1]);
+    let others = pages(admin, "/v3/users?domain_id=default", "users").await;
+    assert_eq!(others.len(), 1);
+    assert!(others[0] > 3, "{others:?}");
 }
 
 fn with(entries: String) -> Setup {

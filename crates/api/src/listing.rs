@@ -1,6 +1,7 @@
 //! Filters and pages of a request for a collection, and the operator's limits for them.
 
 use keystone_auth::Scope;
+use keystone_identity::Identity;
 use keystone_types::{Error, Listing, Result};
 
 use crate::context::Context;
@@ -74,10 +75,35 @@ impl Context {
             ListLimit::Resource => asked.or(configured(sections.resource)),
             ListLimit::Role => asked.or(configured(sections.role)),
         };
-        match settings.max_db_limit {
+        self.capped(limit)
+    }
+
+    fn capped(&self, limit: Option<u32>) -> Option<u32> {
+        match self.settings().max_db_limit {
             Some(most) => Some(limit.map_or(most, |limit| limit.min(most))),
             None => limit,
         }
+    }
+
+    /// The listing of users or groups of a domain: its own `list_limit` comes before all others
+    /// (`_set_list_limit_in_hints` in `keystone/identity/core.py`).
+    pub(crate) async fn limited_in_domain(
+        &self,
+        identity: &Identity,
+        listing: Listing,
+        domain_id: Option<String>,
+    ) -> Result<Listing> {
+        let own = match domain_id {
+            Some(id) => identity.list_limit(&id).await?,
+            None => None,
+        };
+        Ok(match own {
+            Some(_) => Listing {
+                limit: self.capped(own),
+                ..listing
+            },
+            None => listing,
+        })
     }
 
     /// The listing within the domain that Keystone narrows users and groups to: the scope's, and with

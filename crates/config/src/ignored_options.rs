@@ -133,6 +133,7 @@ const OPTIONS_READ: &[(&str, &[&str])] = &[
             "alias_dereferencing",
             "auth_pool_connection_lifetime",
             "auth_pool_size",
+            "chase_referrals",
             "connection_timeout",
             "group_ad_nesting",
             "group_attribute_ignore",
@@ -335,10 +336,12 @@ impl Config {
         self.ignored(is_read)
     }
 
-    /// The same for the file of a domain, of which the driver and the directory are read.
+    /// The same for the file of a domain, of which the driver, the directory and the limit of lists are read.
     pub(crate) fn ignored_in_domain(&self) -> Vec<Diagnostic> {
-        self.ignored(|group, name| {
-            (group == "ldap" && is_read(group, name)) || (group, name) == ("identity", "driver")
+        self.ignored(|group, name| match group {
+            "ldap" => is_read(group, name),
+            "identity" => matches!(name, "driver" | "list_limit"),
+            _ => (group, name) == ("DEFAULT", "list_limit"),
         })
     }
 

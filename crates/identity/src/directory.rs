@@ -206,6 +206,25 @@ impl Identity {
         if self.directories.none() {
             return Ok(DomainBackend::Database);
         }
+        match self.domain_of(domain).await? {
+            Some(domain) => self.backend_of_domain(domain).await,
+            None => Ok(DomainBackend::Database),
+        }
+    }
+
+    /// The most members of a page of a domain's users or groups, where its own backend has a limit.
+    pub async fn list_limit(&self, domain_id: &str) -> Result<Option<u32>> {
+        if matches!(self.directories.domains, Domains::None) {
+            return Ok(None);
+        }
+        let Some(domain) = self.domain_of(DomainChoice::Id(domain_id)).await? else {
+            return Ok(None);
+        };
+        let backend = self.own_backend(&domain).await?;
+        Ok(backend.and_then(|backend| backend.list_limit))
+    }
+
+    async fn domain_of(&self, domain: DomainChoice<'_>) -> Result<Option<DomainRef>> {
         let query = select("SELECT id, name, enabled FROM project")
             .and("is_domain = 1")
             .filter("domain_id = ?", Some(ROOT));
@@ -215,22 +234,25 @@ impl Identity {
         };
         let found: Option<(String, String, Option<bool>)> =
             query.then("").fetch_optional(&self.db).await?;
-        let Some((id, name, enabled)) = found else {
-            return Ok(DomainBackend::Database);
-        };
-        let enabled = enabled == Some(true);
-        self.backend_of_domain(DomainRef { id, name, enabled })
-            .await
+        Ok(found.map(|(id, name, enabled)| DomainRef {
+            id,
+            name,
+            enabled: enabled == Some(true),
+        }))
+    }
+
+    /// The backend that is configured for this domain alone.
+    async fn own_backend(&self, domain: &DomainRef) -> Result<Option<Backend>> {
+        match &self.directories.domains {
+            Domains::None => Ok(None),
+            Domains::Files(files) => Ok(files.get(&folded(&domain.name)).cloned()),
+            Domains::Database(known) => self.configured(known, &domain.id).await,
+        }
     }
 
     async fn backend_of_domain(&self, domain: DomainRef) -> Result<DomainBackend> {
-        let of_domain = match &self.directories.domains {
-            Domains::None => None,
-            Domains::Files(files) => files.get(&folded(&domain.name)).cloned(),
-            Domains::Database(known) => self.configured(known, &domain.id).await?,
-        };
         let default = &self.directories.default;
-        let (backend, mapped) = match of_domain {
+        let (backend, mapped) = match self.own_backend(&domain).await? {
             Some(backend) => (backend, true),
             None if default.directory.is_none() || domain.id == self.settings.default_domain_id => {
                 (default.clone(), !self.directories.compatible_ids)
@@ -329,8 +351,15 @@ impl Identity {
             }
         }
         let mut asked = JoinSet::new();
-        for (name, Backend { directory, hidden }) in all {
-            let Some(directory) = directory else { continue };
+        for (name, backend) in all {
+            let Backend {
+                directory: Some(directory),
+                hidden,
+                ..
+            } = backend
+            else {
+                continue;
+            };
             asked.spawn(async move {
                 match timeout(limit, directory.check()).await {
                     Ok(Ok(())) => None,
@@ -520,66 +549,4 @@ fn redacted(message: &str, hidden: &[Secret]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(options: &[(&str, &str)]) -> Vec<ConfigRow> {
-        let text = |text: &str| Value::from(text).to_string();
-        let ldap = options.iter().map(|(option, value)| {
-            let hidden = *option == "password";
-            ("ldap".to_owned(), (*option).to_owned(), text(value), hidden)
-        });
-        let driver = (
-            "identity".to_owned(),
-            "driver".to_owned(),
-            text("ldap"),
-            false,
-        );
-        ldap.chain([driver]).collect()
-    }
-
-    #[test]
-    fn a_sensitive_value_is_in_no_message() {
-        let secret = "top, se\"cret";
-        for (option, value) in [
-            ("url", "ldap://%(password)s"),
-            ("url", "http://%(password)s"),
-            ("user_filter", "%(password)s"),
-            ("page_size", "%(password)s"),
-            ("suffix", "%(password)s"),
-            ("use_tls", "%(password)s"),
-            ("query_scope", "%(password)s"),
-        ] {
-            let told = backend_of(&rows(&[(option, value), ("password", secret)])).unwrap_err();
-            assert!(told.contains(option) || option == "suffix", "{told}");
-            assert!(told.contains("***"), "{told}");
-            assert!(!told.contains("top") && !told.contains("cret"), "{told}");
-        }
-        let user = [("user", "cn=%(password)s"), ("password", secret)];
-        let backend = backend_of(&rows(&user)).unwrap();
-        let of = DomainDirectory {
-            domain: DomainRef {
-                id: "corp".into(),
-                name: "corp".into(),
-                enabled: true,
-            },
-            directory: backend.directory.unwrap(),
-            hidden: backend.hidden,
-            mapped: true,
-        };
-        let error = keystone_ldap::Error::InvalidCredentials {
-            url: "ldap://localhost".into(),
-            user: format!("cn={secret}"),
-        };
-        let failed = of.failed(&error);
-        let cause = std::error::Error::source(&failed).unwrap().to_string();
-        assert!(
-            cause.contains("refuses the password of \"cn=***\""),
-            "{cause}"
-        );
-        assert!(!cause.contains("cret"), "{cause}");
-        // Nothing is hidden that nothing refers to.
-        let plain = backend_of(&rows(&[("password", "a"), ("page_size", "a")])).unwrap_err();
-        assert!(plain.contains("\"a\" is no whole number"), "{plain}");
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt::{self, Formatter};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ldap3::{DerefAliases, LdapResult, Scope};
 
@@ -35,6 +36,7 @@ pub struct Directory {
     scope: Scope,
     aliases: DerefAliases,
     page_size: u32,
+    told_of_references: AtomicBool,
 }
 
 impl fmt::Debug for Directory {
@@ -94,6 +96,7 @@ impl Directory {
                 AliasDereferencing::Always => DerefAliases::Always,
             },
             page_size: settings.page_size,
+            told_of_references: AtomicBool::new(false),
         })
     }
 
@@ -392,15 +395,32 @@ impl Directory {
         loop {
             let mut lease = self.service.lease(&self.servers).await?;
             match lease.search(search).await {
-                Ok(entries) => {
+                Ok(found) => {
+                    self.tell_of_references(lease.url(), search.base, &found.elsewhere);
                     lease.keep();
-                    return Ok(entries);
+                    return Ok(found.entries);
                 }
                 Err(failure) => {
                     self.failed(&self.service, lease, search.base, failure, &mut again)?;
                 }
             }
         }
+    }
+
+    /// Tells the operator, once, that entries are missing.
+    fn tell_of_references(&self, url: &str, base: &str, elsewhere: &[String]) {
+        if elsewhere.is_empty()
+            || self.settings.chase_referrals == Some(false)
+            || self.told_of_references.swap(true, Ordering::Relaxed)
+        {
+            return;
+        }
+        let elsewhere = elsewhere.join(" ");
+        tracing::warn!(
+            "the directory {url} says that a part of what is below {base:?} is at {elsewhere:?}: referrals are never followed, and \
+             its entries are missing; a domain of its own for that directory has them, and chase_referrals = false of [ldap] says \
+             that they are not wanted"
+        );
     }
 
     /// Returns when the operation may be tried again, which is once, and only where a connection broke.
@@ -479,7 +499,10 @@ fn refused(url: String, base: &str, answer: &LdapResult) -> Error {
         10 => Error::Refused {
             url,
             base,
-            reason: format!("it is at {}", answer.refs.join(" ")),
+            reason: format!(
+                "it is at {:?}, and referrals are never followed: see url and the trees of [ldap]",
+                answer.refs.join(" ")
+            ),
         },
         _ => Error::Refused {
             url,

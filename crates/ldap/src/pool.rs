@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ldap3::asn1::parse_tag;
 use ldap3::controls::{MakeCritical, PagedResults};
-use ldap3::{DerefAliases, Ldap, LdapError, LdapResult, Scope, SearchOptions};
+use ldap3::{DerefAliases, Ldap, LdapError, LdapResult, ResultEntry, Scope, SearchOptions};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
@@ -51,6 +51,14 @@ pub(crate) enum Failure {
     Late(Duration),
     /// The directory's answer.
     Refused(LdapResult),
+}
+
+/// What a search has found.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) entries: Vec<Entry>,
+    /// The URLs of other directories that have a part of what was searched (RFC 4511, 4.5.3).
+    pub(crate) elsewhere: Vec<String>,
 }
 
 /// A search.
@@ -163,18 +171,18 @@ impl Lease<'_> {
         }
     }
 
-    /// All entries of a search.
-    pub(crate) async fn search(&mut self, search: &Search<'_>) -> Result<Vec<Entry>, Failure> {
-        let (mut entries, mut cookie) = (Vec::new(), Vec::new());
+    /// All of a search.
+    pub(crate) async fn search(&mut self, search: &Search<'_>) -> Result<Found, Failure> {
+        let (mut found, mut cookie) = (Found::default(), Vec::new());
         loop {
-            let result = self.page(search, cookie, &mut entries).await?;
+            let result = self.page(search, cookie, &mut found).await?;
             cookie = match result.rc {
                 0 => next_page(&result),
                 rc if is_away(rc) => return Err(Failure::Broken(result.to_string())),
                 _ => return Err(Failure::Refused(result)),
             };
             if cookie.is_empty() {
-                return Ok(entries);
+                return Ok(found);
             }
         }
     }
@@ -183,7 +191,7 @@ impl Lease<'_> {
         &mut self,
         search: &Search<'_>,
         cookie: Vec<u8>,
-        entries: &mut Vec<Entry>,
+        found: &mut Found,
     ) -> Result<LdapResult, Failure> {
         let limit = self.pool.limit;
         let failed = |error| failure(error, limit);
@@ -205,17 +213,26 @@ impl Lease<'_> {
             .streaming_search(base, *scope, filter, attributes.to_vec())
             .await
             .map_err(failed)?;
-        while let Some(found) = stream.next().await.map_err(failed)? {
-            // References to other directories are not followed.
-            if !found.is_ref() && !found.is_intermediate() {
-                entries.push(
-                    Entry::parse(found)
+        while let Some(part) = stream.next().await.map_err(failed)? {
+            if part.is_ref() {
+                found.elsewhere.extend(urls(part));
+            } else if !part.is_intermediate() {
+                found.entries.push(
+                    Entry::parse(part)
                         .ok_or_else(|| Failure::Broken("an entry can't be read".into()))?,
                 );
             }
         }
         Ok(stream.finish().await)
     }
+}
+
+/// The URLs of a reference to other directories.
+fn urls(reference: ResultEntry) -> Vec<String> {
+    let urls = reference.0.expect_constructed().unwrap_or_default();
+    urls.into_iter()
+        .filter_map(|url| String::from_utf8(url.expect_primitive()?).ok())
+        .collect()
 }
 
 /// Whether a server says that it can't answer at the moment: busy, unavailable.

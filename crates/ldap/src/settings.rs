@@ -12,8 +12,8 @@ use crate::server::Server;
 
 /// The options of `[ldap]`, under their names there and with their defaults.
 ///
-/// Not among them are `chase_referrals` (referrals are never followed), `debug_level` (of a C library),
-/// `user_pass_attribute` (nothing reads passwords) and the additional attribute mappings (nothing shows them).
+/// Not among them are `debug_level` (of a C library), `user_pass_attribute` (nothing reads passwords) and the additional
+/// attribute mappings (nothing shows them).
 #[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -36,6 +36,9 @@ pub struct Settings {
     pub page_size: u32,
     /// When the directory follows aliases.
     pub alias_dereferencing: AliasDereferencing,
+    /// Referrals to other directories are never followed; `false` says that their entries are not wanted, and that no line of
+    /// the log need tell of them.
+    pub chase_referrals: Option<bool>,
 
     /// The base of searches for users.
     pub user_tree_dn: Option<String>,
@@ -183,6 +186,7 @@ impl Default for Settings {
             query_scope: QueryScope::One,
             page_size: 0,
             alias_dereferencing: AliasDereferencing::Default,
+            chase_referrals: None,
             user_tree_dn: None,
             user_filter: None,
             user_objectclass: "inetOrgPerson".into(),

@@ -17,6 +17,9 @@ impl Reader<'_> {
             self.problem(error.group, &error.option, error.reason);
             Backend::default()
         });
+        if default.directory.is_some() {
+            self.warnings.extend(unfollowed(config));
+        }
         Backends {
             default,
             backward_compatible_ids: config.bool("identity_mapping", "backward_compatible_ids"),
@@ -93,6 +96,14 @@ fn read(path: &Path) -> Result<(Backend, Vec<Diagnostic>), Vec<Diagnostic>> {
         let text = format!("{driver}: the domain's users are in the one database of this server");
         warnings.push(config.diagnostic("identity", "driver", text));
     }
+    warnings.extend(unfollowed(&config));
     warnings.extend(config.ignored_in_domain());
     Ok((backend, warnings))
+}
+
+/// A warning for those who ask for the entries of other directories.
+fn unfollowed(config: &Config) -> Option<Diagnostic> {
+    let asked = config.known_json("ldap", "chase_referrals") == true;
+    let text = "referrals are never followed: what is in other directories is missing";
+    asked.then(|| config.diagnostic("ldap", "chase_referrals", text))
 }

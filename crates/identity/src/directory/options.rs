@@ -13,6 +13,8 @@ use serde_json::Value;
 pub struct Backend {
     /// `driver = ldap`, with `[ldap]`; none for `sql`.
     pub directory: Option<Arc<Directory>>,
+    /// `[identity] list_limit`, or that of `[DEFAULT]`: the most members of a page of users or groups.
+    pub list_limit: Option<u32>,
     /// The values of sensitive options that others have in them, which no message may show.
     pub(super) hidden: Vec<Secret>,
 }
@@ -33,26 +35,52 @@ impl Backend {
     /// Reads options by group and name: typed values, or their texts. What is null has its default.
     pub fn read(value: impl Fn(&str, &str) -> Value) -> Result<Self, BackendError> {
         let ldap = |option: &str| value("ldap", option);
-        match value("identity", "driver").as_str() {
-            None | Some("") => Ok(Self::default()),
-            Some(driver) if is_part(driver, "sql") => Ok(Self::default()),
+        let directory = match value("identity", "driver").as_str() {
+            None | Some("") => None,
+            Some(driver) if is_part(driver, "sql") => None,
             Some(driver) if is_part(driver, "ldap") => {
                 let settings = settings(&Options(&ldap))?;
                 // It checks what the types do not say, and the certificates.
                 let directory = Directory::new(&settings);
                 let directory = directory.map_err(|error| wrong(error.option, error.reason))?;
-                Ok(Self {
-                    directory: Some(Arc::new(directory)),
-                    hidden: Vec::new(),
-                })
+                Some(Arc::new(directory))
             }
-            Some(driver) => Err(BackendError {
-                group: "identity",
-                option: "driver".to_owned(),
-                reason: format!("{driver:?} is no driver of this server, which has sql and ldap"),
-            }),
+            Some(driver) => {
+                return Err(BackendError {
+                    group: "identity",
+                    option: "driver".to_owned(),
+                    reason: format!(
+                        "{driver:?} is no driver of this server, which has sql and ldap"
+                    ),
+                });
+            }
+        };
+        Ok(Self {
+            directory,
+            list_limit: list_limit(&value)?,
+            hidden: Vec::new(),
+        })
+    }
+}
+
+/// The first of both that is set and more than zero (`_get_list_limit` in `keystone/identity/backends/base.py`).
+fn list_limit(value: &impl Fn(&str, &str) -> Value) -> Result<Option<u32>, BackendError> {
+    for group in ["identity", "DEFAULT"] {
+        let limit = match value(group, "list_limit") {
+            Value::Null => continue,
+            Value::String(text) => text.trim().parse().ok(),
+            other => other.as_i64(),
+        };
+        let limit = limit.ok_or_else(|| BackendError {
+            group,
+            option: "list_limit".to_owned(),
+            reason: "the value is no whole number".to_owned(),
+        })?;
+        if let Ok(limit @ 1..) = u32::try_from(limit) {
+            return Ok(Some(limit));
         }
     }
+    Ok(None)
 }
 
 /// Whether a driver has this name: alone, or as that of a module or a class of Keystone.
@@ -112,6 +140,16 @@ impl Options<'_> {
         self.set(option, place, |text| {
             keystone_python::bool_from_string(text).ok_or_else(|| format!("{text:?} is no boolean"))
         })
+    }
+
+    /// A boolean that need not be set.
+    fn choice_of_two(&self, option: &str, place: &mut Option<bool>) -> Result<(), BackendError> {
+        let mut flag = false;
+        if self.get(option).is_some() {
+            self.flag(option, &mut flag)?;
+            *place = Some(flag);
+        }
+        Ok(())
     }
 
     fn number<T: FromStr>(&self, option: &str, place: &mut T) -> Result<(), BackendError> {
@@ -194,6 +232,7 @@ fn settings(options: &Options<'_>) -> Result<Settings, BackendError> {
             group_desc_attribute;
         flag: randomize_urls use_tls use_pool use_auth_pool user_enabled_invert user_enabled_emulation
             user_enabled_emulation_use_group_config group_members_are_ids group_ad_nesting;
+        choice_of_two: chase_referrals;
         number: page_size pool_size pool_retry_max auth_pool_size user_enabled_mask;
         choice: query_scope alias_dereferencing tls_req_cert;
         seconds: pool_retry_delay pool_connection_lifetime auth_pool_connection_lifetime;

@@ -324,7 +324,7 @@ async fn a_tree_of_another_server_is_refused_with_its_place() {
     };
     let error = directory(&settings).users(&[]).await.unwrap_err();
     let begin = format!(
-        "the directory {} refuses what it was asked about \"ou=People,dc=other\": it is at ldap://elsewhere.example/",
+        "the directory {} refuses what it was asked about \"ou=People,dc=other\": it is at \"ldap://elsewhere.example/",
         slapd.url()
     );
     assert!(error.to_string().starts_with(&begin), "{error}");

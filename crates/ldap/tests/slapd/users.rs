@@ -1,7 +1,8 @@
 //! How users are found and read, with the results that Python Keystone 30.0.0 had with the same directory.
 
-use keystone_ldap::{AliasDereferencing, Filter, QueryScope, Settings, User};
+use keystone_ldap::{AliasDereferencing, Error, Filter, QueryScope, Settings, User};
 
+use crate::proxy::Proxy;
 use crate::server::{Setup, Slapd};
 use crate::{directory, group, names, slapd, user};
 
@@ -451,15 +452,45 @@ async fn entries_with_a_blank_name_are_passed_over() {
 }
 
 #[tokio::test]
-async fn references_to_other_directories_are_passed_over() {
-    let entry = "dn: ou=Elsewhere,ou=People,dc=example,dc=org\nobjectClass: referral\nobjectClass: extensibleObject\n\
-                 ou: Elsewhere\nref: ldap://127.0.0.1:1/ou=Elsewhere,dc=example,dc=org\n";
+async fn references_to_other_directories_are_passed_over_and_nobody_is_asked_there() {
+    let other = slapd!();
+    let proxy = Proxy::before(other.port).await;
+    let entries = format!(
+        "dn: ou=Elsewhere,ou=People,dc=example,dc=org\nobjectClass: referral\nobjectClass: extensibleObject\n\
+         ou: Elsewhere\nref: {}/ou=Contractors,ou=People,dc=example,dc=org\n",
+        proxy.url()
+    );
     let slapd = slapd!(Setup {
-        entries: entry.into(),
+        entries,
         ..Setup::default()
     });
-    let directory = directory(&slapd.settings());
-    assert_eq!(names(&directory.users(&[]).await.unwrap()), PEOPLE);
+    for page_size in [0, 3] {
+        let settings = Settings {
+            page_size,
+            // It changes nothing.
+            chase_referrals: Some(true),
+            ..slapd.settings()
+        };
+        let people = directory(&settings);
+        assert_eq!(names(&people.users(&[]).await.unwrap()), PEOPLE);
+        assert_eq!(user(&people, "alice").await.name, "alice");
+        let all = directory(&Settings {
+            query_scope: QueryScope::Sub,
+            ..settings.clone()
+        });
+        assert_eq!(all.users(&[]).await.unwrap().len(), 20);
+        // A tree that is all elsewhere is an error: nobody could tell it from an empty one.
+        let elsewhere = directory(&Settings {
+            user_tree_dn: Some("ou=Elsewhere,ou=People,dc=example,dc=org".into()),
+            ..settings
+        });
+        let error = elsewhere.users(&[]).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Refused { reason, .. } if reason.contains(&proxy.url())),
+            "{error}"
+        );
+    }
+    assert_eq!(proxy.connections(), 0);
 }
 
 #[tokio::test]

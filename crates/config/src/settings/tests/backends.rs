@@ -72,11 +72,11 @@ fn files_of_domains_have_no_option_of_keystone_conf() {
     fs::create_dir(dir.path().join("below")).unwrap();
     write(
         "keystone.corp.conf",
-        "[identity]\ndriver = ldap\n[ldap]\nsuffix = dc=corp\n",
+        "[DEFAULT]\nlist_limit = 5\n[identity]\ndriver = ldap\nlist_limit = 0\n[ldap]\nchase_referrals = true\nsuffix = dc=corp\n",
     );
     write(
         "below/keystone.two.dots.conf",
-        "[identity]\ndriver = ldap\nlist_limit = 3\n",
+        "[DEFAULT]\nlist_limit = 5\n[identity]\ndriver = ldap\nlist_limit = 3\ncaching = false\n[ldap]\nchase_referrals = false\n",
     );
     write("keystone.here.conf", "[identity]\ndriver = sql\n");
     write("keystone.conf", "[identity]\ndriver = nothing\n");
@@ -94,14 +94,23 @@ fn files_of_domains_have_no_option_of_keystone_conf() {
     );
     assert_eq!(corp.user_mail_attribute.as_deref(), Some("mail"));
     assert!(files[1].1.directory.is_none());
-    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    let limits: Vec<_> = files
+        .iter()
+        .map(|(_, backend)| backend.list_limit)
+        .collect();
+    assert_eq!(limits, [Some(5), None, Some(3)]);
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
     assert!(
-        warnings[0].contains("keystone.here.conf:2: [identity] driver: sql: "),
+        warnings[0]
+            .contains("keystone.corp.conf:7: [ldap] chase_referrals: referrals are never followed"),
         "{warnings:?}"
     );
     assert!(
-        warnings[1]
-            .ends_with("[identity] list_limit: accepted, but it has no effect on this server"),
+        warnings[1].contains("keystone.here.conf:2: [identity] driver: sql: "),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings[2].ends_with("[identity] caching: accepted, but it has no effect on this server"),
         "{warnings:?}"
     );
 }

@@ -1,0 +1,91 @@
+//! Tests of what a domain's configuration makes, and of what is told of it.
+
+use super::*;
+
+fn rows(options: &[(&str, &str)]) -> Vec<ConfigRow> {
+    let text = |text: &str| Value::from(text).to_string();
+    let ldap = options.iter().map(|(option, value)| {
+        let hidden = *option == "password";
+        ("ldap".to_owned(), (*option).to_owned(), text(value), hidden)
+    });
+    let driver = (
+        "identity".to_owned(),
+        "driver".to_owned(),
+        text("ldap"),
+        false,
+    );
+    ldap.chain([driver]).collect()
+}
+
+#[test]
+fn a_sensitive_value_is_in_no_message() {
+    let secret = "top, se\"cret";
+    for (option, value) in [
+        ("url", "ldap://%(password)s"),
+        ("url", "http://%(password)s"),
+        ("user_filter", "%(password)s"),
+        ("page_size", "%(password)s"),
+        ("suffix", "%(password)s"),
+        ("use_tls", "%(password)s"),
+        ("query_scope", "%(password)s"),
+    ] {
+        let told = backend_of(&rows(&[(option, value), ("password", secret)])).unwrap_err();
+        assert!(told.contains(option) || option == "suffix", "{told}");
+        assert!(told.contains("***"), "{told}");
+        assert!(!told.contains("top") && !told.contains("cret"), "{told}");
+    }
+    let user = [("user", "cn=%(password)s"), ("password", secret)];
+    let backend = backend_of(&rows(&user)).unwrap();
+    let of = DomainDirectory {
+        domain: DomainRef {
+            id: "corp".into(),
+            name: "corp".into(),
+            enabled: true,
+        },
+        directory: backend.directory.unwrap(),
+        hidden: backend.hidden,
+        mapped: true,
+    };
+    let error = keystone_ldap::Error::InvalidCredentials {
+        url: "ldap://localhost".into(),
+        user: format!("cn={secret}"),
+    };
+    let failed = of.failed(&error);
+    let cause = std::error::Error::source(&failed).unwrap().to_string();
+    assert!(
+        cause.contains("refuses the password of \"cn=***\""),
+        "{cause}"
+    );
+    assert!(!cause.contains("cret"), "{cause}");
+    // Nothing is hidden that nothing refers to.
+    let plain = backend_of(&rows(&[("password", "a"), ("page_size", "a")])).unwrap_err();
+    assert!(plain.contains("\"a\" is no whole number"), "{plain}");
+}
+
+#[test]
+fn a_list_limit_is_a_whole_number_greater_than_zero() {
+    let rows = |value: &str| -> Vec<ConfigRow> {
+        vec![(
+            "identity".to_owned(),
+            "list_limit".to_owned(),
+            value.to_owned(),
+            false,
+        )]
+    };
+    for (value, limit) in [
+        ("7", Some(7)),
+        ("\"7\"", Some(7)),
+        ("0", None),
+        ("-1", None),
+    ] {
+        let backend = backend_of(&rows(value)).unwrap();
+        assert_eq!(backend.list_limit, limit, "{value}");
+    }
+    for value in ["\"many\"", "1.5", "true"] {
+        let told = backend_of(&rows(value)).unwrap_err();
+        assert_eq!(
+            told, "[identity] list_limit: the value is no whole number",
+            "{value}"
+        );
+    }
+}
