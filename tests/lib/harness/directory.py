@@ -15,6 +15,15 @@ GROUPS = f"ou=Groups,{SUFFIX}"
 AS_ROOT = ("-D", f"cn=root,{SUFFIX}", "-w", "root-secret")
 
 
+def many(count):
+    """A tree of so many users, as LDIF."""
+    people = (
+        f"dn: uid=user{n},ou=Many,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: user{n}\ncn: u\nsn: u\nuserPassword: user{n}-secret\n"
+        for n in range(count)
+    )
+    return "\n".join([f"\ndn: ou=Many,{SUFFIX}\nobjectClass: organizationalUnit\nou: Many\n", *people])
+
+
 class Slapd:
     """`more` is LDIF beside the fixture."""
 
