@@ -26,7 +26,9 @@ def arguments():
     if options.quick:
         options.size, options.seconds, options.rounds = "S", 1, 1
     options.warm_up, options.starts = (1, 1) if options.quick else (2, 5)
-    options.chosen = options.only or [name for name in FIGURES if name != "sizes" or options.size == "L"]
+    # `directory` needs packages that the others do not.
+    left_out = {"directory"} if options.size == "L" else {"directory", "sizes"}
+    options.chosen = options.only or [name for name in FIGURES if name not in left_out]
     if options.size == "L" and not options.only:
         # A million of them is not what the figure is about.
         options.chosen.remove("assignments")

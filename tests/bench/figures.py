@@ -6,6 +6,7 @@ import statistics
 import time
 
 import contestants
+import directories
 import report
 import seed
 from clouds import PASSWORD
@@ -254,5 +255,6 @@ FIGURES = {
     "projects": functools.partial(listing, "projects"),
     "assignments": assignments,
     "sizes": sizes,
+    "directory": directories.figures,
     "after": after,
 }

@@ -23,7 +23,8 @@ class Mint:
         audit_ids = [uuid.uuid4().bytes for _ in range(2 if rescoped else 1)]
         payload = [
             2,
-            [True, bytes.fromhex(user_id)],
+            # Ids of users of directories are no UUIDs.
+            [True, bytes.fromhex(user_id)] if len(user_id) == 32 else [False, user_id],
             PASSWORD | TOKEN if rescoped else PASSWORD,
             [True, bytes.fromhex(project_id)],
             float(int(time.time()) + LIFETIME),
