@@ -85,6 +85,27 @@ async fn a_revoked_token_stays_so_as_long_as_it_may_be_asked_about() {
 }
 
 #[tokio::test]
+async fn a_token_of_a_node_whose_clock_is_ahead_is_ended_for_good() {
+    let cloud = Cloud::new().await;
+    cloud.advance(Duration::hours(2));
+    let early = cloud.admin().await;
+    cloud.advance(Duration::hours(-2));
+    let admin = cloud.admin().await;
+    let ask = async |admin: &Session| {
+        let path = "/v3/auth/tokens?allow_expired=1";
+        admin.about("GET", path, early.token()).await.status
+    };
+    assert_eq!(ask(&admin).await, 200);
+    let ended = admin.about("DELETE", "/v3/auth/tokens", early.token());
+    ended.await.no_content();
+    assert_eq!(ask(&admin).await, 404);
+    // Two hours more than for others, it may be asked about.
+    cloud.advance(Duration::hours(50));
+    cloud.keystone.identity().prune_revocations().await.unwrap();
+    assert_eq!(ask(&cloud.admin().await).await, 404);
+}
+
+#[tokio::test]
 async fn only_services_and_administrators_list_revocation_events() {
     let cloud = Cloud::new().await;
     let (user, project) = (cloud.user("erin").await, cloud.project("p").await);

@@ -64,7 +64,8 @@ impl Auth {
             audit_chain_id: audit_id.cloned(),
             ..RevocationEvent::default()
         };
-        let now = self.clock.now();
+        // A node whose clock is ahead may have made it: an event counts only for tokens that are not younger.
+        let now = self.clock.now().max(token.token.issued_at);
         transaction!(self.db, |tx| {
             revoke(tx, one.clone(), now).await?;
             if cascade {

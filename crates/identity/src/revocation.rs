@@ -3,6 +3,7 @@
 //! An event is written in the transaction of its cause. Whoever validates tokens compares them with the events.
 
 use chrono::NaiveDateTime;
+use keystone_storage::schema::server_time;
 use keystone_storage::{Tx, select, sql};
 use keystone_types::{Result, render_time};
 use serde::{Serialize, Serializer};
@@ -147,11 +148,18 @@ impl Identity {
         Ok(count.unsigned_abs())
     }
 
+    /// The time of the slower clock, this node's or the database server's: a node whose clock is ahead must not delete what
+    /// others rely on.
+    pub(crate) async fn past(&self) -> Result<NaiveDateTime> {
+        let (ours, theirs) = (self.clock.now(), server_time(&self.db).await?);
+        Ok(theirs.map_or(ours, |theirs| theirs.min(ours)))
+    }
+
     /// Deletes the events that are older than any valid token, and returns their number.
     ///
     /// This is not part of requests, because there are many events and deleting them conflicts with writing new ones.
     pub async fn prune_revocations(&self) -> Result<u64> {
-        let end = self.clock.now() - self.settings.revocation_lifetime;
+        let end = self.past().await? - self.settings.revocation_lifetime;
         let mut deleted = 0;
         loop {
             let old =

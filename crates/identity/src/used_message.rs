@@ -35,7 +35,7 @@ impl Identity {
 
     /// Forgets messages that nobody would take any more; returns how many.
     pub async fn prune_messages(&self) -> Result<u64> {
-        let now = self.clock.now();
+        let now = self.past().await?;
         let mut forgotten = 0;
         loop {
             let old = "SELECT hash FROM keystone_native_message WHERE expires_at < ? LIMIT ?";

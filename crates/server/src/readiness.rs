@@ -1,11 +1,16 @@
 //! Checks the prerequisites of a server, and names the commands to run.
 
-use keystone::storage::schema::SchemaState;
+use chrono::{NaiveDateTime, TimeDelta};
+use keystone::storage::schema::{SchemaState, server_time};
+use keystone::storage::{self, Exec};
 use keystone::token::JwsKeys;
-use keystone::types::Error;
+use keystone::types::{Clock, Error};
 use keystone::{Keystone, Provider};
 
 use crate::error::{CommandError, Result};
+
+/// How far the clocks of this node and of the database may be apart.
+const SKEW: TimeDelta = TimeDelta::seconds(2);
 
 /// Refuses a schema that is older or newer than this release.
 pub(crate) fn check_schema(state: &SchemaState) -> Result<()> {
@@ -69,6 +74,33 @@ pub(crate) fn key_advice(error: &keystone::token::Error, command: &str) -> Strin
     }
 }
 
+/// How far the clock of this node is off by the database's, in words; nothing where that is not too far.
+pub(crate) async fn clock_skew(exec: Exec<'_>) -> storage::Result<Option<String>> {
+    let clock = Clock::system();
+    let before = clock.precise();
+    let Some(theirs) = server_time(exec).await? else {
+        return Ok(None);
+    };
+    let ahead = ahead(before, theirs, clock.precise());
+    let side = if ahead > TimeDelta::zero() {
+        "ahead of"
+    } else {
+        "behind"
+    };
+    let seconds = ahead.num_seconds().abs();
+    let text = format!("the clock of this node is {seconds} s {side} that of the database");
+    Ok((ahead.abs() > SKEW).then_some(text))
+}
+
+/// How far this node's clock is ahead of one that told a time between two times of this node's: a slow answer is no skew.
+fn ahead(before: NaiveDateTime, theirs: NaiveDateTime, after: NaiveDateTime) -> TimeDelta {
+    if theirs < before {
+        before - theirs
+    } else {
+        (after - theirs).min(TimeDelta::zero())
+    }
+}
+
 fn warn_about_pair(keys: &JwsKeys) {
     if let Err(error) = keys.check() {
         tracing::warn!(
@@ -76,5 +108,27 @@ fn warn_about_pair(keys: &JwsKeys) {
             keys.private.display(),
             keys.public.display()
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn a_slow_answer_is_no_skew() {
+        let at = |seconds| DateTime::UNIX_EPOCH.naive_utc() + TimeDelta::seconds(seconds);
+        for (before, theirs, after, wanted) in [
+            (10, 15, 20, 0),
+            (10, 20, 20, 0),
+            (10, 23, 20, -3),
+            (10, 10, 20, 0),
+            (10, 7, 20, 3),
+        ] {
+            let ahead = ahead(at(before), at(theirs), at(after));
+            assert_eq!(ahead.num_seconds(), wanted, "{before} {theirs} {after}");
+        }
     }
 }

@@ -76,10 +76,11 @@ impl Db {
 }
 
 /// The time in UTC of the database server's clock; `None` for a database in this process.
-pub async fn server_time(db: &Db) -> Result<Option<NaiveDateTime>> {
-    match db.dialect() {
+pub async fn server_time(exec: impl Into<Exec<'_>>) -> Result<Option<NaiveDateTime>> {
+    let exec = exec.into();
+    match exec.dialect() {
         Dialect::MySql => {
-            let (now,): (NaiveDateTime,) = sql("SELECT UTC_TIMESTAMP(6)").fetch_one(db).await?;
+            let (now,): (NaiveDateTime,) = sql("SELECT UTC_TIMESTAMP(6)").fetch_one(exec).await?;
             Ok(Some(now))
         }
         Dialect::Sqlite => Ok(None),

@@ -94,8 +94,8 @@ struct State<K> {
     seen: Option<Fingerprint>,
     /// Whether comparing with `seen` suffices, without reading the files again.
     settled: bool,
-    /// When a set other than `keys` appeared.
-    held_since: Option<Instant>,
+    /// Since when the files look like this.
+    since: Instant,
     /// The last logged message.
     complaints: Vec<String>,
 }
@@ -122,7 +122,7 @@ impl<D: Directory> Watch<D> {
             keys,
             seen: None,
             settled: false,
-            held_since: None,
+            since: Instant::now(),
             complaints: Vec::new(),
         };
         Self {
@@ -190,11 +190,10 @@ impl<D: Directory> Watch<D> {
         } = snapshot(&self.directory);
         let age = seen.as_ref().map_or(Duration::ZERO, Fingerprint::age);
         let changed = seen != last.seen;
-        let since = last
-            .held_since
-            .filter(|_| !changed)
-            .unwrap_or_else(Instant::now);
-        let quiet = age.max(since.elapsed()) >= self.quiet;
+        let since = if changed { Instant::now() } else { last.since };
+        // A file of a time to come, as is left where the clock was ahead, has no age, but has been seen for a while.
+        let age = age.max(since.elapsed());
+        let quiet = age >= self.quiet;
 
         let mut complaints = complaints::<D>(seen.as_ref());
         let (keys, held) = match judge(found, last.keys.as_ref().ok(), quiet) {
@@ -213,7 +212,7 @@ impl<D: Directory> Watch<D> {
         let state = State {
             keys,
             settled: age >= QUIET && (quiet || !held),
-            held_since: held.then_some(since),
+            since,
             seen,
             complaints,
         };

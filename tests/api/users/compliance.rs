@@ -102,6 +102,22 @@ async fn passwords_expire_and_can_still_be_changed() {
 }
 
 #[tokio::test]
+async fn the_last_password_counts_also_after_one_that_was_set_by_a_clock_ahead() {
+    let cloud = Cloud::new().await;
+    let id = cloud.user("ann").await;
+    cloud.advance(Duration::hours(2));
+    set(&cloud, &id, json!({ "password": "early" })).await;
+    cloud.advance(Duration::hours(-2));
+    for password in ["two", "three"] {
+        set(&cloud, &id, json!({ "password": password })).await;
+        tried(&cloud, &id, password).await.created();
+    }
+    for password in ["early", "two"] {
+        tried(&cloud, &id, password).await.refused(401);
+    }
+}
+
+#[tokio::test]
 async fn a_user_without_a_password_has_none_to_change() {
     let cloud = with(Compliance {
         change_password_upon_first_use: true,

@@ -6,6 +6,7 @@ use keystone_types::Result;
 
 use crate::identity::Identity;
 use crate::options::Options;
+use crate::user::from_micros;
 
 /// Who set a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,13 +49,13 @@ impl Identity {
             .bind(user_id)
             .fetch_one(&mut *tx)
             .await?;
-        let old: Vec<(i64,)> = sql(
-            "SELECT id FROM password WHERE local_user_id = ? ORDER BY created_at_int DESC, id DESC",
-        )
+        let old: Vec<(i64, i64)> = sql("\
+            SELECT id, created_at_int FROM password \
+             WHERE local_user_id = ? ORDER BY created_at_int DESC, id DESC")
         .bind(local_id)
         .fetch_all(&mut *tx)
         .await?;
-        for (id,) in old
+        for (id, _) in old
             .iter()
             .skip(compliance.unique_last_password_count.max(1))
         {
@@ -80,13 +81,18 @@ impl Identity {
             let days = compliance.password_expires_days.filter(|_| !expiry.exempt);
             days.map(|days| self.clock.now() + Duration::days(days))
         };
+        // The newest is the current one, also where a node whose clock is ahead has set the one before.
+        let newest = old
+            .first()
+            .and_then(|(_, created)| from_micros(created + 1));
+        let created = newest.map_or(now, |newest| newest.max(now));
         sql("INSERT INTO password \
                (local_user_id, password_hash, created_at, created_at_int, expires_at, expires_at_int, self_service) \
              VALUES (?, ?, ?, ?, ?, ?, ?)")
         .bind(local_id)
         .bind(hash)
-        .bind(now)
-        .bind(micros)
+        .bind(created)
+        .bind(created.and_utc().timestamp_micros())
         .bind(expires_at)
         .bind(expires_at.map(|time| time.and_utc().timestamp_micros()))
         .bind(by == SetBy::User)

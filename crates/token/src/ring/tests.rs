@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
 
@@ -142,6 +142,26 @@ fn stamps_of_a_recent_change_are_not_trusted() {
         unreachable!()
     };
     assert!(!watch.is_settled());
+}
+
+/// A key that was written while the clock was ahead.
+#[test]
+fn stamps_of_a_time_to_come_are_trusted_once_they_have_been_seen_for_a_while() {
+    let cloud = cloud(FOREVER);
+    cloud.repository.setup(Owner::default()).unwrap();
+    let key = fs::File::open(cloud.path.join("1")).unwrap();
+    key.set_modified(SystemTime::now() + FOREVER).unwrap();
+    let Keys::Directory(watch) = &cloud.ring.0 else {
+        unreachable!()
+    };
+    let begun = Instant::now();
+    cloud.ring.keys().unwrap();
+    assert!(!watch.is_settled());
+    while !watch.is_settled() && begun.elapsed() < Duration::from_mins(1) {
+        thread::park_timeout(Duration::from_millis(50));
+        cloud.ring.keys().unwrap();
+    }
+    assert!(watch.is_settled());
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::{NaiveDateTime, TimeDelta};
 use keystone::identity::Identity;
 use keystone::storage::Db;
 use keystone::storage::schema::{self, SchemaState, changes};
@@ -11,10 +10,8 @@ use keystone::types::{Clock, Error, Result};
 use super::Doctor;
 use crate::configuration::Configuration;
 use crate::error::with_causes;
+use crate::readiness::clock_skew;
 use crate::serve;
-
-/// How far the clocks of this node and of the database may be apart.
-const SKEW: TimeDelta = TimeDelta::seconds(2);
 
 /// How long a directory may take.
 const DIRECTORY_LIMIT: Duration = Duration::from_secs(10);
@@ -82,18 +79,10 @@ impl Doctor {
 
     async fn clock(&mut self, db: &Db) -> Result<()> {
         self.look("clock skew");
-        let clock = Clock::system();
-        let before = clock.precise();
-        let Some(theirs) = schema::server_time(db).await? else {
-            return Ok(());
-        };
-        let after = clock.precise();
-        let skew = skew(before, theirs, after);
-        if skew > SKEW {
-            let seconds = skew.num_seconds();
+        if let Some(skew) = clock_skew(db.into()).await? {
             let advice = format!(
-                "The database says {theirs}, this node {after}: they are {seconds} s apart. Tokens end at different times on \
-                 different nodes, and revocations can miss tokens.\nLet chrony or ntpd set the clocks of all nodes."
+                "{skew}: tokens end at different times on different nodes, and revocations can miss tokens.\nLet chrony or ntpd set \
+                 the clocks of all nodes."
             );
             self.warn(
                 "The clocks of this node and of the database differ.",
@@ -176,32 +165,5 @@ impl Doctor {
                    show them; after a backup, delete them with `DELETE` in place of `SELECT *`.";
         self.warn("There are orphaned rows.", &advice);
         Ok(())
-    }
-}
-
-/// How far a clock is off that told a time between two times of this node's: a slow answer is no skew.
-fn skew(before: NaiveDateTime, theirs: NaiveDateTime, after: NaiveDateTime) -> TimeDelta {
-    (before - theirs).max(theirs - after)
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono::DateTime;
-
-    use super::*;
-
-    #[test]
-    fn a_slow_answer_is_no_skew() {
-        let at = |seconds| DateTime::UNIX_EPOCH.naive_utc() + TimeDelta::seconds(seconds);
-        for (before, theirs, after, wanted) in [
-            (10, 15, 20, false),
-            (10, 22, 20, false),
-            (10, 23, 20, true),
-            (10, 8, 20, false),
-            (10, 7, 20, true),
-        ] {
-            let skew = skew(at(before), at(theirs), at(after));
-            assert_eq!(skew > SKEW, wanted, "{before} {theirs} {after}");
-        }
     }
 }

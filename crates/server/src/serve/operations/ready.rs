@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use keystone::Keystone;
 use keystone::cache::Answering;
 use keystone::notify::Notifier;
-use keystone::storage::{Exec, Tx, schema};
+use keystone::storage::schema::{self, SchemaState};
+use keystone::storage::{self, Exec, Tx};
 use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::error::with_causes;
-use crate::readiness::key_advice;
+use crate::readiness::{clock_skew, key_advice};
 use crate::serve::http::Traffic;
 
 /// How long the database may take. Probes give up after three seconds.
@@ -56,7 +57,7 @@ impl Readiness {
         checks.push(("running", stopping.map_or(Ok(()), Err)));
         let changes = keystone.changes();
         let (looked, passed, directories) = tokio::join!(
-            timeout(PATIENCE, self.schema(keystone)),
+            timeout(PATIENCE, self.database(keystone)),
             timeout(PATIENCE_FOR_MEMORY, changes.pass()),
             timeout(PATIENCE, self.failing_directories(keystone)),
         );
@@ -67,9 +68,10 @@ impl Readiness {
         });
         let is_stale = matches!(changes.answering(), Answering::Stale(_));
         match looked {
-            Ok(schema) => {
+            Ok((schema, clock)) => {
                 checks.push(("database", Ok(())));
                 checks.push(("schema", schema));
+                remarks.extend(clock);
             }
             Err(cause) if is_stale && matches!(passed, Ok(Ok(_))) => remarks.push(cause),
             Err(cause) => checks.push(("database", Err(cause))),
@@ -113,8 +115,11 @@ impl Readiness {
         failing
     }
 
-    /// Whether the schema is usable; the error is the database's.
-    async fn schema(&self, keystone: &Keystone) -> Result<Result<(), String>, String> {
+    /// Whether the schema is usable, and a remark about this node's clock; the error is the database's.
+    async fn database(
+        &self,
+        keystone: &Keystone,
+    ) -> Result<(Result<(), String>, Option<String>), String> {
         let mut on = self.on.lock().await;
         let db = keystone.db();
         let mut fresh = false;
@@ -130,11 +135,14 @@ impl Readiness {
                 Some(tx) => Exec::from(tx),
                 None => Exec::from(db),
             };
-            match schema::state(exec).await {
-                Ok(state) => {
+            match state_and_skew(exec).await {
+                Ok((state, skew)) => {
                     *on = tx;
                     let usable = state.is_usable().then_some(());
-                    return Ok(usable.ok_or_else(|| state.to_string()));
+                    let remark = skew.map(|skew| {
+                        format!("{skew}: let chrony or ntpd set the clocks of all nodes")
+                    });
+                    return Ok((usable.ok_or_else(|| state.to_string()), remark));
                 }
                 // It may have been closed while nobody looked.
                 Err(_) if !fresh => {}
@@ -142,6 +150,11 @@ impl Readiness {
             }
         }
     }
+}
+
+async fn state_and_skew(mut exec: Exec<'_>) -> storage::Result<(SchemaState, Option<String>)> {
+    let state = schema::state(exec.reborrow()).await?;
+    Ok((state, clock_skew(exec).await?))
 }
 
 /// The check of the keys of tokens; the others are remarks.
