@@ -12,6 +12,8 @@ import threading
 import time
 import urllib.parse
 
+import kubernetes_validate
+import yaml
 from harness import checks, clouds, keystones, processes, wire
 from harness.processes import LOOPBACK
 from prometheus_client.openmetrics import parser
@@ -361,8 +363,23 @@ def certificate(directory):
     checks.equal(made.returncode, 0, made.stderr)
 
 
+def manifests(run):
+    run.section("Kubernetes, by the schemas of its API")
+    for item in yaml.safe_load((DEPLOY / "kubernetes.yaml").read_text())["items"]:
+        # Of the first release with all that is used, and of the newest that is known.
+        for version in ("1.25", "1.37"):
+            with run.check(f"{item['kind']} {item['metadata']['name']}, {version}"):
+                checks.equal(kubernetes_validate.validate(item, version, strict=True), version)
+        pod = item["spec"].get("template", {}).get("spec", {})
+        for container in pod.get("containers", ()):
+            with run.check(f"the volumes of {container['name']}"):
+                mounted = {mount["name"] for mount in container["volumeMounts"]}
+                checks.equal(mounted, {volume["name"] for volume in pod["volumes"]})
+
+
 def operations(run):
     unit(run)
+    manifests(run)
     directory = processes.scratch("operations")
     certificate(directory)
     cloud = clouds.Cloud(directory)

@@ -68,6 +68,8 @@ class ShiftedReference(Shifted, keystones.Reference):
     def __init__(self, directory, config, clock):
         super().__init__(directory, config, clock)
         self.module = "shifted_reference"
+        # Several threads hang beneath it under load.
+        self.processes, self.threads = 4, 1
 
     def command(self, ports):
         command, env = super().command(ports)
@@ -248,6 +250,10 @@ def loaded(pair):
 
         return turn
 
+    # Each of uWSGI's processes takes long for its first request.
+    for node in pair.nodes.values():
+        for _ in range(20):
+            pair.status(node, pair.token(node, person))
     load = Load({issuer: (2, bearer(issuer)) for issuer in pair.nodes})
     try:
         for phase, seconds in zip(PHASES, (BEFORE, DURING, AFTER)):
