@@ -215,12 +215,17 @@ impl Server {
         self.log.recv_timeout(moment) == Err(RecvTimeoutError::Timeout)
     }
 
+    /// What the kernel says of the process, as in `/proc/PID/status`.
+    pub(crate) fn status(&self, name: &str) -> String {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|line| line.0 == name).unwrap().1.trim().into()
+    }
+
     /// How much memory the server has, in KiB.
     pub(crate) fn memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let text = line.unwrap().trim().trim_end_matches(" kB");
-        text.parse().unwrap()
+        let text = self.status("VmRSS");
+        text.trim_end_matches(" kB").parse().unwrap()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -143,6 +143,13 @@ fn every_listen_address_answers() {
     assert_eq!(server.stop(Signal::SIGTERM), 0);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_comes_in_small_pages() {
+    let server = Sandbox::ready().serve();
+    assert_eq!(server.status("THP_enabled"), "0");
+}
+
 #[test]
 fn systemd_is_notified_when_the_server_is_ready() {
     let sandbox = Sandbox::ready();
