@@ -164,6 +164,13 @@ def backup(run, directory, cloud, node):
     checks.equal(loaded.returncode, 0, loaded.stderr)
     config = cloud.variant("restored", {"database": {"connection": connection}})
     restored = Node(directory, config)
+    with run.check("an account that may not make triggers is told that writes are refused"):
+        cloud.mariadb.sql("CREATE USER rows_only@'%' IDENTIFIED BY 'KEYSTONE_DBPASS'")
+        cloud.mariadb.sql("GRANT SELECT, INSERT, UPDATE, DELETE ON restored.* TO rows_only@'%'")
+        theirs = re.sub(r"//\w+:", "//rows_only:", connection)
+        done = Node(directory, cloud.variant("rows-only", {"database": {"connection": theirs}})).manage("db_sync")
+        checks.equal(done.returncode, 1, done.stderr)
+        checks.contains(done.stderr, "the database refuses to write")
     with run.check("the schema is complete, and the triggers are made anew for the account of the restored database"):
         checks.equal(restored.manage("db_sync", "--check").returncode, 0, "the exit status")
         # They run as an account that may not write there.

@@ -20,4 +20,5 @@ pub use notifier::{Announcer, Notifier, Observer};
 pub use queue::Counts;
 pub use rabbit::{Envelope, RabbitSettings};
 pub use settings::{DEFAULT_OPT_OUT, Format, Settings, SinkSettings, WebhookUrl};
+pub use sink::open_to_append;
 pub use transport::{Host, TransportUrl};

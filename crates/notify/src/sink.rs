@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -212,15 +212,7 @@ impl JsonLines {
                 file
             } else {
                 check_regular(&path)?;
-                // It names users and their addresses, which only the operator's group may read.
-                let mut options = OpenOptions::new();
-                options.append(true).mode(0o640);
-                match options.clone().create_new(true).open(&path) {
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                        options.open(&path)?
-                    }
-                    made => give_away(&path, made?),
-                }
+                open_to_append(&path)?
             };
             file.write_all(text.as_bytes())?;
             Ok(file)
@@ -242,15 +234,25 @@ fn check_regular(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives a new file to the owner of its directory, so that a command of root keeps no server from its file. Others than root can't,
-/// and keep it.
-fn give_away(path: &Path, file: File) -> File {
-    let directory = path.parent().map(fs::metadata);
-    if let Some(Ok(directory)) = directory {
-        let (owner, group) = (Some(directory.uid()), Some(directory.gid()));
-        let _ = std::os::unix::fs::fchown(&file, owner, group);
+/// Opens a file that users, projects and addresses are written to, which only its owner and its group may read. A new one belongs to
+/// whom its directory belongs, where that can be done: a command of root must not keep the server from it.
+pub fn open_to_append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).mode(0o640);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => {
+            let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+            if let Ok(owner) = directory.unwrap_or(Path::new(".")).metadata() {
+                fchown(&file, Some(owner.uid()), Some(owner.gid())).ok();
+            }
+            Ok(file)
+        }
+        // Behind a link the file itself may be missing.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            options.create(true).open(path)
+        }
+        Err(error) => Err(error),
     }
-    file
 }
 
 /// Whether the path stands for this file.

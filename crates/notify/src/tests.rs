@@ -132,6 +132,20 @@ async fn file_that_root_makes_belongs_to_the_owner_of_its_directory() {
     assert_eq!((made.uid(), made.gid()), (1, 2));
 }
 
+#[tokio::test]
+async fn file_behind_a_link_is_made_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let [link, path] = ["audit", "elsewhere"].map(|name| directory.path().join(name));
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let notifier = start(SinkSettings::JsonLines(link));
+    notifier.send(&created("1"));
+    notifier.flush().await;
+    fs::rename(&path, directory.path().join("old")).unwrap();
+    notifier.send(&created("2"));
+    notifier.flush().await;
+    assert_eq!(ids(&fs::read_to_string(path).unwrap()), ["2"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn failed_write_is_retried() {
     let directory = tempfile::tempdir().unwrap();

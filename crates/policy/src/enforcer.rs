@@ -225,7 +225,7 @@ fn load(
         return Err(LoadError::Rules(wrong));
     }
     for fault in faults {
-        tracing::error!("{fault}; what is wrong denies until it is repaired");
+        tracing::error!("{fault}; the faulty part denies until it is repaired");
     }
     Ok((rules, texts))
 }

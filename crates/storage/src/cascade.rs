@@ -22,7 +22,7 @@ pub struct Cascade {
     pub users: &'static [Cleanup],
     /// When roles are deleted.
     pub roles: &'static [Cleanup],
-    /// What is deleted with users and announced by deletions that report it: the kind, and a query for the ids.
+    /// What is deleted with users and returned as [`Deleted`], to be announced: the kind, and a query for the ids.
     pub named_with_users: &'static [(&'static str, &'static str)],
 }
 

@@ -13,7 +13,7 @@ use keystone_storage::{
     sql, transaction,
 };
 use tokio::sync::{Barrier, Notify};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// A database of the test's own; `None` where no server is named.
 struct Fresh {
@@ -148,11 +148,15 @@ async fn triggers_that_wait_for_a_transaction_let_others_pass() {
     let others = async {
         let waiting = "SELECT COUNT(*) FROM information_schema.processlist \
                        WHERE db = DATABASE() AND state LIKE '%metadata lock%'";
-        while sql(waiting).fetch_one::<(i64,)>(&db).await.unwrap() == (0,) {}
-        let read = sql(regions).fetch_one::<(i64,)>(&db);
-        let read = timeout(Duration::from_secs(20), read).await;
+        let read = timeout(Duration::from_secs(20), async {
+            while sql(waiting).fetch_one::<(i64,)>(&db).await.unwrap() == (0,) {
+                sleep(Duration::from_millis(10)).await;
+            }
+            sql(regions).fetch_one::<(i64,)>(&db).await
+        });
+        let read = read.await;
         end.notify_one();
-        read.expect("a read waits for the end of the backup")
+        read.expect("the triggers wait for the backup, and a read does not")
             .unwrap();
     };
     let installed = async {

@@ -2,15 +2,14 @@
 //! cost more than the line: they wait in memory for a few milliseconds. Warnings and errors are written at once, with what
 //! waits before them, and so is everything at a panic and at the end of the process.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use nix::unistd::Uid;
+use keystone::notify::open_to_append;
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -134,33 +133,12 @@ impl Sink {
 }
 
 fn append(path: &Path) -> Result<File> {
-    open(path).map_err(|error| {
+    open_to_append(path).map_err(|error| {
         CommandError::new(format!(
             "the log file {} can't be opened: {error}",
             path.display()
         ))
     })
-}
-
-/// A new file belongs to whom its directory belongs, also if root makes it: the server has to write to it.
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    // The log names users and projects, which only the operator's group may read.
-    options.append(true).mode(0o640);
-    match options.clone().create_new(true).open(path) {
-        Ok(file) => {
-            if Uid::effective().is_root() {
-                let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
-                let owner = directory.unwrap_or(Path::new(".")).metadata()?;
-                fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
-            }
-            Ok(file)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            options.create(true).open(path)
-        }
-        Err(error) => Err(error),
-    }
 }
 
 impl<'a> MakeWriter<'a> for &'static Output {

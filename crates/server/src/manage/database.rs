@@ -76,23 +76,31 @@ pub(super) async fn sync(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Installs the triggers where they are not as they should be, or run as an account that is gone. Not being allowed to is no
-/// failure: the server works without them, only slower.
+/// Installs the triggers where they are not as they should be, or refuse writes, as those of an account that is gone do. Not being
+/// allowed to is no failure where there are none: the server works without them, only slower.
 async fn install_triggers(db: &Db) -> Result<()> {
-    let why = match changes::incomplete(db).await? {
-        Some(why) => why,
-        None => match changes::check_write(db).await {
-            Ok(()) => return Ok(()),
-            Err(refused) => with_causes(&refused),
-        },
-    };
-    if let Err(error) = changes::install(db).await {
-        tracing::warn!(
-            why,
+    let incomplete = changes::incomplete(db).await?;
+    let refused = changes::check_write(db).await.err();
+    if incomplete.is_none() && refused.is_none() {
+        return Ok(());
+    }
+    match (changes::install(db).await, refused) {
+        (Ok(()), None) => {}
+        (Ok(()), Some(_)) => changes::check_write(db).await?,
+        (Err(error), None) => tracing::warn!(
+            why = incomplete,
             error = with_causes(&error),
             "the triggers of the change log could not be made, so every validation will ask the database: let an \
              administrator of the database run what `keystone-manage db_sync --print-triggers` prints"
-        );
+        ),
+        (Err(error), Some(refused)) => {
+            return Err(CommandError::new(format!(
+                "the database refuses to write ({}), and the triggers of the change log could not be made anew ({}): let an \
+                 administrator of the database run what `keystone-manage db_sync --print-triggers` prints",
+                with_causes(&refused),
+                with_causes(&error)
+            )));
+        }
     }
     Ok(())
 }

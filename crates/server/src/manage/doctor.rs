@@ -110,7 +110,7 @@ impl Doctor {
         };
         self.look("LDAP file based domain specific configs");
         let title = "Domain specific driver directory is invalid or contains invalid files.";
-        let mut paths = match entries(Path::new(dir)) {
+        let mut paths = match files_below(Path::new(dir)) {
             Ok(paths) => paths,
             Err(error) => {
                 let advice = format!(
@@ -243,7 +243,7 @@ impl Doctor {
         }
         // One that can't be listed has a symptom of its own.
         let mut of_domains = domain_dir(config)
-            .and_then(|dir| entries(Path::new(dir)).ok())
+            .and_then(|dir| files_below(Path::new(dir)).ok())
             .unwrap_or_default();
         of_domains.retain(|path| {
             is_of_domain(path)
@@ -338,6 +338,19 @@ fn entries(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
         .collect();
     paths.sort();
     Ok(paths)
+}
+
+/// The files in a directory and in those below it that can be read, in order.
+fn files_below(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in entries(dir)? {
+        if path.is_dir() {
+            found.extend(files_below(&path).unwrap_or_default());
+        } else {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }
 
 /// Whether it has one of the bits in its mode.

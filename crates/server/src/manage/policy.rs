@@ -146,7 +146,7 @@ fn rules(policy_file: &PolicyFile, common: &CommonArguments) -> Result<Rules> {
     };
     let Loaded { rules, faults } = Rules::over(&Registry::keystone(), &overrides, &settings);
     for fault in faults {
-        print_error(&format!("keystone-manage: {fault}; what is wrong denies"));
+        print_error(&format!("keystone-manage: {fault}; the faulty part denies"));
     }
     Ok(rules)
 }

@@ -157,19 +157,30 @@ fn files_of_domains_and_of_the_policy_are_looked_at() {
     ));
     sandbox.write("domains/keystone.a.conf", "[ldap]\npassword = s3cret\n");
     sandbox.write("domains/keystone.b.conf", "[ldap]\nurl = ldap://x\n");
+    fs::create_dir(dir.join("below")).unwrap();
+    sandbox.write(
+        "domains/below/keystone.c.conf",
+        "[ldap]\npassword = s3cret\n",
+    );
     sandbox.write("policy.yaml", "{}\n");
+    chmod(&sandbox, "domains/below/keystone.c.conf", 0o644);
     chmod(&sandbox, "domains/keystone.a.conf", 0o644);
     chmod(&sandbox, "domains/keystone.b.conf", 0o644);
     chmod(&sandbox, "policy.yaml", 0o646);
     let secrets = "Files with secrets are open to everyone.";
     let policy = "The policy can be changed by everyone.";
     let run = examine(&sandbox, &[secrets, policy]);
-    for path in ["/domains/keystone.a.conf\n", "/policy.yaml\n"] {
+    for path in [
+        "/domains/keystone.a.conf\n",
+        "/domains/below/keystone.c.conf\n",
+        "/policy.yaml\n",
+    ] {
         assert!(run.stdout.contains(path), "{path} in {run:#?}");
     }
     assert!(!run.stdout.contains("keystone.b.conf"), "{run:#?}");
     assert!(!run.stdout.contains("s3cret"), "{run:#?}");
     chmod(&sandbox, "domains/keystone.a.conf", 0o640);
+    chmod(&sandbox, "domains/below/keystone.c.conf", 0o640);
     chmod(&sandbox, "policy.yaml", 0o644);
     examine(&sandbox, &[]);
 }

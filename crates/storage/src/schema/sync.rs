@@ -24,12 +24,14 @@ use crate::{
     Db, Dialect, Error, Result, Tx,
     db::Session,
     driver::{MySqlConnection, SqliteConnection},
+    error::is_lost,
     sql,
 };
 
 /// For how long a statement may wait for transactions that use its table, such as a backup's: whoever else uses it waits behind
 /// the statement.
 pub(super) const LOCK_WAIT: &str = "SET SESSION lock_wait_timeout = 2";
+const LOCK_WAIT_OF_OTHERS: &str = "SET SESSION lock_wait_timeout = DEFAULT";
 
 /// How often it is tried again, and after what time, in which the others go on.
 const LOCK_TRIES: u32 = 200;
@@ -219,7 +221,7 @@ pub(super) async fn lock(tx: &mut Tx) -> Result<()> {
             .fetch_one::<(Option<i64>,)>(&mut *tx)
             .await?;
         if held.0 == Some(1) {
-            return raw(tx, LOCK_WAIT).await;
+            return Ok(());
         }
         if patience {
             info!("another db_sync is running; waiting for it to end");
@@ -241,22 +243,23 @@ pub(super) async fn unlock(tx: &mut Tx, done: bool) -> Result<()> {
 
 /// Runs a text of the migrations as it is, unprepared; again and again while somebody has its table locked.
 pub(super) async fn raw(tx: &mut Tx, text: &str) -> Result<()> {
-    let mut left = match tx.dialect() {
-        Dialect::MySql => LOCK_TRIES,
-        Dialect::Sqlite => 0,
-    };
-    loop {
-        match once(tx, text).await {
-            Err(error) if error.is_retriable() && left > 0 => {
-                if left == LOCK_TRIES {
-                    info!("a transaction uses a table that is to be changed; waiting for its end");
-                }
-                left -= 1;
-                sleep(LOCK_PAUSE).await;
-            }
-            done => return done,
-        }
+    if tx.dialect() == Dialect::Sqlite {
+        return once(tx, text).await;
     }
+    once(tx, LOCK_WAIT).await?;
+    let mut left = LOCK_TRIES;
+    while let Err(error) = once(tx, text).await {
+        let lost = error.driver().is_some_and(is_lost);
+        if left == 0 || lost || !error.is_retriable() {
+            return Err(error);
+        }
+        if left == LOCK_TRIES {
+            info!("a transaction uses a table that is to be changed; waiting for its end");
+        }
+        left -= 1;
+        sleep(LOCK_PAUSE).await;
+    }
+    once(tx, LOCK_WAIT_OF_OTHERS).await
 }
 
 async fn once(tx: &mut Tx, text: &str) -> Result<()> {

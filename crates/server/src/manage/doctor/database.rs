@@ -53,8 +53,8 @@ impl Doctor {
         if let Some(why) = changes::incomplete(db).await? {
             let advice = format!(
                 "{why}: every validation asks the database, which costs many times as much.\nRun `keystone-manage db_sync`, or let an \
-                 administrator of the database run what `keystone-manage db_sync --print-triggers` prints. There is nothing to do \
-                 if you have left them out on purpose."
+                 administrator of the database run what `keystone-manage db_sync --print-triggers` prints. If you have left them \
+                 out on purpose, and no writes are refused, there is nothing to do."
             );
             self.warn("The change log is not complete.", &advice);
         }
