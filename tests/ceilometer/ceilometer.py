@@ -1,4 +1,5 @@
-"""Ceilometer's notification agent, with the definitions of events that it ships: what it makes of the notifications of both Keystones."""
+"""Ceilometer's notification agent, with the definitions of events that it ships: what it makes of the notifications of both
+Keystones."""
 
 import json
 

@@ -167,7 +167,7 @@ def backup(run, directory, cloud, node):
     with run.check("an account that may not make triggers is told that writes are refused"):
         cloud.mariadb.sql("CREATE USER rows_only@'%' IDENTIFIED BY 'KEYSTONE_DBPASS'")
         cloud.mariadb.sql("GRANT SELECT, INSERT, UPDATE, DELETE ON restored.* TO rows_only@'%'")
-        theirs = re.sub(r"//\w+:", "//rows_only:", connection)
+        theirs = cloud.mariadb.url("restored", "KEYSTONE_DBPASS", "rows_only")
         done = Node(directory, cloud.variant("rows-only", {"database": {"connection": theirs}})).manage("db_sync")
         checks.equal(done.returncode, 1, done.stderr)
         checks.contains(done.stderr, "the database refuses to write")
