@@ -58,6 +58,7 @@ impl Context {
             limit,
             marker: marker.map(str::to_owned),
             resumed: false,
+            in_pieces: false,
         })
     }
 

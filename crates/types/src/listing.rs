@@ -11,6 +11,8 @@ pub struct Listing {
     pub marker: Option<String>,
     /// Whether the marker is the last row of a page that was read before, and may be gone since.
     pub resumed: bool,
+    /// Whether `limit` only says how many to read at a time: a source that has all members at hand need not cut them.
+    pub in_pieces: bool,
 }
 
 /// A condition on one attribute.

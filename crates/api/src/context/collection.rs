@@ -1,8 +1,8 @@
 //! Collections as answers. Long ones are read and rendered in pieces, away from the async threads: the answer begins with
 //! the first piece, and the others follow as fast as the client takes them. So a list of any length takes the memory of one
-//! piece, and delays no other request.
+//! piece, and delays no other request. Only a directory is read as a whole, and once.
 
-use std::marker::PhantomData;
+use std::vec;
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
@@ -155,7 +155,36 @@ struct Members<R, P> {
     listing: Listing,
     text: JsonList,
     frame: Frame,
-    resource: PhantomData<fn() -> R>,
+    /// What was read and not rendered yet, and whether there is more behind it.
+    ready: vec::IntoIter<R>,
+    more: bool,
+}
+
+impl<R, P, F> Members<R, P>
+where
+    P: Fn(Identity, Listing) -> F,
+    F: Future<Output = Result<Page<R>>>,
+{
+    /// Reads a piece, or all of them where the source has all members at hand.
+    async fn read_more(&mut self) -> Result<()> {
+        let piece = u32::try_from(PIECE).unwrap_or(u32::MAX);
+        let listing = Listing {
+            limit: Some(self.listing.limit.map_or(piece, |limit| limit.min(piece))),
+            in_pieces: true,
+            ..self.listing.clone()
+        };
+        let Page { mut items, more } = (self.read)(self.identity.clone(), listing).await?;
+        self.more = more;
+        if let Some(limit) = self.listing.limit {
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            self.more |= items.len() > limit;
+            items.truncate(limit);
+        }
+        let rows = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        self.listing.limit = self.listing.limit.map(|limit| limit.saturating_sub(rows));
+        self.ready = items.into_iter();
+        Ok(())
+    }
 }
 
 impl<R, P, F> Pieces for Members<R, P>
@@ -165,24 +194,20 @@ where
     F: Future<Output = Result<Page<R>>> + Send + 'static,
 {
     async fn piece(&mut self) -> Result<(String, bool)> {
-        let most = u32::try_from(PIECE).unwrap_or(u32::MAX);
-        let listing = Listing {
-            limit: Some(self.listing.limit.map_or(most, |limit| limit.min(most))),
-            ..self.listing.clone()
-        };
-        let page = (self.read)(self.identity.clone(), listing).await?;
-        let count = page.items.len();
-        let rows = u32::try_from(count).unwrap_or(u32::MAX);
-        self.listing.limit = self.listing.limit.map(|limit| limit.saturating_sub(rows));
-        let done = !page.more || self.listing.limit == Some(0);
-        let last = page.items.last().map(|last| last.id().to_owned());
-        let others = done.then(|| self.frame.others(last.as_deref(), page.more));
+        if self.ready.len() == 0 {
+            self.read_more().await?;
+        }
+        let items: Vec<R> = self.ready.by_ref().take(PIECE).collect();
+        let count = items.len();
+        let done = self.ready.len() == 0 && (!self.more || self.listing.limit == Some(0));
+        let last = items.last().map(|last| last.id().to_owned());
+        let others = done.then(|| self.frame.others(last.as_deref(), self.more));
         if let Some(last) = last {
             self.listing = self.listing.clone().after(last);
         }
         let (mut text, base) = (std::mem::take(&mut self.text), self.frame.base.clone());
         let render = move || -> Result<JsonList> {
-            for item in &page.items {
+            for item in &items {
                 text.push_linked(item, &base)?;
             }
             if let Some(others) = others {
@@ -341,7 +366,8 @@ impl Context {
             listing,
             text: JsonList::begin(R::COLLECTION),
             frame,
-            resource: PhantomData,
+            ready: Vec::new().into_iter(),
+            more: false,
         };
         in_pieces(&self.method, members).await
     }

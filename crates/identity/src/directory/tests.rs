@@ -1,6 +1,7 @@
 //! Tests of what a domain's configuration makes, and of what is told of it.
 
 use super::*;
+use crate::group::Group;
 
 fn rows(options: &[(&str, &str)]) -> Vec<ConfigRow> {
     let text = |text: &str| Value::from(text).to_string();
@@ -87,5 +88,28 @@ fn a_list_limit_is_a_whole_number_greater_than_zero() {
             told, "[identity] list_limit: the value is no whole number",
             "{value}"
         );
+    }
+}
+
+#[test]
+fn a_list_in_pieces_is_not_read_for_each() {
+    let group = |id: &str| -> Group {
+        let group = serde_json::json!({ "id": id, "name": id, "domain_id": "corp" });
+        serde_json::from_value(group).unwrap()
+    };
+    let mut listing = Listing {
+        limit: Some(2),
+        ..Listing::default()
+    };
+    for (in_pieces, marker, ids, more) in [
+        (false, None, ["a", "b"].as_slice(), true),
+        (true, None, &["a", "b", "c"], false),
+        (true, Some("a"), &["b", "c"], false),
+    ] {
+        (listing.in_pieces, listing.marker) = (in_pieces, marker.map(str::to_owned));
+        let found = ["c", "a", "b"].map(group).to_vec();
+        let page = users::page(found, &listing, |_, _| true).unwrap();
+        let found: Vec<&str> = page.items.iter().map(|group| group.id.as_str()).collect();
+        assert_eq!((found.as_slice(), page.more), (ids, more));
     }
 }

@@ -400,5 +400,12 @@ pub(super) fn page<R: Resource>(
         found.retain(|item| item.id() > marker.as_str());
     }
     found.retain(|item| listing.filters.iter().all(|filter| passes(item, filter)));
+    if listing.in_pieces {
+        // The directory would be read again for each piece.
+        return Ok(Page {
+            items: found,
+            more: false,
+        });
+    }
     Ok(Page::cut(found, listing))
 }
