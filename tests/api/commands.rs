@@ -107,6 +107,26 @@ async fn directories_that_can_t_be_used_are_told_with_their_domains() {
 }
 
 #[tokio::test]
+async fn wrong_options_of_directories_are_told_without_passwords() {
+    for (value, told) in [("tree", "tree"), ("%(password)s", "***")] {
+        let mut settings = Settings::default();
+        settings.identity.backends.domains = DomainBackends::Database;
+        let cloud = Cloud::with(settings).await;
+        let identity = cloud.keystone.identity();
+        let ldap = json!({ "query_scope": value, "password": "s3cret" });
+        let config = json!({ "identity": { "driver": "ldap" }, "ldap": ldap });
+        let added = identity.add_domain_config("default", &config).await;
+        assert!(added.unwrap());
+        let failing = identity.failing_directories(Duration::from_mins(1)).await;
+        let failing = failing.unwrap();
+        assert_eq!(failing.len(), 1, "{failing:?}");
+        let wanted = format!("[ldap] query_scope: \"{told}\"");
+        assert!(failing[0].contains(&wanted), "{failing:?}");
+        assert!(!failing[0].contains("s3cret"), "{failing:?}");
+    }
+}
+
+#[tokio::test]
 async fn ids_of_users_and_groups_of_directories_are_listed() {
     let cloud = Cloud::new().await;
     let identity = cloud.keystone.identity();

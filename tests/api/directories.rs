@@ -6,7 +6,7 @@
 use keystone::Settings;
 use keystone::identity::{Backend, DomainBackends, public_id};
 use keystone::storage::sql;
-use keystone_testkit::{Answer, Cloud, Session};
+use keystone_testkit::{Answer, Cloud, Log, Session};
 use serde_json::{Value, json};
 
 use server::{Setup, Slapd};
@@ -398,7 +398,7 @@ async fn nobody_takes_the_id_of_another_as_a_further_one() {
 }
 
 #[tokio::test]
-async fn a_wrong_configuration_is_a_failure_until_it_changes() {
+async fn a_wrong_configuration_is_a_failure_until_it_is_mended() {
     const KEYS: &str = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../crates/ldap/tests/slapd/keys"
@@ -419,10 +419,142 @@ async fn a_wrong_configuration_is_a_failure_until_it_changes() {
     let secure = json!({ "use_tls": true, "tls_cacertfile": file });
     corp.configure(secure).await;
     corp.admin.get(&path).await.refused(500);
-    // The file alone is no change of it.
-    std::fs::copy(format!("{KEYS}/authority.pem"), &file).unwrap();
-    corp.admin.get(&path).await.refused(500);
     corp.configure(json!({ "query_scope": "sub" })).await;
+    corp.admin.get(&path).await.refused(500);
+    // The file is enough.
+    std::fs::copy(format!("{KEYS}/authority.pem"), &file).unwrap();
     let users = corp.admin.get(&path).await.ok();
     assert_eq!(names(&users, "users").len(), 20);
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_is_none_of_those_who_are_in_the_database() {
+    let cloud = with_domains(DomainBackends::Database).await;
+    let admin = cloud.admin().await;
+    let id = domain(&admin, "corp").await;
+    let mut paths = Vec::new();
+    for (kind, of) in [("user", "groups"), ("group", "users")] {
+        let body = json!({ kind: { "name": "one", "domain_id": id } });
+        let created = admin.post(&format!("/v3/{kind}s"), &body).await.created();
+        let one = created[kind]["id"].as_str().unwrap();
+        paths.push((format!("/v3/{kind}s/{one}/{of}"), of));
+    }
+    let ldap = json!({ "url": "ldap://127.0.0.1:1", "query_scope": "tree" });
+    let body = json!({ "config": { "identity": { "driver": "ldap" }, "ldap": ldap } });
+    let path = format!("/v3/domains/{id}/config");
+    admin.request("PUT", &path, Some(&body)).await.created();
+    for (path, of) in &paths {
+        assert_eq!(admin.get(path).await.ok()[of], json!([]));
+    }
+    let path = format!("/v3/users?domain_id={id}");
+    admin.get(&path).await.refused(500);
+}
+
+#[tokio::test]
+async fn actors_have_names_in_whatever_letters_their_ids_are_stored() {
+    let Some(corp) = corp().await else {
+        return;
+    };
+    let Corp { admin, cloud, .. } = &corp;
+    let users = format!("/v3/users?domain_id={}", corp.id);
+    admin.get(&users).await.ok();
+    let groups = format!("/v3/groups?domain_id={}", corp.id);
+    admin.get(&groups).await.ok();
+    let (project, role) = (cloud.project("p").await, cloud.role("member").await);
+    for (kind, of, name) in [
+        ("user", "UserProject", "alice"),
+        ("group", "GroupProject", "devs"),
+    ] {
+        let id = corp.public_id(kind, name).to_uppercase();
+        let text = "INSERT INTO assignment (type, actor_id, target_id, role_id, inherited) VALUES (?, ?, ?, ?, ?)";
+        let row = sql(text).bind(of).bind(&id).bind(&project).bind(&role);
+        let row = row.bind(false).execute(cloud.keystone.db());
+        row.await.unwrap();
+        let query = format!("include_names&role.id={role}");
+        let found = assignments(admin, &query).await;
+        let actor = found.iter().find_map(|item| item.get(kind)).unwrap();
+        assert_eq!(actor["name"], name, "{actor}");
+        assert_eq!(actor["domain"]["name"], "corp", "{actor}");
+        assert_eq!(actor["id"], id.as_str());
+    }
+}
+
+#[tokio::test]
+async fn another_group_with_the_id_of_one_has_none_of_its_roles() {
+    let entry = "dn: cn=devs,ou=Contractors,ou=People,dc=example,dc=org\nobjectClass: groupOfNames\ncn: devs\n\
+                 ou: Second\nmember: uid=carol,ou=People,dc=example,dc=org\n";
+    let more = [
+        ("query_scope", "sub"),
+        ("group_tree_dn", "dc=example,dc=org"),
+    ];
+    let Some(corp) = corp_with(&more, with(entry.to_owned())).await else {
+        return;
+    };
+    let Corp { admin, cloud, .. } = &corp;
+    let (project, role) = (cloud.project("p").await, cloud.role("member").await);
+    let devs = corp.public_id("group", "devs");
+    admin
+        .get(&format!("/v3/groups?domain_id={}", corp.id))
+        .await
+        .ok();
+    let grant = format!("/v3/projects/{project}/groups/{devs}/roles/{role}");
+    admin.request("PUT", &grant, None).await.no_content();
+    let scope = json!({ "project": { "id": project } });
+    for (name, is_in) in [("alice", true), ("carol", false)] {
+        let answer = corp.log_in(name, &format!("{name}-secret"), &scope).await;
+        if is_in {
+            answer.created();
+        } else {
+            answer.refused(401);
+        }
+        let path = format!("/v3/users/{}/groups", corp.public_id("user", name));
+        let groups = admin.get(&path).await.ok();
+        assert_eq!(names(&groups, "groups").contains(&"devs"), is_in, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_warning_about_references_names_the_domain_and_no_password() {
+    let entries = "dn: ou=service-secret,dc=example,dc=org\nobjectClass: organizationalUnit\nou: service-secret\n\n\
+                   dn: ou=There,ou=service-secret,dc=example,dc=org\nobjectClass: referral\n\
+                   objectClass: extensibleObject\nou: There\nref: ldap://127.0.0.1:1/dc=there\n";
+    let more = [("user_tree_dn", "ou=%(password)s,dc=example,dc=org")];
+    let Some(corp) = corp_with(&more, with(entries.to_owned())).await else {
+        return;
+    };
+    let path = format!("/v3/users?domain_id={}", corp.id);
+    let (log, _guard) = Log::start("warn");
+    corp.admin.get(&path).await.ok();
+    let told = log.take();
+    assert!(
+        told.contains("below \"ou=***,dc=example,dc=org\""),
+        "{told}"
+    );
+    assert!(told.contains("ldap://127.0.0.1:1/dc=there"), "{told}");
+    let domain = format!("domain.id=\"{}\"", corp.id);
+    assert!(told.contains(&domain), "{told}");
+    assert!(!told.contains("service-secret"), "{told}");
+    corp.admin.get(&path).await.ok();
+    assert_eq!(log.take(), "");
+}
+
+#[tokio::test]
+async fn ids_without_mappings_are_looked_up_together() {
+    let cloud = Cloud::new().await;
+    let mut settings = Settings::default();
+    settings.identity.backends.backward_compatible_ids = true;
+    settings.identity.backends.default = Backend::read(|group, option| match (group, option) {
+        ("identity", "driver") => "ldap".into(),
+        ("ldap", "url") => "ldap://127.0.0.1:1".into(),
+        _ => Value::Null,
+    })
+    .unwrap();
+    let node = cloud.neighbour_with(settings).await;
+    let identity = node.keystone.identity();
+    let count = async |ids: &[&str]| {
+        let (found, statements) = node.statements(identity.subjects(ids)).await;
+        found.unwrap_err();
+        statements.len()
+    };
+    assert_eq!(count(&["a", "b", "c"]).await, count(&["a"]).await);
 }

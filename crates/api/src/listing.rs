@@ -1,7 +1,6 @@
 //! Filters and pages of a request for a collection, and the operator's limits for them.
 
 use keystone_auth::Scope;
-use keystone_identity::Identity;
 use keystone_types::{Error, Listing, Result};
 
 use crate::context::Context;
@@ -86,25 +85,16 @@ impl Context {
         }
     }
 
-    /// The listing of users or groups of a domain: its own `list_limit` comes before all others
-    /// (`_set_list_limit_in_hints` in `keystone/identity/core.py`).
-    pub(crate) async fn limited_in_domain(
-        &self,
-        identity: &Identity,
-        listing: Listing,
-        domain_id: Option<String>,
-    ) -> Result<Listing> {
-        let own = match domain_id {
-            Some(id) => identity.list_limit(&id).await?,
-            None => None,
-        };
-        Ok(match own {
+    /// The listing of users or groups with the `list_limit` of their backend, if it has one of its own: that comes before all
+    /// others (`_set_list_limit_in_hints` in `keystone/identity/core.py`).
+    pub(crate) fn limited_by_backend(&self, listing: Listing, own: Option<u32>) -> Listing {
+        match own {
             Some(_) => Listing {
                 limit: self.capped(own),
                 ..listing
             },
             None => listing,
-        })
+        }
     }
 
     /// The listing within the domain that Keystone narrows users and groups to: the scope's, and with

@@ -1,25 +1,26 @@
 //! Users and groups that are in a directory and not in the database: `[identity] driver = ldap`, and the backends of single
 //! domains.
 //!
-//! One place decides where somebody is: [`Identity::entity_backend`] by id, [`Identity::domain_backend`] by domain. A domain's backend is looked up
-//! each time, so that a change of its configuration in the database counts at once. What a directory answers is never
-//! remembered, because nothing tells of its changes.
+//! One place decides where somebody is: [`Identity::entity_backend`] by id, [`Identity::domain_backend`] by domain. A domain's
+//! backend is looked up each time, so that a change of its configuration in the database counts at once. What a directory
+//! answers is never remembered, because nothing tells of its changes.
 
 pub(crate) mod groups;
 pub(crate) mod id_mapping;
 mod options;
+mod rows;
 pub(crate) mod users;
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use keystone_ldap::{Directory, User as Found};
 use keystone_storage::{select, sql};
-use keystone_types::{Error, Listing, Result, Secret, json};
-use serde_json::Value;
-use tokio::task::JoinSet;
+use keystone_types::{Error, Listing, Result, Secret};
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::identity::Identity;
@@ -28,6 +29,7 @@ use crate::project::reference::{DomainChoice, DomainRef};
 use crate::single_flight::SingleFlight;
 
 use id_mapping::{Entity, row_of};
+use rows::{ConfigRow, backend_of, redacted};
 
 pub use options::{Backend, BackendError};
 
@@ -71,11 +73,11 @@ enum Domains {
     Database(Mutex<HashMap<String, Configured>>),
 }
 
-/// A domain's configuration in the database as it was read last, and what was made of it: for a wrong one the failure, until
-/// it changes.
+/// A domain's configuration in the database as it was read last, and what was made of it. Nothing is kept of a wrong one:
+/// a file that it names may be there the next time.
 struct Configured {
     rows: Vec<ConfigRow>,
-    backend: Result<Backend>,
+    backend: Backend,
 }
 
 impl fmt::Debug for Configured {
@@ -88,14 +90,13 @@ impl fmt::Debug for Configured {
     }
 }
 
-/// Group, option, value, and whether it is sensitive.
-type ConfigRow = (String, String, String, bool);
-
 /// The directory of a domain.
 #[derive(Clone, Debug)]
 pub(crate) struct DomainDirectory {
     pub(crate) domain: DomainRef,
     directory: Arc<Directory>,
+    /// `list_limit` of a backend of the domain's own.
+    list_limit: Option<u32>,
     /// What no message about it may show.
     hidden: Vec<Secret>,
     /// Whether its ids have rows in `id_mapping`; otherwise they are those of the API.
@@ -172,6 +173,27 @@ fn folded(name: &str) -> String {
 }
 
 impl DomainDirectory {
+    /// The answer of the directory to a question, with its first references in the log.
+    fn ask<T>(
+        &self,
+        question: impl Future<Output = Result<T, keystone_ldap::Error>>,
+    ) -> impl Future<Output = Result<T>> {
+        // Boxed at once: the futures of all logins have it in them.
+        let question = Box::pin(question);
+        async move {
+            let answer = question.await;
+            if let Some(told) = self.directory.untold_references() {
+                self.warn(told);
+            }
+            answer.map_err(|error| self.failed(&error))
+        }
+    }
+
+    fn warn(&self, message: &str) {
+        let message = redacted(message, &self.hidden);
+        tracing::warn!(domain.id = self.domain.id, "{message}");
+    }
+
     /// The answer to a client for what a directory says, with the domain in the log.
     fn failed(&self, error: &keystone_ldap::Error) -> Error {
         let message = match error {
@@ -186,6 +208,21 @@ impl DomainDirectory {
         let DomainRef { id, name, .. } = &self.domain;
         let error = redacted(&error.to_string(), &self.hidden);
         Error::failed(message, format!("domain {id} ({name}): {error}"))
+    }
+}
+
+impl DomainBackend {
+    /// That of one whose id has no row in `id_mapping`.
+    fn of_unmapped(&self, id: &str) -> EntityBackend {
+        match self {
+            Self::Database => EntityBackend::Database,
+            Self::Nowhere => EntityBackend::Nowhere,
+            Self::Directory(of) => EntityBackend::Directory(Entry {
+                of: of.clone(),
+                local_id: id.to_owned(),
+                id: id.to_owned(),
+            }),
+        }
     }
 }
 
@@ -213,7 +250,10 @@ impl Identity {
     }
 
     /// The most members of a page of a domain's users or groups, where its own backend has a limit.
-    pub async fn list_limit(&self, domain_id: &str) -> Result<Option<u32>> {
+    pub async fn list_limit(&self, domain_id: Option<&str>) -> Result<Option<u32>> {
+        let Some(domain_id) = domain_id else {
+            return Ok(None);
+        };
         if matches!(self.directories.domains, Domains::None) {
             return Ok(None);
         }
@@ -222,6 +262,26 @@ impl Identity {
         };
         let backend = self.own_backend(&domain).await?;
         Ok(backend.and_then(|backend| backend.list_limit))
+    }
+
+    /// The same for a page of a user's groups: a directory that has the user has the limit of its domain.
+    pub async fn list_limit_of_user(&self, id: &str) -> Result<Option<u32>> {
+        self.list_limit_of(Entity::User, id).await
+    }
+
+    /// The same for a page of a group's users.
+    pub async fn list_limit_of_group(&self, id: &str) -> Result<Option<u32>> {
+        self.list_limit_of(Entity::Group, id).await
+    }
+
+    async fn list_limit_of(&self, entity: Entity, id: &str) -> Result<Option<u32>> {
+        if matches!(self.directories.domains, Domains::None) {
+            return Ok(None);
+        }
+        Ok(match self.entity_backend(entity, id).await? {
+            EntityBackend::Directory(entry) => entry.of.list_limit,
+            EntityBackend::Database | EntityBackend::Nowhere => None,
+        })
     }
 
     async fn domain_of(&self, domain: DomainChoice<'_>) -> Result<Option<DomainRef>> {
@@ -252,10 +312,13 @@ impl Identity {
 
     async fn backend_of_domain(&self, domain: DomainRef) -> Result<DomainBackend> {
         let default = &self.directories.default;
-        let (backend, mapped) = match self.own_backend(&domain).await? {
-            Some(backend) => (backend, true),
+        let (backend, list_limit, mapped) = match self.own_backend(&domain).await? {
+            Some(backend) => {
+                let limit = backend.list_limit;
+                (backend, limit, true)
+            }
             None if default.directory.is_none() || domain.id == self.settings.default_domain_id => {
-                (default.clone(), !self.directories.compatible_ids)
+                (default.clone(), None, !self.directories.compatible_ids)
             }
             None => return Ok(DomainBackend::Nowhere),
         };
@@ -265,6 +328,7 @@ impl Identity {
         Ok(DomainBackend::Directory(DomainDirectory {
             domain,
             directory,
+            list_limit,
             hidden: backend.hidden,
             mapped,
         }))
@@ -288,34 +352,36 @@ impl Identity {
         let locked = || known.lock().unwrap_or_else(PoisonError::into_inner);
         let current = |known: &HashMap<String, Configured>| {
             let known = known.get(domain_id).filter(|known| known.rows == rows);
-            known.map(|known| known.backend.clone().map(Some))
+            known.map(|known| known.backend.clone())
         };
         if rows.is_empty() {
             locked().remove(domain_id);
             return Ok(None);
         }
         if let Some(backend) = current(&locked()) {
-            return backend;
+            return Ok(Some(backend));
         }
         let configured = sql("SELECT DISTINCT domain_id FROM whitelisted_config");
         let configured = configured.fetch_texts(&self.db).await?;
-        let mut known = locked();
-        // Another request may have been here in the meantime.
-        if let Some(backend) = current(&known) {
-            return backend;
-        }
-        // Domains that are gone, with their connections.
-        known.retain(|id, _| configured.contains(id));
-        let backend = backend_of(&rows).map_err(|reason| {
+        // It reads certificates.
+        let read = rows.clone();
+        let made = spawn_blocking(move || backend_of(&read)).await;
+        let made = made.map_err(Error::internal)?;
+        let backend = made.map_err(|reason| {
             Error::internal(format!(
                 "the configuration of domain {domain_id} in the database: {reason}"
             ))
-        });
+        })?;
+        let mut known = locked();
+        // Another request may have been here in the meantime.
+        if let Some(backend) = current(&known) {
+            return Ok(Some(backend));
+        }
+        // Domains that are gone, with their connections.
+        known.retain(|id, _| configured.contains(id));
         tracing::info!(
             domain.id = domain_id,
-            directory = backend
-                .as_ref()
-                .is_ok_and(|backend| backend.directory.is_some()),
+            directory = backend.directory.is_some(),
             "the configuration of a domain in the database was read"
         );
         let read = Configured {
@@ -323,11 +389,11 @@ impl Identity {
             backend: backend.clone(),
         };
         known.insert(domain_id.to_owned(), read);
-        backend.map(Some)
+        Ok(Some(backend))
     }
 
-    /// What is wrong with each configured directory that can't be used now: it has to answer within `limit`. Every call asks them all,
-    /// at the same time.
+    /// What is wrong with each configured directory that can't be used now: it has to answer within `limit`. Every call asks
+    /// them all, at the same time.
     pub async fn failing_directories(&self, limit: Duration) -> Result<Vec<String>> {
         let mut failing = Vec::new();
         let default = self.directories.default.clone();
@@ -345,7 +411,13 @@ impl Identity {
                     match self.configured(known, &id).await {
                         Ok(Some(backend)) => all.push((of(&id), backend)),
                         Ok(None) => {}
-                        Err(error) => failing.push(format!("{}: {error}", of(&id))),
+                        Err(error) => {
+                            // The text of a 500 is for clients and says nothing.
+                            let reason = error
+                                .source()
+                                .map_or_else(|| error.to_string(), ToString::to_string);
+                            failing.push(format!("{}: {reason}", of(&id)));
+                        }
                     }
                 }
             }
@@ -397,10 +469,15 @@ impl Identity {
             Vec::new()
         };
         let mut known: HashMap<String, DomainBackend> = HashMap::new();
+        let mut without_row = None;
         let mut backends = Vec::with_capacity(ids.len());
         for id in ids {
             let Some(row) = row_of(&rows, id) else {
-                backends.push(self.default_backend(id).await?);
+                let backend = match &without_row {
+                    Some(backend) => backend,
+                    None => without_row.insert(self.backend_without_row().await?),
+                };
+                backends.push(backend.of_unmapped(id));
                 continue;
             };
             let Some(name) = row.domain_name.clone() else {
@@ -437,22 +514,18 @@ impl Identity {
         Ok(backends)
     }
 
-    /// The backend of an id without a row in `id_mapping`.
-    async fn default_backend(&self, id: &str) -> Result<EntityBackend> {
+    /// The backend of ids without rows in `id_mapping`.
+    async fn backend_without_row(&self) -> Result<DomainBackend> {
         if self.directories.default.directory.is_none() {
-            return Ok(EntityBackend::Database);
+            return Ok(DomainBackend::Database);
         }
         if !self.directories.compatible_ids {
-            return Ok(EntityBackend::Nowhere);
+            return Ok(DomainBackend::Nowhere);
         }
         let default = DomainChoice::Id(&self.settings.default_domain_id);
         Ok(match self.domain_backend(default).await? {
-            DomainBackend::Directory(of) if !of.mapped => EntityBackend::Directory(Entry {
-                of,
-                local_id: id.to_owned(),
-                id: id.to_owned(),
-            }),
-            _ => EntityBackend::Nowhere,
+            DomainBackend::Directory(of) if !of.mapped => DomainBackend::Directory(of),
+            _ => DomainBackend::Nowhere,
         })
     }
 
@@ -497,55 +570,6 @@ impl Identity {
         }
         self.public_ids(&of.domain.id, entity, local_ids).await
     }
-}
-
-/// The backend that rows configure. `%(password)s` in a text stands for the sensitive option of that name in its group.
-fn backend_of(rows: &[ConfigRow]) -> Result<Backend, String> {
-    let mut options: HashMap<(&str, &str), Value> = HashMap::new();
-    let mut hidden = Vec::new();
-    for (group, option, text, _) in rows {
-        let value = json::read(text).map_err(|_| format!("[{group}] {option} is no JSON"))?;
-        let value = match value {
-            Value::String(text) => Value::String(resolved(text, group, rows, &mut hidden)),
-            other => other,
-        };
-        options.insert((group, option), value);
-    }
-    let value = |group: &str, option: &str| options.get(&(group, option)).cloned();
-    match Backend::read(|group, option| value(group, option).unwrap_or_default()) {
-        Ok(backend) => Ok(Backend { hidden, ..backend }),
-        Err(error) => Err(redacted(&error.to_string(), &hidden)),
-    }
-}
-
-/// Adds the values that it puts in to those that no message may show, and their parts: URLs are told apart before they are
-/// shown.
-fn resolved(text: String, group: &str, rows: &[ConfigRow], hidden: &mut Vec<Secret>) -> String {
-    let sensitive = rows
-        .iter()
-        .filter(|(of, _, _, sensitive)| *sensitive && of == group);
-    sensitive.fold(text, |text, (_, option, value, _)| {
-        let reference = format!("%({option})s");
-        match json::read(value) {
-            Ok(Value::String(value)) if text.contains(&reference) => {
-                let parts = value.split([',', ' ', '/', '?']);
-                let texts = [value.as_str()].into_iter().chain(parts);
-                hidden.extend(texts.filter(|text| !text.is_empty()).map(Secret::from));
-                text.replace(&reference, &value)
-            }
-            _ => text,
-        }
-    })
-}
-
-/// A message with `***` in the place of what it may not show, quoted or not.
-fn redacted(message: &str, hidden: &[Secret]) -> String {
-    let hidden = hidden.iter().map(Secret::reveal);
-    hidden.fold(message.to_owned(), |message, hidden| {
-        let quoted = format!("{hidden:?}");
-        let quoted = quoted.trim_matches('"');
-        message.replace(quoted, "***").replace(hidden, "***")
-    })
 }
 
 #[cfg(test)]

@@ -328,7 +328,8 @@ impl Identity {
         let mut found: Vec<Subject> = rows
             .map(|row| row.into_subject(&self.settings, today))
             .collect();
-        found.extend(subjects_in(backends).await?);
+        let elsewhere = subjects_in(ids, backends).await?;
+        found.extend(elsewhere.into_iter().map(|(_, subject)| subject));
         Ok(found)
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt::{self, Formatter};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ldap3::{DerefAliases, LdapResult, Scope};
@@ -19,8 +20,8 @@ use crate::settings::{AliasDereferencing, QueryScope, Settings, SettingsError};
 /// (`LDAP_MATCHING_RULE_IN_CHAIN`).
 const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
 
-/// How many users one search is for.
-const USERS_PER_SEARCH: usize = 100;
+/// How many filters one search has for single entries.
+const FILTERS_PER_SEARCH: usize = 100;
 
 /// The directory of one domain, with connections and certificates of its own.
 pub struct Directory {
@@ -36,6 +37,8 @@ pub struct Directory {
     scope: Scope,
     aliases: DerefAliases,
     page_size: u32,
+    /// What is to be told about the first references, and whether it was.
+    references: OnceLock<String>,
     told_of_references: AtomicBool,
 }
 
@@ -96,6 +99,7 @@ impl Directory {
                 AliasDereferencing::Always => DerefAliases::Always,
             },
             page_size: settings.page_size,
+            references: OnceLock::new(),
             told_of_references: AtomicBool::new(false),
         })
     }
@@ -188,13 +192,23 @@ impl Directory {
     ///
     /// The directory gives no answer.
     pub async fn group(&self, local_id: &str) -> Result<Option<Group>, Error> {
-        let found = self
-            .find_groups(&self.groups.kind.with_id(local_id))
-            .await?;
-        let own = local_id.to_lowercase();
-        Ok(found
-            .into_iter()
-            .find(|group| group.local_id.to_lowercase() == own))
+        Ok(self.groups_with_ids(&[local_id]).await?.into_iter().next())
+    }
+
+    /// The groups with some local ids, as [`Self::users_with_ids`] has users.
+    ///
+    /// # Errors
+    ///
+    /// The directory gives no answer.
+    pub async fn groups_with_ids(&self, local_ids: &[&str]) -> Result<Vec<Group>, Error> {
+        let kind = &self.groups.kind;
+        let filters = local_ids.iter().map(|id| kind.has_id(id));
+        let found = self.list_any(kind, filters.collect()).await?;
+        let own: HashSet<_> = local_ids.iter().map(|id| id.to_lowercase()).collect();
+        let groups = found.iter().filter_map(|entry| self.groups.read(entry));
+        Ok(groups
+            .filter(|group| own.contains(&group.local_id.to_lowercase()))
+            .collect())
     }
 
     /// The group with a name; the first one where several have it.
@@ -217,8 +231,8 @@ impl Directory {
         let filter = if groups.members_are_ids {
             equals(&groups.member, user.local_id.as_bytes())
         } else if groups.nesting {
-            let chain = format!("{}:{IN_CHAIN}:", groups.member);
-            equals(&chain, user.dn.as_bytes())
+            // Whatever `group_member_attribute` says (`list_user_groups_filtered` in `keystone/identity/backends/ldap/core.py`).
+            equals(&format!("member:{IN_CHAIN}:"), user.dn.as_bytes())
         } else {
             equals(&groups.member, user.dn.as_bytes())
         };
@@ -255,6 +269,14 @@ impl Directory {
         Ok(found)
     }
 
+    /// A line for the operator's log, once, after a result had references to other directories: they are not followed. None
+    /// where `chase_referrals` is false.
+    pub fn untold_references(&self) -> Option<&str> {
+        let text = self.references.get()?;
+        let told = self.told_of_references.swap(true, Ordering::Relaxed);
+        (!told).then_some(text)
+    }
+
     /// Asks whether a server can be reached, takes the login, and has the users' tree.
     ///
     /// # Errors
@@ -283,12 +305,11 @@ impl Directory {
 
     /// The users that pass any of some filters, in few searches.
     async fn users_with_any(&self, filters: Vec<String>) -> Result<Vec<User>, Error> {
-        let mut users = Vec::new();
-        for some in filters.chunks(USERS_PER_SEARCH) {
-            let filter = self.users.kind.with(&any(some.iter().map(String::as_str)));
-            let found = self.list(&self.users.kind, &filter).await?;
-            users.extend(found.iter().filter_map(|entry| self.users.read(entry)));
-        }
+        let found = self.list_any(&self.users.kind, filters).await?;
+        let mut users: Vec<_> = found
+            .iter()
+            .filter_map(|entry| self.users.read(entry))
+            .collect();
         if let Some(emulation) = &self.emulation {
             self.emulate(emulation, &mut users).await?;
         }
@@ -372,6 +393,21 @@ impl Directory {
             .await
     }
 
+    /// The entries of a kind that pass any of some filters, each once, in few searches.
+    async fn list_any(&self, kind: &Kind, mut filters: Vec<String>) -> Result<Vec<Entry>, Error> {
+        filters.sort_unstable();
+        filters.dedup();
+        let mut entries = Vec::new();
+        for some in filters.chunks(FILTERS_PER_SEARCH) {
+            let filter = kind.with(&any(some.iter().map(String::as_str)));
+            entries.extend(self.list(kind, &filter).await?);
+        }
+        // Two filters of different searches may find one entry, for example by its id in other letters.
+        let mut seen = HashSet::new();
+        entries.retain(|entry| seen.insert(entry.dn.clone()));
+        Ok(entries)
+    }
+
     fn below<'a>(&self, base: &'a str, filter: &'a str, attributes: &'a [String]) -> Search<'a> {
         Search {
             base,
@@ -396,7 +432,7 @@ impl Directory {
             let mut lease = self.service.lease(&self.servers).await?;
             match lease.search(search).await {
                 Ok(found) => {
-                    self.tell_of_references(lease.url(), search.base, &found.elsewhere);
+                    self.keep_references(lease.url(), search.base, &found.elsewhere);
                     lease.keep();
                     return Ok(found.entries);
                 }
@@ -407,20 +443,19 @@ impl Directory {
         }
     }
 
-    /// Tells the operator, once, that entries are missing.
-    fn tell_of_references(&self, url: &str, base: &str, elsewhere: &[String]) {
-        if elsewhere.is_empty()
-            || self.settings.chase_referrals == Some(false)
-            || self.told_of_references.swap(true, Ordering::Relaxed)
-        {
+    /// Keeps what the operator is to know: that entries are missing.
+    fn keep_references(&self, url: &str, base: &str, elsewhere: &[String]) {
+        if elsewhere.is_empty() || self.settings.chase_referrals == Some(false) {
             return;
         }
-        let elsewhere = elsewhere.join(" ");
-        tracing::warn!(
-            "the directory {url} says that a part of what is below {base:?} is at {elsewhere:?}: referrals are never followed, and \
-             its entries are missing; a domain of its own for that directory has them, and chase_referrals = false of [ldap] says \
-             that they are not wanted"
-        );
+        self.references.get_or_init(|| {
+            let elsewhere = elsewhere.join(" ");
+            format!(
+                "the directory {url} says that a part of what is below {base:?} is at {elsewhere:?}: referrals are never \
+                 followed, and its entries are missing; a domain of its own for that directory has them, and \
+                 chase_referrals = false of [ldap] says that they are not wanted"
+            )
+        });
     }
 
     /// Returns when the operation may be tried again, which is once, and only where a connection broke.

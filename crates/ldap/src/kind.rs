@@ -44,6 +44,13 @@ pub struct Group {
     pub description: Option<String>,
 }
 
+impl Group {
+    /// Whether another one is the same entry, as [`User::is`] has it.
+    pub fn is(&self, other: &Self) -> bool {
+        Dn::parse(&self.dn).is_ok_and(|dn| Dn::parse(&other.dn) == Ok(dn))
+    }
+}
+
 /// Where entries of a kind are, and what makes one.
 pub(crate) struct Kind {
     pub(crate) tree: String,
@@ -96,11 +103,7 @@ impl Kind {
         all([filter, &self.filter, &self.class, &present(&self.id)])
     }
 
-    /// The filter for the entry with an id.
-    pub(crate) fn with_id(&self, local_id: &str) -> String {
-        self.with(&self.has_id(local_id))
-    }
-
+    /// The filter for the entry with an id, among others.
     pub(crate) fn has_id(&self, local_id: &str) -> String {
         let text = equals(&self.id, local_id.as_bytes());
         match guid(local_id) {

@@ -89,6 +89,8 @@ async fn members_of_nested_groups_are_asked_for_by_the_rule_of_active_directory(
     let server = Server::start(in_twos).await;
     let settings = Settings {
         group_ad_nesting: true,
+        // The rule is for the attributes of Active Directory.
+        group_member_attribute: "uniqueMember".into(),
         ..server.settings()
     };
     server.members(&settings).await;

@@ -35,11 +35,10 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
     let app = cx.allow_on("identity:list_groups", target).await?;
     let listing = cx.listing(ListLimit::Identity, &["domain_id", "name"])?;
     let narrowed = cx.within_domain(&listing)?;
-    let domain = narrowed.exact("domain_id").map(str::to_owned);
-    let narrowed = cx.limited_in_domain(&app.identity, narrowed, domain);
+    let own = app.identity.list_limit(narrowed.exact("domain_id")).await?;
+    let narrowed = cx.limited_by_backend(narrowed, own);
     let read = |identity: Identity, page: Listing| async move { identity.groups(&page).await };
-    cx.long_collection(&app.identity, narrowed.await?, read)
-        .await
+    cx.long_collection(&app.identity, narrowed, read).await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
@@ -82,19 +81,18 @@ async fn users(cx: Context) -> Result<Response, ApiError> {
     const RULE: &str = "identity:list_users_in_group";
     cx.authenticated()?;
     let found = cx.unchecked().group(cx.path("group_id")).await;
-    let domain = found.as_ref().ok().map(|group| group.domain_id.clone());
     let target = PolicyTarget::new().maybe("group", found)?;
     let app = cx.allow_on(RULE, target).await?;
     let listing = cx.listing(ListLimit::Identity, filters(RULE))?;
     let narrowed = listing.within("domain_id", cx.domain_scope());
-    let narrowed = cx.limited_in_domain(&app.identity, narrowed, domain);
     let id: Arc<str> = cx.path("group_id").into();
+    let own = app.identity.list_limit_of_group(&id).await?;
+    let narrowed = cx.limited_by_backend(narrowed, own);
     let read = move |identity: Identity, page: Listing| {
         let id = Arc::clone(&id);
         async move { identity.users_in_group(&id, &page).await }
     };
-    cx.long_collection(&app.identity, narrowed.await?, read)
-        .await
+    cx.long_collection(&app.identity, narrowed, read).await
 }
 
 async fn check_user(cx: Context) -> Result<Response, ApiError> {

@@ -39,11 +39,10 @@ async fn list(cx: Context) -> Result<Response, ApiError> {
     let listing = cx.listing(ListLimit::Identity, filters(RULE))?;
     let app = cx.allow_on(RULE, target).await?;
     let narrowed = cx.within_domain(&listing)?;
-    let domain = narrowed.exact("domain_id").map(str::to_owned);
-    let narrowed = cx.limited_in_domain(&app.identity, narrowed, domain);
+    let own = app.identity.list_limit(narrowed.exact("domain_id")).await?;
+    let narrowed = cx.limited_by_backend(narrowed, own);
     let read = |identity: Identity, page: Listing| async move { identity.users(&page).await };
-    cx.long_collection(&app.identity, narrowed.await?, read)
-        .await
+    cx.long_collection(&app.identity, narrowed, read).await
 }
 
 async fn create(cx: Context, body: Body) -> Result<Response, ApiError> {
@@ -104,19 +103,18 @@ async fn delete(cx: Context) -> Result<Response, ApiError> {
 async fn groups(cx: Context) -> Result<Response, ApiError> {
     cx.authenticated()?;
     let found = cx.unchecked().user(cx.path("user_id")).await;
-    let domain = found.as_ref().ok().map(|user| user.domain_id.clone());
     let target = PolicyTarget::new().maybe("user", found)?;
     let app = cx.allow_on("identity:list_groups_for_user", target).await?;
     let listing = cx.listing(ListLimit::Identity, &["name"])?;
     let narrowed = listing.within("domain_id", cx.domain_scope());
-    let narrowed = cx.limited_in_domain(&app.identity, narrowed, domain);
     let id: Arc<str> = cx.path("user_id").into();
+    let own = app.identity.list_limit_of_user(&id).await?;
+    let narrowed = cx.limited_by_backend(narrowed, own);
     let read = move |identity: Identity, page: Listing| {
         let id = Arc::clone(&id);
         async move { identity.groups_for_user(&id, &page).await }
     };
-    cx.long_collection(&app.identity, narrowed.await?, read)
-        .await
+    cx.long_collection(&app.identity, narrowed, read).await
 }
 
 async fn projects(cx: Context) -> Result<Response, ApiError> {

@@ -1,13 +1,13 @@
 //! Groups of directories.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use keystone_ldap::{Filter as NameFilter, Group as Found};
 use keystone_types::{Error, Extra, Listing, Page, Result};
 
 use super::id_mapping::Entity;
 use super::users::{DirectoryUser, fits, name_filters, page};
-use super::{DomainBackend, DomainDirectory, EntityBackend, Entry};
+use super::{DomainBackend, DomainDirectory, EntityBackend, Entry, redacted};
 use crate::group::{Group, Membership, not_a_member};
 use crate::identity::Identity;
 use crate::project::reference::DomainChoice;
@@ -24,12 +24,39 @@ impl DomainDirectory {
             without_description: found.description.is_none(),
         }
     }
+
+    /// Those of some groups that are the first entries with their ids. Roles are of an id: without this, whoever may write
+    /// another entry with the id of a group would have that group's.
+    pub(super) async fn first_groups(&self, mut groups: Vec<Found>) -> Result<Vec<Found>> {
+        if groups.is_empty() {
+            return Ok(groups);
+        }
+        let ids: Vec<&str> = groups.iter().map(|group| group.local_id.as_str()).collect();
+        let mut first: HashMap<String, Found> = HashMap::new();
+        for group in self.ask(self.directory.groups_with_ids(&ids)).await? {
+            first.entry(group.local_id.to_lowercase()).or_insert(group);
+        }
+        groups.retain(|group| {
+            let is_first = first
+                .get(&group.local_id.to_lowercase())
+                .is_some_and(|first| first.is(group));
+            if !is_first {
+                // Each request of a member would repeat it.
+                tracing::debug!(
+                    domain.id = self.domain.id,
+                    "{} is not the first entry with its id, and nobody is in a group by it",
+                    redacted(&format!("{:?}", group.dn), &self.hidden)
+                );
+            }
+            is_first
+        });
+        Ok(groups)
+    }
 }
 
 impl Entry {
     async fn found_group(&self) -> Result<Found> {
-        let found = self.of.directory.group(&self.local_id).await;
-        let found = found.map_err(|error| self.of.failed(&error))?;
+        let found = self.of.ask(self.of.directory.group(&self.local_id)).await?;
         found.ok_or_else(|| Error::not_found::<Group>(&self.local_id))
     }
 
@@ -41,8 +68,7 @@ impl Entry {
 
     async fn members(&self) -> Result<Vec<keystone_ldap::User>> {
         let group = self.found_group().await?;
-        let members = self.of.directory.members(&group).await;
-        members.map_err(|error| self.of.failed(&error))
+        self.of.ask(self.of.directory.members(&group)).await
     }
 }
 
@@ -53,8 +79,7 @@ impl Identity {
         of: &DomainDirectory,
         listing: &Listing,
     ) -> Result<Page<Group>> {
-        let found = of.directory.groups(&name_filters(listing)).await;
-        let found = found.map_err(|error| of.failed(&error))?;
+        let found = of.ask(of.directory.groups(&name_filters(listing))).await?;
         let groups = self.groups_with_ids(of, &found).await?;
         page(groups, listing, |group, filter| {
             filter.name != "name" || fits(&group.name, filter)
@@ -194,9 +219,9 @@ impl Identity {
         };
         let mut found = Vec::new();
         for name in names {
-            let group = of.directory.group_by_name(name).await;
-            found.extend(group.map_err(|error| of.failed(&error))?);
+            found.extend(of.ask(of.directory.group_by_name(name)).await?);
         }
+        let found = of.first_groups(found).await?;
         let groups = self.groups_with_ids(&of, &found).await?;
         Ok(Some(groups.into_iter().map(|group| group.id).collect()))
     }

@@ -1,5 +1,7 @@
 //! Tests of what a domain's configuration makes, and of what is told of it.
 
+use serde_json::Value;
+
 use super::*;
 use crate::group::Group;
 
@@ -44,6 +46,7 @@ fn a_sensitive_value_is_in_no_message() {
             enabled: true,
         },
         directory: backend.directory.unwrap(),
+        list_limit: None,
         hidden: backend.hidden,
         mapped: true,
     };
@@ -61,6 +64,26 @@ fn a_sensitive_value_is_in_no_message() {
     // Nothing is hidden that nothing refers to.
     let plain = backend_of(&rows(&[("password", "a"), ("page_size", "a")])).unwrap_err();
     assert!(plain.contains("\"a\" is no whole number"), "{plain}");
+}
+
+#[test]
+fn what_is_hidden_is_replaced_once_and_as_a_whole() {
+    let hidden =
+        |texts: &[&str]| -> Vec<Secret> { texts.iter().copied().map(Secret::from).collect() };
+    for (message, texts, shown) in [
+        ("is abcdef.", vec!["ab", "abcdef"], "is ***."),
+        ("is abcde.", vec!["abc", "cde"], "is ***."),
+        ("is a\\nb", vec!["a\nb", ""], "is ***"),
+        ("ünd ab", vec!["ü", "b"], "***nd a***"),
+        ("*", vec!["*"; 64], "***"),
+    ] {
+        assert_eq!(redacted(message, &hidden(&texts)), shown);
+    }
+    // Of a value with many parts that are each what stands for them.
+    let many = "*,".repeat(1000);
+    let url = [("url", "http://%(password)s"), ("password", many.as_str())];
+    let told = backend_of(&rows(&url)).unwrap_err();
+    assert!(told.len() < 10_000, "{}", told.len());
 }
 
 #[test]

@@ -77,41 +77,43 @@ impl DirectoryUser {
 impl Entry {
     /// What the directory knows of a user.
     pub(crate) async fn user(self) -> Result<DirectoryUser> {
-        let found = self.of.directory.user(&self.local_id).await;
-        let found = found.map_err(|error| self.of.failed(&error))?;
+        let found = self.of.ask(self.of.directory.user(&self.local_id)).await?;
         let found = found.ok_or_else(|| missing(&self.local_id))?;
         let id = self.id_of(&found.local_id);
         Ok(self.of.subject(id, found))
     }
 }
 
-/// The users who are in directories, by few searches of each; those who are gone are left out.
-pub(crate) async fn subjects_in(backends: Vec<EntityBackend>) -> Result<Vec<Subject>> {
-    let mut domains: HashMap<String, Vec<Entry>> = HashMap::new();
-    for backend in backends {
+/// The users who are in directories, by few searches of each, with the ids that were asked for; those who are gone are left
+/// out.
+pub(crate) async fn subjects_in<'i>(
+    ids: &[&'i str],
+    backends: Vec<EntityBackend>,
+) -> Result<Vec<(&'i str, Subject)>> {
+    let mut domains: HashMap<String, Vec<(&str, Entry)>> = HashMap::new();
+    for (asked, backend) in ids.iter().zip(backends) {
         if let EntityBackend::Directory(entry) = backend {
             let of_domain = domains.entry(entry.of.domain.id.clone());
-            of_domain.or_default().push(entry);
+            of_domain.or_default().push((asked, entry));
         }
     }
     let mut subjects = Vec::new();
     for entries in domains.into_values() {
-        let of = entries[0].of.clone();
+        let of = entries[0].1.of.clone();
         let local_ids: Vec<&str> = entries
             .iter()
-            .map(|entry| entry.local_id.as_str())
+            .map(|(_, entry)| entry.local_id.as_str())
             .collect();
-        let found = of.directory.users_with_ids(&local_ids).await;
-        let found = found.map_err(|error| of.failed(&error))?;
+        let found = of.ask(of.directory.users_with_ids(&local_ids)).await?;
         let mut known: HashMap<String, Found> = HashMap::new();
         for user in found {
             // The first one where several have the id.
             known.entry(user.local_id.to_lowercase()).or_insert(user);
         }
-        for entry in entries {
+        for (asked, entry) in entries {
             if let Some(found) = known.get(&entry.local_id.to_lowercase()) {
                 let id = entry.id_of(&found.local_id);
-                subjects.push(of.subject(id, found.clone()).subject);
+                subjects.push((asked, of.subject(id, found.clone()).subject));
             }
         }
     }
@@ -131,8 +133,7 @@ impl Identity {
             DomainBackend::Nowhere => return Err(missing(name)),
             DomainBackend::Directory(of) => of,
         };
-        let found = of.directory.user_by_name(name).await;
-        let found = found.map_err(|error| of.failed(&error))?;
+        let found = of.ask(of.directory.user_by_name(name)).await?;
         let found = found.ok_or_else(|| missing(name))?;
         let ids = self.ids_of(&of, Entity::User, &[&found.local_id]).await?;
         let id = ids.into_iter().flatten().next();
@@ -143,14 +144,11 @@ impl Identity {
         match entry.user().await {
             Ok(user) if user.is(&found) => Ok(Some(user)),
             Ok(other) => {
-                tracing::warn!(
-                    domain.id = of.domain.id,
-                    user.id = id,
-                    "{:?} and {:?} have one id in the directory, and only the first of them is a user: see user_id_attribute and \
-                     query_scope of [ldap]",
-                    other.found.dn,
-                    found.dn
-                );
+                of.warn(&format!(
+                    "{:?} and {:?} have one id in the directory, {id} here, and only the first of them is a user: see \
+                     user_id_attribute and query_scope of [ldap]",
+                    other.found.dn, found.dn
+                ));
                 Err(missing(name))
             }
             Err(error) if error.is_not_found() => Err(missing(name)),
@@ -164,8 +162,7 @@ impl Identity {
         of: &DomainDirectory,
         listing: &Listing,
     ) -> Result<Page<User>> {
-        let found = of.directory.users(&name_filters(listing)).await;
-        let found = found.map_err(|error| of.failed(&error))?;
+        let found = of.ask(of.directory.users(&name_filters(listing))).await?;
         self.page_of_users(of, found, listing).await
     }
 
@@ -330,9 +327,10 @@ impl Identity {
         &self,
         user: &DirectoryUser,
     ) -> Result<Vec<Group>> {
-        let found = user.of.directory.groups_of_user(&user.found).await;
-        let found = found.map_err(|error| user.of.failed(&error))?;
-        self.groups_with_ids(&user.of, &found).await
+        let of = &user.of;
+        let found = of.ask(of.directory.groups_of_user(&user.found)).await?;
+        self.groups_with_ids(of, &of.first_groups(found).await?)
+            .await
     }
 }
 

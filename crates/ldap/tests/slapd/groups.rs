@@ -1,5 +1,8 @@
 //! Groups and who is in them.
 
+use std::collections::HashSet;
+use std::fmt::Write;
+
 use keystone_ldap::{Filter, Group, QueryScope, Settings};
 
 use crate::proxy::Proxy;
@@ -258,7 +261,6 @@ async fn groups_of_a_user_have_it_as_a_direct_member() {
 
 #[tokio::test]
 async fn a_group_of_hundreds_is_read_in_few_searches() {
-    use std::fmt::Write;
     let mut entries = String::new();
     let mut members = String::new();
     for number in 0..450 {
@@ -289,8 +291,74 @@ async fn a_group_of_hundreds_is_read_in_few_searches() {
         6,
         "one for the group, and one for a hundred members"
     );
-    let distinct: std::collections::HashSet<_> = found.iter().map(|user| &user.dn).collect();
+    let distinct: HashSet<_> = found.iter().map(|user| &user.dn).collect();
     assert_eq!((found.len(), distinct.len()), (450, 450));
+}
+
+#[tokio::test]
+async fn namesakes_among_hundreds_are_listed_once() {
+    let mut entries = String::new();
+    let mut members = String::new();
+    for number in 0..150 {
+        for place in ["", "ou=Contractors,"] {
+            let dn = format!("uid=twin{number},{place}ou=People,dc=example,dc=org");
+            let person =
+                format!("objectClass: inetOrgPerson\nuid: twin{number}\ncn: Twin\nsn: Twin");
+            writeln!(entries, "dn: {dn}\n{person}\n").unwrap();
+            writeln!(members, "member: {dn}").unwrap();
+        }
+    }
+    write!(
+        entries,
+        "dn: cn=twins,ou=Groups,dc=example,dc=org\nobjectClass: groupOfNames\ncn: twins\n{members}"
+    )
+    .unwrap();
+    let slapd = slapd!(Setup {
+        entries,
+        ..Setup::default()
+    });
+    let sub = directory(&Settings {
+        query_scope: QueryScope::Sub,
+        ..slapd.settings()
+    });
+    let found = sub.members(&group(&sub, "twins").await).await.unwrap();
+    let distinct: HashSet<_> = found.iter().map(|user| &user.dn).collect();
+    assert_eq!((found.len(), distinct.len()), (300, 300));
+    // Nor is one who is asked for in two ways, in different searches.
+    let mut ids: Vec<_> = (0..120).map(|number| format!("twin{number}")).collect();
+    ids.push("TWIN99".into());
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    assert_eq!(sub.users_with_ids(&ids).await.unwrap().len(), 240);
+}
+
+#[tokio::test]
+async fn of_groups_with_one_id_the_first_comes_first() {
+    let entries = "dn: cn=devs,ou=Contractors,ou=People,dc=example,dc=org\nobjectClass: groupOfNames\ncn: devs\n\
+                   member: uid=bob,ou=Contractors,ou=People,dc=example,dc=org\n";
+    let slapd = slapd!(Setup {
+        entries: entries.into(),
+        ..Setup::default()
+    });
+    let sub = directory(&Settings {
+        query_scope: QueryScope::Sub,
+        group_tree_dn: Some("dc=example,dc=org".into()),
+        ..slapd.settings()
+    });
+    let found = sub.groups_with_ids(&["ops", "DEVS"]).await.unwrap();
+    assert_eq!(group_names(&found), ["devs", "devs", "ops"]);
+    let [one, other] = ["ou=Groups", "ou=Contractors,ou=People"].map(|place| {
+        let dn = format!("CN=devs, {place},dc=example,dc=org");
+        let is_there = |group: &&Group| {
+            group.is(&Group {
+                dn: dn.clone(),
+                ..(*group).clone()
+            })
+        };
+        found.iter().find(is_there).unwrap().clone()
+    });
+    assert!(!one.is(&other));
+    let first = found.iter().find(|group| group.name == "devs");
+    assert_eq!(Some(group(&sub, "devs").await).as_ref(), first);
 }
 
 #[tokio::test]

@@ -479,6 +479,17 @@ async fn references_to_other_directories_are_passed_over_and_nobody_is_asked_the
             ..settings.clone()
         });
         assert_eq!(all.users(&[]).await.unwrap().len(), 20);
+        // Which is told once.
+        let told = all.untold_references().unwrap();
+        assert!(told.contains(&proxy.url()), "{told}");
+        assert_eq!(all.untold_references(), None);
+        let unwanted = directory(&Settings {
+            chase_referrals: Some(false),
+            query_scope: QueryScope::Sub,
+            ..settings.clone()
+        });
+        assert_eq!(unwanted.users(&[]).await.unwrap().len(), 20);
+        assert_eq!(unwanted.untold_references(), None);
         // A tree that is all elsewhere is an error: nobody could tell it from an empty one.
         let elsewhere = directory(&Settings {
             user_tree_dn: Some("ou=Elsewhere,ou=People,dc=example,dc=org".into()),

@@ -158,16 +158,17 @@ impl Identity {
     }
 
     /// Adds the names of users and groups that are in directories. Those who have logged in have a row, whose name may be an
-    /// earlier one.
+    /// earlier one. The ids are those of the assignments, which may be in other letters than the directory's.
     async fn name_in_directories(&self, mentioned: MentionedIds, names: &mut Names) -> Result<()> {
         let ids: Vec<&str> = mentioned.users.iter().map(String::as_str).collect();
-        for subject in subjects_in(self.entity_backends(Entity::User, &ids).await?).await? {
-            let Subject { user, domain } = subject;
+        let backends = self.entity_backends(Entity::User, &ids).await?;
+        for (id, Subject { user, domain }) in subjects_in(&ids, backends).await? {
             let name = user.name().to_owned();
-            names.users.insert(user.id, named(name, domain));
+            names.users.insert(id.to_owned(), named(name, domain));
         }
         let ids: Vec<&str> = mentioned.groups.iter().map(String::as_str).collect();
-        for backend in self.entity_backends(Entity::Group, &ids).await? {
+        let backends = self.entity_backends(Entity::Group, &ids).await?;
+        for (id, backend) in ids.iter().zip(backends) {
             let EntityBackend::Directory(entry) = backend else {
                 continue;
             };
@@ -175,8 +176,8 @@ impl Identity {
             match entry.group().await {
                 Err(Error::NotFound { .. }) => {}
                 found => {
-                    let group = found?;
-                    names.groups.insert(group.id, named(group.name, domain));
+                    let name = found?.name;
+                    names.groups.insert((*id).to_owned(), named(name, domain));
                 }
             }
         }
