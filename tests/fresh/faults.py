@@ -42,7 +42,7 @@ def tell(run, world, proxy, steps):
             away(world, begin, end, writes=True)
             world.run(steps)
     for name, begin, end in (
-        ("frozen", lambda: mariadb.daemon.send(signal.SIGSTOP), lambda: mariadb.daemon.send(signal.SIGCONT)),
+        ("frozen", mariadb.daemon.freeze, lambda: mariadb.daemon.send(signal.SIGCONT)),
         ("killed and started again", mariadb.kill, mariadb.start),
     ):
         with run.check(name):

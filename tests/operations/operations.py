@@ -7,6 +7,7 @@ import http.client
 import json
 import pathlib
 import re
+import signal
 import ssl
 import threading
 import time
@@ -142,10 +143,10 @@ def readiness(run, cloud, node):
     with run.check("with it, it is ready again at once"):
         checks.equal(state()[:2], (200, []))
     with run.check("a database that hangs is told, and told in time"):
-        cloud.mariadb.daemon.send(19)
+        cloud.mariadb.daemon.freeze()
         begun = time.monotonic()
         status, failed, _ = state()
-        cloud.mariadb.daemon.send(18)
+        cloud.mariadb.daemon.send(signal.SIGCONT)
         checks.equal((status, [check["name"] for check in failed]), (503, ["database"]))
         checks.contains(failed[0]["cause"], "did not answer within")
         checks.expect(time.monotonic() - begun < 5, "a probe would have given up")
@@ -165,10 +166,10 @@ def backup(run, directory, cloud, node):
     config = cloud.variant("restored", {"database": {"connection": connection}})
     restored = Node(directory, config)
     with run.check("an account that may not make triggers is told that writes are refused"):
-        cloud.mariadb.sql("CREATE USER rows_only@'%' IDENTIFIED BY 'KEYSTONE_DBPASS'")
-        cloud.mariadb.sql("GRANT SELECT, INSERT, UPDATE, DELETE ON restored.* TO rows_only@'%'")
-        theirs = cloud.mariadb.url("restored", "KEYSTONE_DBPASS", "rows_only")
-        done = Node(directory, cloud.variant("rows-only", {"database": {"connection": theirs}})).manage("db_sync")
+        cloud.mariadb.sql("CREATE USER no_trigger@'%' IDENTIFIED BY 'KEYSTONE_DBPASS'")
+        cloud.mariadb.sql("GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES ON restored.* TO no_trigger@'%'")
+        theirs = cloud.mariadb.url("restored", "KEYSTONE_DBPASS", "no_trigger")
+        done = Node(directory, cloud.variant("no-trigger", {"database": {"connection": theirs}})).manage("db_sync")
         checks.equal(done.returncode, 1, done.stderr)
         checks.contains(done.stderr, "the database refuses to write")
     with run.check("the schema is complete, and the triggers are made anew for the account of the restored database"):

@@ -125,7 +125,7 @@ class Faults:
 
     @contextlib.contextmanager
     def frozen(self, _):
-        self.mariadb.daemon.send(signal.SIGSTOP)
+        self.mariadb.daemon.freeze()
         yield
         self.mariadb.daemon.send(signal.SIGCONT)
 

@@ -52,6 +52,16 @@ class Daemon:
         if self.alive():
             os.kill(self.pid, number)
 
+    def freeze(self):
+        """Stops the process until it is sent SIGCONT; returns when all of its threads have stopped."""
+        self.send(signal.SIGSTOP)
+
+        def is_still():
+            stats = [(task / "stat").read_text() for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir()]
+            return all(stat.rsplit(")", 1)[1].split()[0] == "T" for stat in stats)
+
+        wait_for(f"{self.name} to stop", is_still, pause=0.001)
+
     def stop(self, number=signal.SIGTERM, timeout=20):
         """Signals the process to end, and kills its group if it does not; returns its exit status."""
         if self in _running:
