@@ -114,8 +114,17 @@ class Pair:
     def status(self, node, token):
         """What the bearer of a token gets that asks about it twice: 401 if it is not valid. The second answer of this server
         is from memory."""
-        first, second = (asked(node, token).status for _ in range(2))
+        first, second = (self.told(node, token) for _ in range(2))
         return first if first == second else (first, second)
+
+    def told(self, node, token):
+        try:
+            return asked(node, token).status
+        except ConnectionError:
+            # Processes of uWSGI end now and then beneath libfaketime.
+            if not isinstance(node, keystones.Reference):
+                raise
+            return "closed"
 
     def at_both(self, *tokens):
         return [self.status(node, token) for token in tokens for node in self.nodes.values()]
