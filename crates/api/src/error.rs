@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
-use std::fmt::Write as _;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -136,7 +135,7 @@ fn message(error: &Error, insecure_debug: bool) -> String {
         Error::Unauthorized { detail } | Error::Forbidden { detail } if insecure_debug => {
             format!("{detail} {NOTE}")
         }
-        Error::Internal(_) if insecure_debug => format!("{} {NOTE}", chain(error)),
+        Error::Internal(_) if insecure_debug => format!("{} {NOTE}", error.cause()),
         _ => error.to_string(),
     }
 }
@@ -160,11 +159,11 @@ pub(crate) fn clipped(text: &str, most: usize) -> Cow<'_, str> {
 pub(crate) fn log(error: &Error) {
     match error {
         Error::Failed { .. } | Error::Internal(_) => {
-            tracing::error!(cause = %clipped(&chain(error), MAX_LOGGED_CAUSE), "a request failed");
+            tracing::error!(cause = %clipped(&error.cause(), MAX_LOGGED_CAUSE), "a request failed");
         }
         Error::Unavailable { .. } => {
             tracing::error!(
-                cause = %clipped(&chain(error), MAX_LOGGED_CAUSE),
+                cause = %clipped(&error.cause(), MAX_LOGGED_CAUSE),
                 "a request was turned away: a part this server needs is not available"
             );
         }
@@ -183,26 +182,10 @@ pub(crate) fn log(error: &Error) {
 /// Writes the line about a list that ends before its last member: the client, who has the head of the answer, finds the
 /// connection closed.
 pub(crate) fn log_cut_off(error: &Error) {
-    let cause = match chain(error) {
-        text if text.is_empty() => error.to_string(),
-        text => text,
-    };
     tracing::error!(
-        cause = %clipped(&cause, MAX_LOGGED_CAUSE),
+        cause = %clipped(&error.cause(), MAX_LOGGED_CAUSE),
         "the rest of a list could not be read, and its connection was closed"
     );
-}
-
-/// An error with all its causes.
-fn chain(error: &Error) -> String {
-    let mut text = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let separator = if text.is_empty() { "" } else { ": " };
-        write!(text, "{separator}{error}").expect("a String takes what is written");
-        cause = error.source();
-    }
-    text
 }
 
 /// `value` with a line end, as Keystone ends its JSON bodies.

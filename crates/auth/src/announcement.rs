@@ -65,7 +65,7 @@ impl Auth {
                     Err(Error::Unauthorized { .. }) => return None,
                     Err(error) => {
                         tracing::warn!(
-                            %error,
+                            cause = error.cause(),
                             request = initiator.request_id,
                             "a login by a user who does not exist is not announced: its domain can't be read"
                         );

@@ -363,7 +363,7 @@ impl Reader {
                 // What the database refuses, such as a table without a grant, keeps nobody from answering without a log.
                 return match error {
                     ClientError::Unavailable { .. } => self.without_database(error),
-                    _ => Ok(self.go_blind(format!("it can't be read ({})", with_causes(&error)))),
+                    _ => Ok(self.go_blind(format!("it can't be read ({})", error.cause()))),
                 };
             }
         }
@@ -503,15 +503,6 @@ impl Reader {
             });
         }
     }
-}
-
-/// An error with its causes.
-fn with_causes(error: &ClientError) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 fn exec<'a>(on: Option<&'a mut Tx>, db: &'a Db) -> Exec<'a> {

@@ -12,7 +12,6 @@ mod rows;
 pub(crate) mod users;
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -412,11 +411,7 @@ impl Identity {
                         Ok(Some(backend)) => all.push((of(&id), backend)),
                         Ok(None) => {}
                         Err(error) => {
-                            // The text of a 500 is for clients and says nothing.
-                            let reason = error
-                                .source()
-                                .map_or_else(|| error.to_string(), ToString::to_string);
-                            failing.push(format!("{}: {reason}", of(&id)));
+                            failing.push(format!("{}: {}", of(&id), error.cause()));
                         }
                     }
                 }

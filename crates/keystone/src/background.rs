@@ -125,16 +125,24 @@ async fn keep_house(
                 events,
                 "dropped revocation events that no token can outlive"
             ),
-            Err(error) => tracing::warn!(%error, "old revocation events stay for now"),
+            Err(error) => {
+                tracing::warn!(cause = error.cause(), "old revocation events stay for now");
+            }
         }
         match app.identity.count_revocations().await {
             Ok(count) => revocations.store(count, Relaxed),
-            Err(error) => tracing::debug!(%error, "revocation events could not be counted"),
+            Err(error) => tracing::debug!(
+                cause = error.cause(),
+                "revocation events could not be counted"
+            ),
         }
         if app.uses_messages()
             && let Err(error) = app.identity.prune_messages().await
         {
-            tracing::warn!(%error, "old messages of identity providers stay for now");
+            tracing::warn!(
+                cause = error.cause(),
+                "old messages of identity providers stay for now"
+            );
         }
         drop(app);
         tokio::select! {

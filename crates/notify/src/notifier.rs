@@ -275,7 +275,10 @@ impl ObserverCache {
             other => other.as_ref().and_then(|(_, id)| id.clone()),
         };
         let id = (self.ask)().await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "notifications name an observer that may be an old one");
+            tracing::warn!(
+                cause = error.cause(),
+                "notifications name an observer that may be an old one"
+            );
             before
         });
         *last = Some((now, id.clone()));

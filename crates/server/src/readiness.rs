@@ -49,7 +49,7 @@ pub(crate) async fn warn_about_setup(keystone: &Keystone, settings: &keystone::S
     }
     // It logs whether there will be answers from memory.
     if let Err(error) = keystone.auth().pass().await {
-        tracing::warn!("the change log can't be read: {error}");
+        tracing::warn!("the change log can't be read: {}", error.cause());
     }
     let identity = keystone.identity();
     let domain = &identity.settings().default_domain_id;
@@ -58,7 +58,7 @@ pub(crate) async fn warn_about_setup(keystone: &Keystone, settings: &keystone::S
         Err(Error::NotFound { .. }) => tracing::warn!(
             "there is no domain {domain:?} in the database: run `keystone-manage bootstrap`"
         ),
-        Err(error) => tracing::warn!("the default domain can't be read: {error}"),
+        Err(error) => tracing::warn!("the default domain can't be read: {}", error.cause()),
     }
 }
 

@@ -229,6 +229,17 @@ impl Error {
         }
     }
 
+    /// What the log says of it: its causes, or, where it has none, its text. The text of a 500 or a 503 tells a client nothing.
+    pub fn cause(&self) -> String {
+        let source = std::error::Error::source(self);
+        let causes = std::iter::successors(source, |cause| cause.source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        if causes.is_empty() {
+            return self.to_string();
+        }
+        causes.join(": ")
+    }
+
     /// The HTTP status of the answer.
     pub fn status(&self) -> u16 {
         match self {
@@ -248,5 +259,21 @@ impl Error {
     /// Whether the thing asked for does not exist.
     pub fn is_not_found(&self) -> bool {
         self.status() == 404
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_has_the_causes_and_not_the_text_for_clients() {
+        let inner = Error::internal("the disk is full");
+        assert_eq!(inner.cause(), "the disk is full");
+        let outer = Error::failed("Try again.", inner);
+        let text = "An unexpected error prevented the server from fulfilling your request.";
+        assert_eq!(outer.cause(), format!("{text}: the disk is full"));
+        let own = Error::Missing("Could not find it.".to_owned());
+        assert_eq!(own.cause(), "Could not find it.");
     }
 }

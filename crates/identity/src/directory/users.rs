@@ -255,11 +255,11 @@ impl Identity {
                 Some(Rejected::Wrong(Error::unauthorized(text)))
             }
             Err(error) => {
-                let cause = of.failed(&error);
+                let error = of.failed(&error);
                 tracing::error!(
                     domain.id = of.domain.id,
                     user.id = id,
-                    cause = std::error::Error::source(&cause),
+                    cause = error.cause(),
                     "a login failed because the directory could not be asked about a password"
                 );
                 let text = format!("the directory could not be asked about user {id}");
