@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use keystone_api::Exposition;
 use keystone_auth::TokenKeys;
 use keystone_cache::{Answering, CacheState, Kind};
+use keystone_notify::Counts;
 use keystone_token::KeyState;
 
 use crate::Keystone;
@@ -134,43 +135,40 @@ impl Keystone {
             return;
         };
         let counts = notifier.counts();
-        to.family(
+        let mut write = |name, kind, help, value: fn(&Counts) -> u64| {
+            to.family(name, kind, help);
+            let sample = match kind {
+                "counter" => format!("{name}_total"),
+                _ => name.to_owned(),
+            };
+            for it in &counts {
+                to.sample(&sample, &[("sink", &*it.sink)], value(it));
+            }
+        };
+        write(
             "keystone_notifications_failing",
             "gauge",
             "Whether the last attempt to send notifications failed: 1 or 0.",
+            |it| it.last_error.is_some().into(),
         );
-        for it in &counts {
-            let labels = [("sink", &*it.sink)];
-            let failing = u64::from(it.last_error.is_some());
-            to.sample("keystone_notifications_failing", &labels, failing);
-        }
-        to.family(
+        write(
             "keystone_notifications_waiting",
             "gauge",
             "Notifications that have not been sent yet.",
+            |it| it.waiting as u64,
         );
-        for it in &counts {
-            let labels = [("sink", &*it.sink)];
-            to.sample("keystone_notifications_waiting", &labels, it.waiting);
-        }
-        to.family(
+        write(
             "keystone_notifications_sent",
             "counter",
             "Notifications that were sent.",
+            |it| it.sent,
         );
-        for it in &counts {
-            let labels = [("sink", &*it.sink)];
-            to.sample("keystone_notifications_sent_total", &labels, it.sent);
-        }
-        to.family(
+        write(
             "keystone_notifications_dropped",
             "counter",
             "Notifications that were lost: the oldest of a full queue, and what was refused or not tried again.",
+            |it| it.dropped,
         );
-        for it in &counts {
-            let labels = [("sink", &*it.sink)];
-            to.sample("keystone_notifications_dropped_total", &labels, it.dropped);
-        }
     }
 
     fn write_hashing(&self, to: &mut Exposition) {

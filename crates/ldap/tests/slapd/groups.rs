@@ -259,24 +259,24 @@ async fn groups_of_a_user_have_it_as_a_direct_member() {
     assert_eq!(none.groups_of_user(&alice).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_group_of_hundreds_is_read_in_few_searches() {
-    let mut entries = String::new();
-    let mut members = String::new();
-    for number in 0..450 {
-        let dn = format!("uid=many{number},ou=People,dc=example,dc=org");
-        writeln!(
-            entries,
-            "dn: {dn}\nobjectClass: inetOrgPerson\nuid: many{number}\ncn: Many\nsn: Many\n"
-        )
-        .unwrap();
+/// The entries of people, each with an id and a place below `ou=People`, and of a group that has them all.
+fn crowd(group: &str, people: impl Iterator<Item = (String, &'static str)>) -> String {
+    let (mut entries, mut members) = (String::new(), String::new());
+    for (uid, place) in people {
+        let dn = format!("uid={uid},{place}ou=People,dc=example,dc=org");
+        let person = format!("objectClass: inetOrgPerson\nuid: {uid}\ncn: {group}\nsn: {group}");
+        writeln!(entries, "dn: {dn}\n{person}\n").unwrap();
         writeln!(members, "member: {dn}").unwrap();
     }
-    write!(
-        entries,
-        "dn: cn=many,ou=Groups,dc=example,dc=org\nobjectClass: groupOfNames\ncn: many\n{members}"
+    format!(
+        "{entries}dn: cn={group},ou=Groups,dc=example,dc=org\nobjectClass: groupOfNames\ncn: {group}\n{members}"
     )
-    .unwrap();
+}
+
+#[tokio::test]
+async fn a_group_of_hundreds_is_read_in_few_searches() {
+    let people = (0..450).map(|number| (format!("many{number}"), ""));
+    let entries = crowd("many", people);
     let slapd = slapd!(Setup {
         entries,
         ..Setup::default()
@@ -297,22 +297,9 @@ async fn a_group_of_hundreds_is_read_in_few_searches() {
 
 #[tokio::test]
 async fn namesakes_among_hundreds_are_listed_once() {
-    let mut entries = String::new();
-    let mut members = String::new();
-    for number in 0..150 {
-        for place in ["", "ou=Contractors,"] {
-            let dn = format!("uid=twin{number},{place}ou=People,dc=example,dc=org");
-            let person =
-                format!("objectClass: inetOrgPerson\nuid: twin{number}\ncn: Twin\nsn: Twin");
-            writeln!(entries, "dn: {dn}\n{person}\n").unwrap();
-            writeln!(members, "member: {dn}").unwrap();
-        }
-    }
-    write!(
-        entries,
-        "dn: cn=twins,ou=Groups,dc=example,dc=org\nobjectClass: groupOfNames\ncn: twins\n{members}"
-    )
-    .unwrap();
+    let twins = (0..150).map(|number| format!("twin{number}"));
+    let people = twins.flat_map(|uid| ["", "ou=Contractors,"].map(|place| (uid.clone(), place)));
+    let entries = crowd("twins", people);
     let slapd = slapd!(Setup {
         entries,
         ..Setup::default()
