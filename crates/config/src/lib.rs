@@ -16,4 +16,5 @@ mod uri;
 
 pub use config::{Change, Config};
 pub use diagnostic::{Diagnostic, Location, Problems};
+pub use settings::{domain_of_file, files_below};
 pub use sources::{ConfigSource, Program, Sources, file_options};

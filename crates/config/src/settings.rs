@@ -25,6 +25,8 @@ mod saml;
 #[cfg(test)]
 mod tests;
 
+pub use backends::{domain_of_file, files_below};
+
 /// The longest duration, so that a date plus a duration stays a valid date.
 const CENTURY: i64 = 36_525 * DAY;
 const DAY: i64 = 24 * 60 * 60;

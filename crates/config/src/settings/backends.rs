@@ -38,17 +38,19 @@ impl Reader<'_> {
         if in_database {
             return DomainBackends::Database;
         }
-        let mut found = Vec::new();
-        find(Path::new(dir), &mut found, &mut |dir, error| {
+        let files = files_below(Path::new(dir), &mut |dir, error| {
             let text = format!(
                 "{}: {error}; no domain has a backend of a file in it",
                 dir.display()
             );
             self.warning("identity", "domain_config_dir", text);
         });
-        found.sort();
-        let backends = found.into_iter().filter_map(|(name, path)| {
-            let (backend, warnings) = read(&path)
+        let named = files.iter();
+        let named = named.filter_map(|path| Some((domain_of_file(path)?.to_owned(), path)));
+        let mut named: Vec<_> = named.collect();
+        named.sort();
+        let backends = named.into_iter().filter_map(|(name, path)| {
+            let (backend, warnings) = read(path)
                 .map_err(|problems| self.problems.extend(problems))
                 .ok()?;
             self.warnings.extend(warnings);
@@ -58,24 +60,30 @@ impl Reader<'_> {
     }
 }
 
-/// Finds `keystone.<domain>.conf` in a directory and below it. Reports directories that can't be read, and goes on.
-fn find(dir: &Path, found: &mut Vec<(String, PathBuf)>, report: &mut impl FnMut(&Path, io::Error)) {
+/// The files in a directory and below it, in order, as Keystone finds them: links to directories are not followed. Directories that
+/// can't be read are reported.
+pub fn files_below(dir: &Path, report: &mut impl FnMut(&Path, io::Error)) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).and_then(Iterator::collect);
-    let entries: Vec<fs::DirEntry> = entries.unwrap_or_else(|error| {
+    let mut entries: Vec<fs::DirEntry> = entries.unwrap_or_else(|error| {
         report(dir, error);
         Vec::new()
     });
-    for path in entries.into_iter().map(|entry| entry.path()) {
-        if path.is_dir() {
-            find(&path, found, report);
-            continue;
-        }
-        let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.and_then(|name| name.strip_prefix("keystone."));
-        if let Some(domain) = name.and_then(|name| name.strip_suffix(".conf")) {
-            found.push((domain.to_owned(), path));
+    entries.sort_by_key(fs::DirEntry::path);
+    let mut files = Vec::new();
+    for entry in entries {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            files.extend(files_below(&entry.path(), report));
+        } else {
+            files.push(entry.path());
         }
     }
+    files
+}
+
+/// The domain whose backend a file has, by its name: `keystone.<domain>.conf`.
+pub fn domain_of_file(path: &Path) -> Option<&str> {
+    let name = path.file_name()?.to_str()?;
+    name.strip_prefix("keystone.")?.strip_suffix(".conf")
 }
 
 /// The backend in a file, over the defaults: nothing of `keystone.conf` counts in it.

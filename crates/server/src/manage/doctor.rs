@@ -14,7 +14,7 @@ use clap::Args;
 use keystone::Provider;
 use keystone::policy::{Loaded, Overrides, Registry, Rules};
 use keystone::token::KeyRepository;
-use keystone_config::{Config, file_options};
+use keystone_config::{Config, domain_of_file, file_options, files_below};
 use nix::unistd::{AccessFlags, access};
 
 use super::key_sets::all_differences;
@@ -110,17 +110,19 @@ impl Doctor {
         };
         self.look("LDAP file based domain specific configs");
         let title = "Domain specific driver directory is invalid or contains invalid files.";
-        let mut paths = match files_below(Path::new(dir)) {
-            Ok(paths) => paths,
-            Err(error) => {
-                let advice = format!(
-                    "[identity] domain_config_dir: {dir}: {error}\nMake the directory, or set `domain_specific_drivers_enabled` to \
-                     false."
-                );
-                return self.warn(title, &advice);
-            }
-        };
-        paths.retain(|path| !is_of_domain(path));
+        let mut unread = Vec::new();
+        let mut paths = files_below(Path::new(dir), &mut |dir, error| {
+            unread.push(format!("{}: {error}", dir.display()));
+        });
+        if !unread.is_empty() {
+            let advice = format!(
+                "[identity] domain_config_dir: {}\nMake the directory, let the server's user read it, or set \
+                 `domain_specific_drivers_enabled` to false.",
+                unread.join("\n")
+            );
+            return self.warn(title, &advice);
+        }
+        paths.retain(|path| domain_of_file(path).is_none());
         if !paths.is_empty() {
             let advice = format!(
                 "Not named keystone.DOMAIN.conf, and so not read:\n{}\nRename those that are meant to be read, and move the \
@@ -243,10 +245,10 @@ impl Doctor {
         }
         // One that can't be listed has a symptom of its own.
         let mut of_domains = domain_dir(config)
-            .and_then(|dir| files_below(Path::new(dir)).ok())
+            .map(|dir| files_below(Path::new(dir), &mut |_, _| {}))
             .unwrap_or_default();
         of_domains.retain(|path| {
-            is_of_domain(path)
+            domain_of_file(path).is_some()
                 && file_options(path).is_ok_and(|groups| {
                     let ldap = groups.get("ldap");
                     ldap.is_some_and(|options| options.contains_key("password"))
@@ -324,12 +326,6 @@ fn domain_dir(config: &Config) -> Option<&str> {
     files.then(|| config.string("identity", "domain_config_dir"))
 }
 
-/// Whether it has the name of a domain's file.
-fn is_of_domain(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with("keystone.") && name.ends_with(".conf")
-}
-
 /// What is in a directory, in order.
 fn entries(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = fs::read_dir(dir)?
@@ -338,19 +334,6 @@ fn entries(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
         .collect();
     paths.sort();
     Ok(paths)
-}
-
-/// The files in a directory and in those below it that can be read, in order.
-fn files_below(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for path in entries(dir)? {
-        if path.is_dir() {
-            found.extend(files_below(&path).unwrap_or_default());
-        } else {
-            found.push(path);
-        }
-    }
-    Ok(found)
 }
 
 /// Whether it has one of the bits in its mode.

@@ -1,7 +1,7 @@
 //! `[identity] driver`, `[ldap]` and the files of domains.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use keystone::identity::{Backends, DomainBackends};
 
@@ -133,43 +133,47 @@ fn a_wrong_file_of_a_domain_stops_the_start() {
     );
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_directory_that_can_not_be_read_ends_no_search_for_files() {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use nix::unistd::{Uid, setfsuid};
+
     let dir = tempfile::tempdir().unwrap();
     let place = |name: &str| dir.path().join(name);
+    let mode = |paths: &[PathBuf], mode: u32| {
+        for path in paths {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
     for name in ["a", "b", "c"] {
         fs::create_dir(place(name)).unwrap();
         let file = place(name).join(format!("keystone.{name}.conf"));
         fs::write(file, "[identity]\ndriver = ldap\n").unwrap();
     }
-    let mode = |mode: u32| {
-        for name in ["a", "b"] {
-            fs::set_permissions(place(name), fs::Permissions::from_mode(mode)).unwrap();
-        }
-    };
-    mode(0);
-    // Root reads everything.
-    let readable = fs::read_dir(place("a")).is_ok();
-    let (backends, warnings) = with_files(dir.path()).unwrap();
-    mode(0o700);
-    if readable {
-        return;
-    }
+    // A link to a directory is not followed: it may lead here again.
+    symlink(dir.path(), place("c").join("loop")).unwrap();
+    mode(&[dir.path().to_owned()], 0o755);
+    let closed = [place("a"), place("b")];
+    mode(&closed, 0);
+    // Root reads everything, and who is only seen as another by the files does not.
+    let before = setfsuid(Uid::from_raw(65534));
+    let read = with_files(dir.path());
+    setfsuid(before);
+    mode(&closed, 0o700);
+    let (backends, warnings) = read.unwrap();
     let DomainBackends::Files(files) = backends.domains else {
         panic!("{:?}", backends.domains)
     };
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["c"]);
     assert_eq!(warnings.len(), 2, "{warnings:?}");
-    for name in ["a", "b"] {
+    for (path, warning) in closed.iter().zip(&warnings) {
         let text = format!(
             "{}: Permission denied (os error 13); no domain has a backend of a file in it",
-            place(name).display()
+            path.display()
         );
-        assert!(
-            warnings.iter().any(|warning| warning.ends_with(&text)),
-            "{warnings:?}"
-        );
+        assert!(warning.ends_with(&text), "{warning}");
     }
 }
